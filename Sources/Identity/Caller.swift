@@ -1,0 +1,55 @@
+package import FoundationEssentials
+
+/// The id of an account.
+package struct UserID: Sendable, Hashable {
+  package let uuid: UUID
+
+  package init(_ uuid: UUID) { self.uuid = uuid }
+
+  /// Reads the textual form of a UUID; nil for anything else.
+  package init?(_ text: String) {
+    guard let uuid = UUID(uuidString: text) else { return nil }
+    self.uuid = uuid
+  }
+
+  /// Lower-case text, as RFC 9562 writes it.
+  package var text: String { uuid.uuidString.lowercased() }
+}
+
+/// Who a call is made for, after the assertion in it was verified.
+package struct Caller: Sendable, Hashable {
+  /// How the user proved who they are.
+  package enum Credential: Sendable, Hashable {
+    case session(UUID)
+    case accessToken(UUID)
+    /// An operator at the machine acts for the user.
+    case `operator`
+  }
+
+  package let userID: UserID
+  package let email: String
+  package let credential: Credential
+
+  package init(userID: UserID, email: String, credential: Credential) {
+    self.userID = userID
+    self.email = email
+    self.credential = credential
+  }
+}
+
+/// Where a call came from, as the gateway saw it: for receipts only, never for a decision.
+package struct CallOrigin: Sendable, Hashable {
+  /// Empty when there is none, e.g. for an operator's command.
+  package let ipAddress: String
+  /// At most `userAgentBytesMax` bytes.
+  package let userAgent: String
+  package let requestID: String
+
+  package static let userAgentBytesMax = 512
+
+  package init(ipAddress: String = "", userAgent: String = "", requestID: String = "") {
+    self.ipAddress = ipAddress
+    self.userAgent = userAgent
+    self.requestID = requestID
+  }
+}
