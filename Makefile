@@ -1,0 +1,67 @@
+# Chatelaine. `make help` lists what there is to make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+STATE_DIR ?= .chatelaine
+PORT ?= 8080
+FORMATTED := Package.swift Sources Tests
+PYTHON := .build/venv/bin/python
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: packages ## Build and start the portal; Ctrl-C stops it (STATE_DIR=.chatelaine PORT=8080)
+	@scripts/build-release
+	@exec .build/release/chatelaine up --state-dir $(STATE_DIR) --port $(PORT)
+
+.PHONY: build
+build: packages ## Compile everything, warnings as errors
+	@swift build
+
+.PHONY: test
+test: test-packages $(PYTHON) ## Run every test, on real PostgreSQL, gRPC clients and a browser
+	@swift build --build-tests
+	@CHATELAINE_TEST_PYTHON=$(abspath $(PYTHON)) \
+	  CHATELAINE_TEST_ARTEFACTS=$${CHATELAINE_TEST_ARTEFACTS:-$(CURDIR)/test-artefacts} \
+	  swift test --skip-build
+
+.PHONY: lint
+lint: ## Check the format and the rules that the compiler can't
+	@swift format lint --strict --parallel --recursive $(FORMATTED)
+	@scripts/check-rules
+
+.PHONY: format
+format: ## Format all Swift files in place
+	@swift format --in-place --parallel --recursive $(FORMATTED)
+
+.PHONY: generate
+generate: packages ## Generate C and Swift from Protos/, and .env.example from the configurations
+	@Protos/generate.sh
+	@scripts/generate-env-example
+
+.PHONY: check-generated
+check-generated: generate ## Fail when what is generated differs from what is checked in
+	@changes=$$(git status --porcelain -- Sources Tests Protos .env.example); \
+	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
+
+.PHONY: bench
+bench: packages ## Measure the running system and print the numbers
+	@scripts/build-release
+	@Benchmarks/run
+
+.PHONY: packages
+packages: # Install the Debian packages that building and running need
+	@scripts/install-packages build run
+
+.PHONY: test-packages
+test-packages: # ... and those that only the tests need
+	@scripts/install-packages build run test
+
+$(PYTHON): Tests/requirements.txt
+	@python3 -m venv --clear .build/venv
+	@.build/venv/bin/pip --quiet --disable-pip-version-check install --requirement Tests/requirements.txt
+	@touch $@
