@@ -1,0 +1,123 @@
+#define _GNU_SOURCE
+#include "clinux_spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+/* Only async-signal-safe calls from here to the exec: other threads of the parent may have held
+ * any lock at the moment of the fork. */
+static void fail(int report) {
+  int code = errno;
+  ssize_t written = write(report, &code, sizeof code);
+  (void)written;
+  _exit(127);
+}
+
+/* Moves descriptors that the dup2 calls below would overwrite out of the way. */
+static int above_standard(int descriptor) {
+  return descriptor >= 0 && descriptor <= 2 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3) : descriptor;
+}
+
+static void reset_signals(void) {
+  struct sigaction action = {.sa_handler = SIG_DFL};
+  for (int number = 1; number < NSIG; number++) {
+    sigaction(number, &action, NULL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void become(const struct clinux_spawn_options *options, pid_t parent, int report) {
+  if (options->parent_death_signal != 0) {
+    if (prctl(PR_SET_PDEATHSIG, options->parent_death_signal) != 0) fail(report);
+    /* The parent may have died between fork and prctl. */
+    if (getppid() != parent) _exit(127);
+  }
+  if (options->new_process_group && setpgid(0, 0) != 0) fail(report);
+  if (options->working_directory != NULL && chdir(options->working_directory) != 0) fail(report);
+
+  int descriptors[3] = {
+      above_standard(options->standard_input),
+      above_standard(options->standard_output),
+      above_standard(options->standard_error),
+  };
+  for (int target = 0; target < 3; target++) {
+    int source = descriptors[target];
+    if (source < 0) source = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (source < 0) fail(report);
+    /* dup2 onto itself would leave close-on-exec set. */
+    if (source == target) {
+      if (fcntl(source, F_SETFD, 0) != 0) fail(report);
+    } else if (dup2(source, target) < 0) {
+      fail(report);
+    }
+  }
+  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+    /* Kernels before 5.11: mark what can be open, one by one. */
+    long limit = sysconf(_SC_OPEN_MAX);
+    if (limit < 0 || limit > 65536) limit = 65536;
+    for (int descriptor = 3; descriptor < limit; descriptor++) {
+      fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    }
+  }
+  reset_signals();
+  execve(options->path, options->arguments, options->environment);
+  fail(report);
+}
+
+pid_t clinux_spawn(const struct clinux_spawn_options *options) {
+  int report[2];
+  if (pipe2(report, O_CLOEXEC) != 0) return -1;
+  /* The report must not sit where the child's standard descriptors go. */
+  if (report[1] <= 2) {
+    int moved = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
+    close(report[1]);
+    report[1] = moved;
+  }
+
+  /* No handler of the parent may run in the child before its dispositions are reset. */
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child == 0) become(options, parent, report[1]);
+  int fork_error = errno;
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  close(report[1]);
+
+  int code = 0;
+  if (child > 0) {
+    ssize_t count;
+    do {
+      count = read(report[0], &code, sizeof code);
+    } while (count < 0 && errno == EINTR);
+    if (count == (ssize_t)sizeof code) {
+      while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+      }
+      child = -1;
+    }
+  } else {
+    code = fork_error;
+  }
+  close(report[0]);
+  errno = code;
+  return child;
+}
+
+int clinux_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
