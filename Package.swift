@@ -86,8 +86,8 @@ let package = Package(
 
     // Engines and runtime: no product knowledge.
     library("Protobuf", ["CProtobufC", "CMessages"]),
-    library("HTTP2", ["CNghttp2"]),
-    library("TLS", ["COpenSSL"]),
+    library("HTTP2", ["CNghttp2", nioCore]),
+    library("TLS", ["COpenSSL", nioCore]),
     library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
     library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
     library("RPC", ["Protobuf", nioCore, logging]),

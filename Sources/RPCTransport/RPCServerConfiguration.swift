@@ -1,0 +1,31 @@
+package import TLS
+
+/// Where a server listens, how it proves who it is, and how much it lets a peer ask of it.
+package struct RPCServerConfiguration: Sendable {
+  package var host: String
+  /// 0 lets the kernel choose; `RPCServer.start` returns the choice.
+  package var port: Int
+  /// Nil serves HTTP/2 in clear text ("h2c", prior knowledge): tests, meshes that end TLS.
+  package var tls: TLSConfiguration?
+  /// The largest request message, in bytes; a larger one is RESOURCE_EXHAUSTED.
+  package var messageBytesMax = 4 << 20
+  /// Open streams per connection, and calls in flight per connection: a stream that was reset keeps
+  /// its place until its handler has ended.
+  package var concurrentStreamsMax = 128
+  /// Larger request header lists (RFC 9113, 6.5.2) are refused with HTTP 431.
+  package var headerListBytesMax = 32 << 10
+  /// Deadline of calls that bring none, and the latest that any may bring.
+  package var callDurationMax: Duration = .seconds(60)
+  /// From the accepted connection to its first HTTP/2 SETTINGS, the TLS handshake included.
+  package var handshakeTimeout: Duration = .seconds(10)
+  /// How long running calls may go on after `beginGracefulShutdown`.
+  package var gracePeriod: Duration = .seconds(10)
+  /// Accepted connections at one time; more are closed at once.
+  package var connectionCountMax = 16_384
+
+  package init(host: String, port: Int, tls: TLSConfiguration?) {
+    self.host = host
+    self.port = port
+    self.tls = tls
+  }
+}

@@ -1,0 +1,16 @@
+/// Where a process finds its certificate, its key and the authority that it trusts: PEM files.
+///
+/// Both ends verify each other; TLS 1.3 only; ALPN `h2`.
+package struct TLSConfiguration: Sendable, Hashable {
+  /// The certificate chain of this process, its own certificate first.
+  package var certificateFile: String
+  package var privateKeyFile: String
+  /// The only authorities that a peer's certificate may come from.
+  package var certificateAuthorityFile: String
+
+  package init(certificateFile: String, privateKeyFile: String, certificateAuthorityFile: String) {
+    self.certificateFile = certificateFile
+    self.privateKeyFile = privateKeyFile
+    self.certificateAuthorityFile = certificateAuthorityFile
+  }
+}
