@@ -162,6 +162,8 @@ let package = Package(
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+    tests("LocalDeploymentTests", ["LocalDeployment"]),
+    tests("ProvidersTests", ["Providers"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+@testable import Providers
+
+@Suite struct ProviderCatalogueTests {
+  private let catalogue = ProviderCatalogue.standard
+
+  @Test(arguments: [
+    "openai", "anthropic", "google", "mistral", "groq", "deepseek", "openrouter", "xai", "cohere",
+    "together", "perplexity", "azure-openai", "ollama", "custom",
+  ])
+  func theWellKnownProvidersAreThere(_ id: String) {
+    #expect(catalogue.provider(id: id)?.id == id)
+  }
+
+  @Test(arguments: [
+    ("OPENAI_API_KEY", "openai"), ("GEMINI_API_KEY", "google"), ("GOOGLE_API_KEY", "google"),
+    ("AZURE_OPENAI_API_KEY", "azure-openai"), ("XAI_API_KEY", "xai"),
+  ])
+  func keyVariablesFindTheirProvider(_ row: (variable: String, id: String)) throws {
+    let found = try #require(catalogue.provider(forEnvironmentVariable: row.variable))
+    #expect(found.provider.id == row.id)
+    #expect(found.role == .key)
+  }
+
+  @Test(arguments: [
+    ("AZURE_OPENAI_ENDPOINT", "azure-openai"), ("OLLAMA_HOST", "ollama"),
+    ("OPENAI_BASE_URL", "openai"),
+  ])
+  func baseURLVariablesFindTheirProvider(_ row: (variable: String, id: String)) throws {
+    let found = try #require(catalogue.provider(forEnvironmentVariable: row.variable))
+    #expect(found.provider.id == row.id)
+    #expect(found.role == .baseURL)
+  }
+
+  @Test func unknownNamesFindNothing() {
+    #expect(catalogue.provider(forEnvironmentVariable: "DATABASE_URL") == nil)
+    #expect(catalogue.provider(forEnvironmentVariable: "openai_api_key") == nil)
+    #expect(catalogue.provider(id: "nobody") == nil)
+  }
+
+  @Test func everyProviderThatNeedsNoEndpointHasAnHTTPSBaseURL() throws {
+    for provider in catalogue.providers where provider.endpoint != .required {
+      let base = try EndpointURL(#require(provider.defaultBaseURL))
+      #expect(base.scheme == .https, "\(provider.id)")
+      #expect(base.description == provider.defaultBaseURL, "\(provider.id) is not canonical")
+    }
+  }
+
+  @Test func keysGoWhereTheProviderReadsThem() throws {
+    let anthropic = try #require(catalogue.provider(id: "anthropic")?.authentication)
+    #expect((anthropic.header, anthropic.prefix) == ("x-api-key", ""))
+    let openai = try #require(catalogue.provider(id: "openai")?.authentication)
+    #expect((openai.header, openai.prefix) == ("authorization", "Bearer "))
+    #expect(catalogue.authenticationHeaderNames.isSuperset(of: ["api-key", "x-goog-api-key"]))
+  }
+
+  @Test func anUnusualKeyIsOnlyAHint() throws {
+    let openai = try #require(catalogue.provider(id: "openai"))
+    #expect(openai.recognises(key: "sk-anything"))
+    #expect(!openai.recognises(key: "gsk_anything"))
+    #expect(try #require(catalogue.provider(id: "custom")).recognises(key: "whatever"))
+  }
+
+  @Test func duplicatesAndUnknownReferencesAreRefused() throws {
+    let standard = try JSONEncoder().encode(catalogue.providers)
+    #expect(throws: Never.self) { try ProviderCatalogue(json: [UInt8](standard)) }
+    let doubled = try JSONEncoder().encode(catalogue.providers + catalogue.providers.prefix(1))
+    #expect(throws: ProviderCatalogueError.duplicate("openai")) {
+      try ProviderCatalogue(json: [UInt8](doubled))
+    }
+    let withoutCustom = try JSONEncoder().encode(catalogue.providers.filter { $0.id != "custom" })
+    #expect(throws: ProviderCatalogueError.unknownProvider("custom")) {
+      try ProviderCatalogue(json: [UInt8](withoutCustom))
+    }
+  }
+}
