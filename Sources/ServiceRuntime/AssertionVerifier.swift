@@ -1,0 +1,60 @@
+package import Cryptography
+package import FoundationEssentials
+package import Identity
+internal import Protobuf
+internal import ServiceAPI
+
+/// Checks that `auth` vouched for a user, for this service and for now.
+package struct AssertionVerifier: Sendable {
+  /// How far the clocks of two machines may be apart.
+  package static let clockSkewMax: Duration = .seconds(30)
+  /// Larger assertions are not looked at.
+  package static let assertionBytesMax = 4096
+
+  private let keys: [String: Ed25519.VerifyingKey]
+  private let audience: AssertionAudience
+  private let now: @Sendable () -> Date
+
+  /// Accepts signatures of any of `publicKeys` (several while a key is being replaced) on assertions
+  /// that name `audience`.
+  package init(
+    publicKeys: [Ed25519.VerifyingKey], audience: AssertionAudience,
+    now: @escaping @Sendable () -> Date = { Date() }
+  ) {
+    keys = Dictionary(publicKeys.map { ($0.keyID, $0) }, uniquingKeysWith: { first, _ in first })
+    self.audience = audience
+    self.now = now
+  }
+
+  /// Returns who the assertion is about.
+  package func verify(_ bytes: [UInt8]) throws(AssertionError) -> Caller {
+    guard bytes.count <= Self.assertionBytesMax,
+      let signed = try? IdentityAPI.SignedAssertion(unpacking: bytes)
+    else { throw .malformed }
+    guard let key = keys[signed.keyId] else { throw .unknownKey }
+    guard
+      key.isValidSignature(
+        signed.signature, for: AssertionEncoding.signedBytes(signed.assertion))
+    else { throw .badSignature }
+    // Only bytes that `auth` signed are looked into.
+    guard let assertion = try? IdentityAPI.Assertion(unpacking: signed.assertion),
+      let issueTime = assertion.issueTime, let expireTime = assertion.expireTime,
+      let userID = UserID(assertion.userId),
+      let credential = Caller.Credential(kind: assertion.credential, id: assertion.credentialId)
+    else { throw .malformed }
+    try checkTimes(from: Date(issueTime), to: Date(expireTime))
+    guard assertion.audience.contains(audience.rawValue) else { throw .wrongAudience }
+    return Caller(userID: userID, email: assertion.email, credential: credential)
+  }
+
+  private func checkTimes(from issued: Date, to expires: Date) throws(AssertionError) {
+    let now = now()
+    let skew = TimeInterval(Self.clockSkewMax.components.seconds)
+    let lifetimeMax = TimeInterval(AssertionSigner.lifetimeMax.components.seconds)
+    guard expires >= issued, expires.timeIntervalSince(issued) <= lifetimeMax else {
+      throw .malformed
+    }
+    guard now < expires.addingTimeInterval(skew) else { throw .expired }
+    guard now > issued.addingTimeInterval(-skew) else { throw .notYetValid }
+  }
+}

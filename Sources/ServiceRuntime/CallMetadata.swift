@@ -1,0 +1,52 @@
+package import Identity
+package import RPC
+
+/// The metadata keys by which the gateway says for whom and from where it calls.
+package enum CallMetadata {
+  /// A packed chatelaine.identity.v1.SignedAssertion.
+  package static let assertion = "chatelaine-assertion-bin"
+  package static let clientIP = "chatelaine-client-ip"
+  /// UTF-8 bytes, because a user agent need not be ASCII.
+  package static let userAgent = "chatelaine-user-agent-bin"
+  package static let requestID = "chatelaine-request-id"
+
+  /// Longest client IP and request id that are taken over.
+  static let wordBytesMax = 128
+}
+
+extension CallOptions {
+  /// Options for a call on behalf of a user (nil for nobody yet, e.g. a log-in) from `origin`.
+  ///
+  /// Parts of the origin that metadata can't carry are left out: it is for receipts only.
+  package static func acting(
+    with assertion: [UInt8]?, origin: CallOrigin, timeout: Duration = CallOptions.defaultTimeout
+  ) -> CallOptions {
+    var metadata = Metadata()
+    if let assertion { try? metadata.append(assertion, forKey: CallMetadata.assertion) }
+    if !origin.ipAddress.isEmpty {
+      try? metadata.append(origin.ipAddress, forKey: CallMetadata.clientIP)
+    }
+    if !origin.userAgent.isEmpty {
+      try? metadata.append(Array(origin.userAgent.utf8), forKey: CallMetadata.userAgent)
+    }
+    if !origin.requestID.isEmpty {
+      try? metadata.append(origin.requestID, forKey: CallMetadata.requestID)
+    }
+    return CallOptions(metadata: metadata, timeout: timeout)
+  }
+}
+
+extension CallOrigin {
+  /// What a believed peer says; over-long parts are cut or dropped.
+  init(metadata: Metadata) {
+    func word(_ key: String) -> String {
+      guard let text = metadata[key], text.utf8.count <= CallMetadata.wordBytesMax else { return "" }
+      return text
+    }
+    let userAgent = metadata.bytes(CallMetadata.userAgent) ?? []
+    self.init(
+      ipAddress: word(CallMetadata.clientIP),
+      userAgent: String(decoding: userAgent.prefix(CallOrigin.userAgentBytesMax), as: UTF8.self),
+      requestID: word(CallMetadata.requestID))
+  }
+}

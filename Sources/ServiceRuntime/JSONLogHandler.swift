@@ -1,0 +1,61 @@
+internal import FoundationEssentials
+internal import Glibc
+package import Logging
+
+/// Writes each log record as one line of JSON to standard error.
+///
+/// Everything that comes from outside is escaped, so that no user agent can forge a second line.
+package struct JSONLogHandler: LogHandler {
+  /// Longer messages and values are cut.
+  static let valueBytesMax = 8 << 10
+
+  package var logLevel: Logger.Level
+  package var metadata: Logger.Metadata = [:]
+  package var metadataProvider: Logger.MetadataProvider?
+  private let label: String
+  private let write: @Sendable ([UInt8]) -> Void
+
+  package init(
+    label: String, logLevel: Logger.Level,
+    write: @escaping @Sendable ([UInt8]) -> Void = JSONLogHandler.writeToStandardError
+  ) {
+    self.label = label
+    self.logLevel = logLevel
+    self.write = write
+  }
+
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  package func log(event: LogEvent) {
+    var line = JSONLine()
+    line.append("time", Date().formatted(Self.timeFormat))
+    line.append("level", event.level.rawValue)
+    line.append("logger", label)
+    line.append("message", event.message.description)
+    var fields = metadata
+    if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }
+    if let own = event.metadata { fields.merge(own) { _, new in new } }
+    if let error = event.error { fields["error"] = "\(error)" }
+    if !fields.isEmpty { line.append("fields", .dictionary(fields)) }
+    write(line.finished())
+  }
+
+  private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
+  /// One `write` per line: lines of several threads do not mix. A full or closed pipe loses the line
+  /// rather than stopping the service.
+  @Sendable package static func writeToStandardError(_ line: [UInt8]) {
+    line.withUnsafeBytes { bytes in
+      var offset = 0
+      while offset < bytes.count {
+        let count = Glibc.write(STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return }
+        offset += count
+      }
+    }
+  }
+}

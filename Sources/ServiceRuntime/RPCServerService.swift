@@ -1,0 +1,28 @@
+package import RPCTransport
+package import ServiceLifecycle
+
+/// Runs an RPC server until the process is told to stop, then lets its calls end.
+struct RPCServerService: Service {
+  let server: RPCServer
+  let chassis: ServiceChassis
+
+  func run() async throws {
+    let port = try await server.start()
+    try chassis.announceReady(port: port)
+    try await withGracefulShutdownHandler {
+      try await server.run()
+    } onGracefulShutdown: {
+      chassis.withdrawReady()
+      server.beginGracefulShutdown()
+    }
+  }
+}
+
+/// Keeps a client's connections open until everything that calls through it has stopped.
+struct RPCClientService: Service {
+  let client: RPCClient
+
+  func run() async throws {
+    try await cancelWhenGracefulShutdown { try await client.run() }
+  }
+}

@@ -1,0 +1,168 @@
+internal import Cryptography
+package import FoundationEssentials
+internal import Glibc
+package import Logging
+package import NIOCore
+package import NIOPosix
+package import RPC
+package import RPCTransport
+package import ServiceLifecycle
+
+/// What every service stands on: its process, its log, its event loops, its start and its end.
+package struct ServiceChassis: Sendable {
+  /// Builds a service from its settings: what it runs, in the order in which it is started; the end
+  /// is in reverse order.
+  package typealias Assembly<Configuration> =
+    @Sendable (Configuration, ServiceChassis) async throws -> [any Service]
+
+  /// How long everything behind the server may take to end after its calls have.
+  static let lingerTimeout: Duration = .seconds(5)
+
+  package let name: String
+  package let settings: ServiceSettings
+  package let logger: Logger
+  package let eventLoopGroup: MultiThreadedEventLoopGroup
+  private let readyFile: ReadyFile
+
+  package init(
+    name: String, settings: ServiceSettings, logger: Logger,
+    eventLoopGroup: MultiThreadedEventLoopGroup = .singleton
+  ) {
+    self.name = name
+    self.settings = settings
+    self.logger = logger
+    self.eventLoopGroup = eventLoopGroup
+    readyFile = ReadyFile(path: settings.readyFile)
+  }
+
+  // MARK: Parts of a service
+
+  /// The interceptors of every service, outermost first.
+  ///
+  /// Without a verifier no call has a caller.
+  package static func interceptors(
+    allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger
+  ) -> [any ServerInterceptor] {
+    var list: [any ServerInterceptor] = [
+      CallLogInterceptor(logger: logger),
+      PeerAllowList(rules, logger: logger),
+    ]
+    if let verifier { list.append(CallerInterceptor(verifier)) }
+    return list
+  }
+
+  /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop.
+  package func server(
+    _ services: [any RPCService], allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?
+  ) -> any Service {
+    var configuration = RPCServerConfiguration(
+      host: settings.listenAddress.host, port: settings.listenAddress.port, tls: settings.tls)
+    configuration.gracePeriod = settings.drainTimeout
+    let server = RPCServer(
+      configuration, services: services,
+      interceptors: Self.interceptors(allowing: rules, verifier: verifier, logger: logger),
+      eventLoopGroup: eventLoopGroup, logger: logger)
+    return RPCServerService(server: server, chassis: self)
+  }
+
+  /// A client of another service, which must prove to be `identity`; `service` belongs into the list
+  /// of what the process runs.
+  package func client(
+    to address: NetworkAddress, identity: String
+  ) -> (client: RPCClient, service: any Service) {
+    let client = RPCClient(
+      RPCClientConfiguration(
+        host: address.host, port: address.port, tls: settings.tls, serverIdentity: identity),
+      eventLoopGroup: eventLoopGroup, logger: logger)
+    return (client, RPCClientService(client: client))
+  }
+
+  /// Says, in the log and in READY_FILE, that the service answers on `port`.
+  package func announceReady(port: Int) throws {
+    let address = NetworkAddress(host: settings.listenAddress.host, port: port)
+    try readyFile.write(address)
+    logger.notice("ready", metadata: ["address": "\(address)"])
+  }
+
+  /// Takes READY_FILE back, because the service stops answering.
+  package func withdrawReady() {
+    readyFile.remove()
+  }
+
+  // MARK: Life of the process
+
+  /// Runs a service from its first to its last breath and never returns.
+  ///
+  /// With the argument `--print-environment` it prints its part of `.env.example` instead. Exits 0
+  /// after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
+  package static func main<Configuration: ServiceConfiguration>(
+    _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
+  ) async -> Never {
+    switch CommandLine.arguments.dropFirst().first {
+    case nil: break
+    case "--print-environment"?:
+      let text = Array(EnvironmentDocument.section(for: type).utf8)
+      exit(Glibc.write(STDOUT_FILENO, text, text.count) == text.count ? EX_OK : EX_IOERR)
+    case let argument?:
+      Logger.failStart(type.name, [StartupError.usage(argument)])
+      exit(EX_USAGE)
+    }
+    do {
+      try await start(type, assemble: assemble)
+      exit(EX_OK)
+    } catch let error as ConfigurationError {
+      Logger.failStart(type.name, error.problems)
+      exit(EX_CONFIG)
+    } catch {
+      Logger.failStart(type.name, [error])
+      exit(EXIT_FAILURE)
+    }
+  }
+
+  private static func start<Configuration: ServiceConfiguration>(
+    _ type: Configuration.Type, assemble: Assembly<Configuration>
+  ) async throws {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      try ProcessHardening.disableCoreDumps()
+    } catch {
+      throw StartupError.hardening("\(error)")
+    }
+    var reader = ConfigurationReader(environment: ProcessInfo.processInfo.environment)
+    let settings = ServiceSettings(from: &reader)
+    let configuration = try Configuration.load(&reader)
+    LoggingSystem.bootstrap { label in
+      JSONLogHandler(label: label, logLevel: settings.logLevel)
+    }
+    let chassis = ServiceChassis(
+      name: type.name, settings: settings, logger: Logger(label: type.name))
+    for warning in reader.warnings { chassis.logger.warning("\(warning)") }
+    chassis.readyFile.remove()
+    try await chassis.run(try await assemble(configuration, chassis))
+    chassis.logger.notice("stopped")
+  }
+
+  private func run(_ services: [any Service]) async throws {
+    var configuration = ServiceGroupConfiguration(
+      services: services.map {
+        // The type's name only: a description would print what is inside.
+        .init(service: $0, serviceName: String(describing: Swift.type(of: $0)))
+      },
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = settings.drainTimeout + Self.lingerTimeout
+    configuration.maximumCancellationDuration = Self.lingerTimeout
+    try await ServiceGroup(configuration: configuration).run()
+  }
+}
+
+extension Logger {
+  /// One line for each reason why the process ends before it has begun.
+  fileprivate static func failStart(_ name: String, _ reasons: [any CustomStringConvertible]) {
+    let logger = Logger(label: name) { JSONLogHandler(label: $0, logLevel: .info) }
+    for reason in reasons { logger.critical("cannot start: \(reason)") }
+  }
+
+  fileprivate static func failStart(_ name: String, _ errors: [any Error]) {
+    failStart(name, errors.map { String(describing: $0) })
+  }
+}

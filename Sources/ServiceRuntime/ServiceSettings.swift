@@ -1,0 +1,30 @@
+package import Logging
+package import TLS
+
+/// The settings that every service has.
+package struct ServiceSettings: Sendable {
+  package let listenAddress: NetworkAddress
+  package let tls: TLSConfiguration
+  package let logLevel: Logger.Level
+  /// Where `host:port` and a line break are written once the service answers.
+  package let readyFile: String?
+  /// How long running calls may go on after SIGTERM or SIGINT.
+  package let drainTimeout: Duration
+
+  package init(from reader: inout ConfigurationReader) {
+    listenAddress = reader.address(
+      "LISTEN_ADDRESS", doc: "host:port to listen on; port 0 lets the kernel choose.")
+    tls = TLSFiles.read(from: &reader)
+    logLevel =
+      reader.parsed(
+        "LOG_LEVEL", default: "info",
+        doc: "Least level that is logged: trace, debug, info, notice, warning, error, critical.",
+        expected: "trace, debug, info, notice, warning, error or critical",
+        parse: { Logger.Level(rawValue: $0.lowercased()) }) ?? .info
+    readyFile = reader.optionalString(
+      "READY_FILE", doc: "File that receives host:port once the service answers.")
+    drainTimeout = reader.duration(
+      "DRAIN_TIMEOUT", default: .seconds(10), in: .seconds(1)...(.seconds(600)),
+      doc: "How long running calls may go on after SIGTERM or SIGINT.")
+  }
+}
