@@ -18,6 +18,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -101,7 +103,7 @@ let package = Package(
       [
         "RPC", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography", "ServiceAPI",
         "Identity", nioCore,
-        nioPosix, logging, metrics, lifecycle,
+        nioPosix, logging, metrics, lifecycle, unixSignals,
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.

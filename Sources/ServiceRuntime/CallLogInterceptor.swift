@@ -52,7 +52,9 @@ package struct CallLogInterceptor: ServerInterceptor {
       "microseconds": "\((ContinuousClock.now - start) / .microseconds(1))",
       "peer": "\(context.peer.identities.first ?? context.peer.address)",
     ]
-    if let requestID = context.metadata[CallMetadata.requestID] { fields["request"] = "\(requestID)" }
+    if let requestID = context.metadata[CallMetadata.requestID] {
+      fields["request"] = "\(requestID)"
+    }
     if let detail = error?.detail { fields["detail"] = "\(detail)" }
     logger.log(level: level, "call", metadata: fields)
   }

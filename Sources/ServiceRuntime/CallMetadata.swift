@@ -37,16 +37,24 @@ extension CallOptions {
 }
 
 extension CallOrigin {
-  /// What a believed peer says; over-long parts are cut or dropped.
+  /// What a believed peer says; over-long parts are cut or dropped, control characters dropped:
+  /// they could not be stored (U+0000) or would disturb whoever reads the log.
   init(metadata: Metadata) {
     func word(_ key: String) -> String {
-      guard let text = metadata[key], text.utf8.count <= CallMetadata.wordBytesMax else { return "" }
+      guard let text = metadata[key], text.utf8.count <= CallMetadata.wordBytesMax else {
+        return ""
+      }
       return text
     }
-    let userAgent = metadata.bytes(CallMetadata.userAgent) ?? []
+    let bytes = metadata.bytes(CallMetadata.userAgent) ?? []
+    var userAgent = String(decoding: bytes.prefix(CallOrigin.userAgentBytesMax), as: UTF8.self)
+    userAgent.unicodeScalars.removeAll { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }
+    // A character cut in half was replaced by a longer one.
+    while userAgent.utf8.count > CallOrigin.userAgentBytesMax {
+      userAgent.unicodeScalars.removeLast()
+    }
     self.init(
-      ipAddress: word(CallMetadata.clientIP),
-      userAgent: String(decoding: userAgent.prefix(CallOrigin.userAgentBytesMax), as: UTF8.self),
+      ipAddress: word(CallMetadata.clientIP), userAgent: userAgent,
       requestID: word(CallMetadata.requestID))
   }
 }

@@ -1,4 +1,4 @@
-package import Cryptography
+internal import Cryptography
 
 /// Reads settings from environment variables, collecting every problem and every declaration.
 ///

@@ -51,7 +51,8 @@ package struct JSONLogHandler: LogHandler {
     line.withUnsafeBytes { bytes in
       var offset = 0
       while offset < bytes.count {
-        let count = Glibc.write(STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+        let count = Glibc.write(
+          STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
         if count < 0, errno == EINTR { continue }
         guard count > 0 else { return }
         offset += count

@@ -1,5 +1,5 @@
-package import RPCTransport
-package import ServiceLifecycle
+internal import RPCTransport
+internal import ServiceLifecycle
 
 /// Runs an RPC server until the process is told to stop, then lets its calls end.
 struct RPCServerService: Service {

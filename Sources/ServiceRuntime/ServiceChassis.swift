@@ -1,12 +1,12 @@
 internal import Cryptography
-package import FoundationEssentials
+internal import FoundationEssentials
 internal import Glibc
 package import Logging
-package import NIOCore
 package import NIOPosix
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle
+internal import UnixSignals
 
 /// What every service stands on: its process, its log, its event loops, its start and its end.
 package struct ServiceChassis: Sendable {
@@ -104,17 +104,17 @@ package struct ServiceChassis: Sendable {
       let text = Array(EnvironmentDocument.section(for: type).utf8)
       exit(Glibc.write(STDOUT_FILENO, text, text.count) == text.count ? EX_OK : EX_IOERR)
     case let argument?:
-      Logger.failStart(type.name, [StartupError.usage(argument)])
+      Logger.failStart(type.name, ["\(StartupError.usage(argument))"])
       exit(EX_USAGE)
     }
     do {
       try await start(type, assemble: assemble)
       exit(EX_OK)
     } catch let error as ConfigurationError {
-      Logger.failStart(type.name, error.problems)
+      Logger.failStart(type.name, error.problems.map(\.description))
       exit(EX_CONFIG)
     } catch {
-      Logger.failStart(type.name, [error])
+      Logger.failStart(type.name, [String(describing: error)])
       exit(EXIT_FAILURE)
     }
   }
@@ -157,12 +157,8 @@ package struct ServiceChassis: Sendable {
 
 extension Logger {
   /// One line for each reason why the process ends before it has begun.
-  fileprivate static func failStart(_ name: String, _ reasons: [any CustomStringConvertible]) {
+  fileprivate static func failStart(_ name: String, _ reasons: [String]) {
     let logger = Logger(label: name) { JSONLogHandler(label: $0, logLevel: .info) }
     for reason in reasons { logger.critical("cannot start: \(reason)") }
-  }
-
-  fileprivate static func failStart(_ name: String, _ errors: [any Error]) {
-    failStart(name, errors.map { String(describing: $0) })
   }
 }
