@@ -68,7 +68,8 @@ package enum AES256GCM {
   }
 
   private static func seal(
-    _ plaintext: UnsafeRawBufferPointer, key: SecretBytes, associatedData: [UInt8], fixedIV: [UInt8]?
+    _ plaintext: UnsafeRawBufferPointer, key: SecretBytes, associatedData: [UInt8],
+    fixedIV: [UInt8]?
   ) throws(CryptographyError) -> SealedBox {
     guard key.count == keyBytes else {
       throw .invalidKeyLength(actual: key.count, expected: keyBytes)
@@ -154,10 +155,12 @@ package enum AES256GCM {
     var written: Int32 = 0
     guard
       EVP_DecryptInit_ex2(
-        context.pointer, cipher, key.baseAddress?.assumingMemoryBound(to: UInt8.self), iv, nil) == 1,
+        context.pointer, cipher, key.baseAddress?.assumingMemoryBound(to: UInt8.self), iv, nil)
+        == 1,
       // OpenSSL copies the expected tag; its parameter is mutable because the call also gets tags.
       EVP_CIPHER_CTX_ctrl(
-        context.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(tagBytes), UnsafeMutableRawPointer(mutating: tag))
+        context.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(tagBytes),
+        UnsafeMutableRawPointer(mutating: tag))
         == 1
     else { return false }
     if !associatedData.isEmpty {

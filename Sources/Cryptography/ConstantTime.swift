@@ -8,7 +8,9 @@ package enum ConstantTime {
   }
 
   /// Whether both buffers have the same bytes; a difference in length is not hidden.
-  package static func equals(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer)
+  package static func equals(
+    _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
+  )
     -> Bool
   {
     guard left.count == right.count else { return false }

@@ -8,7 +8,9 @@ package enum HMACSHA256 {
   package static func authenticationCode(for message: [UInt8], key: SecretBytes) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
       let code = key.withUnsafeBytes { key in
-        HMAC(EVP_sha256(), key.baseAddress, Int32(key.count), message, message.count, buffer.baseAddress, nil)
+        HMAC(
+          EVP_sha256(), key.baseAddress, Int32(key.count), message, message.count,
+          buffer.baseAddress, nil)
       }
       // Fails only when memory has run out.
       guard code != nil else { fatalError("out of memory: HMAC") }

@@ -18,7 +18,10 @@ package enum SHA256Digest {
   package static func hash(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
       // Fails only when memory has run out.
-      guard SHA256(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, buffer.baseAddress) != nil
+      guard
+        SHA256(
+          bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, buffer.baseAddress)
+          != nil
       else { fatalError("out of memory: SHA-256") }
       initializedCount = byteCount
     }

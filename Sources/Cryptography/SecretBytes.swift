@@ -23,8 +23,8 @@ package final class SecretBytes: Sendable {
     try body(UnsafeMutableRawBufferPointer(start: block.start, count: count))
   }
 
-  /// Creates a secret of up to `capacity` bytes; `body` returns how many it wrote. The buffer starts
-  /// out zeroed and is wiped if `body` throws.
+  /// Creates a secret of up to `capacity` bytes; `body` returns how many it wrote. The buffer
+  /// starts out zeroed and is wiped if `body` throws.
   package init<Failure: Error>(
     capacity: Int, fillingWith body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
   ) throws(Failure) {
