@@ -1,0 +1,37 @@
+package import Cryptography
+
+/// A provider's key as its owner typed it, held in locked memory.
+package struct APIKey: Sendable {
+  package static let bytesMax = 8_192
+
+  /// Empty where the provider needs no key and none was given.
+  package let bytes: SecretBytes
+
+  /// The absence of a key, for providers that need none.
+  static var none: APIKey { APIKey(bytes: SecretBytes(utf8: "")) }
+
+  init(bytes: SecretBytes) { self.bytes = bytes }
+
+  /// Takes 1 to 8192 bytes of visible ASCII.
+  ///
+  /// White space around a key is refused rather than trimmed: it shows that something else went
+  /// wrong while copying, and a key that works here must be the one that was pasted.
+  package init(_ text: String) throws(VaultError) {
+    guard !text.isEmpty else { throw .invalid(.apiKey, reason: "is missing") }
+    guard text.utf8.count <= APIKey.bytesMax else {
+      throw .invalid(.apiKey, reason: "is longer than \(APIKey.bytesMax) bytes")
+    }
+    for byte in [text.utf8.first, text.utf8.last] {
+      guard let byte, !APIKey.whitespace.contains(byte) else {
+        throw .invalid(.apiKey, reason: "begins or ends with white space")
+      }
+    }
+    guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw .invalid(
+        .apiKey, reason: "holds a character other than visible ASCII, such as a space")
+    }
+    bytes = SecretBytes(utf8: text)
+  }
+
+  private static let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D]
+}

@@ -1,0 +1,65 @@
+internal import Cryptography
+internal import FoundationEssentials
+internal import Identity
+internal import Providers
+
+/// What a caller sends to store a key, as it arrived.
+package struct NewConfig: Sendable {
+  package let provider: String
+  package let label: String
+  package let apiKey: String
+  package let baseURL: String?
+
+  package init(provider: String, label: String, apiKey: String, baseURL: String?) {
+    self.provider = provider
+    self.label = label
+    self.apiKey = apiKey
+    self.baseURL = baseURL
+  }
+}
+
+/// A new configuration whose every part was checked.
+struct ConfigDraft: Sendable {
+  let provider: Provider
+  let label: Label
+  let key: APIKey
+  let endpoint: Endpoint
+
+  init(_ new: NewConfig, catalogue: ProviderCatalogue) throws(VaultError) {
+    provider = try catalogue.known(new.provider)
+    label = try Label(new.label)
+    key = try provider.key(new.apiKey)
+    endpoint = try Endpoint(new.baseURL, of: provider)
+  }
+
+  func config(of userID: UserID, at time: Date) -> ProviderConfig {
+    ProviderConfig(
+      id: UUID(), userID: userID, provider: provider.id, label: label,
+      maskedKey: provider.mask(key), origin: endpoint.origin,
+      baseURLHint: endpoint.url?.displayHint, enabled: true, createTime: time, updateTime: time,
+      lastUseTime: nil)
+  }
+}
+
+extension ProviderCatalogue {
+  /// The provider, or bad input that names the field.
+  func known(_ id: String) throws(VaultError) -> Provider {
+    guard !id.isEmpty else { throw .invalid(.provider, reason: "is missing") }
+    guard let provider = provider(id: id) else {
+      throw .invalid(.provider, reason: "is not a provider of the catalogue")
+    }
+    return provider
+  }
+}
+
+extension Provider {
+  /// Checks a key; empty text is a key only where the provider needs none.
+  func key(_ text: String) throws(VaultError) -> APIKey {
+    text.isEmpty && key == .optional ? .none : try APIKey(text)
+  }
+
+  func mask(_ key: APIKey) -> MaskedKey {
+    guard key.bytes.count > 0 else { return .none }
+    return key.bytes.withUnsafeBytes { MaskedKey(key: $0, publicPrefixes: keyPrefixes ?? []) }
+  }
+}

@@ -1,0 +1,60 @@
+package import FoundationEssentials
+package import Identity
+
+/// One stored key of one user, as it may be shown: nothing in it is secret.
+package struct ProviderConfig: Sendable, Hashable {
+  package var id: UUID
+  package var userID: UserID
+  /// An id of the provider catalogue.
+  package var provider: String
+  /// Unique per user and provider.
+  package var label: Label
+  package var maskedKey: MaskedKey
+  /// `scheme://host:port` that the key is bound to: stored in clear because the binding must be
+  /// rebuilt before anything can be opened.
+  package var origin: String
+  /// The custom endpoint with long path segments masked; nil where the provider's own is used.
+  package var baseURLHint: String?
+  package var enabled: Bool
+  package var createTime: Date
+  package var updateTime: Date
+  /// Precise to a minute.
+  package var lastUseTime: Date?
+
+  package init(
+    id: UUID, userID: UserID, provider: String, label: Label, maskedKey: MaskedKey,
+    origin: String, baseURLHint: String?, enabled: Bool, createTime: Date, updateTime: Date,
+    lastUseTime: Date?
+  ) {
+    self.id = id
+    self.userID = userID
+    self.provider = provider
+    self.label = label
+    self.maskedKey = maskedKey
+    self.origin = origin
+    self.baseURLHint = baseURLHint
+    self.enabled = enabled
+    self.createTime = createTime
+    self.updateTime = updateTime
+    self.lastUseTime = lastUseTime
+  }
+}
+
+/// A configuration with its sealed fields and the wrapped key that opens them.
+package struct StoredConfig: Sendable, Hashable {
+  package var config: ProviderConfig
+  package var sealedKey: SealedField
+  /// The custom endpoint; nil where the provider's own is used.
+  package var sealedBaseURL: SealedField?
+  package var dataKey: WrappedDataKey
+
+  package init(
+    config: ProviderConfig, sealedKey: SealedField, sealedBaseURL: SealedField?,
+    dataKey: WrappedDataKey
+  ) {
+    self.config = config
+    self.sealedKey = sealedKey
+    self.sealedBaseURL = sealedBaseURL
+    self.dataKey = dataKey
+  }
+}

@@ -1,0 +1,51 @@
+/// Every way in which the vault refuses or fails.
+package enum VaultError: Error, Hashable {
+  /// A request field at fault, by its JSON name.
+  package enum Field: String, Sendable {
+    case id
+    case provider
+    case label
+    case apiKey
+    case baseURL = "baseUrl"
+    case purpose
+    case pageSize
+    case pageToken
+  }
+
+  /// Bad input; `reason` names the limit and never repeats a secret.
+  case invalid(Field, reason: String)
+  /// No such configuration, or another user's: the caller can't tell which.
+  case notFound
+  /// The user has another configuration with this label for this provider.
+  case alreadyExists(provider: String, label: Label)
+  /// The user switched the configuration off, and it was asked for.
+  case disabled(provider: String, label: Label)
+  /// The user has `VaultService.configsPerUserMax` configurations already.
+  case tooManyConfigs
+  /// The provider's own address in the catalogue is not the one that the key was stored for.
+  case endpointChanged(provider: String)
+  /// What is stored does not open. One answer for all causes; `detail` is for the operator's log.
+  case cannotOpen(detail: String)
+  /// Sealing failed, which no input can cause; `detail` is for the operator's log.
+  case cannotSeal(detail: String)
+  /// More uses are waiting for their receipts than may wait.
+  case overloaded
+  /// The database failed; `detail` is for the operator's log.
+  case storage(detail: String)
+}
+
+extension VaultError {
+  /// The word for a receipt's details; nil for input that never became an action.
+  var receiptReason: String? {
+    switch self {
+    case .invalid: nil
+    case .notFound: "not-found"
+    case .alreadyExists: "already-exists"
+    case .disabled: "disabled"
+    case .tooManyConfigs: "too-many-configurations"
+    case .endpointChanged: "endpoint-changed"
+    case .cannotOpen: "cannot-open"
+    case .cannotSeal, .overloaded, .storage: nil
+    }
+  }
+}

@@ -1,0 +1,124 @@
+internal import FoundationEssentials
+package import Identity
+internal import Providers
+internal import Receipts
+
+/// The fields of a configuration to change; nil leaves a field as it is.
+package struct ConfigPatch: Sendable {
+  package let label: String?
+  package let apiKey: String?
+  /// Empty goes back to the provider's own endpoint.
+  package let baseURL: String?
+  package let enabled: Bool?
+
+  package init(label: String?, apiKey: String?, baseURL: String?, enabled: Bool?) {
+    self.label = label
+    self.apiKey = apiKey
+    self.baseURL = baseURL
+    self.enabled = enabled
+  }
+}
+
+extension VaultService {
+  /// Changes the fields that are present.
+  ///
+  /// A key is bound to the origin of its endpoint, so a new origin needs the key again.
+  package func update(
+    _ id: String, _ patch: ConfigPatch, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) -> ProviderConfig {
+    let time = now
+    let draft = ReceiptDraft(.providerConfigUpdate, caller, origin)
+    return try await change(id, draft) { (stored) throws(VaultError) in
+      let sealCount = try apply(patch, to: &stored, at: time)
+      let changed = patch.fieldNames.joined(separator: ",")
+      return ConfigChange(
+        .update(stored, sealCount: sealCount),
+        receipt: draft.on(stored.config).with("changed", .text(changed)).success(at: time))
+    }
+  }
+
+  /// Lets a configuration be used, or keeps its key and refuses its use.
+  package func setEnabled(
+    _ id: String, to enabled: Bool, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) -> ProviderConfig {
+    let time = now
+    let draft = ReceiptDraft(
+      enabled ? .providerConfigEnable : .providerConfigDisable, caller, origin)
+    return try await change(id, draft) { (stored) throws(VaultError) in
+      stored.config.enabled = enabled
+      stored.config.updateTime = time
+      return ConfigChange(
+        .update(stored, sealCount: 0), receipt: draft.on(stored.config).success(at: time))
+    }
+  }
+
+  /// Deletes a configuration and its key.
+  package func delete(
+    _ id: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) {
+    let time = now
+    let draft = ReceiptDraft(.providerConfigDelete, caller, origin)
+    _ = try await change(id, draft) { (stored) throws(VaultError) in
+      ConfigChange(.delete, receipt: draft.on(stored.config).success(at: time))
+    }
+  }
+
+  /// Runs `decide` on the caller's configuration inside the store's transaction; returns what the
+  /// configuration was changed to.
+  private func change(
+    _ id: String, _ draft: ReceiptDraft,
+    _ decide: @escaping @Sendable (inout StoredConfig) throws(VaultError) -> ConfigChange
+  ) async throws(VaultError) -> ProviderConfig {
+    let configID = try Self.configID(id)
+    return try await recordingFailure(of: draft.on(id: configID)) { () throws(VaultError) in
+      try await store.change(configID, of: draft.caller.userID) { (stored) throws(VaultError) in
+        var stored = stored
+        return try decide(&stored)
+      }
+    }
+  }
+
+  /// Puts the patch into `stored`; returns how many fields were sealed.
+  private func apply(
+    _ patch: ConfigPatch, to stored: inout StoredConfig, at time: Date
+  ) throws(VaultError) -> Int {
+    let provider = try catalogue.known(stored.config.provider)
+    if let label = patch.label { stored.config.label = try Label(label) }
+    if let enabled = patch.enabled { stored.config.enabled = enabled }
+    stored.config.updateTime = time
+
+    var key = try patch.apiKey.map { (text) throws(VaultError) in try provider.key(text) }
+    var sealCount = 0
+    if let baseURL = patch.baseURL {
+      let endpoint = try Endpoint(baseURL, of: provider)
+      if endpoint.origin != stored.config.origin, key == nil {
+        guard stored.config.maskedKey == .none else {
+          throw .invalid(
+            .apiKey,
+            reason: "is required when the endpoint moves to another origin, for a key is bound to it")
+        }
+        key = APIKey.none
+      }
+      stored.config.origin = endpoint.origin
+      stored.config.baseURLHint = endpoint.url?.displayHint
+      try cipher.replaceURL(endpoint.url, in: &stored)
+      sealCount += 1
+    }
+    if let key {
+      stored.config.maskedKey = provider.mask(key)
+      try cipher.replaceKey(key, in: &stored)
+      sealCount += 1
+    }
+    return sealCount
+  }
+}
+
+extension ConfigPatch {
+  /// JSON names of the fields that are present, for the receipt.
+  fileprivate var fieldNames: [String] {
+    [
+      label.map { _ in "label" }, apiKey.map { _ in "apiKey" }, baseURL.map { _ in "baseUrl" },
+      enabled.map { _ in "enabled" },
+    ].compactMap { $0 }
+  }
+}

@@ -1,0 +1,85 @@
+package import Cryptography
+internal import FoundationEssentials
+package import Identity
+internal import Providers
+internal import Receipts
+
+/// A key that was opened for one use.
+package struct ResolvedCredential: Sendable {
+  package let config: ProviderConfig
+  /// Empty when the configuration has none.
+  package let key: SecretBytes
+  /// The user's endpoint; nil where the provider's own is used.
+  package let baseURL: String?
+}
+
+extension VaultService {
+  package static let purposeBytesMax = 512
+  /// A time of last use is written again only when it is older than this.
+  private static let useTimePrecisionSeconds = 60.0
+
+  /// Opens a key for one use. The receipt is committed before the key is returned.
+  ///
+  /// An empty label means the configuration labelled `default`, else the oldest enabled one.
+  package func resolve(
+    provider: String, label: String, purpose: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) -> ResolvedCredential {
+    let provider = try catalogue.known(provider)
+    let label = label.isEmpty ? nil : try Label(label)
+    try Self.check(purpose: purpose)
+    let draft = ReceiptDraft(.credentialResolve, caller, origin)
+      .with("purpose", .text(purpose))
+    let named = draft.on(provider: provider.id, label: label)
+
+    let stored = try await recordingFailure(of: named) { () throws(VaultError) in
+      let found =
+        if let label {
+          try await store.storedConfig(
+            provider: provider.id, label: label, of: caller.userID)
+        } else {
+          try await store.preferredConfig(provider: provider.id, of: caller.userID)
+        }
+      guard let found else { throw .notFound }
+      return found
+    }
+    return try await recordingFailure(of: draft.on(stored.config)) { () throws(VaultError) in
+      let credential = try open(stored, of: provider)
+      let time = now
+      try await store.record(
+        draft.on(stored.config).success(at: time), use: Self.use(of: stored.config, at: time))
+      return credential
+    }
+  }
+
+  private func open(
+    _ stored: StoredConfig, of provider: Provider
+  ) throws(VaultError) -> ResolvedCredential {
+    guard stored.config.enabled else {
+      throw .disabled(provider: provider.id, label: stored.config.label)
+    }
+    // Without an endpoint of its own the key goes to the catalogue's address, which must still be
+    // the one it was stored for.
+    if stored.sealedBaseURL == nil, Endpoint.ownOrigin(of: provider) != stored.config.origin {
+      throw .endpointChanged(provider: provider.id)
+    }
+    return ResolvedCredential(
+      config: stored.config, key: try cipher.openKey(of: stored),
+      baseURL: try cipher.openURL(of: stored))
+  }
+
+  private static func use(of config: ProviderConfig, at time: Date) -> ConfigUse? {
+    if let last = config.lastUseTime, time.timeIntervalSince(last) < useTimePrecisionSeconds {
+      return nil
+    }
+    return ConfigUse(configID: config.id, time: time)
+  }
+
+  private static func check(purpose: String) throws(VaultError) {
+    guard purpose.utf8.count <= purposeBytesMax else {
+      throw .invalid(.purpose, reason: "is longer than \(purposeBytesMax) bytes")
+    }
+    guard purpose.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+      throw .invalid(.purpose, reason: "holds a control character")
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package import FoundationEssentials
+package import Identity
+package import Receipts
+
+/// Where configurations and wrapped data keys are kept. Every method sees one user's rows only.
+package protocol VaultStore: Sendable {
+  /// The data key that seals the user's new fields; nil before the first.
+  func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey?
+
+  /// Makes `dataKey` its user's unless there is one already; returns the one that holds.
+  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey
+
+  /// Adds a configuration and the receipt, both or neither.
+  ///
+  /// Throws `.alreadyExists`, or `.tooManyConfigs` when the user has `configsMax`.
+  func insert(
+    _ stored: StoredConfig, configsMax: Int, receipt: Receipt
+  ) async throws(VaultError)
+
+  func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig?
+
+  /// The first `limit` configurations after `position`, oldest first.
+  func configs(
+    of userID: UserID, after position: ConfigPosition?, limit: Int
+  ) async throws(VaultError) -> [ProviderConfig]
+
+  /// The user's configuration under exactly this provider and label.
+  func storedConfig(
+    provider: String, label: Label, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig?
+
+  /// The configuration to use when none was named: the one labelled `default`, else the oldest
+  /// enabled one, else the oldest.
+  func preferredConfig(
+    provider: String, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig?
+
+  /// Reads a configuration, lets `decide` say what to do, and does it with the receipt, all in one
+  /// transaction; returns the configuration as `decide` left it. Throws `.notFound`,
+  /// `.alreadyExists`, and what `decide` throws.
+  func change(
+    _ id: UUID, of userID: UserID,
+    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+  ) async throws(VaultError) -> ProviderConfig
+
+  /// Commits a receipt that has no change with it; concurrent ones may share a transaction.
+  ///
+  /// With `use`, the configuration's time of last use moves too. Throws `.overloaded`.
+  func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError)
+}
+
+/// What to do with a configuration that was just read.
+package struct ConfigChange: Sendable {
+  package enum Action: Sendable {
+    /// `sealCount` fields were sealed anew.
+    case update(StoredConfig, sealCount: Int)
+    case delete
+  }
+
+  package let action: Action
+  package let receipt: Receipt
+
+  package init(_ action: Action, receipt: Receipt) {
+    self.action = action
+    self.receipt = receipt
+  }
+}
+
+/// A use of a key that is recent enough to be noted with its configuration.
+package struct ConfigUse: Sendable, Hashable {
+  package let configID: UUID
+  package let time: Date
+
+  package init(configID: UUID, time: Date) {
+    self.configID = configID
+    self.time = time
+  }
+}
+
+/// The place in a user's list just after which a page begins.
+package struct ConfigPosition: Sendable, Hashable {
+  package let createTime: Date
+  package let id: UUID
+
+  package init(createTime: Date, id: UUID) {
+    self.createTime = createTime
+    self.id = id
+  }
+}
