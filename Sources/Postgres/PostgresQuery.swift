@@ -1,0 +1,99 @@
+/// SQL whose interpolated values are bound as parameters (`$1`, …) and never become text.
+///
+/// ```swift
+/// let query: PostgresQuery = "SELECT id FROM accounts WHERE email = \(email)"
+/// ```
+///
+/// Filters that are there only sometimes are appended: `query += " AND outcome = \(outcome)"`.
+package struct PostgresQuery: Sendable, ExpressibleByStringInterpolation {
+  /// With `$1`, `$2`, … where values were interpolated.
+  package private(set) var sql: String
+  private(set) var parameters: PostgresParameters
+  /// Where each `$n` begins in `sql`, in UTF-8 bytes: what `+=` needs to number them anew.
+  private var placeholderOffsets: [Int]
+
+  package init(stringLiteral literal: StaticString) {
+    sql = literal.description
+    parameters = PostgresParameters()
+    placeholderOffsets = []
+  }
+
+  package init(stringInterpolation interpolation: StringInterpolation) {
+    self = interpolation.query
+  }
+
+  private init(capacity: Int) {
+    sql = ""
+    sql.reserveCapacity(capacity)
+    parameters = PostgresParameters()
+    placeholderOffsets = []
+  }
+
+  /// Appends another piece of SQL with its parameters.
+  package static func += (query: inout PostgresQuery, more: PostgresQuery) {
+    query.append(more)
+  }
+
+  package struct StringInterpolation: StringInterpolationProtocol {
+    fileprivate var query: PostgresQuery
+
+    package init(literalCapacity: Int, interpolationCount: Int) {
+      query = PostgresQuery(capacity: literalCapacity + 3 * interpolationCount)
+    }
+
+    package mutating func appendLiteral(_ literal: StaticString) {
+      literal.withUTF8Buffer { query.sql += String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Binds a value.
+    package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value) {
+      query.appendPlaceholder()
+      query.parameters.append(value)
+    }
+
+    /// Binds a value or NULL, typed.
+    package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+      query.appendPlaceholder()
+      if let value {
+        query.parameters.append(value)
+      } else {
+        query.parameters.appendNull(Value.postgresType)
+      }
+    }
+
+    /// Inserts another piece of SQL with its parameters.
+    package mutating func appendInterpolation(_ fragment: PostgresQuery) {
+      query.append(fragment)
+    }
+
+    /// Inserts SQL that the source code itself contains; nothing computed can get here.
+    package mutating func appendInterpolation(unsafeRawSQL sql: StaticString) {
+      appendLiteral(sql)
+    }
+  }
+
+  private mutating func appendPlaceholder() {
+    placeholderOffsets.append(sql.utf8.count)
+    sql += "$\(parameters.count + 1)"
+  }
+
+  private mutating func append(_ more: PostgresQuery) {
+    let utf8 = more.sql.utf8
+    var rest = utf8.startIndex
+    for (index, offset) in more.placeholderOffsets.enumerated() {
+      let placeholder = utf8.index(utf8.startIndex, offsetBy: offset)
+      sql += more.sql[rest..<placeholder]
+      placeholderOffsets.append(sql.utf8.count)
+      sql += "$\(parameters.count + index + 1)"
+      rest = utf8.index(placeholder, offsetBy: "$\(index + 1)".utf8.count)
+    }
+    sql += more.sql[rest...]
+    parameters.append(contentsOf: more.parameters)
+  }
+}
+
+extension PostgresQuery: CustomStringConvertible, CustomReflectable {
+  /// The SQL without the values.
+  package var description: String { sql }
+  package var customMirror: Mirror { Mirror(self, children: ["sql": sql]) }
+}

@@ -1,0 +1,69 @@
+internal import CLibPQ
+import Glibc
+
+/// Everything one statement answered, in the memory that libpq received it in.
+///
+/// Immutable, and every call that reads it is free of side effects, so it may cross threads.
+package final class PostgresResult: @unchecked Sendable {
+  private let handle: OpaquePointer
+  /// How many rows there are.
+  package let count: Int
+  let columnCount: Int
+
+  /// Takes over the result; `PQclear` is this object's job.
+  init(owning handle: OpaquePointer) {
+    self.handle = handle
+    count = Int(PQntuples(handle))
+    columnCount = Int(PQnfields(handle))
+  }
+
+  deinit { PQclear(handle) }
+
+  package subscript(row: Int) -> PostgresRow { PostgresRow(result: self, index: row) }
+
+  package var rows: [PostgresRow] { (0..<count).map { self[$0] } }
+
+  /// How many rows the statement inserted, updated, deleted or returned.
+  package var affectedRows: Int {
+    guard let text = PQcmdTuples(handle) else { return 0 }
+    return Int(String(cString: text)) ?? 0
+  }
+
+  /// The command tag, e.g. `INSERT 0 1`.
+  var commandTag: String {
+    guard let text = PQcmdStatus(handle) else { return "" }
+    return String(cString: text)
+  }
+
+  /// The first column of that name, compared exactly; libpq's own search folds the case.
+  func column(named name: String) -> Int? {
+    name.withCString { wanted in
+      for column in 0..<columnCount {
+        if let found = PQfname(handle, Int32(column)), strcmp(found, wanted) == 0 { return column }
+      }
+      return nil
+    }
+  }
+
+  func name(ofColumn column: Int) -> String {
+    guard let name = PQfname(handle, Int32(truncatingIfNeeded: column)) else { return "#\(column)" }
+    return String(cString: name)
+  }
+
+  /// Lends one value to `body`, nil for NULL. `row` and `column` must exist.
+  func withCell<Value>(
+    row: Int, column: Int,
+    _ body: (PostgresCell?) throws(PostgresCellError) -> Value
+  ) throws(PostgresCellError) -> Value {
+    defer { withExtendedLifetime(self) {} }
+    let (row, column) = (Int32(row), Int32(column))
+    guard PQgetisnull(handle, row, column) == 0 else { return try body(nil) }
+    // Text would be read as if it were binary; every query asks for binary.
+    guard PQfformat(handle, column) == 1 else { throw PostgresCellError(detail: "is not binary") }
+    return try body(
+      PostgresCell(
+        type: PostgresType(rawValue: PQftype(handle, column)),
+        bytes: UnsafeRawBufferPointer(
+          start: PQgetvalue(handle, row, column), count: Int(PQgetlength(handle, row, column)))))
+  }
+}
