@@ -1,0 +1,54 @@
+import NIOCore
+import NIOHTTPTypes
+
+/// Watches whether the client of a connection is still there while a proxied request runs, and
+/// cancels the connection's task when it is not.
+///
+/// Confined to the connection's event loop. A half-closed connection counts as a client that left,
+/// as with other proxies.
+final class ClientPresence: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPRequestPart
+  typealias InboundOut = HTTPRequestPart
+
+  private var connection: Task<Void, Never>?
+  private var isWatching = false
+  private var hasLeft = false
+
+  /// The handler of `channel`; nil off its event loop or where there is none.
+  static func of(_ channel: any Channel) -> ClientPresence? {
+    guard channel.eventLoop.inEventLoop else { return nil }
+    return try? channel.pipeline.syncOperations.handler(type: ClientPresence.self)
+  }
+
+  func watch(_ connection: Task<Void, Never>) {
+    self.connection = connection
+  }
+
+  /// From now on a client that leaves ends everything.
+  func begin() {
+    isWatching = true
+    if hasLeft { connection?.cancel() }
+  }
+
+  func end() {
+    isWatching = false
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case ChannelEvent.inputClosed = event { leave() }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    leave()
+    context.fireChannelInactive()
+  }
+
+  private func leave() {
+    hasLeft = true
+    if isWatching { connection?.cancel() }
+  }
+}
+
+@available(*, unavailable)
+extension ClientPresence: Sendable {}

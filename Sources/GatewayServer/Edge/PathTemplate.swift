@@ -1,0 +1,103 @@
+/// A path with variables, in the syntax of `google.api.http` as far as Chatelaine's routes use it:
+/// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`), and `{rest=**}`
+/// as the last segment for everything below.
+///
+/// A variable matches one non-empty segment without a colon; a colon begins a verb.
+struct PathTemplate: Sendable, Hashable {
+  /// Why a template's text is wrong: a bug of whoever wrote it.
+  enum Failure: Error, Hashable {
+    case malformed(String)
+  }
+
+  enum Segment: Sendable, Hashable {
+    case literal(String)
+    case variable(String, verb: String?)
+    case rest(String)
+  }
+
+  /// A template's variable and what a path has in its place, percent-decoded; a rest stays raw.
+  typealias Variable = (name: String, value: String)
+
+  let text: String
+  let segments: [Segment]
+
+  init(_ text: String) throws(Failure) {
+    guard text.hasPrefix("/") else { throw .malformed(text) }
+    let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    var segments: [Segment] = []
+    for (index, part) in parts.enumerated() {
+      segments.append(try Self.segment(part, isLast: index == parts.count - 1, of: text))
+    }
+    self.text = text
+    self.segments = segments
+  }
+
+  /// Whether `{rest=**}` ends the template, so that paths of any greater length match.
+  var hasRest: Bool {
+    if case .rest = segments.last { true } else { false }
+  }
+
+  /// Sorts literals before verbs before variables before rests, segment by segment, so that the
+  /// most specific of several matching templates comes first.
+  var specificity: [Int] {
+    segments.map { segment in
+      switch segment {
+      case .literal: 0
+      case .variable(_, verb: .some): 1
+      case .variable(_, verb: nil): 2
+      case .rest: 3
+      }
+    }
+  }
+
+  /// The variables of `target` when its path matches, else nil.
+  func match(_ target: RequestTarget) -> [Variable]? {
+    let path = target.segments
+    guard hasRest ? path.count >= segments.count : path.count == segments.count else { return nil }
+    var variables: [Variable] = []
+    for (index, segment) in segments.enumerated() {
+      switch segment {
+      case .literal(let literal):
+        guard path[index] == literal else { return nil }
+      case .variable(let name, let verb):
+        guard let value = Self.value(of: path[index], verb: verb) else { return nil }
+        variables.append((name, value))
+      case .rest(let name):
+        variables.append((name, "/" + path[index...].joined(separator: "/")))
+      }
+    }
+    return variables
+  }
+
+  private static func value(of segment: Substring, verb: String?) -> String? {
+    var raw = segment
+    if let verb {
+      guard raw.hasSuffix(":" + verb) else { return nil }
+      raw = raw.dropLast(verb.count + 1)
+    }
+    guard !raw.isEmpty, !raw.utf8.contains(UInt8(ascii: ":")) else { return nil }
+    return PercentCoding.decode(raw)
+  }
+
+  private static func segment(
+    _ part: Substring, isLast: Bool, of text: String
+  ) throws(Failure) -> Segment {
+    guard part.first == "{" else {
+      guard !part.contains(where: { "{}*:".contains($0) }) else { throw .malformed(text) }
+      return .literal(String(part))
+    }
+    guard let close = part.firstIndex(of: "}") else { throw .malformed(text) }
+    let name = part[part.index(after: part.startIndex)..<close]
+    let tail = part[part.index(after: close)...]
+    if name.hasSuffix("=**") {
+      guard isLast, tail.isEmpty else { throw .malformed(text) }
+      return .rest(String(name.dropLast(3)))
+    }
+    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0 == "_" }) else {
+      throw .malformed(text)
+    }
+    guard !tail.isEmpty else { return .variable(String(name), verb: nil) }
+    guard isLast, tail.first == ":", tail.count > 1 else { throw .malformed(text) }
+    return .variable(String(name), verb: String(tail.dropFirst()))
+  }
+}

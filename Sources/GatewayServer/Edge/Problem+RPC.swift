@@ -1,0 +1,90 @@
+import HTTPTypes
+import Protobuf
+import RPC
+
+/// The one place where outcomes of calls become HTTP statuses.
+extension Problem {
+  /// `Retry-After` of an answer that brings no delay of its own, in seconds.
+  static let retrySecondsDefault = 1
+
+  init(_ error: RPCError) {
+    switch error.code {
+    case .invalidArgument, .outOfRange:
+      self.init(.badRequest, error.message, fields: error.fields)
+    case .unauthenticated:
+      self = .unauthenticated(error.message)
+    case .permissionDenied: self.init(.forbidden, error.message)
+    case .notFound: self.init(.notFound, error.message)
+    case .alreadyExists: self.init(.conflict, error.message, fields: error.fields)
+    case .aborted: self.init(.conflict, error.message)
+    case .failedPrecondition:
+      // A field that contradicts what is stored is bad input; without one the state is at fault.
+      self.init(
+        error.fields.isEmpty ? .conflict : .badRequest, error.message, fields: error.fields)
+    case .resourceExhausted:
+      self.init(.tooManyRequests, error.message, headers: error.retryAfter)
+    case .unavailable:
+      self.init(
+        .serviceUnavailable, "a service is not available right now", headers: error.retryAfter)
+    case .deadlineExceeded:
+      self.init(.gatewayTimeout, "a service did not answer in time")
+    case .ok, .cancelled, .unknown, .unimplemented, .internal, .dataLoss:
+      self.init(.internalServerError)
+    }
+    if status.kind == .serverError {
+      logDetail = "\(error.code): \(error.message) \(error.detail ?? "")"
+    }
+  }
+
+  init(_ error: MessageError) {
+    self.init(.badRequest, "\(error)")
+    if let field = error.field {
+      let detail =
+        switch error {
+        case .invalidField(_, let reason): reason
+        case .unknownField: "is not a field of this request"
+        default: "\(error)"
+        }
+      fields = [Field(name: field, detail: detail)]
+    }
+  }
+}
+
+extension RPCError {
+  fileprivate var fields: [Problem.Field] {
+    details.compactMap { detail in
+      guard case .badRequest(let field, let description) = detail else { return nil }
+      return Problem.Field(name: JSONName.of(field), detail: description)
+    }
+  }
+
+  /// Whole seconds, rounded up.
+  fileprivate var retryAfter: HTTPFields {
+    let delays = details.compactMap { detail -> Duration? in
+      guard case .retryInfo(let delay) = detail else { return nil }
+      return delay
+    }
+    let seconds =
+      delays.first.map { $0.components.seconds + ($0.components.attoseconds > 0 ? 1 : 0) }
+      ?? Int64(Problem.retrySecondsDefault)
+    return [.retryAfter: "\(max(seconds, 1))"]
+  }
+}
+
+/// The JSON name of a field that a service named as in its `.proto` file.
+enum JSONName {
+  /// `base_url` is `baseUrl`; dots stay.
+  static func of(_ protoName: String) -> String {
+    var result = ""
+    var isAfterUnderscore = false
+    for character in protoName {
+      if character == "_" {
+        isAfterUnderscore = true
+      } else {
+        result += isAfterUnderscore ? character.uppercased() : String(character)
+        isAfterUnderscore = false
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,73 @@
+/// The path and query of a request (RFC 9112, 3.2), checked and split once.
+struct RequestTarget: Sendable, Hashable {
+  /// Longer targets are answered with 414.
+  static let bytesMax = 8_192
+
+  /// Why a target is refused.
+  enum Failure: Error, Hashable {
+    case tooLong
+    /// Not origin-form or absolute-form, a bad percent escape, a control character, or a segment
+    /// that means another place (`.` or `..`, encoded or not).
+    case malformed
+  }
+
+  /// As sent, without the query.
+  let path: Substring
+  /// As sent, without the question mark; nil where there is none.
+  let query: Substring?
+  /// As sent, between slashes; `/` has one empty segment.
+  let segments: [Substring]
+
+  init(_ text: String) throws(Failure) {
+    guard text.utf8.count <= Self.bytesMax else { throw .tooLong }
+    var rest = text[...]
+    if let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
+      let authority = rest.dropFirst(scheme.count)
+      rest = authority.firstIndex(of: "/").map { authority[$0...] } ?? "/"
+    }
+    guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.allSatisfy(Self.isAllowed) else {
+      throw .malformed
+    }
+    if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
+      path = rest[..<mark]
+      query = rest[rest.utf8.index(after: mark)...]
+    } else {
+      path = rest
+      query = nil
+    }
+    segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    for segment in segments {
+      guard segment.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") })
+      else { continue }
+      guard let decoded = PercentCoding.decode(segment),
+        !decoded.split(whereSeparator: { $0 == "/" || $0 == "\\" })
+          .contains(where: { $0 == "." || $0 == ".." })
+      else { throw .malformed }
+    }
+  }
+
+  /// The query's parameters, decoded, in order; nil when an escape is bad.
+  var parameters: [(name: String, value: String)]? {
+    guard let query, !query.isEmpty else { return [] }
+    var parameters: [(name: String, value: String)] = []
+    for pair in query.split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
+        let value = PercentCoding.decode(parts.count == 2 ? parts[1] : "", plusIsSpace: true)
+      else { return nil }
+      parameters.append((name, value))
+    }
+    return parameters
+  }
+
+  /// Visible ASCII without the characters that RFC 3986 keeps out of URIs.
+  private static func isAllowed(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
+      UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{"), UInt8(ascii: "|"),
+      UInt8(ascii: "}"), UInt8(ascii: "#"):
+      false
+    default: byte > 0x20 && byte < 0x7F
+    }
+  }
+}

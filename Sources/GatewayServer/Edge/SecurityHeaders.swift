@@ -1,0 +1,44 @@
+import HTTPTypes
+import Hummingbird
+
+/// The headers that every response carries, errors too.
+struct SecurityHeaders: Sendable {
+  /// Half a year, in seconds.
+  static let transportSecurity = "max-age=15768000"
+  static let pagePolicy =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    + "frame-ancestors 'none'; base-uri 'none'"
+  /// Nothing may be loaded or run from what is not a page, whatever a provider sends.
+  static let documentPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+
+  private let forPages: [HTTPField]
+  private let forDocuments: [HTTPField]
+
+  /// With `isSecure`, browsers are told to come back by HTTPS only.
+  init(isSecure: Bool) {
+    var common: [HTTPField] = [
+      HTTPField(name: .xContentTypeOptions, value: "nosniff"),
+      // Not `no-referrer`: browsers would then send forms with `Origin: null`.
+      HTTPField(name: .referrerPolicy, value: "same-origin"),
+      HTTPField(name: .openerPolicy, value: "same-origin"),
+      HTTPField(name: .resourcePolicy, value: "same-origin"),
+      HTTPField(
+        name: .permissionsPolicy,
+        value: "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ]
+    if isSecure {
+      common.append(HTTPField(name: .strictTransportSecurity, value: Self.transportSecurity))
+    }
+    forPages = common + [HTTPField(name: .contentSecurityPolicy, value: Self.pagePolicy)]
+    forDocuments = common + [HTTPField(name: .contentSecurityPolicy, value: Self.documentPolicy)]
+  }
+
+  /// Sets them, over what a provider may have sent; without a caching rule nothing is stored.
+  func apply(to response: inout Response, surface: Surface, requestID: String) {
+    for field in surface == .page ? forPages : forDocuments {
+      response.headers[field.name] = field.value
+    }
+    response.headers[.requestID] = requestID
+    if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+  }
+}

@@ -1,0 +1,36 @@
+import HTTPTypes
+
+/// The fields of a posted form (`application/x-www-form-urlencoded`).
+struct FormData: Sendable {
+  static let contentType = "application/x-www-form-urlencoded"
+  static let bytesMax = 64 << 10
+  static let fieldsMax = 64
+
+  private let values: [String: String]
+
+  /// Refuses what a browser would not send: bad escapes, a field twice, too many fields.
+  init(_ body: [UInt8]) throws(Problem) {
+    let malformed = Problem(.badRequest, "the form is malformed")
+    guard let text = String(validating: body, as: UTF8.self) else { throw malformed }
+    var values: [String: String] = [:]
+    for pair in text.split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard values.count < Self.fieldsMax, let name = PercentCoding.decodeForm(parts[0]),
+        let value = PercentCoding.decodeForm(parts.count == 2 ? parts[1] : ""),
+        values.updateValue(value, forKey: name) == nil
+      else { throw malformed }
+    }
+    self.values = values
+  }
+
+  static func read(_ exchange: Exchange) async throws(Problem) -> FormData {
+    try exchange.requireContentType(contentType)
+    return try FormData(try await exchange.body(bytesMax: bytesMax))
+  }
+
+  /// As sent: for passwords and keys. Empty when the form has no such field.
+  subscript(name: String) -> String { values[name] ?? "" }
+
+  /// Without the blanks around it, which come from pasting.
+  func trimmed(_ name: String) -> String { self[name].trimmingBlanks() }
+}

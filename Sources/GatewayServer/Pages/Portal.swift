@@ -1,0 +1,115 @@
+import Cryptography
+import HTTPTypes
+import Hummingbird
+import Providers
+import RPC
+import ServiceAPI
+
+/// What every page needs: who is there, the services, and the way to draw.
+struct Portal: Sendable {
+  let services: Services
+  let authenticator: Authenticator
+  let cookies: PortalCookies
+  let renderer: PageRenderer
+  let endpointGuard: EndpointGuard
+  let catalogue: ProviderCatalogue
+  /// `scheme://host[:port]` for the snippets.
+  let publicOrigin: String
+
+  var sessionEnd: SessionEnd { SessionEnd(services: services, authenticator: authenticator) }
+
+  // MARK: Who is there
+
+  /// Runs `answer` for a logged-in user; sends anyone else to the log-in page.
+  func forVisitor(
+    _ exchange: Exchange, _ answer: (Visitor) async throws -> Response
+  ) async throws -> Response {
+    guard let visitor = try await authenticator.pageVisitor(of: exchange) else {
+      return redirect(to: "/log-in")
+    }
+    return try await answer(visitor)
+  }
+
+  /// Runs `answer` for a logged-in user's form that comes from our own page.
+  func forVisitorsForm(
+    _ exchange: Exchange, _ answer: (Visitor, FormData) async throws -> Response
+  ) async throws -> Response {
+    try authenticator.provenance.check(exchange.request.head)
+    let form = try await FormData.read(exchange)
+    return try await forVisitor(exchange) { visitor in
+      guard case .session(let session) = visitor.credential,
+        CSRFToken.isValid(form["csrf"], forSession: session)
+      else { throw Self.staleForm }
+      return try await answer(visitor, form)
+    }
+  }
+
+  /// The form of someone without a session, which must come from our own page too.
+  func strangersForm(_ exchange: Exchange) async throws -> FormData {
+    try authenticator.provenance.check(exchange.request.head)
+    let form = try await FormData.read(exchange)
+    guard FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies) else {
+      throw Self.staleForm
+    }
+    return form
+  }
+
+  private static let staleForm = Problem(
+    .forbidden, "the form is too old or did not come from this site: go back, reload, try again")
+
+  // MARK: Answers
+
+  /// A page for a logged-in user.
+  func page(
+    _ exchange: Exchange, _ visitor: Visitor, _ template: String, title: String, section: String,
+    _ content: [String: Any], status: HTTPResponse.Status = .ok
+  ) -> Response {
+    let notice = takenNotice(exchange)
+    var response = renderer.page(
+      template, content.compactMapValues(PageRenderer.present),
+      in: PageRenderer.Frame(
+        title: title, section: section, email: visitor.account.email,
+        formToken: visitor.csrfToken ?? "", notice: notice), status: status)
+    if notice != nil { response.headers.append(cookie: cookies.notice.clearing()) }
+    return response
+  }
+
+  /// A page for anyone; gives the browser a form token if it has none.
+  func strangersPage(
+    _ exchange: Exchange, _ template: String, title: String, _ content: [String: Any] = [:],
+    status: HTTPResponse.Status = .ok
+  ) throws -> Response {
+    let notice = takenNotice(exchange)
+    let (token, isNew) = try FormToken.current(exchange.headers, cookies: cookies)
+    var response = renderer.page(
+      template, content.compactMapValues(PageRenderer.present),
+      in: PageRenderer.Frame(title: title, formToken: token, notice: notice), status: status)
+    if isNew {
+      response.headers.append(
+        cookie: cookies.form.setting(token, maxAgeSeconds: PortalCookies.formCookieSeconds))
+    }
+    if notice != nil { response.headers.append(cookie: cookies.notice.clearing()) }
+    return response
+  }
+
+  /// Sends the browser on with GET, so that a reload repeats nothing (RFC 9110, 15.4.4).
+  func redirect(to path: String, notice: Notice? = nil) -> Response {
+    var response = Response(status: .seeOther, headers: [.location: path])
+    if let notice {
+      response.headers.append(
+        cookie: cookies.notice.setting(
+          notice.rawValue, maxAgeSeconds: PortalCookies.noticeCookieSeconds))
+    }
+    return response
+  }
+
+  private func takenNotice(_ exchange: Exchange) -> Notice? {
+    cookies.notice.value(in: exchange.headers).flatMap(Notice.init(rawValue:))
+  }
+}
+
+extension HTTPFields {
+  mutating func append(cookie: String) {
+    append(HTTPField(name: .setCookie, value: cookie))
+  }
+}

@@ -1,0 +1,76 @@
+import HTTPTypes
+import Providers
+
+/// What a person typed about a provider key.
+struct ProviderForm: Sendable {
+  static let labels = [
+    "provider": "Provider", "label": "Label", "apiKey": "API key", "baseUrl": "Base URL",
+  ]
+
+  var provider = ""
+  var label = ""
+  /// Secret; never goes back into a page.
+  var apiKey = ""
+  var baseURL = ""
+
+  init(label: String = "") {
+    self.label = label
+  }
+
+  init(_ data: FormData) {
+    provider = data.trimmed("provider")
+    label = data.trimmed("label")
+    apiKey = data.trimmed("apiKey")
+    baseURL = data.trimmed("baseUrl")
+  }
+
+  /// Refuses an endpoint that the proxy would never connect to, while its owner is looking.
+  func checkEndpoint(_ endpointGuard: EndpointGuard) throws(Problem) {
+    guard !baseURL.isEmpty else { return }
+    try endpointGuard.checkField(baseURL)
+  }
+
+  func mistakes(_ problem: Problem) -> Mistakes? {
+    if problem.status == .conflict, problem.fields.isEmpty {
+      return Mistakes(
+        "Please correct the form",
+        [("label", "Label: you have a key of this provider with this label already")])
+    }
+    return Mistakes(problem, fields: Self.labels)
+  }
+
+  func providerChoice(_ catalogue: ProviderCatalogue, _ mistakes: Mistakes?) -> Choice {
+    Choice(
+      "provider", "Provider", catalogue.providers.map { ($0.id, $0.displayName) },
+      selected: provider, mistakes: mistakes)
+  }
+
+  func labelField(hint: String?, isOptional: Bool, _ mistakes: Mistakes?) -> Field {
+    Field(
+      "label", "Label", value: label, hint: hint, isOptional: isOptional, isPlain: true,
+      lengthMax: 64, mistakes: mistakes)
+  }
+
+  func keyField(hint: String, isOptional: Bool, _ mistakes: Mistakes?) -> Field {
+    Field(
+      "apiKey", isOptional ? "New API key" : "API key", type: "password", hint: hint,
+      isOptional: isOptional, isPlain: true, lengthMax: 8_192, mistakes: mistakes)
+  }
+
+  func endpointField(hint: String, _ mistakes: Mistakes?) -> Field {
+    Field(
+      "baseUrl", "Base URL", type: "url", value: baseURL, hint: hint, isOptional: true,
+      isPlain: true, lengthMax: EndpointURL.bytesMax, mistakes: mistakes)
+  }
+}
+
+extension EndpointGuard {
+  /// The literal check, as a problem of the field `baseUrl`.
+  func checkField(_ text: String) throws(Problem) {
+    do {
+      _ = try checkLiterally(text)
+    } catch {
+      throw .invalid("baseUrl", error.description)
+    }
+  }
+}

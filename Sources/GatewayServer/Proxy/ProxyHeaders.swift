@@ -1,0 +1,75 @@
+import HTTPTypes
+import NIOHTTP1
+import Providers
+
+/// Which header fields pass between a client and a provider.
+struct ProxyHeaders: Sendable {
+  /// For one connection only (RFC 9110, 7.6.1), or made anew by the HTTP client.
+  private static let connectionFields: Set<String> = [
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade", "content-length", "host", "expect",
+    "http2-settings",
+  ]
+
+  /// Who the client is, and what it holds of ours.
+  private static let privateFields: Set<String> = [
+    "cookie", "cookie2", "forwarded", "via", "x-real-ip", "x-request-id", "x-csrf-token",
+    "origin", "referer", "true-client-ip", "cf-connecting-ip",
+  ]
+  private static let privatePrefixes = [
+    "x-forwarded-", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-",
+  ]
+
+  /// What a provider must not tell a browser in our name.
+  private static let foreignFields: Set<String> = [
+    "set-cookie", "set-cookie2", "strict-transport-security", "content-security-policy",
+    "content-security-policy-report-only", "public-key-pins", "clear-site-data", "alt-svc",
+    "nel", "report-to", "reporting-endpoints", "service-worker-allowed", "refresh", "x-request-id",
+    "server", "date",
+  ]
+  private static let foreignPrefixes = ["access-control-", "cross-origin-"]
+
+  /// Fields in which a client may have put its access token, or a key of its own.
+  private let tokenFields: Set<String>
+
+  init(token: ProxyToken) {
+    tokenFields = Set(token.headerNames.map(\.canonicalName)).union(["authorization"])
+  }
+
+  /// The client's fields as the provider gets them, without any credential.
+  func forUpstream(_ fields: HTTPFields) -> HTTPHeaders {
+    let named = Self.namedByConnection(fields[values: .connection])
+    var headers = HTTPHeaders()
+    for field in fields {
+      let name = field.name.canonicalName
+      let isDropped =
+        Self.connectionFields.contains(name) || Self.privateFields.contains(name)
+        || tokenFields.contains(name) || named.contains(name)
+        || Self.privatePrefixes.contains { name.hasPrefix($0) }
+      if !isDropped { headers.add(name: name, value: field.value) }
+    }
+    return headers
+  }
+
+  /// The provider's fields as the client gets them; `content-length` stays, since the body does.
+  func forClient(_ headers: HTTPHeaders) -> HTTPFields {
+    let named = Self.namedByConnection(headers[canonicalForm: "connection"].map(String.init))
+    var fields = HTTPFields()
+    for (name, value) in headers {
+      let name = name.lowercased()
+      let isDropped =
+        (Self.connectionFields.contains(name) && name != "content-length")
+        || Self.foreignFields.contains(name) || named.contains(name)
+        || Self.foreignPrefixes.contains { name.hasPrefix($0) }
+      if !isDropped, let fieldName = HTTPField.Name(name), HTTPField.isValidValue(value) {
+        fields.append(HTTPField(name: fieldName, value: value))
+      }
+    }
+    return fields
+  }
+
+  /// `Connection` names further fields that are for this connection only.
+  private static func namedByConnection(_ values: [String]) -> Set<String> {
+    Set(values.flatMap { $0.split(separator: ",").map { $0.trimmingBlanks().lowercased() } })
+  }
+}

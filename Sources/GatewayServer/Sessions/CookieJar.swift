@@ -1,0 +1,42 @@
+import HTTPTypes
+
+/// Cookies of requests and responses (RFC 6265), in the few forms that the gateway uses.
+enum CookieJar {
+  /// The value of a cookie of this name; of several, the first. Nil when there is none.
+  static func value(of name: String, in headers: HTTPFields) -> String? {
+    for header in headers[values: .cookie] {
+      for pair in header.split(separator: ";") {
+        let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2, parts[0].trimmingBlanks() == name { return parts[1].trimmingBlanks() }
+      }
+    }
+    return nil
+  }
+}
+
+/// A cookie that scripts cannot read and other sites cannot send along with a form.
+struct PortalCookie: Sendable {
+  /// With `__Host-` in front when the portal is reached by HTTPS: browsers then refuse it from
+  /// anywhere but this very host.
+  let name: String
+  private let isSecure: Bool
+
+  init(_ name: String, isSecure: Bool) {
+    self.name = isSecure ? "__Host-\(name)" : name
+    self.isSecure = isSecure
+  }
+
+  func value(in headers: HTTPFields) -> String? {
+    CookieJar.value(of: name, in: headers).flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// A `Set-Cookie` value; without `maxAgeSeconds` it lasts as long as the browser's session.
+  /// `value` must consist of characters that need no quoting.
+  func setting(_ value: String, maxAgeSeconds: Int? = nil) -> String {
+    var text = "\(name)=\(value); Path=/; HttpOnly; SameSite=Lax"
+    if let maxAgeSeconds { text += "; Max-Age=\(maxAgeSeconds)" }
+    return isSecure ? text + "; Secure" : text
+  }
+
+  func clearing() -> String { setting("", maxAgeSeconds: 0) }
+}

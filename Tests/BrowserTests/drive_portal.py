@@ -1,0 +1,331 @@
+"""Drives the portal as a person with a browser and without JavaScript.
+
+Usage: python drive_portal.py URL OUTDIR
+
+Signs up, logs in, keeps two provider keys, reads the log, logs out; leaves screenshots in OUTDIR at
+desktop and phone size. Prints each step; ends with status 1 and a reason when one fails.
+"""
+
+import os
+import sys
+import uuid
+
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+DESKTOP = (1280, 900)
+PHONE = (390, 844)
+PAGE_SECONDS = 20
+OPENAI_KEY = "sk-browser-test-0123456789abcdefghijklmnop3f9a"
+REPLACED_KEY = "sk-browser-test-zyxwvutsrqponmlkjihgfedcba77c2"
+CUSTOM_KEY = "custom-browser-test-0123456789abcdef51d0"
+
+
+class Portal:
+    """One browser at one portal."""
+
+    def __init__(self, url, directory):
+        self.url = url.rstrip("/")
+        self.directory = directory
+        self.shots = 0
+        options = webdriver.ChromeOptions()
+        options.binary_location = os.environ.get("CHATELAINE_TEST_CHROMIUM", "/usr/bin/chromium")
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
+                         "--disable-gpu", "--hide-scrollbars", "--no-first-run"):
+            options.add_argument(argument)
+        # The portal must work without scripts, and must not try to run any.
+        options.add_experimental_option(
+            "prefs", {"profile.managed_default_content_settings.javascript": 2})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = os.environ.get("CHATELAINE_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")
+        self.browser = webdriver.Chrome(options=options, service=Service(driver))
+        self.browser.set_page_load_timeout(PAGE_SECONDS)
+        self.browser.set_window_size(*DESKTOP)
+
+    def open(self, path):
+        self.browser.get(self.url + path)
+
+    def shot(self, name):
+        """Keeps the whole page as it looks on a desk and on a phone."""
+        self.shots += 1
+        for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
+            self.browser.set_window_size(*size)
+            width = self.measure("scrollWidth")
+            if suffix == "phone":
+                check(width <= size[0], f"{name}: {width}px wide on a phone of {size[0]}px")
+            self.browser.set_window_size(size[0], min(max(self.measure("scrollHeight"), size[1]), 4000))
+            path = os.path.join(self.directory, f"{self.shots:02d}-{name}-{suffix}.png")
+            self.browser.save_screenshot(path)
+        self.browser.set_window_size(*DESKTOP)
+
+    def measure(self, property_name):
+        # By the debugging protocol: page scripts are off.
+        metrics = self.browser.execute_cdp_cmd("Page.getLayoutMetrics", {})
+        content = metrics["cssContentSize"]
+        return int(content["width" if property_name == "scrollWidth" else "height"])
+
+    def text(self):
+        return self.browser.find_element(By.TAG_NAME, "body").text
+
+    def heading(self):
+        return self.browser.find_element(By.TAG_NAME, "h1").text
+
+    def fill(self, **fields):
+        for name, value in fields.items():
+            field = self.browser.find_element(By.NAME, name)
+            if field.tag_name == "select":
+                Select(field).select_by_value(value)
+            else:
+                field.clear()
+                field.send_keys(value)
+
+    def press(self, label, within=None):
+        """Presses the button or follows the link that reads `label`, and waits for the next page."""
+        place = within or self.browser
+        old = self.browser.find_element(By.TAG_NAME, "html")
+        for element in place.find_elements(By.CSS_SELECTOR, "button, a"):
+            if element.text.strip() == label:
+                element.click()
+                WebDriverWait(self.browser, PAGE_SECONDS).until(lambda _: is_gone(old))
+                return
+        raise AssertionError(f"there is no button or link {label!r} on {self.heading()!r}")
+
+    def row(self, *words):
+        for row in self.browser.find_elements(By.CSS_SELECTOR, "tbody tr"):
+            if all(word in row.text for word in words):
+                return row
+        raise AssertionError(f"there is no row with {words} in: {self.text()}")
+
+    def close(self):
+        self.browser.quit()
+
+
+def is_gone(element):
+    try:
+        element.is_enabled()
+        return False
+    except Exception:  # stale, or the page is between two documents
+        return True
+
+
+def check(condition, reason):
+    if not condition:
+        raise AssertionError(reason)
+
+
+def step(text):
+    print(text, flush=True)
+
+
+def sign_up(portal, email, password):
+    step("sign up")
+    portal.open("/")
+    portal.shot("landing")
+    portal.press("Create an account")
+    portal.fill(email=email, password="short")
+    portal.press("Create account")
+    field = portal.browser.find_element(By.ID, "password")
+    check(field.get_attribute("aria-invalid") == "true", "a short password is not marked")
+    check("password-error" in field.get_attribute("aria-describedby"), "the error is not tied to it")
+    check(field.get_attribute("value") == "", "the password came back")
+    check(portal.browser.find_element(By.ID, "email").get_attribute("value") == email,
+          "the address was lost")
+    portal.shot("sign-up-error")
+    portal.fill(password=password)
+    portal.press("Create account")
+    check("Your account is ready" in portal.text(), "no notice after the sign-up")
+
+
+def log_in(portal, email, password):
+    step("log in with a wrong password")
+    portal.fill(email=email, password="not the password at all")
+    portal.press("Log in", within=portal.browser.find_element(By.TAG_NAME, "main"))
+    check("is wrong" in portal.text(), "a wrong password is not refused")
+    check(portal.browser.find_element(By.ID, "password").get_attribute("value") == "",
+          "the password came back")
+    portal.shot("log-in-error")
+    step("log in")
+    portal.fill(password=password)
+    portal.press("Log in", within=portal.browser.find_element(By.TAG_NAME, "main"))
+    check(portal.heading() == "Provider keys", f"after the log-in: {portal.heading()}")
+    check(email in portal.text(), "the page does not say who is logged in")
+    cookie = next(c for c in portal.browser.get_cookies() if "chatelaine-session" in c["name"])
+    check(cookie["httpOnly"] and cookie["sameSite"] == "Lax", "the session cookie is unprotected")
+    portal.shot("no-keys")
+
+
+def add_keys(portal):
+    step("add an OpenAI key")
+    portal.press("Add a key")
+    portal.fill(provider="openai", apiKey=OPENAI_KEY)
+    portal.shot("add-key")
+    portal.press("Store key")
+    step("a private endpoint is refused beside its field")
+    portal.press("Add a key")
+    portal.fill(provider="custom", label="lab", apiKey=CUSTOM_KEY, baseUrl="https://10.1.2.3/v1")
+    portal.press("Store key")
+    check(portal.browser.find_element(By.ID, "baseUrl").get_attribute("aria-invalid") == "true",
+          "a private endpoint is not refused")
+    check(portal.browser.find_element(By.ID, "apiKey").get_attribute("value") == "",
+          "the key came back")
+    portal.shot("add-key-error")
+    step("add a custom endpoint")
+    portal.fill(apiKey=CUSTOM_KEY, baseUrl="https://llm.example.com/v1")
+    portal.press("Store key")
+    text = portal.text()
+    for key in (OPENAI_KEY, CUSTOM_KEY):
+        check(key not in portal.browser.page_source, "a key is shown in full")
+    check("OpenAI" in text and "lab" in text and "llm.example.com" in text, f"not listed: {text}")
+    check(portal.row("OpenAI", "default").text.count("3f9a") == 1, "the key's end is not shown")
+    portal.shot("keys")
+
+
+def change_keys(portal):
+    step("disable and enable")
+    portal.press(button_text(portal, "default", "Disable"), within=portal.row("default"))
+    check("Disabled" in portal.row("default").text, "it is not shown as disabled")
+    portal.shot("disabled")
+    portal.press(button_text(portal, "default", "Enable"), within=portal.row("default"))
+    check("Enabled" in portal.row("default").text, "it is not shown as enabled")
+    step("replace a key")
+    portal.press(button_text(portal, "default", "Edit"), within=portal.row("default"))
+    portal.shot("edit-key")
+    portal.fill(apiKey=REPLACED_KEY)
+    portal.press("Save changes")
+    check("77c2" in portal.row("default").text, "the new key's end is not shown")
+    check("3f9a" not in portal.row("default").text, "the old key's end is still shown")
+    step("delete a key, with confirmation")
+    portal.press(button_text(portal, "lab", "Delete"), within=portal.row("lab"))
+    check("?" in portal.heading(), "there is no question before the deletion")
+    portal.shot("delete-key")
+    portal.press("Keep it")
+    check(portal.row("lab") is not None, "it is gone although it was to be kept")
+    portal.press(button_text(portal, "lab", "Delete"), within=portal.row("lab"))
+    portal.press("Delete key")
+    check("llm.example.com" not in portal.text(), "the deleted key is still listed")
+
+
+def button_text(portal, label, verb):
+    """The whole text of a row's button, of which a part is for screen readers only."""
+    for element in portal.row(label).find_elements(By.CSS_SELECTOR, "button, a"):
+        if element.text.strip().startswith(verb):
+            return element.text.strip()
+    raise AssertionError(f"no {verb} in the row of {label}")
+
+
+def access_tokens(portal):
+    step("create and revoke an access token")
+    portal.press("Access tokens")
+    portal.fill(name="Notebook", expiresIn="30")
+    portal.press("Create token")
+    token = portal.browser.find_element(By.ID, "token").get_attribute("value")
+    check(len(token) > 30, "the token is not shown")
+    check("/proxy/openai/v1" in portal.text(), "there is no example")
+    portal.shot("token-created")
+    portal.press("I have copied it")
+    check(token not in portal.browser.page_source, "the token is shown again")
+    portal.shot("tokens")
+    portal.press(next(e.text.strip() for e in portal.row("Notebook").find_elements(By.TAG_NAME, "a")),
+                 within=portal.row("Notebook"))
+    portal.press("Revoke token")
+    check("is revoked" in portal.text(), "no notice after the revocation")
+
+
+def audit_log(portal):
+    step("the audit log shows all that")
+    expected = {
+        "account.create", "session.create", "provider-config.create", "provider-config.disable",
+        "provider-config.enable", "provider-config.update", "provider-config.delete",
+        "access-token.create", "access-token.delete",
+    }
+    # Receipts arrive a moment after what they record; each look is a page of its own.
+    for _ in range(PAGE_SECONDS):
+        portal.open("/audit")
+        missing = {action for action in expected if action not in portal.text()}
+        if not missing and "Failed" in portal.text():
+            break
+        pause(portal)
+    check(not missing, f"the log does not show {missing}")
+    failed = portal.row("session.create", "Failed")
+    failed.find_element(By.TAG_NAME, "summary").click()
+    check("127.0.0.1" in failed.text, f"no address in the details: {failed.text}")
+    check("Chrom" in failed.text, f"no program in the details: {failed.text}")
+    for secret in (OPENAI_KEY, REPLACED_KEY, CUSTOM_KEY):
+        check(secret not in portal.browser.page_source, "the log shows a key")
+    portal.shot("audit")
+    portal.fill(action="provider-config.*", outcome="success")
+    portal.press("Show")
+    check("session.create" not in portal.text(), "the filter has no effect")
+    portal.shot("audit-filtered")
+
+
+def pause(portal):
+    """Lets the browser do nothing for a moment."""
+    try:
+        WebDriverWait(portal.browser, 1).until(
+            lambda browser: browser.find_element(By.ID, "nothing-has-this-id"))
+    except Exception:  # the expected timeout
+        pass
+
+
+def keyboard(portal):
+    step("the keyboard reaches the content first")
+    portal.open("/providers")
+    portal.browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    focused = portal.browser.switch_to.active_element
+    check(focused.text == "Skip to content", f"the first stop is {focused.text!r}")
+    portal.shot("skip-link")
+
+
+def log_out(portal):
+    step("log out")
+    portal.press("Log out")
+    check("You are logged out" in portal.text(), "no notice after the log-out")
+    portal.open("/providers")
+    check(portal.heading() == "Log in", "the keys are shown to a stranger")
+
+
+def no_console_errors(portal):
+    try:
+        entries = portal.browser.get_log("browser")
+    except Exception:  # this browser keeps no log
+        return
+    # Answers to wrong input have error statuses, which the console repeats.
+    blocked = [e["message"] for e in entries if "Content Security Policy" in e["message"]]
+    check(not blocked, f"the pages break their own policy: {blocked}")
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    url, directory = sys.argv[1:]
+    os.makedirs(directory, exist_ok=True)
+    email = f"browser-{uuid.uuid4().hex[:12]}@example.com"
+    password = f"quiet harbour {uuid.uuid4().hex[:8]}"
+    portal = Portal(url, directory)
+    try:
+        sign_up(portal, email, password)
+        log_in(portal, email, password)
+        add_keys(portal)
+        change_keys(portal)
+        access_tokens(portal)
+        keyboard(portal)
+        audit_log(portal)
+        no_console_errors(portal)
+        log_out(portal)
+    except (AssertionError, NoSuchElementException) as error:
+        portal.shot("failure")
+        print(f"FAILED: {error}", flush=True)
+        return 1
+    finally:
+        portal.close()
+    step(f"done: {portal.shots} pages in {directory}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
