@@ -17,6 +17,11 @@ package struct ImportResult: Sendable, Hashable {
   package let outcome: Outcome
   /// What is stored; nil when nothing is, as after a successful dry run.
   package let config: ProviderConfig?
+
+  package init(outcome: Outcome, config: ProviderConfig?) {
+    self.outcome = outcome
+    self.config = config
+  }
 }
 
 extension VaultService {

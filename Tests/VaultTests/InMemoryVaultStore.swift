@@ -1,0 +1,134 @@
+import FoundationEssentials
+import Identity
+import Receipts
+import Synchronization
+import Vault
+
+/// Rows in memory with the rules of the real store.
+final class InMemoryVaultStore: VaultStore {
+  struct Rows: Sendable {
+    var configs: [UUID: StoredConfig] = [:]
+    var dataKeys: [UserID: WrappedDataKey] = [:]
+    var receipts: [Receipt] = []
+    /// Set to have every write of a receipt fail.
+    var receiptFailure: VaultError?
+  }
+
+  private let rows = Mutex(Rows())
+
+  var receipts: [Receipt] { rows.withLock { $0.receipts } }
+  var stored: [StoredConfig] { rows.withLock { Array($0.configs.values) } }
+
+  func failReceipts(with error: VaultError?) { rows.withLock { $0.receiptFailure = error } }
+
+  /// Puts a row as it is, as somebody with access to the database could.
+  func tamper(_ stored: StoredConfig) { rows.withLock { $0.configs[stored.config.id] = stored } }
+
+  func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey? {
+    rows.withLock { $0.dataKeys[userID] }
+  }
+
+  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
+    rows.withLock { rows in
+      if let held = rows.dataKeys[dataKey.userID] { return held }
+      rows.dataKeys[dataKey.userID] = dataKey
+      return dataKey
+    }
+  }
+
+  func insert(
+    _ stored: StoredConfig, configsMax: Int, receipt: Receipt
+  ) async throws(VaultError) {
+    try rows.withLock { (rows) throws(VaultError) in
+      let own = rows.configs.values.filter { $0.config.userID == stored.config.userID }
+      guard own.count < configsMax else { throw .tooManyConfigs }
+      try rows.checkUnique(stored.config)
+      try rows.append(receipt)
+      rows.configs[stored.config.id] = stored
+    }
+  }
+
+  func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig? {
+    rows.withLock { $0.own(id, userID)?.config }
+  }
+
+  func configs(
+    of userID: UserID, after position: ConfigPosition?, limit: Int
+  ) async throws(VaultError) -> [ProviderConfig] {
+    let own = ordered(userID).map(\.config)
+    let after = own.filter { config in
+      guard let position else { return true }
+      return (config.createTime, config.id.uuidString)
+        > (position.createTime, position.id.uuidString)
+    }
+    return Array(after.prefix(limit))
+  }
+
+  func storedConfig(
+    provider: String, label: Label, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    ordered(userID).first { $0.config.provider == provider && $0.config.label == label }
+  }
+
+  func preferredConfig(
+    provider: String, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    let candidates = ordered(userID).filter { $0.config.provider == provider }
+    return candidates.first { $0.config.label == .default }
+      ?? candidates.first { $0.config.enabled } ?? candidates.first
+  }
+
+  func change(
+    _ id: UUID, of userID: UserID,
+    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+  ) async throws(VaultError) -> ProviderConfig {
+    try rows.withLock { (rows) throws(VaultError) in
+      guard let stored = rows.own(id, userID) else { throw .notFound }
+      let change = try decide(stored)
+      switch change.action {
+      case .update(let changed, _):
+        try rows.checkUnique(changed.config)
+        try rows.append(change.receipt)
+        rows.configs[id] = changed
+        return changed.config
+      case .delete:
+        try rows.append(change.receipt)
+        rows.configs[id] = nil
+        return stored.config
+      }
+    }
+  }
+
+  func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
+    try rows.withLock { (rows) throws(VaultError) in
+      try rows.append(receipt)
+      if let use { rows.configs[use.configID]?.config.lastUseTime = use.time }
+    }
+  }
+
+  private func ordered(_ userID: UserID) -> [StoredConfig] {
+    stored.filter { $0.config.userID == userID }.sorted {
+      ($0.config.createTime, $0.config.id.uuidString)
+        < ($1.config.createTime, $1.config.id.uuidString)
+    }
+  }
+}
+
+extension InMemoryVaultStore.Rows {
+  fileprivate func own(_ id: UUID, _ userID: UserID) -> StoredConfig? {
+    configs[id].flatMap { $0.config.userID == userID ? $0 : nil }
+  }
+
+  fileprivate func checkUnique(_ config: ProviderConfig) throws(VaultError) {
+    let clashes = configs.values.contains {
+      $0.config.id != config.id && $0.config.userID == config.userID
+        && $0.config.provider == config.provider && $0.config.label == config.label
+    }
+    if clashes { throw .alreadyExists(provider: config.provider, label: config.label) }
+  }
+
+  fileprivate mutating func append(_ receipt: Receipt) throws(VaultError) {
+    if let receiptFailure { throw receiptFailure }
+    receipts.append(receipt)
+  }
+}
