@@ -2,22 +2,20 @@ import Foundation
 import Synchronization
 
 extension Command {
-  /// The end of the output that is kept; earlier bytes are dropped.
-  package static let outputBytesMax = 65_536
-
   /// Runs the program to its end and returns what it printed.
   ///
   /// - Throws: `DeploymentError.programFailed` unless it exits with status 0 within `timeout`;
   ///   past it, or when the task is cancelled, the program is killed.
   @discardableResult
   package func run(input: [UInt8] = [], timeout: Duration = .seconds(60)) async throws -> String {
+    let kept = outputBytesMax
     let collected = Mutex<[UInt8]>([])
     let (closed, closing) = AsyncStream<Void>.makeStream()
     let child = try await ChildProcess.spawn(self, input: input) { chunk in
       guard let chunk else { return closing.finish() }
       collected.withLock { output in
         output += chunk
-        output.removeFirst(max(0, output.count - Self.outputBytesMax))
+        output.removeFirst(max(0, output.count - kept))
       }
     }
     guard let exit = await child.exit(within: timeout) else {

@@ -10,10 +10,13 @@ package struct Command: Sendable {
   package var parentDeathSignal: Int32
   /// Keeps the terminal's Ctrl-C away from the child.
   package var inNewProcessGroup: Bool
+  /// The end of the output that `run` keeps; earlier bytes are dropped.
+  package var outputBytesMax: Int
 
   package init(
     path: String, arguments: [String] = [], environment: [String: String] = [:],
-    workingDirectory: String? = nil, parentDeathSignal: Int32 = 9, inNewProcessGroup: Bool = true
+    workingDirectory: String? = nil, parentDeathSignal: Int32 = 9, inNewProcessGroup: Bool = true,
+    outputBytesMax: Int = 65_536
   ) {
     self.path = path
     self.arguments = arguments
@@ -21,6 +24,7 @@ package struct Command: Sendable {
     self.workingDirectory = workingDirectory
     self.parentDeathSignal = parentDeathSignal
     self.inNewProcessGroup = inNewProcessGroup
+    self.outputBytesMax = outputBytesMax
   }
 
   /// The last path component, for messages.

@@ -78,7 +78,9 @@ package final class PostgresCluster: Sendable {
     guard !isRunning else { return }
     try SecretFile.makeDirectory(directory)
     try account.allowTraversal(directory)
-    let lock = try FileLock(path: directory + "/lock", protecting: directory)
+    // Kept over a crash of the server, which ends with another start by the same supervisor.
+    let lock =
+      try state.withLock { $0.lock } ?? FileLock(path: directory + "/lock", protecting: directory)
     try await stopLeftover()
     try account.prepareSocketDirectory(socketDirectory)
     if access(dataDirectory + "/PG_VERSION", F_OK) != 0 { try await initialise() }
@@ -95,13 +97,15 @@ package final class PostgresCluster: Sendable {
 
   /// Shuts the server down: open transactions are rolled back, everything committed is kept.
   ///
+  /// - Parameter immediately: without a checkpoint; the next start recovers from the log.
   /// - Throws: `DeploymentError.notReady` when the server had to be killed.
-  package func stop() async throws {
+  package func stop(immediately: Bool = false) async throws {
     guard let server = state.withLock({ $0.server }) else { return }
-    defer { state.withLock { $0 = State() } }
-    for (signal, timeout) in [
+    defer { state.withLock { if $0.server === server { $0 = State() } } }
+    let steps: [(Int32, Duration)] = [
       (SIGINT, Self.stopTimeout), (SIGQUIT, .seconds(10)), (SIGKILL, .seconds(5)),
-    ] {
+    ]
+    for (signal, timeout) in steps.dropFirst(immediately ? 1 : 0) {
       server.signal(signal)
       if await server.exit(within: timeout) != nil {
         guard signal == SIGKILL else { return }
@@ -149,6 +153,16 @@ extension PostgresCluster {
     // A failing statement with a password in it must not reach the server's log.
     let guarded = "SET log_min_error_statement = panic;\n" + script
     return try await psql.run(input: [UInt8](guarded.utf8))
+  }
+
+  /// What `pg_dump` writes for one database, as the superuser.
+  package func dump(database: String) async throws -> String {
+    try await Command(
+      path: try installation().path("pg_dump"),
+      arguments: ["--no-password", superuserConnectionURL(database: database)],
+      environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"],
+      outputBytesMax: 64 << 20
+    ).run()
   }
 
   /// An SQL string literal.

@@ -6,7 +6,9 @@ enum SecretFile {
   static let bytesMax = 1 << 20
 
   /// Writes `bytes` beside `path` with mode `mode` from the first moment on, then renames.
-  static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
+  static func write(
+    _ bytes: UnsafeRawBufferPointer, to path: String, mode: mode_t = 0o600
+  ) throws {
     let temporary = "\(path).\(getpid()).new"
     // Left behind by a crashed process with our id, if at all.
     unlink(temporary)
@@ -16,9 +18,8 @@ enum SecretFile {
       defer { close(descriptor) }
       var offset = 0
       while offset < bytes.count {
-        let count = bytes[offset...].withUnsafeBytes {
-          Foundation.write(descriptor, $0.baseAddress, $0.count)
-        }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+        let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
         if count < 0, errno == EINTR { continue }
         guard count > 0 else {
           defer { unlink(temporary) }
@@ -36,6 +37,10 @@ enum SecretFile {
       defer { unlink(temporary) }
       throw failure(path)
     }
+  }
+
+  static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
+    try bytes.withUnsafeBytes { try write($0, to: path, mode: mode) }
   }
 
   static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws {

@@ -1,0 +1,56 @@
+/// The environment that each service is started with.
+///
+/// The operator's own variables pass through (limits, log level, allow-list) except what the
+/// supervisor sets, what libpq would read, and what looks like somebody's credential: an API key
+/// that happens to be in the operator's shell is none of the services' business.
+struct ServiceEnvironment: Sendable {
+  private static let reserved: Set<String> = [
+    "LISTEN_ADDRESS", "READY_FILE", "DATABASE_URL", "MIGRATION_DATABASE_URL", "TLS_CERTIFICATE",
+    "TLS_PRIVATE_KEY", "TLS_CA", "ENCRYPTION_MASTER_KEY", "ASSERTION_SIGNING_KEY",
+    "ASSERTION_PUBLIC_KEYS", "AUTH_ADDRESS", "VAULT_ADDRESS", "AUDIT_ADDRESS",
+  ]
+  private static let credentialSuffixes = [
+    "_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS",
+  ]
+
+  let state: StateDirectory
+  /// The environment of the operator's shell.
+  let inherited: [String: String]
+
+  /// - Parameter addresses: of the services that run already.
+  func variables(
+    for service: ServiceName, listenAddress: String, addresses: [ServiceName: String]
+  ) -> [String: String] {
+    var variables = inherited.filter { Self.passes($0.key) }
+    let certificate = state.certificatePaths(of: service.rawValue)
+    variables["LISTEN_ADDRESS"] = listenAddress
+    variables["READY_FILE"] = state.readyFile(of: service.rawValue)
+    variables["TLS_CERTIFICATE_FILE"] = certificate.certificate
+    variables["TLS_PRIVATE_KEY_FILE"] = certificate.privateKey
+    variables["TLS_CA_FILE"] = certificate.authority
+    for dependency in service.dependencies {
+      variables[dependency.rawValue.uppercased() + "_ADDRESS"] = addresses[dependency]
+    }
+    if let schema = service.schema {
+      variables["DATABASE_URL_FILE"] = state.databaseURLFile(of: schema)
+      variables["MIGRATION_DATABASE_URL_FILE"] =
+        state.databaseURLFile(of: DatabaseRoles.owner(of: schema))
+    }
+    switch service {
+    case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = state.assertionSigningKeyFile
+    case .vault:
+      variables["ENCRYPTION_MASTER_KEY_FILE"] = state.masterKeyFile
+      variables["ASSERTION_PUBLIC_KEYS_FILE"] = state.assertionPublicKeysFile
+    case .audit: variables["ASSERTION_PUBLIC_KEYS_FILE"] = state.assertionPublicKeysFile
+    case .gateway:
+      variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(listenAddress)"
+    }
+    return variables
+  }
+
+  private static func passes(_ name: String) -> Bool {
+    let base = name.hasSuffix("_FILE") ? String(name.dropLast(5)) : name
+    if reserved.contains(base) || name.hasPrefix("PG") { return false }
+    return name.hasPrefix("CHATELAINE_") || !credentialSuffixes.contains { base.hasSuffix($0) }
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Synchronization
+
+/// Starts one service process and waits until it serves.
+struct ServiceLauncher: Sendable {
+  static let pollInterval: Duration = .milliseconds(20)
+
+  /// A service that serves.
+  struct Running: Sendable {
+    let child: ChildProcess
+    /// `host:port`, as the service wrote it.
+    let address: String
+    let since: ContinuousClock.Instant
+  }
+
+  /// Why a service did not come up.
+  struct Failure: Error {
+    let service: ServiceName
+    let reason: String
+    let output: String
+
+    /// Somebody took the port between its choice and its use.
+    var isAddressInUse: Bool {
+      let output = output.lowercased()
+      return output.contains("address already in use") || output.contains("eaddrinuse")
+    }
+
+    var deploymentError: DeploymentError {
+      .notReady(name: service.rawValue, reason: reason + (output.isEmpty ? "" : "\n" + output))
+    }
+  }
+
+  let state: StateDirectory
+  /// Directory of the services' executables.
+  let binaries: String
+  let startTimeout: Duration
+  let report: @Sendable (String) -> Void
+
+  /// - Parameter started: receives the process before it is ready, so that it can be stopped.
+  func launch(
+    _ service: ServiceName, environment: [String: String],
+    started: (ChildProcess) async -> Void
+  ) async throws -> Running {
+    let readyFile = state.readyFile(of: service.rawValue)
+    unlink(readyFile)
+    let path = "\(binaries)/\(service.rawValue)"
+    guard access(path, X_OK) == 0 else {
+      throw DeploymentError.file(path: path, reason: "is missing; build the services first")
+    }
+    let logPath = state.log(of: service.rawValue)
+    let log = try LogFile(path: logPath)
+    let watch = LogWatch(service: service.rawValue, path: logPath, report: report)
+    let tail = OutputTail()
+    let child = try await ChildProcess.spawn(
+      Command(path: path, environment: environment, workingDirectory: "/")
+    ) { chunk in
+      guard let chunk else { return watch.finish() }
+      log.append(chunk)
+      tail.append(chunk)
+      watch.observe(chunk)
+    }
+    await started(child)
+    let address = try await waitUntilReady(child, service, readyFile: readyFile, tail: tail)
+    return Running(child: child, address: address, since: .now)
+  }
+
+  /// The ready file is polled: the wait is short, and inotify would need a descriptor per start.
+  private func waitUntilReady(
+    _ child: ChildProcess, _ service: ServiceName, readyFile: String, tail: OutputTail
+  ) async throws -> String {
+    let deadline = ContinuousClock.now + startTimeout
+    while true {
+      if let address = try SecretFile.readLine(readyFile), !address.isEmpty { return address }
+      if let exit = child.exitIfEnded {
+        throw Failure(service: service, reason: "it ended with \(exit)", output: tail.text)
+      }
+      guard ContinuousClock.now < deadline else {
+        child.signal(SIGKILL)
+        throw Failure(
+          service: service, reason: "it did not answer within \(startTimeout)", output: tail.text)
+      }
+      try await Task.sleep(for: Self.pollInterval)
+    }
+  }
+}

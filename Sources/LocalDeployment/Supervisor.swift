@@ -1,0 +1,262 @@
+import Foundation
+
+/// Runs a whole deployment on one machine: cluster, certificates, keys and the four services, from
+/// start to drain.
+package actor Supervisor {
+  private static let startAttemptsMax = 3
+
+  private let options: SupervisorOptions
+  private let cluster: PostgresCluster
+  private let launcher: ServiceLauncher
+  private let report: @Sendable (String) -> Void
+  private let announce: @Sendable (String) -> Void
+
+  private var gatewayPort: Int
+  private var running: [ServiceName: ServiceLauncher.Running] = [:]
+  /// The last known address of each service: it comes back where others look for it.
+  private var addresses: [ServiceName: String] = [:]
+  /// Every process, also those that are not ready yet.
+  private var children: [ServiceName: ChildProcess] = [:]
+  private var isForced = false
+
+  /// - Parameters:
+  ///   - announce: receives the one line with the portal's address.
+  ///   - report: receives what the operator should know; from any thread.
+  package init(
+    _ options: SupervisorOptions,
+    announce: @escaping @Sendable (String) -> Void, report: @escaping @Sendable (String) -> Void
+  ) throws {
+    self.options = options
+    self.announce = announce
+    self.report = report
+    gatewayPort = options.gatewayPort
+    cluster = try options.state.cluster(durability: options.durability)
+    launcher = ServiceLauncher(
+      state: options.state, binaries: options.binaries, startTimeout: options.startTimeout,
+      report: report)
+  }
+
+  /// Brings everything up, keeps it up until the first request to stop, then drains it.
+  ///
+  /// - Throws: `DeploymentError` when something does not come up; whatever had started is stopped.
+  package func run(until requests: StopRequests) async throws {
+    try options.state.create()
+    let lock = try FileLock(path: options.state.lockFile, protecting: options.state.path)
+    defer { withExtendedLifetime(lock) {} }
+    var failure: (any Error)?
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await self.serve() }
+        group.addTask { await requests.wait(for: 1) }
+        try await group.next()
+        group.cancelAll()
+      }
+    } catch {
+      failure = error
+    }
+    await drain(requests)
+    if let failure = failure as? ServiceLauncher.Failure { throw failure.deploymentError }
+    if let failure, !(failure is CancellationError) { throw failure }
+  }
+
+  private func serve() async throws {
+    try choosePort()
+    try KeyMaterial(state: options.state).ensure(
+      isFirstStart: access(cluster.dataDirectory, F_OK) != 0)
+    let authority = try DevelopmentCA.loadOrCreate(in: options.state.certificates)
+    for name in ServiceName.allCases.map(\.rawValue) + [ServiceName.operatorCertificate] {
+      _ = try authority.ensure(service: name, in: options.state.certificates)
+    }
+    try await cluster.start()
+    try await DatabaseRoles(state: options.state).provision(on: cluster)
+
+    for stage in ServiceName.stages {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for service in stage { group.addTask { try await self.start(service) } }
+        try await group.waitForAll()
+      }
+    }
+    announce("Chatelaine is ready: http://127.0.0.1:\(gatewayPort)")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await self.keepClusterRunning() }
+      for service in ServiceName.allCases {
+        group.addTask { try await self.keepRunning(service) }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func choosePort() throws {
+    guard gatewayPort != 0 else {
+      gatewayPort = try LoopbackPort.choose()
+      return
+    }
+    guard LoopbackPort.isFree(gatewayPort) else {
+      throw DeploymentError.environment(
+        "port \(gatewayPort) of 127.0.0.1 is in use or not allowed; choose another with --port")
+    }
+  }
+}
+
+// MARK: Starting and restarting
+
+extension Supervisor {
+  private func start(_ service: ServiceName) async throws {
+    for attempt in 1...Self.startAttemptsMax {
+      do {
+        try await startOnce(service)
+        return
+      } catch let failure as ServiceLauncher.Failure {
+        // The gateway's port is the operator's choice; the others take any.
+        guard failure.isAddressInUse, service != .gateway, attempt < Self.startAttemptsMax else {
+          throw failure
+        }
+        addresses[service] = nil
+      }
+    }
+  }
+
+  private func startOnce(_ service: ServiceName) async throws {
+    try Task.checkCancellation()
+    let listen =
+      service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
+    let environment = ServiceEnvironment(state: options.state, inherited: options.environment)
+      .variables(for: service, listenAddress: listen, addresses: addresses)
+    let started = try await launcher.launch(service, environment: environment) { child in
+      note(child, of: service)
+    }
+    running[service] = started
+    addresses[service] = started.address
+    try publishEndpoints()
+  }
+
+  private func note(_ child: ChildProcess, of service: ServiceName) {
+    children[service] = child
+  }
+
+  /// Starts a service again each time it ends, until cancelled.
+  private func keepRunning(_ service: ServiceName) async throws {
+    var backoff = RestartBackoff()
+    while let current = running[service] {
+      guard let exit = await current.child.exit() else { return }
+      try Task.checkCancellation()
+      let lifetime = current.since.duration(to: .now)
+      var reason = "\(service.rawValue) ended with \(exit)"
+      var delay = backoff.next(afterRunning: lifetime, jitter: .random(in: 0..<1))
+      while true {
+        report("\(reason); starting it again in \(delay.formatted); log: \(log(of: service))")
+        try await Task.sleep(for: delay)
+        do {
+          try await start(service)
+          break
+        } catch let failure as ServiceLauncher.Failure {
+          reason = "\(service.rawValue) did not start: \(failure.reason)"
+          delay = backoff.next(afterRunning: .zero, jitter: .random(in: 0..<1))
+        }
+      }
+      report("\(service.rawValue) runs again")
+      if addresses[service] != current.address { restartDependents(of: service) }
+    }
+  }
+
+  /// They learn addresses at their start only; `keepRunning` brings them back.
+  private func restartDependents(of service: ServiceName) {
+    for dependent in ServiceName.allCases where dependent.dependencies.contains(service) {
+      report("\(service.rawValue) has another address now; restarting \(dependent.rawValue)")
+      running[dependent]?.child.signal(SIGTERM)
+    }
+  }
+
+  private func keepClusterRunning() async throws {
+    var backoff = RestartBackoff()
+    while true {
+      let since = ContinuousClock.now
+      guard let exit = await cluster.exit() else { return }
+      try Task.checkCancellation()
+      var reason = "PostgreSQL ended with \(exit)"
+      var lifetime = since.duration(to: .now)
+      while !cluster.isRunning {
+        let delay = backoff.next(afterRunning: lifetime, jitter: .random(in: 0..<1))
+        report(
+          "\(reason); starting it again in \(delay.formatted); "
+            + "log: \(cluster.directory)/postgres.log")
+        try await Task.sleep(for: delay)
+        do {
+          try await cluster.start()
+        } catch let error as DeploymentError {
+          (reason, lifetime) = ("PostgreSQL did not start: \(error)", .zero)
+        }
+      }
+      report("PostgreSQL runs again")
+    }
+  }
+
+  private func publishEndpoints() throws {
+    let services = running.map { name, service in
+      (
+        name.rawValue,
+        Endpoints.Service(address: service.address, processID: service.child.id)
+      )
+    }
+    try Endpoints(
+      supervisorProcessID: getpid(),
+      services: Dictionary(services, uniquingKeysWith: { _, last in last })
+    ).write(to: options.state)
+  }
+
+  private func log(of service: ServiceName) -> String { options.state.log(of: service.rawValue) }
+}
+
+// MARK: Stopping
+
+extension Supervisor {
+  /// Who calls stops before who is called; the cluster last. A second request kills.
+  private func drain(_ requests: StopRequests) async {
+    Endpoints.remove(from: options.state)
+    // Unstructured: it waits for a second request while the stages below wait for processes.
+    let force = Task {
+      await requests.wait(for: 2)
+      if !Task.isCancelled { await self.force() }
+    }
+    defer { force.cancel() }
+    for stage in ServiceName.stages.reversed() {
+      await withTaskGroup(of: Void.self) { group in
+        for service in stage { group.addTask { await self.stop(service) } }
+      }
+    }
+    do {
+      try await cluster.stop(immediately: isForced)
+    } catch {
+      report("\(error)")
+    }
+  }
+
+  private func stop(_ service: ServiceName) async {
+    guard let child = children[service], child.exitIfEnded == nil else { return }
+    if !isForced { child.signal(SIGTERM) }
+    if await child.exit(within: isForced ? .zero : options.drainTimeout) == nil {
+      if !isForced {
+        report("\(service.rawValue) did not drain within \(options.drainTimeout.formatted)")
+      }
+      child.signal(SIGKILL)
+      _ = await child.exit(within: .seconds(5))
+    }
+    unlink(options.state.readyFile(of: service.rawValue))
+  }
+
+  private func force() async {
+    isForced = true
+    report("stopping at once")
+    for child in children.values { child.signal(SIGKILL) }
+    if cluster.isRunning, children.values.allSatisfy({ $0.exitIfEnded != nil }) {
+      try? await cluster.stop(immediately: true)
+    }
+  }
+}
+
+extension Duration {
+  /// Seconds with one decimal, for messages.
+  fileprivate var formatted: String {
+    formatted(.units(allowed: [.seconds], width: .narrow, fractionalPart: .show(length: 1)))
+  }
+}

@@ -1,0 +1,35 @@
+import Foundation
+
+/// What `chatelaine up` is told.
+package struct SupervisorOptions: Sendable {
+  package static let gatewayPortDefault = 8_080
+
+  package var state: StateDirectory
+  /// 0 lets the kernel choose.
+  package var gatewayPort: Int
+  /// Directory of the executables `auth`, `vault`, `audit` and `gateway`.
+  package var binaries: String
+  /// The operator's environment; see `ServiceEnvironment` for what of it reaches the services.
+  package var environment: [String: String]
+  package var durability: PostgresCluster.Durability = .full
+  /// How long a service may take from its start, migrations included, until it serves.
+  package var startTimeout: Duration = .seconds(60)
+  /// How long a service may take to finish what it has begun before it is killed.
+  package var drainTimeout: Duration = .seconds(20)
+
+  package init(
+    state: StateDirectory, gatewayPort: Int = SupervisorOptions.gatewayPortDefault,
+    binaries: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) {
+    self.state = state
+    self.gatewayPort = gatewayPort
+    self.binaries = binaries
+    self.environment = environment
+  }
+
+  /// The directory of the running executable, beside which the build puts the services.
+  package static func ownDirectory() throws -> String {
+    let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(fileURLWithPath: path).deletingLastPathComponent().path
+  }
+}

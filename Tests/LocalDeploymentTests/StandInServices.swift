@@ -1,0 +1,74 @@
+import Foundation
+
+@testable import LocalDeployment
+
+/// Four small programs in place of the services: each notes its starts and ends in a journal, writes
+/// its ready file and waits for SIGTERM.
+struct StandInServices {
+  let scratch: ScratchDirectory
+  let binaries: String
+  let journal: String
+
+  init(_ scratch: ScratchDirectory) throws {
+    self.scratch = scratch
+    binaries = scratch / "bin"
+    journal = scratch / "journal"
+    try FileManager.default.createDirectory(
+      atPath: binaries, withIntermediateDirectories: true)
+    for service in ServiceName.allCases {
+      try replace(service, with: Self.wellBehaved)
+    }
+  }
+
+  /// Replaces a service's program; takes effect at its next start.
+  func replace(_ service: ServiceName, with script: String) throws {
+    let text = "#!/bin/bash\nname=\(service.rawValue)\njournal=\(journal)\n\(script)\n"
+    try SecretFile.write(text, to: "\(binaries)/\(service.rawValue)", mode: 0o700)
+  }
+
+  static let wellBehaved = """
+    trap 'echo "$name ends" >> $journal; exit 0' TERM
+    env > $journal.$name.environment
+    echo "$name starts" >> $journal
+    address=${LISTEN_ADDRESS/%:0/:4$$}
+    echo "$address" > $READY_FILE.new && mv $READY_FILE.new $READY_FILE
+    while true; do sleep 0.05; done
+    """
+
+  static let ignoresTermination = """
+    trap '' TERM
+    echo "127.0.0.1:1" > $READY_FILE
+    while true; do sleep 0.05; done
+    """
+
+  static let fails = """
+    echo "the migration 0001 failed"
+    exit 3
+    """
+
+  func options(port: Int = 0) -> SupervisorOptions {
+    var options = SupervisorOptions(
+      state: StateDirectory(scratch / "state"), gatewayPort: port, binaries: binaries,
+      environment: [
+        "PATH": "/usr/bin:/bin", "LOG_LEVEL": "debug", "OPENAI_API_KEY": "sk-shell",
+        "CHATELAINE_ENDPOINT_ALLOWLIST": "127.0.0.1:9", "PGPASSWORD": "shell",
+        "DATABASE_URL": "postgresql://shell", "SESSION_MAX_AGE": "1h",
+      ])
+    options.durability = .relaxedForTests
+    options.startTimeout = .seconds(20)
+    return options
+  }
+
+  var events: [String] {
+    let text = (try? String(contentsOfFile: journal, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").map(String.init)
+  }
+
+  func environment(of service: ServiceName) throws -> [String: String] {
+    let path = "\(journal).\(service.rawValue).environment"
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    let pairs = lines.map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+    return Dictionary(
+      pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }, uniquingKeysWith: { first, _ in first })
+  }
+}

@@ -1,0 +1,207 @@
+import Foundation
+import Testing
+
+@testable import LocalDeployment
+
+@Suite(.timeLimit(.minutes(2))) struct SupervisorTests {
+  private struct Session {
+    let services: StandInServices
+    let messages: Messages
+    let requests: StopRequests
+    let task: Task<Void, any Error>
+
+    func stop() async throws {
+      requests.send()
+      try await task.value
+    }
+  }
+
+  private func start(_ services: StandInServices, options: SupervisorOptions) throws -> Session {
+    let (messages, requests) = (Messages(), StopRequests())
+    let supervisor = try Supervisor(
+      options, announce: { messages.add($0) }, report: { messages.add($0) })
+    return Session(
+      services: services, messages: messages, requests: requests,
+      task: Task {
+        do {
+          try await supervisor.run(until: requests)
+          messages.end()
+        } catch {
+          messages.add("failed: \(error)")
+          messages.end()
+          throw error
+        }
+      })
+  }
+
+  private func start(_ scratch: ScratchDirectory) async throws -> Session {
+    let services = try StandInServices(scratch)
+    let session = try start(services, options: services.options())
+    try await session.messages.wait(for: "Chatelaine is ready: http://127.0.0.1:")
+    return session
+  }
+
+  @Test func servicesStartAfterWhatTheyNeedAndStopBeforeIt() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    let state = StateDirectory(scratch / "state")
+    let endpoints = try #require(try Endpoints.read(from: state))
+    #expect(Set(endpoints.services.keys) == ["auth", "vault", "audit", "gateway"])
+    try await session.stop()
+
+    let events = session.services.events
+    #expect(events.count == 8)
+    #expect(events.first == "audit starts")
+    #expect(events[3...4] == ["gateway starts", "gateway ends"])
+    #expect(events.last == "audit ends")
+    #expect(try Endpoints.read(from: state) == nil)
+    #expect(session.messages.lines.count == 1, "\(session.messages.lines)")
+    #expect(Postmaster(dataDirectory: try state.cluster().dataDirectory).processes().isEmpty)
+  }
+
+  @Test func eachServiceGetsItsOwnSecretsAndNobodyElses() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    try await session.stop()
+    let auth = try session.services.environment(of: .auth)
+    let vault = try session.services.environment(of: .vault)
+    let gateway = try session.services.environment(of: .gateway)
+
+    #expect(auth["ASSERTION_SIGNING_KEY_FILE"] != nil)
+    #expect(vault["ASSERTION_SIGNING_KEY_FILE"] == nil)
+    #expect(vault["ENCRYPTION_MASTER_KEY_FILE"] != nil)
+    #expect(auth["ENCRYPTION_MASTER_KEY_FILE"] == nil)
+    #expect(vault["DATABASE_URL_FILE"]?.hasSuffix("vault.database-url") == true)
+    #expect(gateway.keys.allSatisfy { !$0.contains("DATABASE") && !$0.contains("MASTER") })
+    #expect(gateway["VAULT_ADDRESS"]?.hasPrefix("127.0.0.1:") == true)
+    for environment in [auth, vault, gateway] {
+      #expect(environment["LOG_LEVEL"] == "debug")
+      #expect(environment["SESSION_MAX_AGE"] == "1h")
+      #expect(environment["CHATELAINE_ENDPOINT_ALLOWLIST"] == "127.0.0.1:9")
+      for name in ["OPENAI_API_KEY", "PGPASSWORD", "DATABASE_URL"] {
+        #expect(environment[name] == nil)
+      }
+    }
+  }
+
+  @Test func nothingSecretIsReadableByOthers() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    try await session.stop()
+    let state = scratch / "state"
+    #expect(try ScratchDirectory.mode(state) & 0o007 == 0)
+    let files = FileManager.default.enumerator(atPath: state)?.compactMap { $0 as? String } ?? []
+    #expect(files.contains("secrets/master.key"))
+    for file in files where !file.hasPrefix("postgres/data/") {
+      let attributes = try FileManager.default.attributesOfItem(atPath: "\(state)/\(file)")
+      guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
+      let isPublic = file.hasSuffix(".pem") && !file.hasSuffix("signing.pem")
+      let mode = try ScratchDirectory.mode("\(state)/\(file)")
+      #expect(mode == (isPublic ? 0o644 : 0o600), "\(file)")
+    }
+  }
+
+  @Test func aSecondStartKeepsKeysAndCertificates() async throws {
+    let scratch = try ScratchDirectory()
+    let kept = ["secrets/master.key", "secrets/assertion-signing.pem", "certificates/auth.pem"]
+    let contents = { try kept.map { try SecretFile.read(scratch / "state/\($0)") } }
+    try await start(scratch).stop()
+    let first = try contents()
+    try await start(scratch).stop()
+    #expect(try contents() == first)
+    #expect(first.allSatisfy { $0 != nil })
+  }
+
+  @Test func aMissingMasterKeyBesideADatabaseIsNotReplaced() async throws {
+    let scratch = try ScratchDirectory()
+    try await start(scratch).stop()
+    let key = scratch / "state/secrets/master.key"
+    try FileManager.default.removeItem(atPath: key)
+    let services = try StandInServices(scratch)
+    let session = try start(services, options: services.options())
+    await #expect(throws: DeploymentError.self) { try await session.task.value }
+    #expect(!FileManager.default.fileExists(atPath: key))
+  }
+
+  @Test func aCrashedServiceComesBackAtItsAddress() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    let state = StateDirectory(scratch / "state")
+    let before = try #require(try Endpoints.read(from: state)?.services["vault"])
+    kill(before.processID, SIGKILL)
+    try await session.messages.wait(for: "vault ended with signal 9")
+    try await session.messages.wait(for: "vault runs again")
+    let after = try #require(try Endpoints.read(from: state)?.services["vault"])
+    #expect(after.address == before.address)
+    #expect(after.processID != before.processID)
+    try await session.stop()
+  }
+
+  @Test func aCrashedClusterComesBack() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    let cluster = try StateDirectory(scratch / "state").cluster()
+    let postmaster = Postmaster(dataDirectory: cluster.dataDirectory)
+    kill(try #require(postmaster.recordedID), SIGKILL)
+    try await session.messages.wait(for: "PostgreSQL runs again")
+    #expect(try await cluster.runScript("SELECT 1;") == "1\n")
+    try await session.stop()
+    #expect(postmaster.processes().isEmpty)
+  }
+
+  @Test func aServiceThatFailsToStartStopsEverythingAndSaysWhy() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    try services.replace(.vault, with: StandInServices.fails)
+    let session = try start(services, options: services.options())
+    let error = await #expect(throws: DeploymentError.self) { try await session.task.value }
+    #expect("\(try #require(error))".contains("the migration 0001 failed"))
+    #expect(services.events.last == "audit ends")
+    let cluster = try StateDirectory(scratch / "state").cluster()
+    #expect(Postmaster(dataDirectory: cluster.dataDirectory).processes().isEmpty)
+  }
+
+  @Test func aSecondRequestKillsWhatDoesNotDrain() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    try services.replace(.gateway, with: StandInServices.ignoresTermination)
+    let session = try start(services, options: services.options())
+    try await session.messages.wait(for: "Chatelaine is ready")
+    session.requests.send()
+    session.requests.send()
+    try await session.task.value
+    #expect(session.messages.lines.contains("stopping at once"))
+  }
+
+  @Test func aServiceThatIgnoresTheRequestIsKilledInTheEnd() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    try services.replace(.vault, with: StandInServices.ignoresTermination)
+    var options = services.options()
+    options.drainTimeout = .milliseconds(200)
+    let session = try start(services, options: options)
+    try await session.messages.wait(for: "Chatelaine is ready")
+    try await session.stop()
+    #expect(session.messages.lines.contains { $0.hasPrefix("vault did not drain") })
+  }
+
+  @Test func aBusyPortIsNamed() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    let listener = try BusyPort()
+    let session = try start(services, options: services.options(port: listener.port))
+    let error = await #expect(throws: DeploymentError.self) { try await session.task.value }
+    #expect("\(try #require(error))".contains("\(listener.port)"))
+    #expect(services.events.isEmpty)
+  }
+
+  @Test func twoSupervisorsDoNotShareAStateDirectory() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    let second = try start(session.services, options: session.services.options())
+    await #expect(throws: DeploymentError.inUse(path: scratch / "state")) {
+      try await second.task.value
+    }
+    try await session.stop()
+  }
+}
