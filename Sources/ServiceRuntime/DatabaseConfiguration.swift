@@ -1,29 +1,31 @@
-package import Cryptography
+package import Postgres
 
 /// How a service reaches its schema.
 package struct DatabaseConfiguration: Sendable {
-  /// A libpq connection string of the role that reads and writes rows.
-  package let url: SecretBytes
-  /// A libpq connection string of the role that owns the schema; used before listening, then not
-  /// kept.
-  package let migrationURL: SecretBytes
-  /// Connections to PostgreSQL; each carries many queries at once.
-  package let connectionsMax: Int
+  /// As the role that reads and writes rows.
+  package let runtime: PostgresConfiguration
+  /// As the role that owns the schema; used before listening only.
+  package let migration: PostgresConfiguration
 
-  package init(from reader: inout ConfigurationReader) {
-    url = reader.secret(
-      "DATABASE_URL", doc: "PostgreSQL connection string of the service's run-time role.")
-    migrationURL = reader.secret(
-      "MIGRATION_DATABASE_URL",
-      doc: "PostgreSQL connection string of the role that owns the service's schema.")
-    connectionsMax = reader.integer(
-      "DATABASE_CONNECTIONS_MAX", default: 4, in: 1...100,
-      doc: "Connections to PostgreSQL; each carries many queries at once.")
+  package init(runtime: PostgresConfiguration, migration: PostgresConfiguration) {
+    self.runtime = runtime
+    self.migration = migration
   }
 
-  package init(url: SecretBytes, migrationURL: SecretBytes, connectionsMax: Int = 4) {
-    self.url = url
-    self.migrationURL = migrationURL
-    self.connectionsMax = connectionsMax
+  /// Reads the settings; nil when the reader has noted problems with them.
+  package init?(from reader: inout ConfigurationReader) {
+    let runtime = reader.secret(
+      "DATABASE_URL", doc: "PostgreSQL connection URL of the service's run-time role.",
+      parse: { try PostgresConfiguration(url: $0) })
+    let migration = reader.secret(
+      "MIGRATION_DATABASE_URL",
+      doc: "PostgreSQL connection URL of the role that owns the service's schema.",
+      parse: { try PostgresConfiguration(url: $0) })
+    let connectionsMax = reader.integer(
+      "DATABASE_CONNECTIONS_MAX", default: PostgresConfiguration.connectionsMaxDefault,
+      in: 1...100, doc: "Connections to PostgreSQL; each carries many queries at once.")
+    guard var runtime, let migration else { return nil }
+    runtime.connectionsMax = connectionsMax
+    self.init(runtime: runtime, migration: migration)
   }
 }

@@ -1,0 +1,62 @@
+package import FoundationEssentials
+package import Identity
+
+/// A named bearer credential for SDKs. The token itself is shown once; storage has its hash.
+package struct AccessToken: Sendable, Hashable {
+  /// Names the token in lists and receipts; proves nothing.
+  package let id: UUID
+  package let accountID: UserID
+  package let name: String
+  /// The first characters of the token, so that its owner recognises it.
+  package let hint: String
+  package let createTime: Date
+  /// Nil: valid until revoked.
+  package let expireTime: Date?
+  /// Up to `lastUseInterval` behind; nil when never used.
+  package let lastUseTime: Date?
+
+  package init(
+    id: UUID, accountID: UserID, name: String, hint: String, createTime: Date, expireTime: Date?,
+    lastUseTime: Date? = nil
+  ) {
+    self.id = id
+    self.accountID = accountID
+    self.name = name
+    self.hint = hint
+    self.createTime = createTime
+    self.expireTime = expireTime
+    self.lastUseTime = lastUseTime
+  }
+
+  /// What every access token begins with.
+  package static let tokenPrefix = "chat_"
+  package static let nameCharactersMax = 100
+  /// How long a token may be valid, when it ends at all: a minute to ten years.
+  package static let lifetimes: ClosedRange<Duration> = .seconds(60)...(.seconds(3653 * 86_400))
+  /// How exact `lastUseTime` is: it costs one write per interval.
+  package static let lastUseInterval: Duration = .seconds(60)
+
+  func isAlive(at now: Date) -> Bool { expireTime.map { now < $0 } ?? true }
+
+  static func checkName(_ name: String) throws(AuthError) {
+    guard (1...nameCharactersMax).contains(name.unicodeScalars.count) else {
+      throw .invalid(.name, reason: "must have 1 to \(nameCharactersMax) characters")
+    }
+    guard name.isFreeOfControlCharacters else {
+      throw .invalid(.name, reason: "must not contain control characters")
+    }
+  }
+
+  static func checkLifetime(_ lifetime: Duration) throws(AuthError) {
+    guard lifetimes.contains(lifetime) else {
+      throw .invalid(.expiresIn, reason: "must be 1 minute to 10 years")
+    }
+  }
+}
+
+/// One page of a user's access tokens, newest first.
+package struct AccessTokenPage: Sendable, Hashable {
+  package let accessTokens: [AccessToken]
+  /// Nil on the last page.
+  package let nextPageToken: String?
+}

@@ -1,0 +1,42 @@
+/// Every way in which accounts, sessions and access tokens refuse or fail.
+package enum AuthError: Error, Hashable {
+  /// A request field at fault, by its JSON name.
+  package enum Field: String, Sendable, CaseIterable {
+    case email
+    case password
+    case displayName
+    case credential
+    case name
+    case expiresIn
+    case id
+    case pageSize
+    case pageToken
+  }
+
+  /// Bad input; `reason` names the limit and never repeats the value.
+  case invalid(Field, reason: String)
+  /// Somebody has an account with this e-mail address.
+  case emailTaken
+  /// The log-in failed. One answer for an unknown e-mail address and for a wrong password.
+  case wrongCredentials
+  /// The session or access token is unknown, over or revoked: the caller can't tell which.
+  case unauthenticated
+  /// The use case ends a session, and the caller came without one.
+  case noSession
+  /// No such thing, or another user's: the caller can't tell which.
+  case notFound
+  /// The user has `AuthService.accessTokensPerAccountMax` access tokens already.
+  case tooManyAccessTokens
+  /// Too many attempts from one place; one more makes sense after the delay.
+  case tooManyAttempts(retryAfter: Duration)
+  /// More passwords are waiting to be checked than may wait.
+  case overloaded(retryAfter: Duration)
+  /// The caller gave up.
+  case cancelled
+  /// The database can't be reached or takes too long; `detail` is for the operator's log.
+  case storageUnavailable(detail: String)
+  /// The database refused; `detail` is for the operator's log.
+  case storage(detail: String)
+  /// Hashing, signing or randomness failed; `detail` is for the operator's log.
+  case engine(detail: String)
+}

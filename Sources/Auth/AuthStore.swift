@@ -1,0 +1,96 @@
+package import FoundationEssentials
+package import Identity
+package import Receipts
+
+/// Where accounts, sessions and access tokens are kept. Every change takes the receipt that is
+/// committed with it; all methods throw `.storage` or
+/// `.storageUnavailable` when the database fails.
+package protocol AuthStore: Sendable {
+  // MARK: Accounts
+
+  /// Throws `.emailTaken` when `email.key` belongs to somebody already, and keeps nothing then.
+  func insert(
+    _ account: Account, passwordHash: String, receipt: Receipt
+  ) async throws(AuthError)
+
+  /// The account with this `EmailAddress.key`, and its password's hash.
+  func account(emailKey: String) async throws(AuthError) -> StoredAccount?
+
+  func account(_ id: UserID) async throws(AuthError) -> Account?
+
+  // MARK: Log-in
+
+  /// Keeps a receipt that goes with no change.
+  func record(_ receipt: Receipt) async throws(AuthError)
+
+  /// Counts a failed log-in for an e-mail address that nobody has. A counter, so that strangers
+  /// can't fill the database; a write, so that it takes as long as a receipt.
+  func countUnknownLogIn(at now: Date) async throws(AuthError)
+
+  /// Starts a session; replaces the account's password hash by `rehash`, if there is one, and
+  /// removes the account's sessions that are over or beyond the `sessionsMax` newest.
+  func insert(
+    _ session: Session, tokenHash: [UInt8], rehash: PasswordRehash?, sessionsMax: Int,
+    receipt: Receipt
+  ) async throws(AuthError)
+
+  // MARK: Sessions
+
+  /// The session with this token and whose it is, whether or not it is over.
+  func session(tokenHash: [UInt8]) async throws(AuthError) -> (session: Session, account: Account)?
+
+  /// Notes that the session was seen, unless that was noted since `threshold`.
+  func noteSeen(
+    session id: UUID, at now: Date, unlessSince threshold: Date)
+    async throws(AuthError)
+
+  /// Ends the session; without one of this account nothing happens and no receipt is kept.
+  func deleteSession(
+    _ id: UUID, of account: UserID, receipt: Receipt
+  ) async throws(AuthError)
+
+  // MARK: Access tokens
+
+  /// Throws `.tooManyAccessTokens` when the account has `countMax` already.
+  func insert(
+    _ token: AccessToken, hash: [UInt8], countMax: Int, receipt: Receipt
+  ) async throws(AuthError)
+
+  /// The access token with this hash and whose it is, whether or not it is over.
+  func accessToken(hash: [UInt8]) async throws(AuthError) -> (token: AccessToken, account: Account)?
+
+  /// Notes that the token was used, unless that was noted since `threshold`.
+  func noteUse(
+    accessToken id: UUID, at now: Date, unlessSince threshold: Date)
+    async throws(AuthError)
+
+  /// Newest first, those behind `position`, at most `limit`.
+  func accessTokens(
+    of account: UserID, behind position: AccessTokenPosition?, limit: Int
+  ) async throws(AuthError) -> [AccessToken]
+
+  /// Revokes a token of this account and keeps the receipt that `receipt` makes of it; throws
+  /// `.notFound` when the account has none with this id.
+  func deleteAccessToken(
+    _ id: UUID, of account: UserID, receipt: @Sendable (AccessToken) -> Receipt
+  ) async throws(AuthError)
+}
+
+/// An account with what its log-in is checked against.
+package struct StoredAccount: Sendable {
+  package let account: Account
+  /// A PHC string.
+  package let passwordHash: String
+
+  package init(account: Account, passwordHash: String) {
+    self.account = account
+    self.passwordHash = passwordHash
+  }
+}
+
+/// A stronger hash of the same password.
+package struct PasswordRehash: Sendable {
+  /// Replaced only while it is still this one: the password may have been changed meanwhile.
+  package let oldHash: String
+  package let newHash: String
+}

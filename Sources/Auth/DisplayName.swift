@@ -1,0 +1,32 @@
+/// What a person wants to be called; may be empty.
+package struct DisplayName: Sendable, Hashable {
+  package static let charactersMax = 100
+
+  package let text: String
+
+  package init(_ text: String) throws(AuthError) {
+    guard text.unicodeScalars.count <= Self.charactersMax else {
+      throw .invalid(
+        .displayName, reason: "must be at most \(Self.charactersMax) characters long")
+    }
+    guard text.isFreeOfControlCharacters else {
+      throw .invalid(.displayName, reason: "must not contain control characters")
+    }
+    self.text = text
+  }
+
+  /// Takes what was accepted and stored before.
+  package init(stored text: String) { self.text = text }
+}
+
+extension String {
+  /// Neither controls nor the characters that turn the direction of the text around them.
+  var isFreeOfControlCharacters: Bool {
+    unicodeScalars.allSatisfy { scalar in
+      switch scalar.value {
+      case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: false
+      default: true
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+internal import Auth
+internal import Cryptography
+internal import Protobuf
+internal import ServiceAPI
+
+extension AuthAPI.Account {
+  init(_ account: Account) {
+    self.init(
+      id: account.id.text, email: account.email.text, displayName: account.displayName.text,
+      createTime: Timestamp(account.createTime))
+  }
+}
+
+extension AuthAPI.AccessToken {
+  init(_ token: AccessToken) {
+    self.init(
+      id: token.id.uuidString.lowercased(), name: token.name, prefix: token.hint,
+      createTime: Timestamp(token.createTime), expireTime: token.expireTime.map { Timestamp($0) },
+      lastUseTime: token.lastUseTime.map { Timestamp($0) })
+  }
+}
+
+extension AuthAPI.CreateSessionResponse {
+  init(_ started: StartedSession) {
+    self.init(
+      sessionToken: started.token.text.withUTF8String { $0 },
+      account: AuthAPI.Account(started.account),
+      expireTime: Timestamp(started.session.expireTime))
+  }
+}
+
+extension AuthAPI.AuthenticateResponse {
+  init(_ answer: Authenticated) {
+    self.init(
+      assertion: answer.assertion.bytes, expireTime: Timestamp(answer.assertion.expireTime),
+      account: AuthAPI.Account(answer.account))
+  }
+}
+
+extension PresentedCredential {
+  init(_ credential: AuthAPI.AuthenticateRequest.Credential?) throws(AuthError) {
+    switch credential {
+    case .sessionToken(let text): self = .sessionToken(SecretBytes(utf8: text))
+    case .accessToken(let text): self = .accessToken(SecretBytes(utf8: text))
+    case nil: throw .invalid(.credential, reason: "must be a session token or an access token")
+    }
+  }
+}

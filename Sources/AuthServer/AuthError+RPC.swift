@@ -1,0 +1,49 @@
+internal import Auth
+internal import RPC
+
+extension AuthError: RPCErrorConvertible {
+  /// Reasons in `google.rpc.ErrorInfo` are stable; clients may act on them.
+  private static let domain = "auth.chatelaine"
+
+  package var rpcError: RPCError {
+    switch self {
+    case .invalid(let field, let reason):
+      RPCError(
+        .invalidArgument, "\(field.rawValue) \(reason)",
+        details: [.badRequest(field: field.rawValue, description: reason)])
+    case .emailTaken:
+      RPCError(
+        .alreadyExists, "there is an account with this e-mail address",
+        details: [.errorInfo(reason: "EMAIL_TAKEN", domain: Self.domain)])
+    case .wrongCredentials:
+      RPCError(
+        .unauthenticated, "wrong e-mail or password",
+        details: [.errorInfo(reason: "WRONG_CREDENTIALS", domain: Self.domain)])
+    case .unauthenticated:
+      RPCError(.unauthenticated, "the session or access token is not valid")
+    case .noSession:
+      RPCError(.failedPrecondition, "there is no session to end")
+    case .notFound:
+      RPCError(.notFound, "not found")
+    case .tooManyAccessTokens:
+      RPCError(
+        .failedPrecondition,
+        "an account has at most \(AuthService.accessTokensPerAccountMax) access tokens",
+        details: [.errorInfo(reason: "TOO_MANY_ACCESS_TOKENS", domain: Self.domain)])
+    case .tooManyAttempts(let delay):
+      RPCError(
+        .resourceExhausted, "too many attempts; try again later",
+        details: [.retryInfo(delay: delay)])
+    case .overloaded(let delay):
+      RPCError(
+        .resourceExhausted, "too many people are signing in at this moment",
+        details: [.retryInfo(delay: delay)])
+    case .cancelled:
+      RPCError(.cancelled, "the call was cancelled")
+    case .storageUnavailable(let detail):
+      RPCError(.unavailable, "accounts can't be reached; try again later", detail: detail)
+    case .storage(let detail), .engine(let detail):
+      RPCError(.internal, "internal error", detail: detail)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+internal import Auth
+internal import FoundationEssentials
+internal import Identity
+internal import Outbox
+internal import Postgres
+internal import Receipts
+
+/// Accounts, sessions and access tokens in the schema `auth`.
+struct PostgresAuthStore: AuthStore {
+  let postgres: PostgresClient
+  let outbox: PostgresOutbox
+
+  // MARK: Accounts
+
+  func insert(
+    _ account: Account, passwordHash: String, receipt: Receipt
+  ) async throws(AuthError) {
+    try await transaction { transaction in
+      do {
+        try await transaction.execute(
+          """
+          INSERT INTO accounts (id, email, email_key, display_name, password_hash, create_time)
+          VALUES (\(account.id.uuid), \(account.email.text), \(account.email.key),
+                  \(account.displayName.text), \(passwordHash), \(account.createTime))
+          """)
+      } catch  where error.isUniqueViolation(constraint: "accounts_email_key_unique") {
+        throw AuthError.emailTaken
+      }
+      try await outbox.insert(receipt, in: transaction)
+    }
+  }
+
+  func account(emailKey: String) async throws(AuthError) -> StoredAccount? {
+    try await query { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT id AS account_id, email, display_name, create_time AS account_create_time,
+               password_hash
+          FROM accounts
+         WHERE email_key = \(emailKey)
+        """
+      ) { row throws(PostgresError) in
+        StoredAccount(
+          account: try Account(row: row), passwordHash: try row.decode("password_hash"))
+      }
+    }
+  }
+
+  func account(_ id: UserID) async throws(AuthError) -> Account? {
+    try await query { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT id AS account_id, email, display_name, create_time AS account_create_time
+          FROM accounts
+         WHERE id = \(id.uuid)
+        """, as: Account.init(row:))
+    }
+  }
+
+  // MARK: Log-in
+
+  func record(_ receipt: Receipt) async throws(AuthError) {
+    try await query { () throws(PostgresError) in
+      try await outbox.insert([receipt], in: postgres)
+    }
+  }
+
+  func countUnknownLogIn(at now: Date) async throws(AuthError) {
+    try await query { () throws(PostgresError) in
+      try await postgres.execute(
+        """
+        INSERT INTO unknown_log_ins AS u (hour, attempts)
+        VALUES (date_trunc('hour', \(now), 'UTC'), 1)
+            ON CONFLICT (hour) DO UPDATE SET attempts = u.attempts + 1
+        """)
+    }
+  }
+
+  func insert(
+    _ session: Session, tokenHash: [UInt8], rehash: PasswordRehash?, sessionsMax: Int,
+    receipt: Receipt
+  ) async throws(AuthError) {
+    try await transaction { transaction in
+      try await transaction.execute(
+        """
+        INSERT INTO sessions
+               (id, account_id, token_hash, create_time, last_seen_time, expire_time,
+                ip_address, user_agent, request_id)
+        VALUES (\(session.id), \(session.accountID.uuid), \(tokenHash), \(session.createTime),
+                \(session.lastSeenTime), \(session.expireTime), \(session.origin.ipAddress),
+                \(session.origin.userAgent), \(session.origin.requestID))
+        """)
+      try await transaction.execute(
+        """
+        DELETE FROM sessions
+         WHERE account_id = \(session.accountID.uuid)
+           AND (expire_time <= \(session.createTime)
+                OR id IN (SELECT id
+                            FROM sessions
+                           WHERE account_id = \(session.accountID.uuid)
+                           ORDER BY create_time DESC, id DESC
+                          OFFSET \(sessionsMax)))
+        """)
+      if let rehash {
+        try await transaction.execute(
+          """
+          UPDATE accounts SET password_hash = \(rehash.newHash)
+           WHERE id = \(session.accountID.uuid) AND password_hash = \(rehash.oldHash)
+          """)
+      }
+      try await outbox.insert(receipt, in: transaction)
+    }
+  }
+}

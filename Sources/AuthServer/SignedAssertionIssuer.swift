@@ -1,0 +1,22 @@
+internal import Auth
+internal import FoundationEssentials
+internal import Identity
+internal import ServiceRuntime
+
+/// Signs assertions for every service that takes them.
+struct SignedAssertionIssuer: AssertionIssuer {
+  /// Long enough for one request and what it causes; short, because it can't be revoked.
+  static let lifetime: Duration = .seconds(60)
+
+  let signer: AssertionSigner
+
+  func issue(for caller: Caller, at now: Date) throws(AuthError) -> IssuedAssertion {
+    do {
+      let signed = try signer.sign(
+        caller, audience: Set(AssertionAudience.allCases), lifetime: Self.lifetime, at: now)
+      return IssuedAssertion(bytes: signed.bytes, expireTime: signed.expireTime)
+    } catch {
+      throw .engine(detail: "assertion: \(error)")
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Cryptography
+import Foundation
+import Identity
+import Receipts
+import Synchronization
+
+@testable import Auth
+
+/// An `AuthService` on memory, with clocks that only tests move and a cheap password hash.
+struct TestAuth {
+  static let password = "tr0ubador and the horse"
+  static let origin = CallOrigin(
+    ipAddress: "192.0.2.7", userAgent: "Firefox", requestID: "request-1")
+
+  let store = InMemoryAuthStore()
+  let clock = TestClock()
+  let service: AuthService
+
+  init(
+    policy: SessionPolicy = SessionPolicy(), rates: AttemptLimits.Rates = AttemptLimits.Rates(),
+    hasher: PasswordHasher = TestAuth.cheapHasher
+  ) {
+    let clock = clock
+    service = AuthService(
+      store: store, passwords: PasswordHashingPool(hasher: hasher, threadCount: 1),
+      assertions: PlainAssertions(), policy: policy,
+      limits: AttemptLimits(rates, now: { clock.instant }), clock: { clock.date })
+  }
+
+  static let cheapHasher = PasswordHasher(
+    parameters: PasswordHasher.Parameters(memoryKiB: 64, iterations: 1, parallelism: 1))
+
+  func signUp(_ email: String = "ann@example.com") async throws -> Account {
+    try await service.createAccount(
+      email: email, password: SecretBytes(utf8: Self.password), displayName: "",
+      from: Self.origin)
+  }
+
+  func logIn(
+    _ email: String = "ann@example.com", password: String = TestAuth.password,
+    from origin: CallOrigin = TestAuth.origin
+  ) async throws(AuthError) -> StartedSession {
+    try await service.createSession(
+      email: email, password: SecretBytes(utf8: password), from: origin)
+  }
+
+  func caller(_ account: Account, _ credential: Caller.Credential = .session(UUID())) -> Caller {
+    Caller(userID: account.id, email: account.email.text, credential: credential)
+  }
+}
+
+/// Time that stands still until it is moved.
+final class TestClock: Sendable {
+  private let elapsed = Mutex(Duration.zero)
+  private let start = ContinuousClock.now
+
+  var date: Date {
+    Date(timeIntervalSince1970: 1_800_000_000 + elapsed.withLock { $0 / .seconds(1) })
+  }
+  var instant: ContinuousClock.Instant { start.advanced(by: elapsed.withLock { $0 }) }
+
+  func advance(by duration: Duration) { elapsed.withLock { $0 += duration } }
+}
+
+/// Spells the caller out in place of a signature.
+struct PlainAssertions: AssertionIssuer {
+  func issue(for caller: Caller, at now: Date) throws(AuthError) -> IssuedAssertion {
+    IssuedAssertion(
+      bytes: Array("\(caller.userID.text) \(caller.credential)".utf8),
+      expireTime: now.addingTimeInterval(60))
+  }
+}
