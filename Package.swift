@@ -164,6 +164,17 @@ let package = Package(
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+    tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
+    tests(
+      "ServiceRuntimeTests",
+      ["ServiceRuntime", "Cryptography", "Identity", "RPC", "Protobuf", "ServiceAPI", logging]),
+    tests(
+      "AuthServerTests",
+      [
+        "AuthServer", "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf",
+        "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
+        nioCore, nioPosix,
+      ]),
     tests("LocalDeploymentTests", ["LocalDeployment"]),
     tests("ProvidersTests", ["Providers"]),
   ],
