@@ -41,4 +41,10 @@ extension MessageError: CustomStringConvertible {
 package enum MessageLimits {
   /// Levels of nested messages, JSON objects and arrays; the limit of other protobuf runtimes.
   package static let nestingDepthMax = 100
+
+  /// Memory that unpacking `byteCount` bytes may take: two bytes on the wire can name an empty
+  /// sub-message of some hundred bytes in memory.
+  package static func memoryBytesMax(forBytes byteCount: Int) -> Int {
+    64 * 1024 + 32 * byteCount
+  }
 }

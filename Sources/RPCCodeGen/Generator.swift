@@ -1,0 +1,83 @@
+internal import CMessages
+
+/// The protoc plugin: a packed CodeGeneratorRequest in, a packed CodeGeneratorResponse out.
+package enum Generator {
+  /// FEATURE_PROTO3_OPTIONAL of CodeGeneratorResponse.
+  private static let supportedFeatures: UInt64 = 1
+
+  /// Never throws: what is wrong with the input goes into the response, as protoc wants it.
+  package static func respond(to request: [UInt8]) -> [UInt8] {
+    do throws(GeneratorError) {
+      return pack(files: try generate(request), error: nil)
+    } catch {
+      return pack(files: [], error: error.description)
+    }
+  }
+
+  /// The generated files by name.
+  static func generate(
+    _ bytes: [UInt8]
+  ) throws(GeneratorError) -> [(name: String, content: String)] {
+    guard
+      let request = google__protobuf__compiler__code_generator_request__unpack(
+        nil, bytes.count, bytes)
+    else { throw .malformedRequest }
+    defer { google__protobuf__compiler__code_generator_request__free_unpacked(request, nil) }
+
+    var files: [ProtoFile] = []
+    for file in DescriptorReader.elements(
+      request.pointee.proto_file, request.pointee.n_proto_file)
+    where DescriptorReader.text(file.syntax) == "proto3" {
+      try files.append(DescriptorReader(file).read())
+    }
+    let wanted = Set(
+      UnsafeBufferPointer(
+        start: request.pointee.file_to_generate, count: request.pointee.n_file_to_generate
+      ).map { DescriptorReader.text($0) })
+    let parameter = DescriptorReader.text(request.pointee.parameter)
+    let generator = FileGenerator(
+      types: TypeIndex(files), module: parameter.hasPrefix("module=") ? String(parameter.dropFirst(7)) : "")
+    var generated: [(name: String, content: String)] = []
+    let packages = Dictionary(grouping: files.filter { wanted.contains($0.name) }, by: \.package)
+    for (package, files) in packages.sorted(by: { $0.key < $1.key }) {
+      try generated.append(("\(package).pb.swift", generator.print(files)))
+    }
+    return generated
+  }
+
+  private static func pack(files: [(name: String, content: String)], error: String?) -> [UInt8] {
+    var owned: [UnsafeMutableRawPointer] = []
+    defer { for memory in owned { memory.deallocate() } }
+    func cString(_ text: String) -> UnsafeMutablePointer<CChar> {
+      let bytes = text.utf8CString
+      let memory = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+      for (index, byte) in bytes.enumerated() { memory[index] = byte }
+      owned.append(memory)
+      return memory
+    }
+    typealias File = Google__Protobuf__Compiler__CodeGeneratorResponse__File
+    var response = Google__Protobuf__Compiler__CodeGeneratorResponse()
+    google__protobuf__compiler__code_generator_response__init(&response)
+    response.has_supported_features = 1
+    response.supported_features = supportedFeatures
+    response.error = error.map(cString)
+    let pointers = UnsafeMutablePointer<UnsafeMutablePointer<File>?>.allocate(
+      capacity: max(files.count, 1))
+    owned.append(pointers)
+    for (index, file) in files.enumerated() {
+      let memory = UnsafeMutablePointer<File>.allocate(capacity: 1)
+      owned.append(memory)
+      google__protobuf__compiler__code_generator_response__file__init(memory)
+      memory.pointee.name = cString(file.name)
+      memory.pointee.content = cString(file.content)
+      pointers[index] = memory
+    }
+    response.n_file = files.count
+    response.file = pointers
+    let size = google__protobuf__compiler__code_generator_response__get_packed_size(&response)
+    return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      count = google__protobuf__compiler__code_generator_response__pack(
+        &response, buffer.baseAddress)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/// How names of `.proto` files become names of Swift and of protobuf-c.
+enum Names {
+  private static let keywords: Set<String> = [
+    "as", "break", "case", "catch", "class", "continue", "default", "defer", "do", "else", "enum",
+    "extension", "false", "for", "func", "guard", "if", "import", "in", "init", "is", "let", "nil",
+    "operator", "private", "protocol", "public", "repeat", "return", "self", "static", "struct",
+    "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where", "while",
+  ]
+
+  /// C keywords to which protoc-gen-c adds an underscore.
+  private static let cKeywords: Set<String> = [
+    "auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete",
+    "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
+    "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "operator",
+    "private", "protected", "public", "register", "return", "short", "signed", "sizeof", "static",
+    "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename",
+    "union", "unsigned", "using", "virtual", "void", "volatile", "while",
+  ]
+
+  /// `create_time` to `createTime`.
+  static func lowerCamel(_ snake: String) -> String {
+    let words = snake.split(separator: "_")
+    guard let first = words.first else { return snake }
+    return first.lowercased() + words.dropFirst().map { capitalised(String($0.lowercased())) }
+      .joined()
+  }
+
+  static func upperCamel(_ snake: String) -> String { capitalised(lowerCamel(snake)) }
+
+  static func capitalised(_ word: String) -> String {
+    word.prefix(1).uppercased() + word.dropFirst()
+  }
+
+  /// `CreateAccount` to `createAccount`.
+  static func decapitalised(_ word: String) -> String {
+    word.prefix(1).lowercased() + word.dropFirst()
+  }
+
+  /// A declaration's name, in backticks where Swift needs them.
+  static func identifier(_ name: String) -> String {
+    keywords.contains(name) ? "`\(name)`" : name
+  }
+
+  /// `chatelaine.vault.v1` to `VaultAPI`: the last component that is not a version.
+  static func namespace(_ package: String) -> String {
+    let parts = package.split(separator: ".").map(String.init)
+    let isVersion = { (part: String) in
+      part.wholeMatch(of: /v\d+((alpha|beta)\d*)?/) != nil
+    }
+    return capitalised(parts.last { !isVersion($0) } ?? "Messages") + "API"
+  }
+
+  /// The C struct: `chatelaine.vault.v1.ProviderConfig` to `Chatelaine__Vault__V1__ProviderConfig`.
+  static func cStruct(_ fullName: String) -> String {
+    fullName.split(separator: ".").map { part in
+      part.split(separator: "_").map { capitalised(String($0)) }.joined()
+    }.joined(separator: "__")
+  }
+
+  /// The prefix of C functions: `chatelaine__vault__v1__provider_config`.
+  static func cPrefix(_ fullName: String) -> String {
+    fullName.split(separator: ".").map { part in
+      var result = ""
+      var wasUpper = true
+      for character in part {
+        if character.isUppercase {
+          if !wasUpper { result += "_" }
+          result += character.lowercased()
+        } else {
+          result.append(character)
+        }
+        wasUpper = character.isUppercase
+      }
+      return result
+    }.joined(separator: "__")
+  }
+
+  /// The member of the C struct for a field.
+  static func cField(_ name: String) -> String {
+    let lower = name.lowercased()
+    return cKeywords.contains(lower) ? lower + "_" : identifier(lower)
+  }
+
+  /// `OUTCOME_UNSPECIFIED` of enum `Outcome` to `unspecified`.
+  static func enumCase(_ value: String, of enumName: String) -> String {
+    var prefix = ""
+    for (index, character) in enumName.enumerated() {
+      if character.isUppercase, index > 0 { prefix += "_" }
+      prefix += character.uppercased()
+    }
+    prefix += "_"
+    let stripped = value.hasPrefix(prefix) ? String(value.dropFirst(prefix.count)) : value
+    let name = lowerCamel(stripped)
+    return name.first?.isNumber == true ? "_" + name : name
+  }
+}
