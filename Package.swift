@@ -176,6 +176,7 @@ let package = Package(
         nioCore, nioPosix,
       ]),
     tests("LocalDeploymentTests", ["LocalDeployment"]),
+    tests("CryptographyTests", ["Cryptography", "CLinux"]),
     tests("ProvidersTests", ["Providers"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,8 +1,8 @@
 /// Reads an operator's master key from text: 64 hexadecimal digits, or base64 of either alphabet
 /// with or without padding.
 enum MasterKeyText {
-  /// Longer texts are not looked at in detail.
-  static let textBytesMax = 1024
+  /// How much of a text is searched for placeholders.
+  private static let searchedBytesMax = 1024
   private static let hexDigitCount = MasterKey.byteCount * 2
   /// 64 characters of which at least this many are hexadecimal digits were meant as hexadecimal.
   private static let hexDigitCountLikely = 56
@@ -58,17 +58,20 @@ enum MasterKeyText {
       throw .invalidBase64(offset: offset)
     }
     if usesStandard && usesURL { throw .mixedBase64Alphabets }
-    guard text.count <= textBytesMax, padding == 0 || (padding <= 2 && text.count % 4 == 0)
-    else { throw .malformedBase64(characterCount: text.count) }
+    guard padding == 0 || (padding <= 2 && text.count % 4 == 0) else {
+      throw .malformedBase64(characterCount: text.count)
+    }
 
+    // Before the bits are looked at: a key cut short usually has stray ones as well, and its length
+    // is what the operator needs to hear.
+    let byteCount = Base64Alphabet.decodedCount(ofDigits: digits.count)
+    guard digits.count % 4 != 1 else { throw .malformedBase64(characterCount: text.count) }
+    guard byteCount == MasterKey.byteCount else {
+      throw .wrongLength(byteCount: byteCount, encoding: .base64)
+    }
     var isDecoded = false
-    let key = SecretBytes(count: Base64Alphabet.decodedCount(ofDigits: digits.count)) {
-      isDecoded = alphabet.decode(digits, into: $0)
-    }
+    let key = SecretBytes(count: byteCount) { isDecoded = alphabet.decode(digits, into: $0) }
     guard isDecoded else { throw .malformedBase64(characterCount: text.count) }
-    guard key.count == MasterKey.byteCount else {
-      throw .wrongLength(byteCount: key.count, encoding: .base64)
-    }
     return key
   }
 
@@ -90,7 +93,7 @@ enum MasterKeyText {
 
   /// Looks only at the letters, so that `CHANGE-ME` and `change_me` are found too.
   private static func isPlaceholder(_ text: UnsafeRawBufferPointer) -> Bool {
-    let letters = text.prefix(textBytesMax).map { $0 | 0x20 }.filter {
+    let letters = text.prefix(searchedBytesMax).map { $0 | 0x20 }.filter {
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
     }
     let word = String(decoding: letters, as: UTF8.self)
