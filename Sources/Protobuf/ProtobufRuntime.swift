@@ -1,5 +1,5 @@
 /// Names the agreement between generated code and this module.
 package enum ProtobufRuntime {
   /// Renamed whenever generated code must be made anew.
-  package static let version1: Void = ()
+  package enum Version1 {}
 }

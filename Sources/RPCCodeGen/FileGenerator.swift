@@ -20,7 +20,7 @@ struct FileGenerator {
     out.line("/// The messages and services of the protobuf package `\(package)`.")
     try out.block("package enum \(namespace)") { (out) throws(GeneratorError) in
       out.line("/// Fails to compile when the generator and the runtime have drifted apart.")
-      out.line("private static let runtime = ProtobufRuntime.version1")
+      out.line("private static let runtime: ProtobufRuntime.Version1? = nil")
       out.line()
       for value in files.flatMap(\.enums) { try EnumGenerator.printEnum(value, to: &out) }
       for message in files.flatMap(\.messages) {

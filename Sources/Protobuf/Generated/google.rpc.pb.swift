@@ -6,7 +6,7 @@ internal import CMessages
 /// The messages and services of the protobuf package `google.rpc`.
 package enum RpcAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
-  private static let runtime = ProtobufRuntime.version1
+  private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// The outcome of a call with machine-readable details, sent in `grpc-status-details-bin`.
   package struct Status: GeneratedMessage, JSONArrayElement {

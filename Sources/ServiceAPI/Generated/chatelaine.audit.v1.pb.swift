@@ -8,7 +8,7 @@ package import RPC
 /// The messages and services of the protobuf package `chatelaine.audit.v1`.
 package enum AuditAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
-  private static let runtime = ProtobufRuntime.version1
+  private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// One thing that happened.
   package struct AuditEvent: GeneratedMessage, JSONArrayElement {

@@ -8,7 +8,7 @@ package import RPC
 /// The messages and services of the protobuf package `chatelaine.auth.v1`.
 package enum AuthAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
-  private static let runtime = ProtobufRuntime.version1
+  private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// A person with an account.
   package struct Account: GeneratedMessage, JSONArrayElement {

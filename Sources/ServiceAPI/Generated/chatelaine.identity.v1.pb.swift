@@ -7,7 +7,7 @@ package import Protobuf
 /// The messages and services of the protobuf package `chatelaine.identity.v1`.
 package enum IdentityAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
-  private static let runtime = ProtobufRuntime.version1
+  private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// A short-lived statement by `auth` that a user presented a valid credential.
   ///

@@ -8,7 +8,7 @@ package import RPC
 /// The messages and services of the protobuf package `chatelaine.vault.v1`.
 package enum VaultAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
-  private static let runtime = ProtobufRuntime.version1
+  private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// One stored key of one user, as it may be shown.
   package struct ProviderConfig: GeneratedMessage, JSONArrayElement {
