@@ -87,7 +87,7 @@ let package = Package(
     .target(name: "CMessages", dependencies: ["CProtobufC"]),
 
     // Engines and runtime: no product knowledge.
-    library("Protobuf", ["CProtobufC", "CMessages"]),
+    library("Protobuf", ["CMessages"]),
     library("HTTP2", ["CNghttp2", nioCore]),
     library("TLS", ["COpenSSL", nioCore]),
     library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
@@ -110,7 +110,7 @@ let package = Package(
     library("Identity"),
     library("Receipts", ["Identity"]),
     library("Providers", resources: [.embedInCode("Catalogue")]),
-    library("DotEnv"),
+    library("DotEnv", ["Cryptography"]),
     library("Auth", ["Cryptography", "Identity", "Receipts"]),
     library("Vault", ["Cryptography", "Identity", "Providers", "Receipts"]),
     library("Audit", ["Identity"]),
@@ -161,9 +161,13 @@ let package = Package(
       ]),
 
     // Tests.
+    .target(
+      name: "CTestMessages", dependencies: ["CProtobufC", "CMessages"], path: "Tests/CTestMessages"),
+    tests("ProtobufTests", ["Protobuf", "CTestMessages", "TestSupport"], exclude: ["Python"]),
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+    tests("IdentityTests", ["Identity"]),
     tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
     tests(
       "ServiceRuntimeTests",
@@ -178,6 +182,7 @@ let package = Package(
     tests("LocalDeploymentTests", ["LocalDeployment"]),
     tests("CryptographyTests", ["Cryptography", "CLinux"]),
     tests("ProvidersTests", ["Providers"]),
+    tests("DotEnvTests", ["DotEnv", "Cryptography"]),
   ],
   swiftLanguageModes: [.v6]
 )
