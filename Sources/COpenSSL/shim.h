@@ -31,3 +31,39 @@ static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int ni
     X509_EXTENSION_free(extension);
     return added;
 }
+
+/* ---- TLS ---- */
+
+/* SSL_CTX_set_min_proto_version and ..._max_... are macros over SSL_CTX_ctrl. */
+static inline int copenssl_ctx_only_tls13(SSL_CTX *ctx) {
+  return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1;
+}
+
+/* A macro over SSL_CTX_ctrl. */
+static inline void copenssl_ctx_set_mode(SSL_CTX *ctx, long mode) { SSL_CTX_set_mode(ctx, mode); }
+
+/* STACK_OF accessors are macros or typed inline functions that Swift does not see. */
+static inline int copenssl_general_names_count(const GENERAL_NAMES *names) {
+  return sk_GENERAL_NAME_num(names);
+}
+
+/* The bytes of the index-th name if it is a URI, else NULL; they belong to `names`. */
+static inline const unsigned char *copenssl_general_names_uri(const GENERAL_NAMES *names, int index,
+                                                              int *length) {
+  const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+  if (name == NULL || name->type != GEN_URI) return NULL;
+  *length = ASN1_STRING_length(name->d.uniformResourceIdentifier);
+  return ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
+}
+
+/* A macro over BIO_ctrl. */
+static inline int copenssl_bio_reset(BIO *bio) { return (int)BIO_reset(bio); }
+
+/* A macro over SSL_get1_peer_certificate in OpenSSL 3; the caller frees. */
+static inline X509 *copenssl_peer_certificate(const SSL *ssl) { return SSL_get1_peer_certificate(ssl); }
+
+/* A macro over SSL_ctrl with a cast. */
+static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
+  return (int)SSL_set_tlsext_host_name(ssl, name);
+}

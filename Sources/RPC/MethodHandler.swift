@@ -41,7 +41,7 @@ package struct MethodHandler: Sendable {
           throw RPCError(.invalidArgument, "\(error)")
         }
         let response = try await answer(request, context)
-        var buffer = ByteBuffer()
+        var buffer = Envelope.messageBuffer()
         response.pack(into: &buffer)
         return buffer
       })

@@ -30,7 +30,7 @@ extension RPCChannel {
     _ method: MethodDescriptor, _ request: Request, as response: Response.Type = Response.self,
     options: CallOptions
   ) async throws(RPCError) -> Response {
-    var buffer = ByteBuffer()
+    var buffer = Envelope.messageBuffer()
     request.pack(into: &buffer)
     let answer = try await unary(method, request: buffer, options: options)
     do {

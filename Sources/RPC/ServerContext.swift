@@ -7,16 +7,19 @@ package struct ServerContext: Sendable {
   package let peer: Peer
   /// Values that interceptors found out, by type.
   package var values: ContextValues
+  /// What the handler sends beside its message.
+  package let response: ResponseMetadata
 
   package init(
     method: MethodDescriptor, metadata: Metadata, deadline: Deadline?, peer: Peer,
-    values: ContextValues = ContextValues()
+    values: ContextValues = ContextValues(), response: ResponseMetadata = ResponseMetadata()
   ) {
     self.method = method
     self.metadata = metadata
     self.deadline = deadline
     self.peer = peer
     self.values = values
+    self.response = response
   }
 }
 

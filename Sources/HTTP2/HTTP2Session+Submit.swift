@@ -1,0 +1,124 @@
+internal import CNghttp2
+package import NIOCore
+
+extension HTTP2Session {
+  private static let noFlags = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue)
+
+  // MARK: Streams
+
+  /// Opens a stream with a request; its body follows with `write` and `finish`.
+  package func request(
+    _ fields: HeaderFields, attachment: AnyObject?
+  ) throws(HTTP2Error) -> HTTP2Stream {
+    let stream = HTTP2Stream(id: 0)
+    stream.attachment = attachment
+    remember(stream)
+    var provider = dataProvider(for: stream)
+    let id = fields.withNameValues { list, count in
+      nghttp2_submit_request(
+        handle, nil, list, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
+    }
+    guard id > 0 else {
+      forget(stream)
+      throw HTTP2Error(library: Int(id))
+    }
+    stream.id = id
+    return stream
+  }
+
+  /// Sends a response's header fields; with `endOfStream` they are the whole response.
+  package func respond(
+    _ stream: HTTP2Stream, _ fields: HeaderFields, endOfStream: Bool
+  ) throws(HTTP2Error) {
+    guard !stream.isClosed else { throw .closed }
+    var provider = dataProvider(for: stream)
+    let code = fields.withNameValues { list, count in
+      endOfStream
+        ? nghttp2_submit_response(handle, stream.id, list, count, nil)
+        : nghttp2_submit_response(handle, stream.id, list, count, &provider)
+    }
+    try HTTP2Error.check(code)
+  }
+
+  /// Queues body bytes; they leave as the peer's windows allow.
+  package func write(_ stream: HTTP2Stream, _ bytes: ByteBuffer) {
+    stream.outbound.append(bytes)
+    resume(stream)
+  }
+
+  /// Ends our half of the stream after the queued bytes, with `trailers` if there are any.
+  package func finish(_ stream: HTTP2Stream, trailers: HeaderFields? = nil) {
+    stream.end = trailers.map { .trailers($0) } ?? .endOfStream
+    resume(stream)
+  }
+
+  /// Ends the stream now; what is queued is dropped.
+  package func reset(_ stream: HTTP2Stream, _ code: ErrorCode) {
+    guard !stream.isClosed, !stream.isResetRequested else { return }
+    stream.isResetRequested = true
+    // Fails only without memory, and then the connection fails soon after.
+    _ = nghttp2_submit_rst_stream(handle, Self.noFlags, stream.id, code.rawValue)
+  }
+
+  private func resume(_ stream: HTTP2Stream) {
+    guard stream.isDeferred, !stream.isClosed else { return }
+    stream.isDeferred = false
+    // Refused only for a stream that is closing anyway.
+    _ = nghttp2_session_resume_data(handle, stream.id)
+  }
+
+  private func dataProvider(for stream: HTTP2Stream) -> nghttp2_data_provider {
+    nghttp2_data_provider(
+      source: nghttp2_data_source(ptr: Unmanaged.passUnretained(stream).toOpaque()),
+      read_callback: SessionCallbacks.read)
+  }
+
+  // MARK: Flow control of what we receive
+
+  /// Lets the peer send `byteCount` more bytes on the connection as a whole.
+  package func consumedOnConnection(_ byteCount: Int) {
+    _ = nghttp2_session_consume_connection(handle, byteCount)
+  }
+
+  /// Lets the peer send `byteCount` more bytes on this stream.
+  package func consumedOnStream(_ stream: HTTP2Stream, _ byteCount: Int) {
+    guard !stream.isClosed else { return }
+    _ = nghttp2_session_consume_stream(handle, stream.id, byteCount)
+  }
+
+  // MARK: The connection
+
+  /// Streams that the peer lets us have open at one time.
+  package var peerConcurrentStreamsMax: Int {
+    Int(
+      nghttp2_session_get_remote_settings(handle, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  package func ping(_ payload: UInt64) {
+    withUnsafeBytes(of: payload.bigEndian) { bytes in
+      _ = nghttp2_submit_ping(
+        handle, Self.noFlags, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    }
+  }
+
+  /// First step of a graceful end: asks a client for no new streams, yet takes those under way.
+  package func announceShutdown() {
+    _ = nghttp2_submit_shutdown_notice(handle)
+  }
+
+  /// Second step: names the last stream that will be answered.
+  package func goAway(_ code: ErrorCode) {
+    _ = nghttp2_submit_goaway(
+      handle, Self.noFlags, nghttp2_session_get_last_proc_stream_id(handle), code.rawValue, nil, 0)
+  }
+
+  /// Ends the session: a GOAWAY is the last frame, streams under way die.
+  package func terminate(_ code: ErrorCode) {
+    _ = nghttp2_session_terminate_session(handle, code.rawValue)
+  }
+
+  /// No stream can be opened any more: a GOAWAY was received or the stream numbers ran out.
+  package var isClosedToRequests: Bool {
+    nghttp2_session_check_request_allowed(handle) == 0
+  }
+}

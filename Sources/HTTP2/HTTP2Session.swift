@@ -1,0 +1,140 @@
+internal import CNghttp2
+package import NIOCore
+
+/// One HTTP/2 connection's framing, with no I/O and for one thread at a time.
+///
+/// nghttp2 calls back while it parses and while it packs. Callbacks only append to lists: no code of
+/// the owner runs until `receive` or `drain` has returned.
+package final class HTTP2Session {
+  package enum Role: Sendable {
+    case client
+    case server
+  }
+
+  /// How much `drain` packs before it returns.
+  package static let drainBytesMax = 256 << 10
+
+  package let role: Role
+  let limits: HTTP2Limits
+  /// Set in `init`, never nil after it.
+  private var session: OpaquePointer?
+
+  // What callbacks append to.
+  var events: [HTTP2Event] = []
+  var endedBeforePeer: [HTTP2Stream] = []
+  /// Packed bytes to be sent; take them, then `clear` it.
+  package var output = ByteBuffer()
+
+  // What is being parsed, so that a body can be a slice of it.
+  var input = ByteBuffer()
+  var inputStart: UnsafePointer<UInt8>?
+
+  /// Streams that nghttp2 has or will have, by slot: nghttp2 doesn't say good-bye to them when a
+  /// session is deleted, and keeps only an unretained pointer to each.
+  var streams: [HTTP2Stream?] = []
+  private var freeSlots: [Int] = []
+  package private(set) var streamCount = 0
+  /// After `sweep` nghttp2 must not run again: it points to streams that are gone.
+  private var isSwept = false
+  /// RST_STREAM frames that nghttp2 sent because the peer broke a rule (CVE-2025-8671).
+  package internal(set) var resetsByPeerFault = 0
+  /// nghttp2's words for the last rule that the peer broke.
+  package internal(set) var lastProblem: String?
+
+  package init(_ role: Role, _ limits: HTTP2Limits) throws(HTTP2Error) {
+    self.role = role
+    self.limits = limits
+    session = try SessionOptions(limits).makeSession(role, owner: self)
+    try submitSettings()
+  }
+
+  deinit { nghttp2_session_del(session) }
+
+  /// nghttp2's handle; the C calls accept nil, and it is only nil when `init` failed.
+  var handle: OpaquePointer? { session }
+
+  // MARK: Bytes in, bytes out
+
+  /// Feeds bytes from the peer; what they meant is appended to `events`.
+  package func receive(
+    _ bytes: ByteBuffer, events: inout [HTTP2Event]
+  ) throws(HTTP2Error) {
+    guard !isSwept else { return }
+    swap(&self.events, &events)
+    input = bytes
+    let consumed = bytes.withUnsafeReadableBytes { buffer in
+      let start = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      inputStart = start
+      return nghttp2_session_mem_recv(session, start, buffer.count)
+    }
+    inputStart = nil
+    input = ByteBuffer()
+    swap(&self.events, &events)
+    guard consumed >= 0 else { throw HTTP2Error(library: consumed) }
+  }
+
+  /// Packs what may be sent into `output`, up to about `drainBytesMax`; closed streams are appended
+  /// to `events`.
+  package func drain(events: inout [HTTP2Event]) throws(HTTP2Error) {
+    guard !isSwept else { return }
+    swap(&self.events, &events)
+    defer { swap(&self.events, &events) }
+    while output.readableBytes < Self.drainBytesMax {
+      var start: UnsafePointer<UInt8>?
+      let count = nghttp2_session_mem_send(session, &start)
+      guard count >= 0 else { throw HTTP2Error(library: count) }
+      if count > 0 {
+        output.writeBytes(UnsafeRawBufferPointer(start: start, count: count))
+      } else if !resetStreamsEndedBeforePeer() {
+        break
+      }
+    }
+  }
+
+  /// Nothing more will be read or sent: the connection may be closed.
+  package var isFinished: Bool {
+    nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+  }
+
+  package var wantsToSend: Bool { nghttp2_session_want_write(session) != 0 }
+
+  /// Ends every live stream, because the connection has ended; the session does nothing after it.
+  package func sweep(events: inout [HTTP2Event]) {
+    isSwept = true
+    for case let stream? in streams {
+      forget(stream)
+      events.append(.closed(stream, .cancel))
+    }
+  }
+
+  /// A response that is over before its request: the client should stop sending (RFC 9113, 8.1).
+  private func resetStreamsEndedBeforePeer() -> Bool {
+    guard !endedBeforePeer.isEmpty else { return false }
+    for stream in endedBeforePeer where !stream.isClosed && !stream.isRemoteEnded {
+      reset(stream, .noError)
+    }
+    endedBeforePeer.removeAll(keepingCapacity: true)
+    return true
+  }
+
+  // MARK: Live streams
+
+  func remember(_ stream: HTTP2Stream) {
+    streamCount += 1
+    if let slot = freeSlots.popLast() {
+      stream.slot = slot
+      streams[slot] = stream
+    } else {
+      stream.slot = streams.count
+      streams.append(stream)
+    }
+  }
+
+  func forget(_ stream: HTTP2Stream) {
+    guard !stream.isClosed else { return }
+    stream.isClosed = true
+    streamCount -= 1
+    streams[stream.slot] = nil
+    freeSlots.append(stream.slot)
+  }
+}

@@ -1,0 +1,70 @@
+internal import NIOCore
+
+/// One stream of a session; belongs to the thread of its session.
+package final class HTTP2Stream {
+  /// How our half of the stream ends once the queued bytes are sent.
+  enum End {
+    case open
+    case endOfStream
+    case trailers(HeaderFields)
+  }
+
+  package internal(set) var id: Int32
+  /// The header fields that arrived last: see the event.
+  package internal(set) var header = HeaderBlock()
+  /// What the session's owner keeps with the stream.
+  package var attachment: AnyObject?
+  /// The peer has ended its half.
+  package internal(set) var isRemoteEnded = false
+  package internal(set) var isClosed = false
+
+  /// Place in the session's table of live streams.
+  var slot = -1
+  var outbound = OutboundQueue()
+  var end = End.open
+  /// nghttp2 asked for bytes when there were none and waits to be told of new ones.
+  var isDeferred = false
+  /// A reset that we asked for isn't the peer's fault.
+  var isResetRequested = false
+  /// A client has seen the final response header: what follows are trailers.
+  var hasFinalHeader = false
+
+  init(id: Int32) {
+    self.id = id
+  }
+
+  /// Body bytes that wait for the peer's window.
+  package var outboundBytes: Int { outbound.byteCount }
+}
+
+/// Body bytes in the order they are to be sent, without joining them.
+struct OutboundQueue {
+  private var first = ByteBuffer()
+  private var rest: CircularBuffer<ByteBuffer>?
+  private(set) var byteCount = 0
+
+  mutating func append(_ buffer: ByteBuffer) {
+    byteCount += buffer.readableBytes
+    if first.readableBytes == 0 {
+      first = buffer
+    } else {
+      rest = rest ?? CircularBuffer(initialCapacity: 4)
+      rest?.append(buffer)
+    }
+  }
+
+  /// Moves the first `count` bytes, which must be queued, to the end of `output`.
+  mutating func move(_ count: Int, to output: inout ByteBuffer) {
+    var left = min(count, byteCount)
+    byteCount -= left
+    while left > 0 {
+      let part = min(left, first.readableBytes)
+      first.withUnsafeReadableBytes { bytes in
+        _ = output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(part)))
+      }
+      first.moveReaderIndex(forwardBy: part)
+      left -= part
+      if first.readableBytes == 0 { first = rest?.popFirst() ?? ByteBuffer() }
+    }
+  }
+}

@@ -1,0 +1,218 @@
+internal import CNghttp2
+internal import NIOCore
+
+/// The functions that nghttp2 calls. Each appends to a list of the session or stream and returns.
+///
+/// They run inside `HTTP2Session.receive` and `drain`, and get the session as an unretained pointer.
+enum SessionCallbacks {
+  private static let ok: Int32 = 0
+  /// Enough for nghttp2's own sentence; the rest may be the peer's bytes.
+  private static let problemBytesMax = 160
+
+  static func install(in callbacks: OpaquePointer?) {
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, beginHeaders)
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, header)
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frameReceived)
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, dataReceived)
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, streamClosed)
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, frameSent)
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, frameNotSent)
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, sendData)
+    nghttp2_session_callbacks_set_error_callback2(callbacks, problem)
+  }
+
+  private static func owner(_ userData: UnsafeMutableRawPointer?) -> HTTP2Session? {
+    userData.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
+    nghttp2_session_get_stream_user_data(session, id).map {
+      Unmanaged<HTTP2Stream>.fromOpaque($0).takeUnretainedValue()
+    }
+  }
+
+  private static func hasEnd(_ flags: UInt8) -> Bool {
+    UInt32(flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
+  }
+
+  private static func isAcknowledgement(_ flags: UInt8) -> Bool {
+    UInt32(flags) & NGHTTP2_FLAG_ACK.rawValue != 0
+  }
+
+  // MARK: Receiving
+
+  private static let beginHeaders: nghttp2_on_begin_headers_callback = { session, frame, userData in
+    guard let frame, let owner = owner(userData) else { return ok }
+    let id = frame.pointee.hd.stream_id
+    if let stream = stream(session, id) {
+      stream.header.removeAll()
+    } else if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+      let stream = HTTP2Stream(id: id)
+      owner.remember(stream)
+      nghttp2_session_set_stream_user_data(
+        session, id, Unmanaged.passUnretained(stream).toOpaque())
+    }
+    return ok
+  }
+
+  private static let header: nghttp2_on_header_callback = {
+    session, frame, name, nameBytes, value, valueBytes, _, userData in
+    guard let frame, let owner = owner(userData),
+      let stream = stream(session, frame.pointee.hd.stream_id)
+    else { return ok }
+    stream.header.append(
+      name: UnsafeBufferPointer(start: name, count: nameBytes),
+      value: UnsafeBufferPointer(start: value, count: valueBytes),
+      listBytesMax: owner.limits.headerListBytesMax)
+    return ok
+  }
+
+  private static let frameReceived: nghttp2_on_frame_recv_callback = { session, frame, userData in
+    guard let frame, let owner = owner(userData) else { return ok }
+    let head = frame.pointee.hd
+    switch UInt32(head.type) {
+    case NGHTTP2_HEADERS.rawValue:
+      guard let stream = stream(session, head.stream_id) else { return ok }
+      headersReceived(owner, stream, endOfStream: hasEnd(head.flags))
+    case NGHTTP2_DATA.rawValue where hasEnd(head.flags):
+      guard let stream = stream(session, head.stream_id) else { return ok }
+      stream.isRemoteEnded = true
+      owner.events.append(.endOfStream(stream))
+    case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement(head.flags):
+      owner.events.append(.settings)
+    case NGHTTP2_PING.rawValue where isAcknowledgement(head.flags):
+      owner.events.append(.pingAcknowledged(payload(frame.pointee.ping)))
+    case NGHTTP2_GOAWAY.rawValue:
+      let goAway = frame.pointee.goaway
+      owner.events.append(
+        .goAway(
+          lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code)))
+    default: break
+    }
+    return ok
+  }
+
+  private static func headersReceived(
+    _ owner: HTTP2Session, _ stream: HTTP2Stream, endOfStream: Bool
+  ) {
+    if endOfStream { stream.isRemoteEnded = true }
+    if stream.hasFinalHeader {
+      owner.events.append(.trailer(stream))
+      return
+    }
+    // nghttp2 lets 1xx end no stream and gives each its own header block.
+    if owner.role == .client, stream.header[":status"]?.first == "1" { return }
+    stream.hasFinalHeader = true
+    owner.events.append(.header(stream, endOfStream: endOfStream))
+  }
+
+  private static func payload(_ ping: nghttp2_ping) -> UInt64 {
+    withUnsafeBytes(of: ping.opaque_data) {
+      UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self))
+    }
+  }
+
+  private static let dataReceived: nghttp2_on_data_chunk_recv_callback = {
+    session, _, id, start, count, userData in
+    guard let owner = owner(userData), let start, let inputStart = owner.inputStart,
+      let stream = stream(session, id)
+    else { return ok }
+    let offset = start - inputStart
+    // nghttp2 points into what it was given; the slice fails if it ever doesn't.
+    guard
+      let slice = owner.input.getSlice(at: owner.input.readerIndex + offset, length: count)
+    else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+    owner.events.append(.data(stream, slice))
+    return ok
+  }
+
+  private static let streamClosed: nghttp2_on_stream_close_callback = {
+    session, id, code, userData in
+    guard let owner = owner(userData), let stream = stream(session, id) else { return ok }
+    nghttp2_session_set_stream_user_data(session, id, nil)
+    owner.forget(stream)
+    owner.events.append(.closed(stream, ErrorCode(rawValue: code)))
+    return ok
+  }
+
+  private static let problem: nghttp2_error_callback2 = { _, _, text, count, userData in
+    guard let owner = owner(userData), let text else { return ok }
+    let bytes = UnsafeRawBufferPointer(start: text, count: min(count, problemBytesMax))
+    owner.lastProblem = String(decoding: bytes, as: UTF8.self)
+    return ok
+  }
+
+  // MARK: Sending
+
+  private static let frameSent: nghttp2_on_frame_send_callback = { session, frame, userData in
+    guard let frame, let owner = owner(userData) else { return ok }
+    let head = frame.pointee.hd
+    switch UInt32(head.type) {
+    case NGHTTP2_RST_STREAM.rawValue:
+      if stream(session, head.stream_id)?.isResetRequested != true {
+        owner.resetsByPeerFault += 1
+      }
+    case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+      if owner.role == .server, hasEnd(head.flags),
+        let stream = stream(session, head.stream_id), !stream.isRemoteEnded
+      {
+        owner.endedBeforePeer.append(stream)
+      }
+    default: break
+    }
+    return ok
+  }
+
+  /// A request that was queued and never sent has no stream at nghttp2 that could be closed.
+  private static let frameNotSent: nghttp2_on_frame_not_send_callback = {
+    _, frame, _, userData in
+    guard let frame, let owner = owner(userData), owner.role == .client,
+      UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue
+    else { return ok }
+    for case let stream? in owner.streams where stream.id == frame.pointee.hd.stream_id {
+      owner.forget(stream)
+      owner.events.append(.closed(stream, .refusedStream))
+    }
+    return ok
+  }
+
+  /// Says how much of the body comes next; `sendData` then copies it.
+  static let read: nghttp2_data_source_read_callback = {
+    session, id, _, length, flags, source, _ in
+    guard let pointer = source?.pointee.ptr, let flags else {
+      return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+    }
+    let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    let count = min(length, stream.outbound.byteCount)
+    if count > 0 { flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
+    guard count == stream.outbound.byteCount else { return count }
+    switch stream.end {
+    case .open:
+      guard count == 0 else { return count }
+      stream.isDeferred = true
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+    case .endOfStream:
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+    case .trailers(let fields):
+      flags.pointee |=
+        NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+      let code = fields.withNameValues { nghttp2_submit_trailer(session, id, $0, $1) }
+      if code != 0 { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
+    }
+    return count
+  }
+
+  private static let sendData: nghttp2_send_data_callback = {
+    _, _, frameHead, count, source, userData in
+    guard let owner = owner(userData), let pointer = source?.pointee.ptr, let frameHead else {
+      return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+    }
+    let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    owner.output.writeBytes(UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
+    stream.outbound.move(count, to: &owner.output)
+    return ok
+  }
+
+  /// RFC 9113, 4.1.
+  private static let frameHeadBytes = 9
+}

@@ -1,0 +1,46 @@
+extension Metadata {
+  /// Fields of HTTP/2 and gRPC themselves, which are not the call's metadata.
+  private static let protocolFields: [StaticString] = [
+    "te", "content-type", "user-agent", "content-length", "host", "connection", "accept-encoding",
+  ]
+
+  /// Adds a received header field, if it is metadata.
+  ///
+  /// Pseudo-fields, the protocol's own fields and text outside visible ASCII are skipped. A `-bin`
+  /// field that is not base64 throws INTERNAL. Its values may be joined by commas.
+  package mutating func appendField(
+    name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+  ) throws(RPCError) {
+    guard let first = name.first, first != UInt8(ascii: ":"), !Self.isProtocolField(name) else {
+      return
+    }
+    guard Self.isBinary(name) else {
+      if value.allSatisfy(Self.isVisible) { store(name, value) }
+      return
+    }
+    for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      guard let bytes = Base64.decode(part) else {
+        throw RPCError(.internal, "a binary metadata value is not base64")
+      }
+      store(name, bytes)
+    }
+  }
+
+  private static func isProtocolField(_ name: UnsafeRawBufferPointer) -> Bool {
+    if name.starts(with: "grpc-".utf8) { return true }
+    return protocolFields.contains { field in
+      field.utf8CodeUnitCount == name.count
+        && name.elementsEqual(UnsafeRawBufferPointer(start: field.utf8Start, count: name.count))
+    }
+  }
+
+  /// Hands every pair to `body` as header fields: binary values in base64 without padding.
+  package func forEachField(
+    _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+  ) {
+    forEach { key, value in
+      guard Self.isBinary(key) else { return body(key, value) }
+      Base64.encode(value).withUnsafeBytes { body(key, $0) }
+    }
+  }
+}

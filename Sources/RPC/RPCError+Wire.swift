@@ -1,0 +1,50 @@
+extension RPCError {
+  /// What a stream of the answer's trailers say: nil stands for OK.
+  ///
+  /// An unknown code is UNKNOWN (gRPC, "statuscodes").
+  package static func decode(
+    status: UnsafeRawBufferPointer, message: String, details: [UInt8]?
+  ) -> RPCError? {
+    let text = String(decoding: status.prefix(4), as: UTF8.self)
+    let code = Int(text).flatMap(Code.init(rawValue:)) ?? .unknown
+    guard code != .ok else { return nil }
+    return RPCError(code, message, details: details.map(StatusDetails.decode) ?? [])
+  }
+
+  /// The failure that an HTTP answer from something that isn't a gRPC server stands for
+  /// (gRPC, "http-grpc-status-mapping").
+  package init(httpStatus: Int) {
+    let code: Code =
+      switch httpStatus {
+      case 400, 431: .internal
+      case 401: .unauthenticated
+      case 403: .permissionDenied
+      case 404: .unimplemented
+      case 429, 502, 503, 504: .unavailable
+      default: .unknown
+      }
+    self.init(code, "the server answered HTTP status \(httpStatus)")
+  }
+
+  /// The failure that RST_STREAM with an HTTP/2 error code stands for (gRPC, "PROTOCOL-HTTP2").
+  package init(http2Code: UInt32) {
+    let (code, words): (Code, String) =
+      switch http2Code {
+      case 0x7: (.unavailable, "the server refused the stream")
+      case 0x8: (.cancelled, "the server cancelled the stream")
+      case 0xB: (.resourceExhausted, "the server asked for calm")
+      case 0xC: (.permissionDenied, "the server finds the connection insecure")
+      default: (.internal, "the server reset the stream (HTTP/2 error \(http2Code))")
+      }
+    self.init(code, words)
+  }
+
+  /// What the peer may know of `error`; anything that doesn't say is INTERNAL, its words for the log.
+  package init(answering error: any Error) {
+    switch error {
+    case let error as any RPCErrorConvertible: self = error.rpcError
+    case is CancellationError: self.init(.cancelled, "the call was cancelled")
+    default: self.init(.internal, "internal error", detail: String(reflecting: error))
+    }
+  }
+}
