@@ -17,7 +17,7 @@ google=(
   google/api/http.proto google/api/annotations.proto
   google/rpc/status.proto google/rpc/error_details.proto
 )
-messages=Sources/CMessages
+tests=(chatelaine/test/v1/kitchen_sink.proto)
 
 # The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev.
 include=(-IProtos -I/usr/include)
@@ -46,9 +46,9 @@ write_c() {
 }
 
 protoc "${include[@]}" --include_imports --descriptor_set_out="$work/original.bin" \
-  "${ours[@]}" "${google[@]}"
+  "${ours[@]}" "${google[@]}" "${tests[@]}"
 "$plugin" --rewrite-descriptors <"$work/original.bin" >"$work/rewritten.bin"
-write_c "$messages" CMessages "$work/rewritten.bin" "${ours[@]}" "${google[@]}"
+write_c Sources/CMessages CMessages "$work/rewritten.bin" "${ours[@]}" "${google[@]}"
 
 rm -rf Sources/ServiceAPI/Generated Sources/Protobuf/Generated
 mkdir -p Sources/ServiceAPI/Generated Sources/Protobuf/Generated
@@ -56,3 +56,9 @@ protoc "${include[@]}" --plugin="$plugin" --chatelaine_out=Sources/ServiceAPI/Ge
 protoc "${include[@]}" --plugin="$plugin" --chatelaine_opt=module=Protobuf \
   --chatelaine_out=Sources/Protobuf/Generated \
   google/rpc/status.proto google/rpc/error_details.proto
+
+# Messages that only tests need stay out of the products.
+write_c Tests/CTestMessages CTestMessages "$work/rewritten.bin" "${tests[@]}"
+rm -rf Tests/ProtobufTests/Generated && mkdir -p Tests/ProtobufTests/Generated
+protoc "${include[@]}" --plugin="$plugin" --chatelaine_opt=c_module=CTestMessages \
+  --chatelaine_out=Tests/ProtobufTests/Generated "${tests[@]}"

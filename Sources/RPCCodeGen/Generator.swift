@@ -34,9 +34,9 @@ package enum Generator {
       UnsafeBufferPointer(
         start: request.pointee.file_to_generate, count: request.pointee.n_file_to_generate
       ).map { DescriptorReader.text($0) })
-    let parameter = DescriptorReader.text(request.pointee.parameter)
     let generator = FileGenerator(
-      types: TypeIndex(files), module: parameter.hasPrefix("module=") ? String(parameter.dropFirst(7)) : "")
+      types: TypeIndex(files),
+      parameters: try GeneratorParameters(DescriptorReader.text(request.pointee.parameter)))
     var generated: [(name: String, content: String)] = []
     let packages = Dictionary(grouping: files.filter { wanted.contains($0.name) }, by: \.package)
     for (package, files) in packages.sorted(by: { $0.key < $1.key }) {

@@ -1,30 +1,36 @@
-/// Collects lines of Swift, indented by nesting.
+/// Collects indented lines: all the machinery that printing Swift needs.
 struct LinePrinter {
   private(set) var text = ""
   private var depth = 0
 
-  /// One line; without text an empty one.
   mutating func line(_ line: String = "") {
-    if !line.isEmpty { text += String(repeating: "  ", count: depth) + line }
-    text += "\n"
+    text += line.isEmpty ? "\n" : String(repeating: "  ", count: depth) + line + "\n"
   }
 
-  /// `opening {`, what `body` prints one level deeper, and `}`.
-  mutating func block(
-    _ opening: String, closing: String = "}", _ body: (inout LinePrinter) throws -> Void
-  ) rethrows {
-    line(opening)
+  mutating func indented(
+    _ body: (inout LinePrinter) throws(GeneratorError) -> Void
+  ) throws(GeneratorError) {
     depth += 1
     try body(&self)
     depth -= 1
-    line(closing)
   }
 
-  /// A comment of the `.proto` file as documentation.
-  mutating func documentation(_ comment: String?) {
-    guard let comment else { return }
-    for commentLine in comment.split(separator: "\n", omittingEmptySubsequences: false) {
-      line(commentLine.isEmpty ? "///" : "/// \(commentLine)")
+  /// `head {`, the body indented, `}`.
+  mutating func block(
+    _ head: String, _ body: (inout LinePrinter) throws(GeneratorError) -> Void
+  ) throws(GeneratorError) {
+    line(head + " {")
+    try indented(body)
+    line("}")
+  }
+
+  /// A `.proto` comment as a doc comment; `fallback` where there is none.
+  mutating func documentation(_ comment: String, fallback: String) {
+    var lines = comment.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      line.hasPrefix(" ") ? line.dropFirst() : line
     }
+    while let last = lines.last, last.allSatisfy(\.isWhitespace) { lines.removeLast() }
+    if lines.isEmpty { lines = [Substring(fallback)] }
+    for line in lines { self.line(line.isEmpty ? "///" : "/// \(line)") }
   }
 }
