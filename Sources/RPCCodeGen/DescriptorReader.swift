@@ -1,171 +1,148 @@
 internal import CMessages
-internal import CProtobufC
-internal import Protobuf
 
-/// Reads the C structs of `google.protobuf.FileDescriptorProto` into the model.
+/// Reads `google.protobuf.FileDescriptorProto` structs into our own small model.
 struct DescriptorReader {
   private let file: Google__Protobuf__FileDescriptorProto
+  private let fileName: String
+  /// Comments by the path of `SourceCodeInfo.Location`.
   private let comments: [[Int32]: String]
-  let fileName: String
 
-  init(_ file: Google__Protobuf__FileDescriptorProto) throws(MessageError) {
+  init(_ file: Google__Protobuf__FileDescriptorProto) {
     self.file = file
-    fileName = try Unpack.string(file.name, "name")
-    comments = try Self.comments(file)
+    fileName = Self.text(file.name)
+    var comments: [[Int32]: String] = [:]
+    if let information = file.source_code_info?.pointee {
+      for location in Self.elements(information.location, information.n_location) {
+        let path = Array(UnsafeBufferPointer(start: location.path, count: location.n_path))
+        let comment = Self.text(location.leading_comments)
+        if !comment.isEmpty { comments[path] = comment }
+      }
+    }
+    self.comments = comments
   }
 
-  func read() throws -> ProtoFile {
-    let package = try Unpack.string(file.package, "package")
-    let syntax = try Unpack.string(file.syntax, "syntax")
-    let messages = try Self.elements(file.n_message_type, file.message_type).enumerated().map {
-      try message($1, in: package, path: [4, Int32($0)])
+  func read() throws(GeneratorError) -> ProtoFile {
+    guard Self.text(file.syntax) == "proto3" else {
+      throw .unsupported(element: fileName, reason: "only proto3 is supported")
     }
-    let enums = try Self.elements(file.n_enum_type, file.enum_type).enumerated().map {
-      try enumeration($1, in: package, path: [5, Int32($0)])
+    let package = Self.text(file.package)
+    var messages: [ProtoMessage] = []
+    for (index, message) in Self.elements(file.message_type, file.n_message_type).enumerated() {
+      try messages.append(read(message, in: package, path: [4, Int32(index)]))
     }
-    let services = try Self.elements(file.n_service, file.service).enumerated().map {
-      try service($1, in: package, path: [6, Int32($0)])
+    let enums = Self.elements(file.enum_type, file.n_enum_type).enumerated().map { index, value in
+      read(value, in: package, path: [5, Int32(index)])
+    }
+    var services: [ProtoService] = []
+    for (index, service) in Self.elements(file.service, file.n_service).enumerated() {
+      try services.append(read(service, in: package, path: [6, Int32(index)]))
     }
     return ProtoFile(
-      name: fileName, package: package, syntax: syntax.isEmpty ? "proto2" : syntax,
-      comment: comments[[12]], messages: messages, enums: enums, services: services,
-      definesExtensions: file.n_extension > 0)
+      name: fileName, package: package, messages: messages, enums: enums, services: services)
   }
 
-  private func message(
-    _ source: Google__Protobuf__DescriptorProto, in scope: String, path: [Int32]
-  ) throws -> ProtoMessage {
-    let name = try Unpack.string(source.name, "name")
-    let fullName = Self.join(scope, name)
-    let sources = Self.elements(source.n_field, source.field)
-    let synthetic = Set(
-      sources.filter { $0.proto3_optional != 0 }.map { Int($0.oneof_index) })
-    let oneofs = try Self.elements(source.n_oneof_decl, source.oneof_decl).enumerated().map {
-      ProtoOneof(
-        name: try Unpack.string($1.name, "name"), comment: comments[path + [8, Int32($0)]],
-        isSynthetic: synthetic.contains($0))
+  private func read(
+    _ message: Google__Protobuf__DescriptorProto, in scope: String, path: [Int32]
+  ) throws(GeneratorError) -> ProtoMessage {
+    let name = Self.text(message.name)
+    let fullName = scope.isEmpty ? name : "\(scope).\(name)"
+    let oneofs = Self.elements(message.oneof_decl, message.n_oneof_decl).map { Self.text($0.name) }
+    var fields: [ProtoField] = []
+    for (index, field) in Self.elements(message.field, message.n_field).enumerated() {
+      try fields.append(
+        read(field, oneofs: oneofs, in: fullName, path: path + [2, Int32(index)]))
     }
+    var nested: [ProtoMessage] = []
+    for (index, child) in Self.elements(message.nested_type, message.n_nested_type).enumerated() {
+      try nested.append(read(child, in: fullName, path: path + [3, Int32(index)]))
+    }
+    let enums = Self.elements(message.enum_type, message.n_enum_type).enumerated()
+      .map { index, value in read(value, in: fullName, path: path + [4, Int32(index)]) }
     return ProtoMessage(
-      name: name, fullName: fullName, comment: comments[path],
-      fields: try sources.enumerated().map {
-        try field($1, in: fullName, path: path + [2, Int32($0)])
-      },
-      oneofs: oneofs,
-      messages: try Self.elements(source.n_nested_type, source.nested_type).enumerated().map {
-        try message($1, in: fullName, path: path + [3, Int32($0)])
-      },
-      enums: try Self.elements(source.n_enum_type, source.enum_type).enumerated().map {
-        try enumeration($1, in: fullName, path: path + [4, Int32($0)])
-      },
-      isMapEntry: source.options.map { $0.pointee.map_entry != 0 } ?? false,
-      definesExtensions: source.n_extension > 0 || source.n_extension_range > 0)
+      name: name, fullName: fullName, comment: comments[path] ?? "", fields: fields,
+      oneofs: oneofs.filter { oneof in fields.contains { $0.oneof == oneof } }, messages: nested,
+      enums: enums, isMapEntry: message.options?.pointee.map_entry ?? 0 != 0)
   }
 
-  private func field(
-    _ source: Google__Protobuf__FieldDescriptorProto, in message: String, path: [Int32]
-  ) throws -> ProtoField {
-    let name = try Unpack.string(source.name, "name")
-    let typeName = Self.withoutDot(try Unpack.string(source.type_name, "type_name"))
-    guard let kind = FieldKind(type: UInt32(source.type.rawValue), typeName: typeName) else {
-      throw CodeGenError(
-        file: fileName, element: Self.join(message, name), reason: "groups are not supported")
-    }
+  private func read(
+    _ field: Google__Protobuf__FieldDescriptorProto, oneofs: [String], in scope: String,
+    path: [Int32]
+  ) throws(GeneratorError) -> ProtoField {
+    let name = Self.text(field.name)
+    let isOptional = field.has_proto3_optional != 0 && field.proto3_optional != 0
+    let isInOneof = field.has_oneof_index != 0 && !isOptional
+    let index = Int(field.oneof_index)
     return ProtoField(
-      name: name, jsonName: try Unpack.string(source.json_name, "json_name"),
-      number: source.number, comment: comments[path], kind: kind,
-      isRepeated: source.label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED,
-      oneofIndex: source.has_oneof_index != 0 ? Int(source.oneof_index) : nil)
+      name: name, jsonName: Self.text(field.json_name), comment: comments[path] ?? "",
+      number: field.number, type: try type(of: field, element: "\(scope).\(name)"),
+      isRepeated: field.label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED,
+      isOptional: isOptional,
+      oneof: isInOneof && oneofs.indices.contains(index) ? oneofs[index] : nil)
   }
 
-  private func enumeration(
-    _ source: Google__Protobuf__EnumDescriptorProto, in scope: String, path: [Int32]
-  ) throws -> ProtoEnum {
-    let name = try Unpack.string(source.name, "name")
+  private func type(
+    of field: Google__Protobuf__FieldDescriptorProto, element: String
+  ) throws(GeneratorError) -> ProtoType {
+    let typeName = String(Self.text(field.type_name).drop { $0 == "." })
+    // The numbers of google.protobuf.FieldDescriptorProto.Type.
+    switch field.type.rawValue {
+    case 1: return .double
+    case 2: return .float
+    case 3, 16, 18: return .int64
+    case 4, 6: return .uint64
+    case 5, 15, 17: return .int32
+    case 7, 13: return .uint32
+    case 8: return .bool
+    case 9: return .string
+    case 11: return .message(typeName)
+    case 12: return .bytes
+    case 14: return .enum(typeName)
+    default: throw .unsupported(element: element, reason: "groups are not supported")
+    }
+  }
+
+  private func read(
+    _ value: Google__Protobuf__EnumDescriptorProto, in scope: String, path: [Int32]
+  ) -> ProtoEnum {
+    let name = Self.text(value.name)
+    let values = Self.elements(value.value, value.n_value).enumerated().map { index, value in
+      (Self.text(value.name), value.number, comments[path + [2, Int32(index)]] ?? "")
+    }
     return ProtoEnum(
-      name: name, fullName: Self.join(scope, name), comment: comments[path],
-      values: try Self.elements(source.n_value, source.value).enumerated().map {
-        ProtoEnumValue(
-          name: try Unpack.string($1.name, "name"), number: $1.number,
-          comment: comments[path + [2, Int32($0)]])
-      })
+      name: name, fullName: scope.isEmpty ? name : "\(scope).\(name)",
+      comment: comments[path] ?? "", values: values)
   }
 
-  private func service(
-    _ source: Google__Protobuf__ServiceDescriptorProto, in package: String, path: [Int32]
-  ) throws -> ProtoService {
-    let name = try Unpack.string(source.name, "name")
-    let fullName = Self.join(package, name)
+  private func read(
+    _ service: Google__Protobuf__ServiceDescriptorProto, in scope: String, path: [Int32]
+  ) throws(GeneratorError) -> ProtoService {
+    let name = Self.text(service.name)
+    var methods: [ProtoMethod] = []
+    for (index, method) in Self.elements(service.method, service.n_method).enumerated() {
+      let methodName = Self.text(method.name)
+      try methods.append(
+        ProtoMethod(
+          name: methodName, comment: comments[path + [2, Int32(index)]] ?? "",
+          input: String(Self.text(method.input_type).drop { $0 == "." }),
+          output: String(Self.text(method.output_type).drop { $0 == "." }),
+          isClientStreaming: method.client_streaming != 0,
+          isServerStreaming: method.server_streaming != 0,
+          rules: HTTPRules.read(method.options, element: "\(scope).\(name).\(methodName)")))
+    }
     return ProtoService(
-      name: name, fullName: fullName, comment: comments[path],
-      methods: try Self.elements(source.n_method, source.method).enumerated().map {
-        try method($1, in: fullName, path: path + [2, Int32($0)])
-      })
+      name: name, fullName: "\(scope).\(name)", comment: comments[path] ?? "", methods: methods)
   }
 
-  private func method(
-    _ source: Google__Protobuf__MethodDescriptorProto, in service: String, path: [Int32]
-  ) throws -> ProtoMethod {
-    let name = try Unpack.string(source.name, "name")
-    let shape: ProtoMethod.Shape =
-      switch (source.client_streaming != 0, source.server_streaming != 0) {
-      case (false, false): .unary
-      case (true, false): .clientStreaming
-      case (false, true): .serverStreaming
-      case (true, true): .bidirectionalStreaming
-      }
-    do {
-      return ProtoMethod(
-        name: name, comment: comments[path],
-        input: Self.withoutDot(try Unpack.string(source.input_type, "input_type")),
-        output: Self.withoutDot(try Unpack.string(source.output_type, "output_type")),
-        shape: shape, httpRules: try HTTPRules.read(source.options))
-    } catch let error as MessageError {
-      throw CodeGenError(
-        file: fileName, element: Self.join(service, name), reason: error.description)
-    }
-  }
-}
+  // MARK: C arrays and strings
 
-extension DescriptorReader {
-  /// The comment before each element, else the one after it, by its path in the descriptor.
-  private static func comments(
-    _ file: Google__Protobuf__FileDescriptorProto
-  ) throws(MessageError) -> [[Int32]: String] {
-    var comments: [[Int32]: String] = [:]
-    guard let info = file.source_code_info else { return comments }
-    for location in elements(info.pointee.n_location, info.pointee.location) {
-      let path = [Int32](Unpack.list(location.n_path, location.path))
-      let leading = try Unpack.string(location.leading_comments, "leading_comments")
-      let trailing = try Unpack.string(location.trailing_comments, "trailing_comments")
-      let comment = leading.isEmpty ? trailing : leading
-      guard !comment.isEmpty else { continue }
-      // protoc keeps the space after `//` and the last line's end.
-      let lines = comment.split(separator: "\n", omittingEmptySubsequences: false)
-        .map { $0.hasPrefix(" ") ? $0.dropFirst() : $0 }
-      comments[path] = lines.joined(separator: "\n").trimmingSuffix("\n")
-    }
-    return comments
+  static func text(_ pointer: UnsafePointer<CChar>?) -> String {
+    pointer.map { String(cString: $0) } ?? ""
   }
 
-  private static func elements<CMessage>(
-    _ count: Int, _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<CMessage>?>?
-  ) -> [CMessage] {
-    Unpack.list(count, pointers).compactMap { $0?.pointee }
-  }
-
-  private static func join(_ scope: String, _ name: String) -> String {
-    scope.isEmpty ? name : "\(scope).\(name)"
-  }
-
-  private static func withoutDot(_ name: String) -> String {
-    name.hasPrefix(".") ? String(name.dropFirst()) : name
-  }
-}
-
-extension String {
-  fileprivate func trimmingSuffix(_ character: Character) -> String {
-    var text = self[...]
-    while text.last == character { text.removeLast() }
-    return String(text)
+  static func elements<Struct>(
+    _ array: UnsafeMutablePointer<UnsafeMutablePointer<Struct>?>?, _ count: Int
+  ) -> [Struct] {
+    guard let array else { return [] }
+    return UnsafeBufferPointer(start: array, count: count).compactMap { $0?.pointee }
   }
 }

@@ -1,66 +1,51 @@
 internal import CMessages
-internal import CProtobufC
-internal import Protobuf
 
-/// Reads `google.api.http`, which protobuf-c keeps as an unknown field of the method's options.
+/// Reads the option `google.api.http`, which protobuf-c keeps as an unknown field of MethodOptions.
 enum HTTPRules {
-  /// The number of the extension `google.api.http`.
+  /// The field number of the extension in `google/api/annotations.proto`.
   private static let extensionNumber: UInt32 = 72_295_728
-  private static let layout = CMessageLayout(google__api__http_rule__init)
 
   static func read(
-    _ options: UnsafeMutablePointer<Google__Protobuf__MethodOptions>?
-  ) throws(MessageError) -> [ProtoHTTPRule] {
-    guard let options else { return [] }
+    _ options: UnsafeMutablePointer<Google__Protobuf__MethodOptions>?, element: String
+  ) throws(GeneratorError) -> [ProtoHTTPRule] {
+    guard let base = options?.pointee.base else { return [] }
+    let unknown = UnsafeBufferPointer(
+      start: base.unknown_fields, count: Int(base.n_unknown_fields))
     var rules: [ProtoHTTPRule] = []
-    let unknown = Unpack.list(
-      Int(options.pointee.base.n_unknown_fields), options.pointee.base.unknown_fields)
     for field in unknown where field.tag == extensionNumber {
-      rules += try unpack(UnsafeRawBufferPointer(start: field.data, count: field.len))
+      // protobuf-c keeps the length prefix in the data of an unknown length-delimited field.
+      let bytes = UnsafeBufferPointer(start: field.data, count: field.len)
+      let prefix = (bytes.firstIndex { $0 & 0x80 == 0 } ?? -1) + 1
+      guard let start = field.data, prefix > 0,
+        let rule = google__api__http_rule__unpack(nil, field.len - prefix, start + prefix)
+      else { throw .unsupported(element: element, reason: "a malformed google.api.http option") }
+      defer { google__api__http_rule__free_unpacked(rule, nil) }
+      rules.append(try read(rule.pointee, element: element))
+      for binding in DescriptorReader.elements(
+        rule.pointee.additional_bindings, rule.pointee.n_additional_bindings)
+      {
+        rules.append(try read(binding, element: element))
+      }
     }
     return rules
   }
 
-  /// `field` is the length and then the bytes of an HttpRule.
-  private static func unpack(
-    _ field: UnsafeRawBufferPointer
-  ) throws(MessageError) -> [ProtoHTTPRule] {
-    guard let lengthBytes = field.firstIndex(where: { $0 < 0x80 }).map({ $0 + 1 }) else {
-      throw .malformed(message: "google.api.HttpRule")
-    }
-    let arena = Arena()
-    defer { arena.release() }
-    let message = try layout.unpack(
-      UnsafeRawBufferPointer(rebasing: field[lengthBytes...]), in: arena)
-    return try rules(message.assumingMemoryBound(to: Google__Api__HttpRule.self).pointee)
-  }
-
-  private static func rules(
-    _ rule: Google__Api__HttpRule
-  ) throws(MessageError) -> [ProtoHTTPRule] {
-    let (verb, template) = try pattern(rule)
-    guard rule.response_body.len == 0 else {
-      throw .invalidField("responseBody", reason: "is not supported")
-    }
-    var rules = [
-      ProtoHTTPRule(verb: verb, template: template, body: try Unpack.string(rule.body, "body"))
-    ]
-    for case let binding? in Unpack.list(rule.n_additional_bindings, rule.additional_bindings) {
-      rules += try self.rules(binding.pointee)
-    }
-    return rules
-  }
-
-  private static func pattern(
-    _ rule: Google__Api__HttpRule
-  ) throws(MessageError) -> (verb: String, template: String) {
+  private static func read(
+    _ rule: Google__Api__HttpRule, element: String
+  ) throws(GeneratorError) -> ProtoHTTPRule {
+    let body = text(rule.body)
+    // The case is the number of the field that is set.
     switch rule.pattern_case.rawValue {
-    case 2: return ("GET", try Unpack.string(rule.get, "get"))
-    case 3: return ("PUT", try Unpack.string(rule.put, "put"))
-    case 4: return ("POST", try Unpack.string(rule.post, "post"))
-    case 5: return ("DELETE", try Unpack.string(rule.delete_, "delete"))
-    case 6: return ("PATCH", try Unpack.string(rule.patch, "patch"))
-    default: throw .invalidField("pattern", reason: "must be get, put, post, delete or patch")
+    case 2: return ProtoHTTPRule(verb: "GET", template: text(rule.get), body: body)
+    case 3: return ProtoHTTPRule(verb: "PUT", template: text(rule.put), body: body)
+    case 4: return ProtoHTTPRule(verb: "POST", template: text(rule.post), body: body)
+    case 5: return ProtoHTTPRule(verb: "DELETE", template: text(rule.delete_), body: body)
+    case 6: return ProtoHTTPRule(verb: "PATCH", template: text(rule.patch), body: body)
+    default: throw .unsupported(element: element, reason: "an HTTP rule without a usual verb")
     }
+  }
+
+  private static func text(_ data: ProtobufCBinaryData) -> String {
+    String(decoding: UnsafeBufferPointer(start: data.data, count: data.len), as: UTF8.self)
   }
 }
