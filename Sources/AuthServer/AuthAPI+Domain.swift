@@ -1,5 +1,7 @@
 internal import Auth
 internal import Cryptography
+internal import FoundationEssentials
+internal import Identity
 internal import Protobuf
 internal import ServiceAPI
 

@@ -1,5 +1,5 @@
-internal import Auth
-internal import RPC
+package import Auth
+package import RPC
 
 extension AuthError: RPCErrorConvertible {
   /// Reasons in `google.rpc.ErrorInfo` are stable; clients may act on them.

@@ -57,7 +57,7 @@ struct AuthHandler: AuthAPI.AuthService {
     _ request: AuthAPI.CreateAccessTokenRequest, context: ServerContext
   ) async throws -> AuthAPI.CreateAccessTokenResponse {
     let (secret, token) = try await auth.createAccessToken(
-      name: request.name, expiresIn: request.expiresIn.map { Duration($0) },
+      name: request.name, expiresIn: request.expiresIn.map(\.duration),
       for: context.caller(), from: context.origin)
     return AuthAPI.CreateAccessTokenResponse(
       token: secret.text.withUTF8String { $0 }, accessToken: AuthAPI.AccessToken(token))

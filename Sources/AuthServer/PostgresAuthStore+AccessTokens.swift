@@ -1,6 +1,7 @@
 internal import Auth
 internal import FoundationEssentials
 internal import Identity
+internal import Outbox
 internal import Postgres
 internal import Receipts
 
@@ -18,19 +19,16 @@ extension PostgresAuthStore {
         """
       ) { row throws(PostgresError) in try row.decode("count", as: Int.self) }
       guard let count, count < countMax else { throw AuthError.tooManyAccessTokens }
-      do {
-        try await transaction.execute(
-          """
-          INSERT INTO access_tokens
-                 (id, account_id, name, hint, token_hash, create_time, expire_time)
-          VALUES (\(token.id), \(token.accountID.uuid), \(token.name), \(token.hint), \(hash),
-                  \(token.createTime), \(token.expireTime))
-          """)
-      } catch  where error.isForeignKeyViolation() {
-        // The account went away while its assertion was still valid.
-        throw AuthError.unauthenticated
-      }
+      try await transaction.execute(
+        """
+        INSERT INTO access_tokens (id, account_id, name, hint, token_hash, create_time, expire_time)
+        VALUES (\(token.id), \(token.accountID.uuid), \(token.name), \(token.hint), \(hash),
+                \(token.createTime), \(token.expireTime))
+        """)
       try await outbox.insert(receipt, in: transaction)
+    } refusal: { error in
+      // The account went away while its assertion was still valid.
+      error.isForeignKeyViolation() ? .unauthenticated : nil
     }
   }
 

@@ -14,16 +14,18 @@ extension PostgresAuthStore {
     }
   }
 
-  /// Runs a transaction with this domain's errors; an `AuthError` of `body` passes through.
+  /// Runs a transaction with this domain's errors: an `AuthError` of `body` passes through, and
+  /// `refusal` may know what a violated constraint means.
   func transaction(
-    _ body: (PostgresTransaction) async throws -> Void
+    _ body: (PostgresTransaction) async throws -> Void,
+    refusal: (PostgresError) -> AuthError? = { _ in nil }
   ) async throws(AuthError) {
     do {
       try await postgres.transaction { transaction in try await body(transaction) }
     } catch let error as AuthError {
       throw error
     } catch let error as PostgresError {
-      throw AuthError(error)
+      throw refusal(error) ?? AuthError(error)
     } catch is CancellationError {
       throw .cancelled
     } catch {

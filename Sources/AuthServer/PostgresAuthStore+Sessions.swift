@@ -1,6 +1,7 @@
 internal import Auth
 internal import FoundationEssentials
 internal import Identity
+internal import Outbox
 internal import Postgres
 internal import Receipts
 

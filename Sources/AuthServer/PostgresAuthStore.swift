@@ -16,17 +16,15 @@ struct PostgresAuthStore: AuthStore {
     _ account: Account, passwordHash: String, receipt: Receipt
   ) async throws(AuthError) {
     try await transaction { transaction in
-      do {
-        try await transaction.execute(
-          """
-          INSERT INTO accounts (id, email, email_key, display_name, password_hash, create_time)
-          VALUES (\(account.id.uuid), \(account.email.text), \(account.email.key),
-                  \(account.displayName.text), \(passwordHash), \(account.createTime))
-          """)
-      } catch  where error.isUniqueViolation(constraint: "accounts_email_key_unique") {
-        throw AuthError.emailTaken
-      }
+      try await transaction.execute(
+        """
+        INSERT INTO accounts (id, email, email_key, display_name, password_hash, create_time)
+        VALUES (\(account.id.uuid), \(account.email.text), \(account.email.key),
+                \(account.displayName.text), \(passwordHash), \(account.createTime))
+        """)
       try await outbox.insert(receipt, in: transaction)
+    } refusal: { error in
+      error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
     }
   }
 

@@ -42,7 +42,7 @@ package struct AssertionVerifier: Sendable {
       let userID = UserID(assertion.userId),
       let credential = Caller.Credential(kind: assertion.credential, id: assertion.credentialId)
     else { throw .malformed }
-    try checkTimes(from: Date(issueTime), to: Date(expireTime))
+    try checkTimes(from: issueTime.date, to: expireTime.date)
     guard assertion.audience.contains(audience.rawValue) else { throw .wrongAudience }
     return Caller(userID: userID, email: assertion.email, credential: credential)
   }

@@ -1,0 +1,70 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import ServiceRuntime
+
+@Suite struct JSONLogHandlerTests {
+  /// Collects lines.
+  private final class Sink: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    var lines: [String] {
+      String(decoding: bytes.withLock { $0 }, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    func append(_ line: [UInt8]) { bytes.withLock { $0 += line } }
+  }
+
+  private let sink = Sink()
+
+  private func logger(_ level: Logger.Level = .info) -> Logger {
+    Logger(label: "vault") { [sink] in
+      JSONLogHandler(label: $0, logLevel: level, write: { sink.append($0) })
+    }
+  }
+
+  private func objects() throws -> [[String: Any]] {
+    try sink.lines.map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  @Test func aRecordIsOneObjectOnOneLine() throws {
+    var logger = logger()
+    logger[metadataKey: "process"] = "7"
+    logger.info("ready", metadata: ["address": "127.0.0.1:1", "list": ["a", "b"]])
+    let object = try #require(try objects().first)
+    #expect(object["level"] as? String == "info")
+    #expect(object["logger"] as? String == "vault")
+    #expect(object["message"] as? String == "ready")
+    let fields = try #require(object["fields"] as? [String: Any])
+    #expect(fields["process"] as? String == "7")
+    #expect(fields["address"] as? String == "127.0.0.1:1")
+    #expect(fields["list"] as? [String] == ["a", "b"])
+    let time = try #require(object["time"] as? String)
+    #expect(throws: Never.self) {
+      try Date(time, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+  }
+
+  @Test func nothingFromOutsideCanForgeALine() throws {
+    let hostile = "x\"}\n{\"level\":\"info\"}\r\u{1B}[2J\u{0}\u{85}\u{2028}\\é"
+    logger().warning("\(hostile)", metadata: ["agent": "\(hostile)"])
+    #expect(sink.lines.count == 1)
+    #expect(!sink.lines[0].unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x85 })
+    #expect(try objects().first?["message"] as? String == hostile)
+  }
+
+  @Test func longValuesAreCut() {
+    logger().info("\(String(repeating: "é", count: 100_000))")
+    #expect(sink.lines[0].utf8.count < JSONLogHandler.valueBytesMax + 300)
+    #expect(sink.lines[0].hasSuffix("…\"}"))
+  }
+
+  @Test func quietLevelsAreLeftOut() {
+    logger(.warning).info("nothing")
+    #expect(sink.lines.isEmpty)
+  }
+}
