@@ -156,8 +156,9 @@ let package = Package(
     executable(
       "ChatelaineCLI",
       [
-        "DotEnv", "LocalDeployment", "Cryptography", "Providers", "RPC", "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore, nioPosix,
+        "DotEnv", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers", "RPC",
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
+        nioPosix,
       ]),
 
     // Tests.
@@ -179,6 +180,15 @@ let package = Package(
         "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
         nioCore, nioPosix,
       ]),
+    tests(
+      "IntegrationTests",
+      [
+        "TestSupport", "LocalDeployment", asyncHTTPClient, hummingbird, httpTypes, nioCore,
+        nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
+        .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
+        .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),
+      ], exclude: ["Python"]),
+    tests("BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
     tests("LocalDeploymentTests", ["LocalDeployment"]),
     tests("CryptographyTests", ["Cryptography", "CLinux"]),
     tests("ProvidersTests", ["Providers"]),

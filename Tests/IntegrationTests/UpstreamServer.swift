@@ -1,0 +1,110 @@
+import Foundation
+import Hummingbird
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// An OpenAI-compatible provider on loopback that remembers which keys it was shown.
+///
+/// It stands where the real provider would: the one thing in these tests that is not ours to run.
+/// A streamed answer stops after its first chunk until `POST /release` says that the client has it,
+/// so a proxy that buffers never gets to the second.
+final class UpstreamServer: Sendable {
+  let port: Int
+  private let seen = Mutex<[String]>([])
+  private let gates = Mutex<[String: AsyncStream<Void>.Continuation]>([:])
+
+  var authority: String { "127.0.0.1:\(port)" }
+  /// The Authorization headers received so far.
+  var authorizations: [String] { seen.withLock { $0 } }
+
+  private init(port: Int) { self.port = port }
+
+  static func start() async throws -> UpstreamServer {
+    let port = try await freePort()
+    let server = UpstreamServer(port: port)
+    let (ready, isReady) = AsyncStream<Void>.makeStream()
+    let application = Application(
+      router: server.router(),
+      configuration: .init(address: .hostname("127.0.0.1", port: port)),
+      onServerRunning: { _ in isReady.finish() })
+    // Unstructured: serves until the test process ends.
+    Task { try await application.run() }
+    for await _ in ready {}
+    return server
+  }
+
+  private static func freePort() async throws -> Int {
+    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .bind(host: "127.0.0.1", port: 0).get()
+    let port = channel.localAddress?.port ?? 0
+    try await channel.close()
+    return port
+  }
+
+  private func router() -> Router<BasicRequestContext> {
+    let router = Router()
+    router.post("/v1/chat/completions") { request, context in
+      try await self.complete(request, context)
+    }
+    router.get("/v1/models") { request, _ in
+      self.note(request)
+      return Self.json(#"{"object":"list","data":[{"id":"test-model","object":"model"}]}"#)
+    }
+    router.get("/v1/redirect") { _, _ in
+      Response(status: .found, headers: [.location: "http://127.0.0.1:1/"])
+    }
+    router.post("/release/{name}") { _, context in
+      let name = context.parameters.get("name") ?? ""
+      self.gates.withLock { $0.removeValue(forKey: name) }?.finish()
+      return HTTPResponse.Status.noContent
+    }
+    return router
+  }
+
+  private func note(_ request: Request) {
+    let authorization = request.headers[.authorization] ?? ""
+    seen.withLock { $0.append(authorization) }
+  }
+
+  private func complete(
+    _ request: Request, _ context: BasicRequestContext
+  ) async throws -> Response {
+    note(request)
+    let body = try await request.body.collect(upTo: 1 << 20)
+    let json =
+      try JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [String: Any] ?? [:]
+    guard json["stream"] as? Bool == true else { return Self.json(Self.completion) }
+    let gate = json["user"] as? String ?? ""
+    let (released, release) = AsyncStream<Void>.makeStream()
+    gates.withLock { $0[gate] = release }
+    return Response(
+      status: .ok, headers: [.contentType: "text/event-stream"],
+      body: ResponseBody { writer in
+        try await writer.write(ByteBuffer(string: Self.chunk("first")))
+        for await _ in released {}
+        try await writer.write(ByteBuffer(string: Self.chunk("second")))
+        try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+        try await writer.finish(nil)
+      })
+  }
+
+  private static func json(_ text: String) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+
+  private static let completion = """
+    {"id":"c1","object":"chat.completion","created":1,"model":"test-model","choices":[{"index":0,\
+    "finish_reason":"stop","message":{"role":"assistant","content":"hello from upstream"}}],\
+    "usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}
+    """
+
+  private static func chunk(_ content: String) -> String {
+    """
+    data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"test-model",\
+    "choices":[{"index":0,"delta":{"content":"\(content)"},"finish_reason":null}]}\n\n
+    """
+  }
+}
