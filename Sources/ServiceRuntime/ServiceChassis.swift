@@ -107,9 +107,10 @@ package struct ServiceChassis: Sendable {
       Logger.failStart(type.name, ["\(StartupError.usage(argument))"])
       exit(EX_USAGE)
     }
+    let chassis: ServiceChassis
+    let services: [any Service]
     do {
-      try await start(type, assemble: assemble)
-      exit(EX_OK)
+      (chassis, services) = try await start(type, assemble: assemble)
     } catch let error as ConfigurationError {
       Logger.failStart(type.name, error.problems.map(\.description))
       exit(EX_CONFIG)
@@ -117,11 +118,20 @@ package struct ServiceChassis: Sendable {
       Logger.failStart(type.name, [String(describing: error)])
       exit(EXIT_FAILURE)
     }
+    do {
+      try await chassis.run(services)
+      chassis.logger.notice("stopped")
+      exit(EX_OK)
+    } catch {
+      chassis.logger.critical("stopped by a failure: \(error)")
+      exit(EXIT_FAILURE)
+    }
   }
 
+  /// Everything that comes before serving, and may refuse to.
   private static func start<Configuration: ServiceConfiguration>(
     _ type: Configuration.Type, assemble: Assembly<Configuration>
-  ) async throws {
+  ) async throws -> (ServiceChassis, [any Service]) {
     signal(SIGPIPE, SIG_IGN)
     do {
       try ProcessHardening.disableCoreDumps()
@@ -138,8 +148,7 @@ package struct ServiceChassis: Sendable {
       name: type.name, settings: settings, logger: Logger(label: type.name))
     for warning in reader.warnings { chassis.logger.warning("\(warning)") }
     chassis.readyFile.remove()
-    try await chassis.run(try await assemble(configuration, chassis))
-    chassis.logger.notice("stopped")
+    return (chassis, try await assemble(configuration, chassis))
   }
 
   private func run(_ services: [any Service]) async throws {

@@ -1,0 +1,18 @@
+import RPC
+import ServiceAPI
+import ServiceRuntime
+import Testing
+
+@testable import AuthServer
+
+@Suite struct AllowedCallersTests {
+  @Test func everyMethodHasOneCallerAndOnlyOperatorsImpersonate() {
+    #expect(Set(AuthServer.callers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
+    for method in AuthAPI.AuthMethods.all {
+      let isForOperators = method == AuthAPI.AuthMethods.issueOperatorAssertion
+      #expect(
+        AuthServer.callers[method.path]
+          == [isForOperators ? PeerIdentity.operator : PeerIdentity.gateway])
+    }
+  }
+}
