@@ -49,7 +49,8 @@ check-generated: generate ## Fail when what is generated differs from what is ch
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
 .PHONY: bench
-bench: packages ## Measure the running system and print the numbers
+bench: ## Measure the running system and print the numbers
+	@scripts/install-packages build run bench
 	@scripts/build-release
 	@Benchmarks/run
 
