@@ -82,6 +82,6 @@ import Testing
     request.headerFields[.origin] = origin
     request.headerFields[.fetchSite] = site
     let provenance = RequestProvenance(publicOrigin: "https://portal.example")
-    #expect((try? provenance.check(request)) != nil == isAllowed)
+    #expect(((try? provenance.check(request)) != nil) == isAllowed)
   }
 }

@@ -72,12 +72,13 @@ import Testing
   @Test func nothingOfOursReachesTheProvider() throws {
     let headers = ProxyHeaders(token: token)
     var fields: HTTPFields = [
-      .authorization: "Bearer ours", .cookie: "chatelaine-session=ours", .host: "portal",
+      .authorization: "Bearer ours", .cookie: "chatelaine-session=ours",
       .connection: "keep-alive, X-Hop", .contentType: "application/json", .userAgent: "sdk/1",
       .transferEncoding: "chunked", .origin: "https://portal", .acceptEncoding: "gzip",
     ]
     for name in [
-      "x-hop", "x-api-key", "api-key", "x-goog-api-key", "x-forwarded-for", "x-forwarded-host",
+      "host", "x-hop", "x-api-key", "api-key", "x-goog-api-key", "x-forwarded-for",
+      "x-forwarded-host",
       "forwarded", "x-real-ip", "chatelaine-assertion-bin", "x-chatelaine-label", "te", "upgrade",
       "proxy-authorization", "sec-fetch-site", "x-request-id", "expect",
     ] {

@@ -43,7 +43,7 @@ struct JSONRoutes: Sendable {
   ) async throws -> Response {
     let options: CallOptions
     if Self.openMethods.contains(method.descriptor.path) {
-      try authenticator.provenance.check(exchange.request.head)
+      try authenticator.provenance.check(exchange.head)
       options = .acting(with: nil, origin: exchange.origin)
     } else {
       options = try await authenticator.visitor(of: exchange).options(for: exchange)

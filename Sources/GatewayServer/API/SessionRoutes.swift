@@ -22,7 +22,7 @@ struct SessionRoutes: Sendable {
 
   /// The session token goes into the cookie and nowhere else.
   private func create(_ exchange: Exchange) async throws -> Response {
-    try authenticator.provenance.check(exchange.request.head)
+    try authenticator.provenance.check(exchange.head)
     let request = try AuthAPI.CreateSessionRequest(
       json: try await JSONRoutes.body(of: exchange))
     let session = try await services.auth.createSession(

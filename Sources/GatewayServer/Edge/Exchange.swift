@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Identity
 import Logging
 import NIOCore
@@ -18,6 +19,7 @@ struct Exchange: Sendable {
   var requestID: String { origin.requestID }
   var method: HTTPRequest.Method { request.method }
   var headers: HTTPFields { request.headers }
+  var head: HTTPRequest { request.head }
 
   /// The value of a variable of the route's template; empty for a name that it doesn't have.
   func variable(_ name: String) -> String {

@@ -10,7 +10,6 @@ extension HTTPField.Name {
   static let permissionsPolicy = fixed("Permissions-Policy")
   static let openerPolicy = fixed("Cross-Origin-Opener-Policy")
   static let resourcePolicy = fixed("Cross-Origin-Resource-Policy")
-  static let retryAfter = fixed("Retry-After")
   static let keyLabel = fixed("X-Chatelaine-Label")
 
   private static func fixed(_ name: String) -> HTTPField.Name {

@@ -91,7 +91,7 @@ struct AccessTokenPages: Sendable {
           options: visitor.options(for: exchange))
       } catch {
         let problem = Problem(catching: error)
-        guard let mistakes = Mistakes(problem, fields: Self.labels) else { throw problem }
+        guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return try await list(
           exchange, visitor, name: name, validity: validity, mistakes: mistakes)
       }

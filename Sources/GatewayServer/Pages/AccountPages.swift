@@ -66,7 +66,7 @@ struct AccountPages: Sendable {
         options: .acting(with: nil, origin: exchange.origin))
     } catch {
       let problem = Problem(error)
-      guard let mistakes = Mistakes(problem, fields: Self.signUpLabels) else { throw problem }
+      guard let mistakes = Mistakes(problem, labels: Self.signUpLabels) else { throw problem }
       return try await signUpPage(
         exchange, email: email, displayName: displayName, mistakes: mistakes)
     }

@@ -70,8 +70,8 @@ struct AuditPage: Sendable {
               since: since, until: until),
             options: visitor.options(for: exchange))
         } catch {
-          let problem = Problem(error)
-          guard let found = Mistakes(problem, fields: [:]) else { throw problem }
+          let problem = Problem(catching: error)
+          guard let found = Mistakes(problem, labels: [:]) else { throw problem }
           mistake = found
         }
       }
@@ -106,11 +106,13 @@ struct AuditPage: Sendable {
 
   /// Both days are meant inclusively, in UTC.
   private static func days(_ filter: Filter) -> (Timestamp?, Timestamp?, Mistakes?) {
-    var wrong: [(name: String, text: String)] = []
+    var wrong: [Mistakes.Item] = []
     func day(_ text: String, _ name: String, _ label: String) -> Date? {
       guard !text.isEmpty else { return nil }
       let date = Moment.startOfDay(text)
-      if date == nil { wrong.append((name, "\(label): must be a date such as 2026-01-31")) }
+      if date == nil {
+        wrong.append(.init(name, label: label, "must be a date such as 2026-01-31"))
+      }
       return date
     }
     let since = day(filter.since, "since", "From")

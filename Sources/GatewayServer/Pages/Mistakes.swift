@@ -4,43 +4,56 @@ import RPC
 /// What was wrong with a form: shown above it and beside each field.
 struct Mistakes: Sendable {
   struct Item: Sendable {
-    /// The field to jump to; nil when no field is at fault.
-    let target: String?
+    /// The field to jump to.
+    let target: String
+    /// For the list above the form.
     let text: String
+    /// For the place beside the field.
+    let detail: String
+
+    /// `label` is what the form calls the field.
+    init(_ target: String, label: String, _ detail: String) {
+      self.target = target
+      text = "\(label): \(detail)"
+      self.detail = Mistakes.sentence(detail)
+    }
   }
 
   let heading: String
   let items: [Item]
+  // Stored, because templates see nothing else.
+  let hasItems: Bool
 
-  var hasItems: Bool { !items.isEmpty }
   /// The field that gets the cursor.
-  var first: String? { items.lazy.compactMap(\.target).first }
+  var first: String? { items.first?.target }
 
-  init(_ heading: String, _ fields: [(name: String, text: String)] = []) {
+  init(_ heading: String = "Please correct the form", _ items: [Item] = []) {
     self.heading = heading
-    items = fields.map { Item(target: $0.name, text: $0.text) }
+    self.items = items
+    hasItems = !items.isEmpty
   }
 
-  /// What a refused call means for a form with these fields, named as in JSON; nil when it is not
-  /// the form that was refused.
-  init?(_ problem: Problem, fields: [String: String]) {
-    let isInput =
-      [.badRequest, .conflict, .tooManyRequests].contains(problem.status)
+  /// What a refused call means for a form whose fields have these labels, by their JSON names; nil
+  /// when it is not the form that was refused.
+  init?(_ problem: Problem, labels: [String: String]) {
+    let isInput = [.badRequest, .conflict, .tooManyRequests].contains(problem.status)
     guard isInput else { return nil }
-    let known = problem.fields.filter { fields[$0.name] != nil }
-    guard known.isEmpty else {
-      self.init(
-        "Please correct the form",
-        known.map { field in
-          (field.name, "\(fields[field.name] ?? field.name): \(field.detail)")
-        })
-      return
+    let items = problem.fields.compactMap { field in
+      labels[field.name].map { Item(field.name, label: $0, field.detail) }
     }
-    self.init(Self.sentence(problem.detail))
+    if items.isEmpty {
+      self.init(Self.sentence(problem.detail))
+    } else {
+      self.init(items: items)
+    }
+  }
+
+  private init(items: [Item]) {
+    self.init("Please correct the form", items)
   }
 
   subscript(field: String) -> String? {
-    items.first { $0.target == field }?.text
+    items.first { $0.target == field }?.detail
   }
 
   private static func sentence(_ text: String) -> String {

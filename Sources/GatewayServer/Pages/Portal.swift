@@ -34,7 +34,7 @@ struct Portal: Sendable {
   func forVisitorsForm(
     _ exchange: Exchange, _ answer: (Visitor, FormData) async throws -> Response
   ) async throws -> Response {
-    try authenticator.provenance.check(exchange.request.head)
+    try authenticator.provenance.check(exchange.head)
     let form = try await FormData.read(exchange)
     return try await forVisitor(exchange) { visitor in
       guard case .session(let session) = visitor.credential,
@@ -46,7 +46,7 @@ struct Portal: Sendable {
 
   /// The form of someone without a session, which must come from our own page too.
   func strangersForm(_ exchange: Exchange) async throws -> FormData {
-    try authenticator.provenance.check(exchange.request.head)
+    try authenticator.provenance.check(exchange.head)
     let form = try await FormData.read(exchange)
     guard FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies) else {
       throw Self.staleForm

@@ -34,9 +34,12 @@ struct ProviderForm: Sendable {
     if problem.status == .conflict, problem.fields.isEmpty {
       return Mistakes(
         "Please correct the form",
-        [("label", "Label: you have a key of this provider with this label already")])
+        [
+          .init(
+            "label", label: "Label", "you have a key of this provider with this label already")
+        ])
     }
-    return Mistakes(problem, fields: Self.labels)
+    return Mistakes(problem, labels: Self.labels)
   }
 
   func providerChoice(_ catalogue: ProviderCatalogue, _ mistakes: Mistakes?) -> Choice {

@@ -163,13 +163,13 @@ struct ProxyRoutes: Sendable {
 
   /// What the client is told; never the error's own words, which may repeat a header.
   private static func problem(_ error: any Error, _ limits: UpstreamLimits) -> Problem {
-    switch error {
-    case RelayError.bodyTooLarge: return .tooLarge(limitBytes: limits.requestBytesMax)
-    case HTTPClientError.connectTimeout:
+    switch (error, error as? HTTPClientError) {
+    case (RelayError.bodyTooLarge, _): return .tooLarge(limitBytes: limits.requestBytesMax)
+    case (_, .connectTimeout?):
       return Problem(.gatewayTimeout, "the endpoint could not be reached in time")
-    case HTTPClientError.readTimeout, HTTPClientError.deadlineExceeded:
+    case (_, .readTimeout?), (_, .deadlineExceeded?):
       return Problem(.gatewayTimeout, "the endpoint did not answer in time")
-    case is CancellationError, HTTPClientError.cancelled:
+    case (is CancellationError, _), (_, .cancelled?):
       return Problem(.badGateway, "the request was given up")
     default:
       return Problem(

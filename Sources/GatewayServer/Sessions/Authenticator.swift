@@ -17,7 +17,7 @@ struct Authenticator: Sendable {
       throw Problem.unauthenticated("log in or send an access token as Authorization: Bearer")
     }
     if case .session(let token) = credential, !exchange.method.isSafe {
-      try provenance.check(exchange.request.head)
+      try provenance.check(exchange.head)
       guard CSRFToken.isValid(exchange.headers[.csrfToken, default: ""], forSession: token) else {
         throw Problem(.forbidden, "the header X-CSRF-Token is missing or wrong")
       }

@@ -1,0 +1,55 @@
+import NIOCore
+import Protobuf
+import RPC
+import Synchronization
+
+/// Answers calls from a table of closures, and remembers what was asked.
+final class FakeChannel: RPCChannel {
+  typealias Handler = @Sendable (ByteBuffer, CallOptions) throws -> ByteBuffer
+
+  private struct State {
+    var handlers: [String: Handler] = [:]
+    var calls: [(path: String, metadata: Metadata)] = []
+    var isStopped = false
+  }
+  private let state = Mutex(State())
+
+  /// The metadata of every call so far, oldest first.
+  var calls: [(path: String, metadata: Metadata)] { state.withLock { $0.calls } }
+
+  /// From now on nobody answers.
+  func stop() {
+    state.withLock { $0.isStopped = true }
+  }
+
+  func on<Request: Message, Response: Message>(
+    _ method: MethodDescriptor,
+    _ answer: @escaping @Sendable (Request, Metadata) throws -> Response
+  ) {
+    state.withLock { state in
+      state.handlers[method.path] = { bytes, options in
+        var buffer = ByteBuffer()
+        try answer(try Request(unpacking: bytes), options.metadata).pack(into: &buffer)
+        return buffer
+      }
+    }
+  }
+
+  func unary(
+    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
+  ) async throws(RPCError) -> UnaryResponse {
+    let (handler, isStopped) = state.withLock { state in
+      state.calls.append((method.path, options.metadata))
+      return (state.handlers[method.path], state.isStopped)
+    }
+    guard !isStopped else { throw RPCError(.unavailable, "nobody is there") }
+    guard let handler else { throw RPCError(.unimplemented, method.path) }
+    do {
+      return UnaryResponse(message: try handler(request, options))
+    } catch let error as RPCError {
+      throw error
+    } catch {
+      throw RPCError(.internal, "\(error)")
+    }
+  }
+}
