@@ -168,6 +168,20 @@ let package = Package(
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+    tests("HTTP2Tests", ["HTTP2", nioCore]),
+    tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
+    tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
+    tests(
+      "RPCTransportTests",
+      [
+        "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix,
+        logging,
+      ]),
+    tests(
+      "InteropTests",
+      [
+        "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging,
+      ], exclude: ["Python"]),
     tests("IdentityTests", ["Identity"]),
     tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
     tests(
@@ -193,6 +207,9 @@ let package = Package(
     tests("CryptographyTests", ["Cryptography", "CLinux"]),
     tests("ProvidersTests", ["Providers"]),
     tests("DotEnvTests", ["DotEnv", "Cryptography"]),
+    tests(
+      "ChatelaineCLITests",
+      ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
   ],
   swiftLanguageModes: [.v6]
 )

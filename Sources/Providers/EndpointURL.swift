@@ -141,3 +141,17 @@ extension EndpointURL {
     return decoded
   }
 }
+
+extension Provider {
+  /// The endpoint that one of this provider's base URL variables means.
+  ///
+  /// A value without a scheme is completed by `bareHost`; the address 0.0.0.0, on which a server
+  /// listens, then means this machine.
+  package func endpoint(fromVariable value: String) throws(EndpointURLError) -> EndpointURL {
+    guard let bareHost, !value.contains("://") else { return try EndpointURL(value) }
+    var host = value.hasPrefix(":") ? "127.0.0.1" + value : value
+    if host == "0.0.0.0" || host.hasPrefix("0.0.0.0:") { host = "127.0.0.1" + host.dropFirst(7) }
+    let hasPort = host.last != "]" && host.contains(":")
+    return try EndpointURL("\(bareHost.scheme)://\(host)" + (hasPort ? "" : ":\(bareHost.port)"))
+  }
+}

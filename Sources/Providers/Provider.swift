@@ -16,6 +16,8 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   package let keyVariables: [String]
   /// Environment variables that commonly hold the base URL, best known first.
   package let baseURLVariables: [String]
+  /// How a base URL variable without a scheme is completed, as in `OLLAMA_HOST=localhost`.
+  package let bareHost: BareHost?
   /// The provider under which a key for somebody else's endpoint is imported: an `OPENAI_API_KEY`
   /// beside an `OPENAI_BASE_URL` of another host is not a key of OpenAI.
   package let foreignEndpointProvider: String?
@@ -28,6 +30,11 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
     package let header: String
     /// Put before the key, with its space.
     package let prefix: String
+  }
+
+  package struct BareHost: Sendable, Equatable, Codable {
+    package let scheme: String
+    package let port: Int
   }
 
   package enum Requirement: String, Sendable, Codable {

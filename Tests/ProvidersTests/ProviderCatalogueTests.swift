@@ -63,6 +63,24 @@ import Testing
     #expect(try #require(catalogue.provider(id: "custom")).recognises(key: "whatever"))
   }
 
+  @Test(arguments: [
+    ("localhost", "http://localhost:11434"), ("localhost:1234", "http://localhost:1234"),
+    ("0.0.0.0", "http://127.0.0.1:11434"), ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+    (":9000", "http://127.0.0.1:9000"), ("[::1]", "http://[::1]:11434"),
+    ("https://ollama.example/api", "https://ollama.example/api"),
+  ])
+  func aBareHostIsCompleted(_ row: (value: String, url: String)) throws {
+    let ollama = try #require(catalogue.provider(id: "ollama"))
+    #expect(try ollama.endpoint(fromVariable: row.value).description == row.url)
+  }
+
+  @Test func onlyProvidersWithBareHostsTakeThem() throws {
+    let openai = try #require(catalogue.provider(id: "openai"))
+    #expect(throws: EndpointURLError.unsupportedScheme) {
+      try openai.endpoint(fromVariable: "localhost:8000")
+    }
+  }
+
   @Test func duplicatesAndUnknownReferencesAreRefused() throws {
     let standard = try JSONEncoder().encode(catalogue.providers)
     #expect(throws: Never.self) { try ProviderCatalogue(json: [UInt8](standard)) }

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Cryptography
+import DotEnv
+import LocalDeployment
+import Providers
+
+/// `chatelaine env import`: stores the provider keys of an environment file for one user.
+struct EnvImportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Store the provider keys of an environment file for one user.",
+    discussion: """
+      Reads the file without running or expanding anything, and reports every line of it. A key \
+      that is stored already under its provider and label is left as it is. Values are never \
+      printed. Exit status 1 when a line is malformed, in conflict with what is stored, or could \
+      not be stored.
+      """)
+
+  @Argument(help: "The environment file.")
+  var file: String
+
+  @Option(help: "E-mail address of the user who gets the keys.")
+  var user: String
+
+  @Flag(help: "Say what would happen and store nothing.")
+  var dryRun = false
+
+  @OptionGroup var location: StateLocation
+
+  func validate() throws {
+    guard user.contains("@") else { throw ValidationError("--user must be an e-mail address") }
+  }
+
+  func run() async throws {
+    let contents = try EnvironmentFile.read(file)
+    let entries: [DotEnvEntry]
+    do {
+      entries = try DotEnvFile(parsing: contents).entries
+    } catch {
+      throw CommandError("\(file) \(error)")
+    }
+    let plan = ImportPlan(entries, catalogue: .standard)
+    let operatorSession = try OperatorSession(location.state)
+    let outcomes: [ImportOutcome]
+    do {
+      outcomes = try await VaultImport(session: operatorSession, email: user)
+        .run(plan, validateOnly: dryRun)
+    } catch {
+      await operatorSession.close()
+      throw error
+    }
+    await operatorSession.close()
+
+    let report = ImportReport(plan: plan, outcomes: outcomes, isRehearsal: dryRun)
+    for line in report.lines { Terminal.print(line) }
+    Terminal.print(report.summary)
+    if !report.isClean { throw ExitCode(Terminal.failureStatus) }
+  }
+}

@@ -1,0 +1,5 @@
+/// What the vault said about one candidate.
+enum ImportOutcome: Sendable, Equatable {
+  case imported, alreadyThere, conflict
+  case failed(reason: String)
+}

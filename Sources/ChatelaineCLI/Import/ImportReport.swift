@@ -1,0 +1,103 @@
+import Providers
+
+/// What the operator reads after an import: a line for each entry of the file, then the counts.
+///
+/// Never a value, and a name only where it looks like one: the end of an unquoted private key can
+/// look like an assignment.
+struct ImportReport {
+  private enum Kind: CaseIterable {
+    case imported, alreadyThere, conflict, skipped, notProvider, malformed, failed
+  }
+
+  let lines: [String]
+  let summary: String
+  /// False when a line is malformed, in conflict, or could not be stored.
+  let isClean: Bool
+
+  init(plan: ImportPlan, outcomes: [ImportOutcome], isRehearsal: Bool) {
+    var counts: [Kind: Int] = [:]
+    var rows: [(place: String, name: String, text: String)] = []
+    for item in plan.items {
+      let (kind, text) = Self.describe(item.verdict, plan, outcomes, isRehearsal: isRehearsal)
+      if let kind { counts[kind, default: 0] += 1 }
+      rows.append((Self.place(item.lines), Self.shown(item.name), text))
+    }
+    let placeWidth = rows.map(\.place.count).max() ?? 0
+    let nameWidth = rows.map(\.name.count).max() ?? 0
+    lines = rows.map { row in
+      "\(Self.padded(row.place, placeWidth))  \(Self.padded(row.name, nameWidth))  \(row.text)"
+    }
+    summary = Self.summary(counts, isRehearsal: isRehearsal)
+    isClean = [.conflict, .malformed, .failed].allSatisfy { counts[$0, default: 0] == 0 }
+  }
+
+  private static func describe(
+    _ verdict: ImportPlan.Verdict, _ plan: ImportPlan, _ outcomes: [ImportOutcome],
+    isRehearsal: Bool
+  ) -> (Kind?, String) {
+    switch verdict {
+    case .stored(let index, let note):
+      let target = target(plan.candidates[index])
+      let warning = note.map { " (\($0))" } ?? ""
+      switch outcomes[index] {
+      case .imported:
+        return (.imported, (isRehearsal ? "would be imported as " : "imported as ") + target + warning)
+      case .alreadyThere: return (.alreadyThere, "already there: \(target)")
+      case .conflict:
+        return (.conflict, "conflict: another key or endpoint is stored as \(target)")
+      case .failed(let reason): return (.failed, "failed: \(reason)")
+      }
+    case .endpoint(let index):
+      let candidate = plan.candidates[index]
+      let hint = candidate.baseURL?.displayHint ?? ""
+      return (nil, "endpoint of \(target(candidate)): \(hint)")
+    case .repeated(let line): return (.alreadyThere, "already there: as line \(line)")
+    case .notProvider: return (.notProvider, "not a provider")
+    case .skipped(let reason): return (.skipped, "skipped: \(reason)")
+    case .conflict(let reason): return (.conflict, "conflict: \(reason)")
+    case .refused(let reason): return (.failed, "failed: \(reason)")
+    case .malformed(let problem): return (.malformed, "malformed: \(problem)")
+    }
+  }
+
+  private static func summary(_ counts: [Kind: Int], isRehearsal: Bool) -> String {
+    let parts = Kind.allCases.compactMap { kind -> String? in
+      let count = counts[kind, default: 0]
+      let isAlwaysSaid = kind == .imported || kind == .alreadyThere || kind == .notProvider
+      guard count > 0 || isAlwaysSaid else { return nil }
+      return "\(count) \(word(kind, count: count, isRehearsal: isRehearsal))"
+    }
+    return parts.joined(separator: ", ") + (isRehearsal ? "; nothing was stored" : "")
+  }
+
+  private static func word(_ kind: Kind, count: Int, isRehearsal: Bool) -> String {
+    switch kind {
+    case .imported: isRehearsal ? "would be imported" : "imported"
+    case .alreadyThere: "already there"
+    case .conflict: count == 1 ? "conflict" : "conflicts"
+    case .skipped: "skipped"
+    case .notProvider: "not a provider"
+    case .malformed: "malformed"
+    case .failed: "failed"
+    }
+  }
+
+  private static func target(_ candidate: ImportPlan.Candidate) -> String {
+    "\(candidate.provider.id)/\(candidate.label)"
+  }
+
+  private static func place(_ lines: ClosedRange<Int>) -> String {
+    lines.count == 1 ? "line \(lines.lowerBound)" : "lines \(lines.lowerBound)-\(lines.upperBound)"
+  }
+
+  /// Base64 mixes upper and lower case; names of variables do not.
+  static func shown(_ name: String?) -> String {
+    guard let name, name.utf8.count <= 64 else { return "-" }
+    let isOneCase = name == name.uppercased() || name == name.lowercased()
+    return isOneCase ? name : "-"
+  }
+
+  private static func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+}

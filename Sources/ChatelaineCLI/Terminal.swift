@@ -1,0 +1,42 @@
+import ArgumentParser
+import Foundation
+
+/// What the program says and how it ends.
+enum Terminal {
+  static let failureStatus: Int32 = 1
+  static let usageStatus: Int32 = 2
+
+  /// A line on standard output, at once even when that is a pipe.
+  static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+
+  /// A line on standard error, marked as ours.
+  static func report(_ line: String) { write("chatelaine: \(line)\n", to: STDERR_FILENO) }
+
+  /// Ends the process: help on standard output, a wrong command line with status 2.
+  static func end(with error: any Error) -> Never {
+    let code = Chatelaine.exitCode(for: error)
+    switch code {
+    case .success:
+      let text = Chatelaine.fullMessage(for: error)
+      if !text.isEmpty { print(text) }
+      exit(0)
+    case .validationFailure:
+      write(Chatelaine.fullMessage(for: error) + "\n", to: STDERR_FILENO)
+      exit(usageStatus)
+    default:
+      if !(error is ExitCode) { report("\(error)") }
+      exit(failureStatus)
+    }
+  }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      // A reader that went away is not worth ending a deployment for.
+      guard count > 0 else { return }
+      bytes = bytes.dropFirst(count)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import LocalDeployment
+
+/// `chatelaine up`: everything on this machine, in the foreground.
+struct UpCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "up",
+    abstract: "Run a whole deployment on this machine, in the foreground.",
+    discussion: """
+      Makes what is missing in the state directory (database cluster, certificates, keys), starts \
+      the services and prints one line with the portal's address. Ctrl-C drains and stops \
+      everything, the database last; a second Ctrl-C stops at once.
+      """)
+
+  @OptionGroup var location: StateLocation
+
+  @Option(help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
+  var port = SupervisorOptions.gatewayPortDefault
+
+  func validate() throws {
+    guard (0...65_535).contains(port) else {
+      throw ValidationError("--port must be a number from 0 to 65535")
+    }
+  }
+
+  func run() async throws {
+    signal(SIGPIPE, SIG_IGN)
+    let requests = StopRequests()
+    requests.observeSignals()
+    let options = SupervisorOptions(
+      state: location.state, gatewayPort: port, binaries: try SupervisorOptions.ownDirectory())
+    let supervisor = try Supervisor(
+      options, announce: { Terminal.print($0) }, report: { Terminal.report($0) })
+    try await supervisor.run(until: requests)
+  }
+}

@@ -1,0 +1,70 @@
+import Cryptography
+import DotEnv
+import Providers
+import Testing
+
+@testable import ChatelaineCLI
+
+@Suite struct ImportReportTests {
+  private static let file = """
+    # comment
+    OPENAI_API_KEY=sk-canary-one
+    PRIVATE_KEY="-----BEGIN-----
+    canary-two
+    -----END-----"
+    Y2FuYXJ5dGhyZWU==
+    canary four
+    OTHER=canary-five
+
+    """
+
+  @Test func everyEntryHasALineInTheOrderOfTheFile() throws {
+    let report = try plan().report(.allImported)
+    #expect(
+      report.lines == [
+        "line 2     OPENAI_API_KEY  imported as openai/default",
+        "lines 3-5  PRIVATE_KEY     not a provider",
+        "line 6     -               not a provider",
+        "line 7     -               malformed: is not NAME=value",
+        "line 8     OTHER           not a provider",
+      ])
+    #expect(report.summary == "1 imported, 0 already there, 3 not a provider, 1 malformed")
+    #expect(!report.isClean)
+  }
+
+  @Test func aRehearsalSaysSo() throws {
+    let report = try plan().report(.allImported, isRehearsal: true)
+    #expect(report.lines[0].hasSuffix("would be imported as openai/default"))
+    #expect(report.summary.hasPrefix("1 would be imported,"))
+    #expect(report.summary.hasSuffix("; nothing was stored"))
+  }
+
+  @Test func whatTheVaultAnswersIsReported() throws {
+    #expect(try plan().report(.allThere).lines[0].hasSuffix("already there: openai/default"))
+    #expect(
+      try plan().report(.allConflicts).lines[0]
+        .hasSuffix("conflict: another key or endpoint is stored as openai/default"))
+  }
+
+  @Test func nothingOfAnyValueIsPrinted() throws {
+    for answer in [ImportPlan.Answer.allImported, .allThere, .allConflicts] {
+      let report = try plan().report(answer)
+      let text = (report.lines + [report.summary]).joined(separator: "\n")
+      #expect(!text.contains("canary") && !text.contains("Y2Fu"))
+    }
+  }
+
+  @Test func onlyAMalformedOrFailedLineMakesTheReportUnclean() throws {
+    let clean = ImportPlan(
+      try DotEnvFile(parsing: SecretBytes(utf8: "OPENAI_API_KEY=sk-x\nA=1")).entries,
+      catalogue: .standard)
+    #expect(clean.report(.allImported).isClean)
+    #expect(clean.report(.allThere).isClean)
+    #expect(!clean.report(.allConflicts).isClean)
+  }
+
+  private func plan() throws -> ImportPlan {
+    ImportPlan(
+      try DotEnvFile(parsing: SecretBytes(utf8: Self.file)).entries, catalogue: .standard)
+  }
+}
