@@ -195,6 +195,12 @@ let package = Package(
         nioCore, nioPosix,
       ]),
     tests(
+      "GatewayServerTests",
+      [
+        "GatewayServer", "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "ServiceAPI",
+        "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioPosix, logging,
+      ]),
+    tests(
       "IntegrationTests",
       [
         "TestSupport", "LocalDeployment", asyncHTTPClient, hummingbird, httpTypes, nioCore,
