@@ -2,7 +2,7 @@ package import Logging
 package import Postgres
 package import RPC
 internal import ServiceAPI
-package import ServiceLifecycle
+internal import ServiceLifecycle
 
 /// Carries receipts from the outbox to the audit log: at least once, and the log keeps each once.
 ///

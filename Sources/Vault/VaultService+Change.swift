@@ -95,7 +95,8 @@ extension VaultService {
         guard stored.config.maskedKey == .none else {
           throw .invalid(
             .apiKey,
-            reason: "is required when the endpoint moves to another origin, for a key is bound to it")
+            reason:
+              "is required when the endpoint moves to another origin, for a key is bound to it")
         }
         key = APIKey.none
       }

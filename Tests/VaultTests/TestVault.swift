@@ -48,7 +48,9 @@ final class TestVault: Sendable {
       for: caller, from: Self.origin)
   }
 
-  func setEnabled(_ config: ProviderConfig, to enabled: Bool, for caller: Caller) async throws
+  func setEnabled(
+    _ config: ProviderConfig, to enabled: Bool, for caller: Caller
+  ) async throws
     -> ProviderConfig
   {
     try await service.setEnabled(

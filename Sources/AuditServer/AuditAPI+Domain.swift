@@ -1,0 +1,115 @@
+import Audit
+import FoundationEssentials
+import Identity
+import Protobuf
+import RPC
+import ServiceAPI
+
+extension AuditAPI.AppendEventsRequest {
+  /// The events as the domain knows them; the first that isn't one is named by its place.
+  func events(from recorder: Recorder) throws(AuditError) -> [Audit.AuditEvent] {
+    // Before any work is done on them.
+    guard events.count <= Audit.AuditService.batchEventsMax else {
+      throw .invalid(
+        .events, reason: "holds more than \(Audit.AuditService.batchEventsMax) events")
+    }
+    var checked: [Audit.AuditEvent] = []
+    checked.reserveCapacity(events.count)
+    for (index, event) in events.enumerated() {
+      do {
+        checked.append(try Audit.AuditEvent(event, source: recorder.name))
+      } catch {
+        throw .invalidEvent(index: index, error)
+      }
+    }
+    return checked
+  }
+}
+
+extension Audit.AuditEvent {
+  /// Everything but `source` and `sequence`, which are not the message's to say.
+  fileprivate init(_ event: AuditAPI.AuditEvent, source: String) throws(EventProblem) {
+    guard let id = UUID(uuidString: event.id) else { throw EventProblem("id", "is not a UUID") }
+    guard let time = event.time else { throw EventProblem("time", "is missing") }
+    guard let outcome = Outcome(event.outcome) else {
+      throw EventProblem("outcome", "is not SUCCESS, FAILURE or DENIED")
+    }
+    var accountID: UserID?
+    if !event.accountId.isEmpty {
+      accountID = UserID(event.accountId)
+      guard accountID != nil else { throw EventProblem("accountId", "is not a UUID") }
+    }
+    let actor = event.actor ?? AuditAPI.AuditEvent.Actor()
+    let target = event.target ?? AuditAPI.AuditEvent.Target()
+    self.init(
+      id: id, time: time.date, actor: Actor(type: actor.type, id: actor.id, name: actor.name),
+      action: event.action,
+      target: Target(type: target.type, id: target.id, name: target.name), outcome: outcome,
+      ipAddress: event.ipAddress, userAgent: event.userAgent, requestID: event.requestId,
+      details: String(decoding: (event.details ?? Struct()).json(), as: UTF8.self),
+      source: source, accountID: accountID)
+  }
+}
+
+extension Audit.AuditEvent.Outcome {
+  fileprivate init?(_ outcome: AuditAPI.AuditEvent.Outcome) {
+    switch outcome {
+    case .success: self = .success
+    case .failure: self = .failure
+    case .denied: self = .denied
+    case .unspecified, .unrecognized: return nil
+    }
+  }
+}
+
+extension AuditAPI.AuditEvent.Outcome {
+  fileprivate init(_ outcome: Audit.AuditEvent.Outcome) {
+    switch outcome {
+    case .success: self = .success
+    case .failure: self = .failure
+    case .denied: self = .denied
+    }
+  }
+}
+
+extension EventQuery {
+  /// The caller's own log and nobody else's.
+  init(_ request: AuditAPI.ListEventsRequest, of caller: Caller) throws(AuditError) {
+    var outcome: AuditEvent.Outcome?
+    if request.outcome != .unspecified {
+      outcome = AuditEvent.Outcome(request.outcome)
+      guard outcome != nil else {
+        throw .invalid(.outcome, reason: "must be SUCCESS, FAILURE or DENIED")
+      }
+    }
+    self.init(
+      accountID: caller.userID, action: try ActionFilter.parse(request.action),
+      outcome: outcome, since: request.since?.date,
+      until: request.until?.date)
+  }
+}
+
+extension AuditAPI.ListEventsResponse {
+  init(_ page: EventPage) throws(MessageError) {
+    var events: [AuditAPI.AuditEvent] = []
+    for recorded in page.events { events.append(try AuditAPI.AuditEvent(recorded)) }
+    self.init(events: events, nextPageToken: page.nextPageToken ?? "")
+  }
+}
+
+extension AuditAPI.AuditEvent {
+  fileprivate init(_ recorded: RecordedEvent) throws(MessageError) {
+    let event = recorded.event
+    self.init(
+      id: event.id.uuidString.lowercased(), sequence: recorded.sequence,
+      time: Timestamp(event.time),
+      actor: Actor(type: event.actor.type, id: event.actor.id, name: event.actor.name),
+      action: event.action,
+      target: Target(
+        type: event.target.type, id: event.target.id, name: event.target.name),
+      outcome: Outcome(event.outcome), ipAddress: event.ipAddress,
+      userAgent: event.userAgent, requestId: event.requestID,
+      details: try Struct(json: Array(event.details.utf8)), source: event.source,
+      accountId: event.accountID?.text ?? "")
+  }
+}

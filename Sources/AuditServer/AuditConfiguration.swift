@@ -1,0 +1,17 @@
+import Cryptography
+import ServiceRuntime
+
+/// The audit log's settings.
+struct AuditConfiguration: ServiceConfiguration {
+  static let name = "audit"
+
+  let database: DatabaseConfiguration
+  let assertionKeys: [Ed25519.VerifyingKey]
+
+  init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
+    let database = DatabaseConfiguration(from: &reader)
+    let assertionKeys = reader.assertionPublicKeys()
+    self.database = try reader.require(database)
+    self.assertionKeys = try reader.require(assertionKeys)
+  }
+}

@@ -1,0 +1,141 @@
+import Audit
+import FoundationEssentials
+import Identity
+import Postgres
+
+/// The table of events.
+struct PostgresAuditStore: AuditStore {
+  /// The advisory lock that appends take; any number will do that nothing else in the database uses.
+  private static let appendLock = 0x6368_6174_6175_6469
+
+  let postgres: PostgresClient
+
+  /// Adds the events that are not there yet.
+  ///
+  /// The lock is taken by a statement of its own, before the one whose snapshot the numbers are
+  /// read from; so numbers are gapless and an id that was appended a moment ago is seen.
+  func append(_ events: [AuditEvent]) async throws(AuditError) -> Int {
+    let columns = EventColumns(events)
+    do {
+      return try await postgres.transaction { transaction in
+        try await transaction.execute(
+          "SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+        return try await transaction.execute(Self.insertion(of: columns))
+      }
+    } catch {
+      throw .storage(detail: "\(error)")
+    }
+  }
+
+  private static func insertion(of columns: EventColumns) -> PostgresQuery {
+    """
+    INSERT INTO events
+           (sequence, id, time, actor_type, actor_id, actor_name, action, target_type, target_id,
+            target_name, outcome, ip_address, user_agent, request_id, details, source, account_id)
+    SELECT (SELECT coalesce(max(sequence), 0) FROM events) + row_number() OVER (ORDER BY place),
+           id, 'epoch'::timestamptz + microseconds * interval '1 microsecond', actor_type,
+           actor_id, actor_name, action, target_type, target_id, target_name, outcome, ip_address,
+           user_agent, request_id, details::jsonb, source, nullif(account_id, '')::uuid
+      FROM (
+        SELECT DISTINCT ON (new.id) new.*
+          FROM unnest(
+                 \(columns.ids), \(columns.microseconds), \(columns.actorTypes),
+                 \(columns.actorIDs), \(columns.actorNames), \(columns.actions),
+                 \(columns.targetTypes), \(columns.targetIDs), \(columns.targetNames),
+                 \(columns.outcomes), \(columns.ipAddresses), \(columns.userAgents),
+                 \(columns.requestIDs), \(columns.details), \(columns.sources),
+                 \(columns.accountIDs))
+               WITH ORDINALITY AS new
+                 (id, microseconds, actor_type, actor_id, actor_name, action, target_type,
+                  target_id, target_name, outcome, ip_address, user_agent, request_id, details,
+                  source, account_id, place)
+         WHERE NOT EXISTS (SELECT 1 FROM events AS kept WHERE kept.id = new.id)
+         ORDER BY new.id, new.place
+      ) AS fresh
+    """
+  }
+
+  func events(
+    matching query: EventQuery, below position: EventPosition?, limit: Int
+  ) async throws(AuditError) -> [RecordedEvent] {
+    var sql: PostgresQuery = """
+      SELECT sequence, id, time, actor_type, actor_id, actor_name, action, target_type, target_id,
+             target_name, outcome, ip_address, user_agent, request_id, details, source, account_id
+        FROM events
+       WHERE account_id = \(query.accountID.uuid)
+      """
+    switch query.action {
+    case nil: break
+    case .exactly(let action): sql += " AND action = \(action)"
+    case .startingWith(let prefix): sql += " AND starts_with(action, \(prefix))"
+    }
+    if let outcome = query.outcome { sql += " AND outcome = \(outcome.rawValue)" }
+    if let since = query.since { sql += " AND time >= \(since)" }
+    if let until = query.until { sql += " AND time < \(until)" }
+    if let position {
+      let time = PostgresTimestamp(microsecondsSinceEpoch: position.timeMicroseconds)
+      sql += " AND (time, sequence) < (\(time), \(Int(position.sequence)))"
+    }
+    sql += " ORDER BY time DESC, sequence DESC LIMIT \(limit)"
+    do {
+      return try await postgres.all(sql, as: RecordedEvent.init(_:))
+    } catch {
+      throw .storage(detail: "\(error)")
+    }
+  }
+}
+
+/// Events turned on their side: one array for each column.
+private struct EventColumns: Sendable {
+  let ids: [UUID]
+  let microseconds: [Int]
+  let actorTypes, actorIDs, actorNames, actions, targetTypes, targetIDs, targetNames: [String]
+  let outcomes: [Int32]
+  let ipAddresses, userAgents, requestIDs, details, sources: [String]
+  /// Empty where there is none.
+  let accountIDs: [String]
+
+  init(_ events: [AuditEvent]) {
+    ids = events.map(\.id)
+    microseconds = events.map { Int($0.time.microsecondsSince1970) }
+    actorTypes = events.map(\.actor.type)
+    actorIDs = events.map(\.actor.id)
+    actorNames = events.map(\.actor.name)
+    actions = events.map(\.action)
+    targetTypes = events.map(\.target.type)
+    targetIDs = events.map(\.target.id)
+    targetNames = events.map(\.target.name)
+    outcomes = events.map { Int32($0.outcome.rawValue) }
+    ipAddresses = events.map(\.ipAddress)
+    userAgents = events.map(\.userAgent)
+    requestIDs = events.map(\.requestID)
+    details = events.map(\.details)
+    sources = events.map(\.source)
+    accountIDs = events.map { $0.accountID?.text ?? "" }
+  }
+}
+
+extension RecordedEvent {
+  fileprivate init(_ row: PostgresRow) throws(PostgresError) {
+    let time: PostgresTimestamp = try row.decode("time")
+    let outcome: Int = try row.decode("outcome")
+    let details: PostgresJSON = try row.decode("details")
+    let accountID: UUID? = try row.decode("account_id")
+    let event = AuditEvent(
+      id: try row.decode("id"),
+      time: Date(microsecondsSince1970: time.microsecondsSinceEpoch),
+      actor: AuditEvent.Actor(
+        type: try row.decode("actor_type"), id: try row.decode("actor_id"),
+        name: try row.decode("actor_name")),
+      action: try row.decode("action"),
+      target: AuditEvent.Target(
+        type: try row.decode("target_type"), id: try row.decode("target_id"),
+        name: try row.decode("target_name")),
+      // The table's check allows no other value.
+      outcome: AuditEvent.Outcome(rawValue: outcome) ?? .failure,
+      ipAddress: try row.decode("ip_address"), userAgent: try row.decode("user_agent"),
+      requestID: try row.decode("request_id"), details: details.text,
+      source: try row.decode("source"), accountID: accountID.map(UserID.init(_:)))
+    self.init(sequence: Int64(try row.decode("sequence", as: Int.self)), event: event)
+  }
+}

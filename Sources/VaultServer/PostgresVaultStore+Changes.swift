@@ -1,0 +1,147 @@
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
+import Vault
+
+/// What writes, each with its receipt in the same transaction.
+extension PostgresVaultStore {
+  private static let labelConstraint = "provider_configs_label"
+
+  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
+    do {
+      try await postgres.execute(
+        """
+        INSERT INTO data_keys (id, user_id, kek_id, wrapped)
+        VALUES (\(dataKey.id), \(dataKey.userID.uuid), \(dataKey.keyEncryptionKeyID),
+                \(dataKey.wrapped))
+        ON CONFLICT (user_id) WHERE active DO NOTHING
+        """)
+    } catch {
+      throw VaultError(error)
+    }
+    // Whoever came first: two calls of a new user may both have made a key.
+    guard let adopted = try await self.dataKey(of: dataKey.userID) else {
+      throw .storage(detail: "the data key of user \(dataKey.userID.text) vanished")
+    }
+    return adopted
+  }
+
+  func insert(
+    _ stored: StoredConfig, configsMax: Int, receipt: Receipt
+  ) async throws(VaultError) {
+    let config = stored.config
+    try await transaction { transaction in
+      // Locks the user's key row too, which makes the count below exact.
+      try await Self.countSeals(
+        stored.sealedBaseURL == nil ? 1 : 2, with: stored.dataKey, in: transaction)
+      let inserted = try await Self.naming(config) { () throws(PostgresError) in
+        try await transaction.execute(
+          """
+          INSERT INTO provider_configs
+                 (id, user_id, provider, label, masked_key, origin, base_url_hint, api_key,
+                  base_url, data_key_id, enabled, create_time, update_time)
+          SELECT \(config.id), \(config.userID.uuid), \(config.provider), \(config.label.text),
+                 \(config.maskedKey.text), \(config.origin), \(config.baseURLHint),
+                 \(stored.sealedKey.stored), \(stored.sealedBaseURL?.stored),
+                 \(stored.dataKey.id), \(config.enabled), \(config.createTime),
+                 \(config.updateTime)
+           WHERE (SELECT count(*) FROM provider_configs AS c
+                   WHERE c.user_id = \(config.userID.uuid)) < \(configsMax)
+          """)
+      }
+      guard inserted == 1 else { throw VaultError.tooManyConfigs }
+      try await outbox.insert(receipt, in: transaction)
+    }
+  }
+
+  func change(
+    _ id: UUID, of userID: UserID,
+    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+  ) async throws(VaultError) -> ProviderConfig {
+    try await transaction { transaction in
+      let stored = try await transaction.first(
+        """
+        SELECT \(Self.allColumns)
+          FROM provider_configs AS c
+          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+         WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
+           FOR UPDATE OF c
+        """, as: StoredConfig.init(_:))
+      guard let stored else { throw VaultError.notFound }
+      let change = try decide(stored)
+      let config: ProviderConfig
+      switch change.action {
+      case .update(let changed, let sealCount):
+        config = changed.config
+        if sealCount > 0 {
+          try await Self.countSeals(sealCount, with: changed.dataKey, in: transaction)
+        }
+        try await Self.update(changed, in: transaction)
+      case .delete:
+        config = stored.config
+        try await transaction.execute(
+          "DELETE FROM provider_configs WHERE id = \(id) AND user_id = \(userID.uuid)")
+      }
+      try await outbox.insert(change.receipt, in: transaction)
+      return config
+    }
+  }
+
+  private static func update(
+    _ stored: StoredConfig, in transaction: PostgresTransaction
+  ) async throws {
+    let config = stored.config
+    try await naming(config) { () throws(PostgresError) in
+      try await transaction.execute(
+        """
+        UPDATE provider_configs
+           SET label = \(config.label.text), masked_key = \(config.maskedKey.text),
+               origin = \(config.origin), base_url_hint = \(config.baseURLHint),
+               api_key = \(stored.sealedKey.stored), base_url = \(stored.sealedBaseURL?.stored),
+               data_key_id = \(stored.dataKey.id), enabled = \(config.enabled),
+               update_time = \(config.updateTime)
+         WHERE id = \(config.id) AND user_id = \(config.userID.uuid)
+        """)
+    }
+  }
+
+  /// Counts uses of a data key; its table refuses more than AES-GCM allows.
+  private static func countSeals(
+    _ count: Int, with dataKey: WrappedDataKey, in transaction: PostgresTransaction
+  ) async throws(PostgresError) {
+    try await transaction.execute(
+      """
+      UPDATE data_keys SET seal_count = seal_count + \(count)
+       WHERE id = \(dataKey.id) AND user_id = \(dataKey.userID.uuid)
+      """)
+  }
+
+  /// Turns the refusal of a second configuration with the same label into its own error.
+  @discardableResult
+  private static func naming(
+    _ config: ProviderConfig, _ body: () async throws(PostgresError) -> Int
+  ) async throws(VaultError) -> Int {
+    do {
+      return try await body()
+    } catch {
+      throw error.isUniqueViolation(constraint: labelConstraint)
+        ? .alreadyExists(provider: config.provider, label: config.label) : VaultError(error)
+    }
+  }
+
+  private func transaction<Value: Sendable>(
+    _ body: (PostgresTransaction) async throws -> Value
+  ) async throws(VaultError) -> Value {
+    do {
+      return try await postgres.transaction { try await body($0) }
+    } catch let error as VaultError {
+      throw error
+    } catch let error as PostgresError {
+      throw VaultError(error)
+    } catch {
+      throw .storage(detail: "\(error)")
+    }
+  }
+}

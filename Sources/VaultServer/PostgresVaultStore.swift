@@ -1,0 +1,114 @@
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
+import Vault
+
+/// The vault's tables. Every query names the user whose rows it may touch.
+struct PostgresVaultStore: VaultStore {
+  let postgres: PostgresClient
+  let outbox: PostgresOutbox
+  let receipts: ReceiptBatcher
+
+  init(postgres: PostgresClient, outbox: PostgresOutbox) {
+    self.postgres = postgres
+    self.outbox = outbox
+    receipts = ReceiptBatcher(postgres: postgres, outbox: outbox)
+  }
+
+  // MARK: Reading
+
+  func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig? {
+    try await reading { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT \(Self.shownColumns)
+          FROM provider_configs AS c
+         WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
+        """, as: ProviderConfig.init(_:))
+    }
+  }
+
+  func configs(
+    of userID: UserID, after position: ConfigPosition?, limit: Int
+  ) async throws(VaultError) -> [ProviderConfig] {
+    var query: PostgresQuery = """
+      SELECT \(Self.shownColumns)
+        FROM provider_configs AS c
+       WHERE c.user_id = \(userID.uuid)
+      """
+    if let position {
+      query += " AND (c.create_time, c.id) > (\(position.createTime), \(position.id))"
+    }
+    query += " ORDER BY c.create_time, c.id LIMIT \(limit)"
+    return try await reading { () throws(PostgresError) in
+      try await postgres.all(query, as: ProviderConfig.init(_:))
+    }
+  }
+
+  func storedConfig(
+    provider: String, label: Label, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    try await reading { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT \(Self.allColumns)
+          FROM provider_configs AS c
+          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+         WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
+           AND c.label = \(label.text)
+        """, as: StoredConfig.init(_:))
+    }
+  }
+
+  func preferredConfig(
+    provider: String, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    try await reading { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT \(Self.allColumns)
+          FROM provider_configs AS c
+          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+         WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
+         ORDER BY (c.label = \(Label.default.text)) DESC, c.enabled DESC, c.create_time, c.id
+         LIMIT 1
+        """, as: StoredConfig.init(_:))
+    }
+  }
+
+  func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey? {
+    try await reading { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped
+          FROM data_keys AS k
+         WHERE k.user_id = \(userID.uuid) AND k.active
+        """, as: WrappedDataKey.init(_:))
+    }
+  }
+
+  // MARK: Receipts without a change
+
+  func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
+    try await receipts.record(receipt, use: use)
+  }
+
+  private func reading<Value>(
+    _ body: () async throws(PostgresError) -> Value
+  ) async throws(VaultError) -> Value {
+    do {
+      return try await body()
+    } catch {
+      throw VaultError(error)
+    }
+  }
+}
+
+extension VaultError {
+  /// The operator sees the cause; the caller only that the vault can't work.
+  init(_ error: PostgresError) {
+    self = .storage(detail: "\(error)")
+  }
+}

@@ -1,0 +1,61 @@
+import Cryptography
+import FoundationEssentials
+import Protobuf
+import ServiceAPI
+import Vault
+
+extension NewConfig {
+  init(_ request: VaultAPI.CreateProviderConfigRequest) {
+    self.init(
+      provider: request.provider, label: request.label, apiKey: request.apiKey,
+      baseURL: request.baseUrl)
+  }
+
+  init(_ request: VaultAPI.ImportProviderConfigRequest) {
+    self.init(
+      provider: request.provider, label: request.label, apiKey: request.apiKey,
+      baseURL: request.baseUrl)
+  }
+}
+
+extension ConfigPatch {
+  init(_ request: VaultAPI.UpdateProviderConfigRequest) {
+    self.init(
+      label: request.label, apiKey: request.apiKey, baseURL: request.baseUrl,
+      enabled: request.enabled)
+  }
+}
+
+extension VaultAPI.ProviderConfig {
+  init(_ config: ProviderConfig) {
+    self.init(
+      id: config.id.uuidString.lowercased(), provider: config.provider,
+      label: config.label.text, maskedKey: config.maskedKey.text, baseUrl: config.baseURLHint,
+      enabled: config.enabled, createTime: Timestamp(config.createTime),
+      updateTime: Timestamp(config.updateTime),
+      lastUseTime: config.lastUseTime.map { Timestamp($0) })
+  }
+}
+
+extension VaultAPI.ImportProviderConfigResponse {
+  init(_ result: ImportResult) {
+    let outcome: Outcome =
+      switch result.outcome {
+      case .imported: .imported
+      case .alreadyPresent: .alreadyPresent
+      case .conflict: .conflict
+      }
+    self.init(
+      outcome: outcome, providerConfig: result.config.map(VaultAPI.ProviderConfig.init(_:)))
+  }
+}
+
+extension VaultAPI.ResolveCredentialResponse {
+  /// The message is the one place outside locked memory where the key stands in clear.
+  init(_ credential: ResolvedCredential) {
+    self.init(
+      configId: credential.config.id.uuidString.lowercased(),
+      provider: credential.config.provider, label: credential.config.label.text,
+      apiKey: credential.key.withUTF8String { $0 }, baseUrl: credential.baseURL)
+  }
+}

@@ -1,0 +1,56 @@
+package import RPC
+package import Vault
+
+extension VaultError: RPCErrorConvertible {
+  private static let domain = "vault.chatelaine"
+
+  /// What the caller reads; details meant for the operator stay in the process.
+  package var rpcError: RPCError {
+    switch self {
+    case .invalid(let field, let reason):
+      RPCError(
+        .invalidArgument, "\(field.rawValue) \(reason)",
+        details: [.badRequest(field: field.rawValue, description: reason)])
+    case .notFound:
+      RPCError(.notFound, "there is no such provider configuration")
+    case .alreadyExists(let provider, let label):
+      RPCError(
+        .alreadyExists,
+        "a configuration for provider '\(provider)' with label '\(label.text)' exists already",
+        details: [Self.reason("LABEL_TAKEN")])
+    case .disabled(let provider, let label):
+      RPCError(
+        .failedPrecondition,
+        "the configuration for provider '\(provider)' with label '\(label.text)' is disabled",
+        details: [Self.reason("CONFIGURATION_DISABLED")])
+    case .tooManyConfigs:
+      RPCError(
+        .resourceExhausted,
+        "an account holds at most \(VaultService.configsPerUserMax) provider configurations",
+        details: [Self.reason("TOO_MANY_CONFIGURATIONS")])
+    case .endpointChanged(let provider):
+      RPCError(
+        .failedPrecondition,
+        "the address of provider '\(provider)' has changed since the key was stored: store it again",
+        details: [Self.reason("ENDPOINT_CHANGED")])
+    case .cannotOpen(let detail):
+      RPCError(
+        .dataLoss, "the stored key cannot be opened", details: [Self.reason("CANNOT_OPEN")],
+        detail: detail)
+    case .cannotSeal(let detail):
+      RPCError(.internal, "the key could not be sealed", detail: detail)
+    case .overloaded:
+      RPCError(
+        .resourceExhausted, "too many keys are being resolved at once",
+        details: [.retryInfo(delay: .milliseconds(100))])
+    case .storage(let detail):
+      RPCError(
+        .unavailable, "the vault cannot reach its storage",
+        details: [.retryInfo(delay: .seconds(1))], detail: detail)
+    }
+  }
+
+  private static func reason(_ reason: String) -> ErrorDetail {
+    .errorInfo(reason: reason, domain: domain)
+  }
+}

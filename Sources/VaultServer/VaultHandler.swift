@@ -1,0 +1,84 @@
+import Identity
+import Protobuf
+import RPC
+import ServiceAPI
+import ServiceRuntime
+import Vault
+
+/// The vault's methods over RPC.
+struct VaultHandler: VaultAPI.VaultService {
+  let vault: VaultService
+
+  func createProviderConfig(
+    _ request: VaultAPI.CreateProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ProviderConfig {
+    let config = try await vault.create(
+      NewConfig(request), for: context.caller(), from: context.origin)
+    return VaultAPI.ProviderConfig(config)
+  }
+
+  func listProviderConfigs(
+    _ request: VaultAPI.ListProviderConfigsRequest, context: ServerContext
+  ) async throws -> VaultAPI.ListProviderConfigsResponse {
+    let page = try await vault.list(
+      size: Int(request.pageSize), token: request.pageToken, for: context.caller())
+    return VaultAPI.ListProviderConfigsResponse(
+      providerConfigs: page.configs.map(VaultAPI.ProviderConfig.init(_:)),
+      nextPageToken: page.nextPageToken ?? "")
+  }
+
+  func getProviderConfig(
+    _ request: VaultAPI.GetProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ProviderConfig {
+    VaultAPI.ProviderConfig(try await vault.get(request.id, for: context.caller()))
+  }
+
+  func updateProviderConfig(
+    _ request: VaultAPI.UpdateProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ProviderConfig {
+    let config = try await vault.update(
+      request.id, ConfigPatch(request), for: context.caller(), from: context.origin)
+    return VaultAPI.ProviderConfig(config)
+  }
+
+  func deleteProviderConfig(
+    _ request: VaultAPI.DeleteProviderConfigRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await vault.delete(request.id, for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
+  func enableProviderConfig(
+    _ request: VaultAPI.EnableProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ProviderConfig {
+    let config = try await vault.setEnabled(
+      request.id, to: true, for: context.caller(), from: context.origin)
+    return VaultAPI.ProviderConfig(config)
+  }
+
+  func disableProviderConfig(
+    _ request: VaultAPI.DisableProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ProviderConfig {
+    let config = try await vault.setEnabled(
+      request.id, to: false, for: context.caller(), from: context.origin)
+    return VaultAPI.ProviderConfig(config)
+  }
+
+  func importProviderConfig(
+    _ request: VaultAPI.ImportProviderConfigRequest, context: ServerContext
+  ) async throws -> VaultAPI.ImportProviderConfigResponse {
+    let result = try await vault.importConfig(
+      NewConfig(request), validateOnly: request.validateOnly, for: context.caller(),
+      from: context.origin)
+    return VaultAPI.ImportProviderConfigResponse(result)
+  }
+
+  func resolveCredential(
+    _ request: VaultAPI.ResolveCredentialRequest, context: ServerContext
+  ) async throws -> VaultAPI.ResolveCredentialResponse {
+    let credential = try await vault.resolve(
+      provider: request.provider, label: request.label, purpose: request.purpose,
+      for: context.caller(), from: context.origin)
+    return VaultAPI.ResolveCredentialResponse(credential)
+  }
+}

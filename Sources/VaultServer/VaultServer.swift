@@ -1,0 +1,66 @@
+import Logging
+import Outbox
+import Postgres
+import RPC
+import ServiceAPI
+import ServiceLifecycle
+import ServiceRuntime
+import Vault
+
+/// What the vault consists of.
+enum VaultServer {
+  /// Which peers may call which method; what is not listed here is denied to all.
+  static var allowedPeers: PeerAllowList.Rules {
+    var rules = PeerAllowList.rules(VaultAPI.VaultMethods.all, allow: [PeerIdentity.gateway])
+    for method in [
+      VaultAPI.VaultMethods.importProviderConfig, VaultAPI.VaultMethods.listProviderConfigs,
+    ] {
+      rules[method.path]?.insert(PeerIdentity.operator)
+    }
+    return rules
+  }
+
+  @Sendable
+  static func assemble(
+    _ configuration: VaultConfiguration, _ chassis: ServiceChassis
+  ) async throws -> [any Service] {
+    let (postgres, postgresService) = try await chassis.database(
+      configuration.database, migrations: VaultMigrations.all)
+    let keyring = configuration.keyring
+    for missing in try await KeyRegister(postgres: postgres).check(keyring) {
+      chassis.logger.error(
+        "some stored keys cannot be opened: their master key is missing",
+        metadata: ["needed": "\(missing)"])
+    }
+    chassis.logger.notice("master key accepted", metadata: ["key": "\(keyring.currentID)"])
+
+    let (audit, auditService) = chassis.client(
+      to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let outbox = PostgresOutbox()
+    let cache = DataKeyCache()
+    let vault = VaultService(
+      store: PostgresVaultStore(postgres: postgres, outbox: outbox), keyring: keyring,
+      cache: cache)
+    let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .vault)
+    return [
+      postgresService, auditService,
+      OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
+      DataKeyCacheSweeper(cache: cache),
+      chassis.server([VaultHandler(vault: vault)], allowing: allowedPeers, verifier: verifier),
+    ]
+  }
+}
+
+/// Has unwrapped data keys leave memory although nobody asks for others.
+private struct DataKeyCacheSweeper: Service {
+  let cache: DataKeyCache
+
+  func run() async throws {
+    try? await cancelWhenGracefulShutdown {
+      while true {
+        try await Task.sleep(for: DataKeyCache.lifetime)
+        cache.dropIdle()
+      }
+    }
+  }
+}
