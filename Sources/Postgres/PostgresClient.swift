@@ -4,9 +4,14 @@ package import NIOCore
 /// A PostgreSQL client: a few pipelined connections that many callers share.
 ///
 /// Connects when first asked to, reconnects by itself, and never keeps a caller past its deadline,
-/// even when the server is frozen.
+/// even when the server is frozen. Needs `run` or `close` to end, before its event loops do.
 package final class PostgresClient: Sendable {
+  /// A retried transaction waits up to so long after its first attempt, twice as long after each
+  /// further one.
+  static let retryDelay: Duration = .milliseconds(10)
+
   package let configuration: PostgresConfiguration
+  private let pool: PostgresPool
 
   /// - Parameter eventLoopGroup: the loops that the connections are spread over; it must outlive
   ///   this client.
@@ -14,17 +19,27 @@ package final class PostgresClient: Sendable {
     _ configuration: PostgresConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
   ) {
     self.configuration = configuration
+    pool = PostgresPool(configuration, group: eventLoopGroup, logger: logger)
   }
 
-  /// Returns after `beginGracefulShutdown`, when everything under way has ended, or at once when
-  /// the task is cancelled. Queries work before it too.
-  package func run() async throws {}
+  /// Returns after `beginGracefulShutdown`, when everything under way has ended, or soon when the
+  /// task is cancelled. Queries work before it too.
+  package func run() async throws {
+    await withTaskCancellationHandler {
+      await pool.stopped()
+    } onCancel: {
+      pool.close()
+    }
+  }
 
   /// Refuses new work, lets what is under way end within its deadlines, then closes.
-  package func beginGracefulShutdown() {}
+  package func beginGracefulShutdown() { pool.drain() }
 
   /// Closes every connection now; what is under way fails with `.shuttingDown`.
-  package func close() async {}
+  package func close() async {
+    pool.close()
+    await pool.stopped()
+  }
 
   /// Asks the server for an answer, for readiness checks.
   package func ping(timeout: Duration = .seconds(2)) async throws(PostgresError) {
@@ -47,7 +62,35 @@ package final class PostgresClient: Sendable {
     timeout: Duration? = nil, isolation: PostgresIsolation = .readCommitted, attemptsMax: Int = 1,
     _ body: (PostgresTransaction) async throws -> Value
   ) async throws -> Value {
-    throw PostgresError.shuttingDown
+    let timeout = timeout ?? configuration.transactionTimeout
+    let deadline = NIODeadline.now() + TimeAmount(timeout)
+    var attempt = 1
+    while true {
+      let transaction = PostgresTransaction(
+        on: try await lease(deadline: deadline), isolation: isolation, deadline: deadline,
+        queryTimeout: configuration.queryTimeout)
+      do {
+        let value = try await body(transaction)
+        guard !Task.isCancelled else { throw PostgresError.cancelled }
+        try await transaction.commit()
+        return value
+      } catch {
+        await transaction.rollback()
+        guard transaction.sawSerializationFailure, attempt < attemptsMax, !Task.isCancelled else {
+          throw error
+        }
+      }
+      // Two that met once must not meet again at once.
+      try await Task.sleep(for: Self.retryDelay * (1 << min(attempt, 6)) * Double.random(in: 0...1))
+      attempt += 1
+    }
+  }
+
+  private func lease(deadline: NIODeadline) async throws(PostgresError) -> PostgresConnection {
+    let promise = PostgresPromise<PostgresConnection>()
+    return try await promise.value(
+      start: { pool.lease(promise, deadline: deadline) },
+      onCancel: { self.pool.removeFinishedWaiters() })
   }
 }
 
@@ -55,6 +98,10 @@ extension PostgresClient: PostgresQuerying {
   package func result(
     of query: PostgresQuery, timeout: Duration?
   ) async throws(PostgresError) -> PostgresResult {
-    throw .shuttingDown
+    try query.checkLimits()
+    let operation = PostgresOperation(
+      query, deadline: .now() + TimeAmount(timeout ?? configuration.queryTimeout))
+    return try await operation.promise.value(
+      start: { pool.submit(operation) }, onCancel: { self.pool.removeFinishedWaiters() })
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 
 /// Brings a schema up to date before a service listens.
@@ -5,7 +6,7 @@ package enum PostgresMigrator {
   /// How long to wait for another process's migrations.
   package static let lockTimeoutDefault: Duration = .seconds(60)
   /// How long one migration may take.
-  package static let migrationTimeoutDefault: Duration = .seconds(600)
+  package static let migrationTimeout: Duration = .seconds(600)
 
   /// What to do about a database that has more migrations than the code.
   package enum NewerDatabase: Sendable {
@@ -18,15 +19,34 @@ package enum PostgresMigrator {
   /// `<schema>.schema_migrations`.
   ///
   /// Any number of processes may call it at once: an advisory lock lets one through at a time. In a
-  /// migration's SQL the schema comes first in the search path.
+  /// migration's SQL the schema comes first in the search path. It waits for no cancellation.
   ///
   /// - Parameter configuration: of the role that owns the schema; its SQL grants the run-time role
   ///   what that needs.
-  /// - Throws: `PostgresMigrationError`, or `CancellationError`.
+  /// - Throws: `PostgresMigrationError`.
   package static func migrate(
     _ migrations: [Migration], schema: String, using configuration: PostgresConfiguration,
     newerDatabase: NewerDatabase = .allow, lockTimeout: Duration = lockTimeoutDefault,
     logger: Logger
-  ) async throws {
+  ) async throws(PostgresMigrationError) {
+    for (index, migration) in migrations.enumerated() where migration.number != index + 1 {
+      throw .numbering(expected: index + 1, found: migration.number)
+    }
+    let run = MigrationRun(
+      migrations: migrations, schema: try SchemaName(schema), newerDatabase: newerDatabase,
+      lockTimeout: lockTimeout, logger: logger)
+    let result = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Result<Void, PostgresMigrationError>, Never>) in
+      // libpq's blocking calls must not hold a thread of the concurrency pool.
+      let isStarted = startOwnThread {
+        continuation.resume(
+          returning: Result { () throws(PostgresMigrationError) in try run.run(using: configuration) })
+      }
+      if !isStarted {
+        let error = PostgresError.connectionFailed(detail: "no thread to migrate on")
+        continuation.resume(returning: .failure(.database(error)))
+      }
+    }
+    try result.get()
   }
 }

@@ -22,11 +22,30 @@ package struct PostgresQuery: Sendable, ExpressibleByStringInterpolation {
     self = interpolation.query
   }
 
+  /// For names that the statement cache made up.
+  init(deallocating name: String) {
+    self.init(capacity: 0)
+    sql = "DEALLOCATE \(name)"
+  }
+
   private init(capacity: Int) {
     sql = ""
     sql.reserveCapacity(capacity)
     parameters = PostgresParameters()
     placeholderOffsets = []
+  }
+
+  /// The protocol counts parameters in 16 bits.
+  static let parametersMax = 65_535
+  static let parametersBytesMax = 64 << 20
+
+  func checkLimits() throws(PostgresError) {
+    guard parameters.count <= Self.parametersMax else {
+      throw .queryTooLarge(detail: "\(parameters.count) parameters")
+    }
+    guard parameters.buffer.bytes.count <= Self.parametersBytesMax else {
+      throw .queryTooLarge(detail: "\(parameters.buffer.bytes.count) bytes of parameters")
+    }
   }
 
   /// Appends another piece of SQL with its parameters.

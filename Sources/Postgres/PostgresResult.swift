@@ -5,13 +5,14 @@ import Glibc
 ///
 /// Immutable, and every call that reads it is free of side effects, so it may cross threads.
 package final class PostgresResult: @unchecked Sendable {
-  private let handle: OpaquePointer
+  /// Nil for nothing: libpq reads that as no rows.
+  private let handle: OpaquePointer?
   /// How many rows there are.
   package let count: Int
   let columnCount: Int
 
   /// Takes over the result; `PQclear` is this object's job.
-  init(owning handle: OpaquePointer) {
+  init(owning handle: OpaquePointer?) {
     self.handle = handle
     count = Int(PQntuples(handle))
     columnCount = Int(PQnfields(handle))

@@ -1,0 +1,67 @@
+internal import CLibPQ
+import Glibc
+import NIOCore
+
+/// A connection for one thread that may block, one statement at a time, each with a deadline.
+///
+/// Migrations need what the pipeline does not allow: several statements in one text.
+final class MigrationSession {
+  private let handle: ConnectionHandle
+
+  init(_ configuration: PostgresConfiguration) throws(PostgresError) {
+    handle = try Connector(configuration: configuration).connect()
+  }
+
+  var isInTransaction: Bool { handle.isIdleInTransaction }
+
+  /// Runs one statement with bound values.
+  @discardableResult
+  func run(
+    _ query: PostgresQuery, timeout: Duration
+  ) throws(PostgresError) -> PostgresResult {
+    guard handle.send(query) else { throw .connectionClosed }
+    return try wait(until: .now() + TimeAmount(timeout))
+  }
+
+  /// Runs SQL that may hold several statements; the answers are not looked at.
+  func run(text sql: String, timeout: Duration) throws(PostgresError) {
+    guard handle.send(text: sql) else { throw .connectionClosed }
+    _ = try wait(until: .now() + TimeAmount(timeout))
+  }
+
+  /// Collects the answers up to the end; the first failure counts, else the last success.
+  private func wait(until deadline: NIODeadline) throws(PostgresError) -> PostgresResult {
+    var answer = Result<PostgresResult, PostgresError>.success(PostgresResult(owning: nil))
+    while true {
+      let flushed = handle.flush()
+      guard flushed != .failed else { throw .connectionClosed }
+      while !handle.isBusy {
+        guard let result = handle.nextResult() else { return try answer.get() }
+        switch (AnswerKind(result), answer) {
+        case (.success, .success): answer = .success(PostgresResult(owning: result))
+        case (.success, .failure): PQclear(result)
+        case (.failure(let error), .success): answer = .failure(error)
+        case (.failure, .failure): break
+        // COPY would wait for ever.
+        case (.skipped, _), (.sync, _), (.unexpected, _):
+          handle.abort()
+          throw .connectionClosed
+        }
+      }
+      try waitForSocket(writing: flushed == .pending, until: deadline)
+      guard handle.consumeInput() else { throw .connectionClosed }
+    }
+  }
+
+  private func waitForSocket(writing: Bool, until deadline: NIODeadline) throws(PostgresError) {
+    var descriptor = pollfd(
+      fd: handle.socket, events: Int16(POLLIN) | (writing ? Int16(POLLOUT) : 0), revents: 0)
+    let rest = deadline - .now()
+    guard rest > .zero else {
+      handle.abort()
+      throw .timeout(.answer)
+    }
+    let milliseconds = Int32(clamping: rest.nanoseconds / 1_000_000 + 1)
+    guard poll(&descriptor, 1, milliseconds) >= 0 || errno == EINTR else { throw .connectionClosed }
+  }
+}

@@ -1,0 +1,337 @@
+import Logging
+import NIOCore
+
+/// One pipelined connection. Lives on its event loop: everything but what the pool's lock guards is
+/// touched there only.
+///
+/// Statements go out at once, each with a sync after it, so that one which fails fails alone.
+/// `steps` mirrors libpq's queue: what was sent and not answered yet, in order.
+final class PostgresConnection: @unchecked Sendable {
+  /// Guarded by the pool's lock, not by the event loop.
+  struct Slot {
+    /// Statements outside transactions that are assigned to it.
+    var depth = 0
+    /// A transaction has it for itself.
+    var isPinned = false
+    /// Takes no new work and is closed when it has none left.
+    var isRetiring = false
+    let retireAt: NIODeadline
+  }
+
+  enum Step {
+    case prepare(sql: String)
+    case statement(PostgresOperation, PostgresTransaction?, isCached: Bool)
+    case begin(PostgresTransaction)
+    /// COMMIT or ROLLBACK.
+    case end(PostgresOperation, PostgresTransaction)
+    /// Nobody waits for it.
+    case housekeeping
+    case sync
+  }
+
+  let eventLoop: any EventLoop
+  var slot: Slot
+
+  private let pool: PostgresPool
+  private let socket: Int32
+  /// Nil once closed.
+  private(set) var handle: ConnectionHandle?
+  private var registration: UInt64?
+  /// What the poller was last asked for; empty while its report is being worked on.
+  private var armed: PostgresPoller.Interest = []
+
+  private var steps = CircularBuffer<Step>()
+  private var answer: Result<PostgresResult, PostgresError>?
+  /// Why the rest of the group is skipped, until its sync.
+  private var groupFailure: PostgresError?
+  private var cache: StatementCache
+  private var evicted: [String] = []
+  private var finishedCount = 0
+
+  private var transaction: PostgresTransaction?
+  private var timer: Scheduled<Void>?
+  private var timerDeadline = NIODeadline.distantFuture
+
+  init(
+    handle: ConnectionHandle, eventLoop: any EventLoop, pool: PostgresPool, slot: Slot,
+    statementCacheMax: Int
+  ) {
+    self.handle = handle
+    self.eventLoop = eventLoop
+    self.pool = pool
+    self.slot = slot
+    socket = handle.socket
+    cache = StatementCache(statementsMax: statementCacheMax)
+  }
+
+  /// Starts watching the socket; false when that is impossible.
+  func start() -> Bool {
+    eventLoop.assertInEventLoop()
+    guard let handle, handle.enterPipelineMode() else { return false }
+    registration = PostgresPoller.shared.add(self, socket: socket)
+    armed = .read
+    return registration != nil
+  }
+
+  /// Runs `body` on the event loop, in place when the caller is there already.
+  func onLoop(_ body: @escaping @Sendable (PostgresConnection) -> Void) {
+    if eventLoop.inEventLoop { body(self) } else { eventLoop.execute { body(self) } }
+  }
+
+  // MARK: Sending
+
+  /// Runs a statement outside a transaction; the pool has counted it already.
+  func send(_ operation: PostgresOperation) {
+    guard handle != nil else { return pool.submit(operation) }
+    guard !operation.promise.isFinished else { return pool.finished(1, on: self) }
+    append(operation.query) { .statement(operation, nil, isCached: $0) }
+    endGroup(deadline: operation.deadline)
+  }
+
+  /// Sends statements that belong to `transaction`, which has this connection for itself.
+  func send(_ steps: [(PostgresQuery, Step)], deadline: NIODeadline) {
+    guard handle != nil else { return }
+    for (query, step) in steps {
+      append(query) { isCached in
+        guard case .statement(let operation, let transaction, _) = step else { return step }
+        return .statement(operation, transaction, isCached: isCached)
+      }
+    }
+    endGroup(deadline: deadline)
+  }
+
+  private func append(_ query: PostgresQuery, step: (_ isCached: Bool) -> Step) {
+    guard let handle else { return }
+    let isSent: Bool
+    switch cache.use(query.sql) {
+    case .ready(let name):
+      isSent = handle.send(prepared: name, query.parameters)
+      steps.append(step(true))
+    case .unconfirmed:
+      isSent = handle.send(query)
+      steps.append(step(false))
+    case .new(let name, let evicted):
+      if let evicted { self.evicted.append(evicted) }
+      isSent = handle.prepare(name, query) && handle.send(prepared: name, query.parameters)
+      steps.append(.prepare(sql: query.sql))
+      steps.append(step(true))
+    }
+    if !isSent { close(.connectionClosed) }
+  }
+
+  private func endGroup(deadline: NIODeadline) {
+    guard sync() else { return }
+    // In groups of their own, so that they cannot take a statement down with them.
+    for name in evicted {
+      guard let handle, handle.send(PostgresQuery(deallocating: name)) else {
+        return close(.connectionClosed)
+      }
+      steps.append(.housekeeping)
+      guard sync() else { return }
+    }
+    evicted.removeAll(keepingCapacity: true)
+    watch(deadline)
+    armIfNeeded()
+  }
+
+  private func sync() -> Bool {
+    guard let handle else { return false }
+    guard handle.sync() else {
+      close(.connectionClosed)
+      return false
+    }
+    steps.append(.sync)
+    return true
+  }
+
+  // MARK: Receiving
+
+  /// The poller's report; it has disarmed the socket.
+  func socketIsReady() {
+    eventLoop.assertInEventLoop()
+    guard let handle else { return }
+    armed = []
+    let isAlive = handle.consumeInput()
+    drain()
+    reportFinished()
+    // The answers that came before the end were still good.
+    if !isAlive || !handle.isOpen { return close(.connectionClosed) }
+    armIfNeeded()
+  }
+
+  private func drain() {
+    while let step = steps.first, let handle, !handle.isBusy {
+      guard let result = handle.nextResult() else {
+        // The end of a statement's answers; a sync has no such end.
+        if case .sync = step { return }
+        steps.removeFirst()
+        complete(step, answer ?? .failure(.connectionClosed))
+        answer = nil
+        continue
+      }
+      switch AnswerKind(result) {
+      case .success: answer = .success(PostgresResult(owning: result))
+      case .failure(let error):
+        groupFailure = groupFailure ?? error
+        answer = .failure(error)
+      case .skipped: answer = .failure(groupFailure ?? .connectionClosed)
+      case .sync:
+        groupFailure = nil
+        guard case .sync = step else { return close(.connectionClosed) }
+        steps.removeFirst()
+      case .unexpected: return close(.connectionClosed)
+      }
+    }
+  }
+
+  private func complete(_ step: Step, _ answer: Result<PostgresResult, PostgresError>) {
+    if case .failure(.storageFull) = answer { pool.storageIsFull() }
+    switch step {
+    case .prepare(let sql):
+      if case .success = answer { cache.confirm(sql) } else { cache.remove(sql) }
+    case .statement(let operation, let transaction, let isCached):
+      if isCached, case .failure(let error) = answer, error.isStaleStatement {
+        if let name = cache.remove(operation.query.sql) { evicted.append(name) }
+        if transaction == nil { return sendAgain(operation) }
+      }
+      if let transaction {
+        transaction.statementEnded(answer)
+      } else {
+        finishedCount += 1
+      }
+      operation.promise.finish(answer)
+    case .begin(let transaction): transaction.began(answer)
+    case .end(let operation, let transaction):
+      transaction.statementEnded(answer)
+      unpin(transaction)
+      operation.promise.finish(answer)
+    case .housekeeping, .sync: break
+    }
+  }
+
+  /// A plan that no longer fits its tables (after a migration) never ran, so it is safe to repeat.
+  private func sendAgain(_ operation: PostgresOperation) {
+    guard let handle, handle.send(operation.query) else { return close(.connectionClosed) }
+    steps.append(.statement(operation, nil, isCached: false))
+    endGroup(deadline: operation.deadline)
+  }
+
+  private func reportFinished() {
+    guard finishedCount > 0 else { return }
+    let count = finishedCount
+    finishedCount = 0
+    pool.finished(count, on: self)
+  }
+
+  private func armIfNeeded() {
+    guard let handle, let registration else { return }
+    var wanted: PostgresPoller.Interest = .read
+    switch handle.flush() {
+    case .done: break
+    case .pending: wanted.insert(.write)
+    case .failed: return close(.connectionClosed)
+    }
+    guard !armed.isSuperset(of: wanted) else { return }
+    guard PostgresPoller.shared.arm(registration, socket: socket, for: wanted) else {
+      return close(.connectionClosed)
+    }
+    armed = wanted
+  }
+
+  // MARK: Transactions
+
+  /// Takes `transaction` on, for which the pool has pinned the connection.
+  func pin(_ transaction: PostgresTransaction) {
+    guard handle != nil else { return transaction.connectionEnded(.connectionClosed) }
+    self.transaction = transaction
+    watch(transaction.deadline)
+  }
+
+  /// Gives the connection back to the pool; nothing when it is lost or given back already.
+  func unpin(_ transaction: PostgresTransaction) {
+    guard self.transaction === transaction else { return }
+    self.transaction = nil
+    pool.unpinned(self)
+  }
+
+  // MARK: Deadlines
+
+  /// One timer for all: it is set to the earliest deadline, and seldom has to be moved.
+  private func watch(_ deadline: NIODeadline) {
+    guard handle != nil, deadline < timerDeadline else { return }
+    timer?.cancel()
+    timerDeadline = deadline
+    timer = eventLoop.scheduleTask(deadline: deadline) { self.checkDeadlines() }
+  }
+
+  private func checkDeadlines() {
+    timerDeadline = .distantFuture
+    let now = NIODeadline.now()
+    var next = NIODeadline.distantFuture
+    var isExpired = false
+    for step in steps {
+      guard case .statement(let operation, _, _) = step.waiting else { continue }
+      if operation.deadline > now {
+        next = min(next, operation.deadline)
+      } else {
+        operation.promise.finish(.failure(.timeout(.answer)))
+        isExpired = true
+      }
+    }
+    if let transaction {
+      if transaction.deadline > now {
+        next = min(next, transaction.deadline)
+      } else if !transaction.isEnding {
+        transaction.connectionEnded(.timeout(.answer))
+        isExpired = true
+      }
+    }
+    // A statement cannot be taken back out of the pipeline, and a frozen server would not listen.
+    if isExpired { return abort() }
+    if next < .distantFuture { watch(next) }
+  }
+
+  // MARK: Ending
+
+  private func abort() {
+    handle?.abort()
+    close(.connectionClosed)
+  }
+
+  /// Closes the connection; whoever still waits gets `error`.
+  func close(_ error: PostgresError) {
+    eventLoop.assertInEventLoop()
+    guard handle != nil else { return }
+    if let registration { PostgresPoller.shared.remove(registration, socket: socket) }
+    handle = nil
+    timer?.cancel()
+    let unanswered = steps
+    steps.removeAll()
+    for step in unanswered {
+      switch step {
+      case .statement(let operation, _, _), .end(let operation, _):
+        operation.promise.finish(.failure(error))
+      case .prepare, .begin, .housekeeping, .sync: break
+      }
+    }
+    transaction?.connectionEnded(error)
+    transaction = nil
+    pool.closed(self, error)
+  }
+}
+
+extension PostgresConnection.Step {
+  /// COMMIT and ROLLBACK have deadlines as statements do.
+  fileprivate var waiting: PostgresConnection.Step {
+    guard case .end(let operation, let transaction) = self else { return self }
+    return .statement(operation, transaction, isCached: false)
+  }
+}
+
+extension PostgresError {
+  /// 0A000 "cached plan must not change result type", 26000 the statement is gone.
+  fileprivate var isStaleStatement: Bool {
+    guard case .server(let error) = self else { return false }
+    return error.sqlState == .featureNotSupported || error.sqlState == .invalidStatementName
+  }
+}
