@@ -114,6 +114,11 @@ pid_t clinux_spawn(const struct clinux_spawn_options *options) {
   return child;
 }
 
+bool clinux_signal_is_ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 int clinux_pipe(int *read_end, int *write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;

@@ -29,7 +29,8 @@ package struct DevelopmentCA {
       guard authority.certificate.belongs(to: authority.key) else {
         throw DeploymentError.file(path: paths.key, reason: "is not the key of ca.pem")
       }
-      if authority.certificate.isValid(secondsFromNow: LeafCertificate.validityDays * secondsPerDay) {
+      if authority.certificate.isValid(secondsFromNow: LeafCertificate.validityDays * secondsPerDay)
+      {
         return authority
       }
     }

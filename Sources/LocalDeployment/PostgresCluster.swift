@@ -225,7 +225,8 @@ extension PostgresCluster {
       "listen_addresses=", "port=\(port)", "unix_socket_directories=\(socketDirectory)",
       "unix_socket_permissions=0700", "password_encryption=scram-sha-256", "max_connections=200",
       "logging_collector=off", "log_destination=stderr", "log_line_prefix=%m [%p] %q%u@%d ",
-      "timezone=UTC", "log_timezone=UTC", "log_statement=none", "log_parameter_max_length_on_error=0",
+      "timezone=UTC", "log_timezone=UTC", "log_statement=none",
+      "log_parameter_max_length_on_error=0",
     ]
     if durability == .relaxedForTests {
       settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]

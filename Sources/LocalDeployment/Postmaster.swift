@@ -37,7 +37,9 @@ struct Postmaster: Sendable {
   func removeStaleRecord() { unlink(pidFile) }
 
   private var lines: [String] {
-    let text = (try? SecretFile.read(pidFile)).flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) }
+    let text = (try? SecretFile.read(pidFile)).flatMap { $0 }.map {
+      String(decoding: $0, as: UTF8.self)
+    }
     return (text ?? "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 }

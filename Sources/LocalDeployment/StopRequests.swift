@@ -1,3 +1,4 @@
+internal import CLinux
 import Foundation
 import Synchronization
 
@@ -28,9 +29,10 @@ package final class StopRequests: Sendable {
     for continuation in ready { continuation.resume() }
   }
 
-  /// Counts SIGINT and SIGTERM of this process from now on.
+  /// Counts SIGINT and SIGTERM of this process from now on, and SIGHUP, which a closed terminal
+  /// sends, unless `nohup` has it ignored.
   package func observeSignals() {
-    for number in [SIGINT, SIGTERM] {
+    for number in [SIGINT, SIGTERM] + (clinux_signal_is_ignored(SIGHUP) ? [] : [SIGHUP]) {
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler { self.send() }

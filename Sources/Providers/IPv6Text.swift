@@ -2,7 +2,8 @@
 enum IPv6Text {
   static func parse(_ text: Substring) -> [UInt8]? {
     let halves = split(text)
-    guard (1...2).contains(halves.count), let head = groups(halves[0], mayEndInIPv4: halves.count == 1)
+    guard (1...2).contains(halves.count),
+      let head = groups(halves[0], mayEndInIPv4: halves.count == 1)
     else { return nil }
     guard halves.count == 2 else { return head.count == 16 ? head : nil }
     // "::" stands for at least one group of zeros.

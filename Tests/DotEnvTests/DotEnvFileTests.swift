@@ -29,10 +29,12 @@ import Testing
   @Test(arguments: [
     ("NOT A VARIABLE", DotEnvProblem.noAssignment), ("export A", .noAssignment),
     ("1A=x", .invalidName), ("A B=x", .invalidName), ("=x", .invalidName), ("Ä=x", .invalidName),
-    ("A=\"open", .unterminatedQuote), ("A='open", .unterminatedQuote), ("A=\"x\\\"", .unterminatedQuote),
+    ("A=\"open", .unterminatedQuote), ("A='open", .unterminatedQuote),
+    ("A=\"x\\\"", .unterminatedQuote),
     ("A=\"x\"y", .textAfterQuote), ("A='x' y", .textAfterQuote),
     ("A=${B}", .reference), ("A=\"pre${B}\"", .reference), ("A=$(cat key)", .reference),
-    ("A=x\u{1}", .controlCharacter), ("A=x\u{0}y", .controlCharacter), ("A=x\ry", .controlCharacter),
+    ("A=x\u{1}", .controlCharacter), ("A=x\u{0}y", .controlCharacter),
+    ("A=x\ry", .controlCharacter),
     ("A='\u{1b}[0m'", .controlCharacter),
   ])
   func problemsAreNamed(_ row: (text: String, problem: DotEnvProblem)) throws {

@@ -40,7 +40,8 @@ final class Messages: Sendable {
 
   /// Returns once a line with `text` has come; throws when the supervisor ends without it.
   func wait(for text: String) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+    try await withCheckedThrowingContinuation {
+      (continuation: CheckedContinuation<Void, any Error>) in
       let answer = state.withLock { state -> Result<Void, any Error>? in
         if state.lines.contains(where: { $0.contains(text) }) { return .success(()) }
         if state.hasEnded { return .failure(NeverCame(text: text, lines: state.lines)) }

@@ -7,7 +7,9 @@ final class ScratchDirectory {
   init() throws {
     var template = Array("/tmp/chatelaine-test-XXXXXX".utf8CString)
     path = try template.withUnsafeMutableBufferPointer { buffer in
-      guard let made = buffer.baseAddress.flatMap({ mkdtemp($0) }) else { throw CocoaError(.fileWriteUnknown) }
+      guard let made = buffer.baseAddress.flatMap({ mkdtemp($0) }) else {
+        throw CocoaError(.fileWriteUnknown)
+      }
       return String(cString: made)
     }
   }

@@ -24,6 +24,10 @@ struct clinux_spawn_options {
  * or -1 with errno set, also when the exec itself failed. */
 pid_t clinux_spawn(const struct clinux_spawn_options *options);
 
+/* Whether this process ignores a signal, as `nohup` arranges before the exec. Swift cannot compare
+ * the function pointers of sigaction. */
+bool clinux_signal_is_ignored(int signal);
+
 /* A pipe whose ends are close-on-exec; Swift's Glibc module lacks pipe2. 0, or -1 with errno. */
 int clinux_pipe(int *read_end, int *write_end);
 

@@ -41,7 +41,9 @@ struct ImportReport {
       let warning = note.map { " (\($0))" } ?? ""
       switch outcomes[index] {
       case .imported:
-        return (.imported, (isRehearsal ? "would be imported as " : "imported as ") + target + warning)
+        return (
+          .imported, (isRehearsal ? "would be imported as " : "imported as ") + target + warning
+        )
       case .alreadyThere: return (.alreadyThere, "already there: \(target)")
       case .conflict:
         return (.conflict, "conflict: another key or endpoint is stored as \(target)")

@@ -1,0 +1,102 @@
+import Foundation
+import LocalDeployment
+import Testing
+
+/// `chatelaine up` as a process, with small scripts in place of the services.
+@Suite(.timeLimit(.minutes(2))) struct UpTests {
+  private static let service = """
+    #!/bin/bash
+    trap 'exit 0' TERM
+    echo "$LISTEN_ADDRESS" > "$READY_FILE.new" && mv "$READY_FILE.new" "$READY_FILE"
+    while true; do sleep 0.05; done
+
+    """
+
+  @Test func oneLineIsPrintedAndInterruptionIsNoFailure() async throws {
+    let deployment = try await Deployment(service: Self.service)
+    defer { deployment.remove() }
+    let address = try #require(await deployment.firstLine())
+    #expect(address.hasPrefix("Chatelaine is ready: http://127.0.0.1:"))
+    deployment.process.signal(SIGINT)
+    #expect(await deployment.process.exit(within: .seconds(60)) == .code(0))
+    #expect(deployment.processes().isEmpty)
+  }
+
+  @Test func nothingOutlivesASupervisorThatIsKilled() async throws {
+    let deployment = try await Deployment(service: Self.service)
+    defer { deployment.remove() }
+    _ = try #require(await deployment.firstLine())
+    #expect(!deployment.processes().isEmpty)
+    deployment.process.signal(SIGKILL)
+    _ = await deployment.process.exit()
+    // The kernel has told them; PostgreSQL writes its last checkpoint first. The suite's time limit
+    // ends a wait for one that stays.
+    while !deployment.processes().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+  }
+
+  @Test func aServiceThatIsNotBuiltIsNamed() async throws {
+    let deployment = try await Deployment(service: nil)
+    defer { deployment.remove() }
+    #expect(await deployment.process.exit(within: .seconds(60)) == .code(1))
+    let line = try #require(await deployment.firstLine())
+    #expect(line.contains("/audit") && line.contains("build"))
+  }
+}
+
+/// A copy of the program beside stand-in services, running on a state directory of its own.
+private struct Deployment {
+  let root: String
+  let process: ChildProcess
+  private let lines: AsyncStream<String>
+
+  init(service: String?) async throws {
+    root = "/tmp/chatelaine-test-\(UUID().uuidString.prefix(8))"
+    let files = FileManager.default
+    try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
+    let own = try files.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let built = URL(fileURLWithPath: own).deletingLastPathComponent().path
+    let program = try #require(
+      ["chatelaine", "ChatelaineCLI"].map { "\(built)/\($0)" }
+        .first { files.isExecutableFile(atPath: $0) })
+    // Beside itself is where the program looks for the services, so a link would not do.
+    try files.copyItem(atPath: program, toPath: root + "/bin/chatelaine")
+    if let service {
+      for name in ServiceName.allCases {
+        let path = "\(root)/bin/\(name.rawValue)"
+        try Data(service.utf8).write(to: URL(fileURLWithPath: path))
+        try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+      }
+    }
+    let (lines, continuation) = AsyncStream<String>.makeStream()
+    self.lines = lines
+    process = try await ChildProcess.spawn(
+      Command(
+        path: root + "/bin/chatelaine",
+        arguments: ["up", "--state-dir", root + "/state", "--port", "0"],
+        environment: ProcessInfo.processInfo.environment, parentDeathSignal: SIGTERM),
+      onOutput: { bytes in
+        guard let bytes else { return continuation.finish() }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+          continuation.yield(String(line))
+        }
+      })
+  }
+
+  func firstLine() async -> String? {
+    for await line in lines { return line }
+    return nil
+  }
+
+  /// Every process whose command line names a file of this deployment, the supervisor left out.
+  func processes() -> [Int32] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return entries.compactMap(Int32.init).filter { id in
+      guard id != process.id, id != getpid(),
+        let bytes = FileManager.default.contents(atPath: "/proc/\(id)/cmdline")
+      else { return false }
+      return String(decoding: bytes, as: UTF8.self).contains(root + "/")
+    }
+  }
+
+  func remove() { try? FileManager.default.removeItem(atPath: root) }
+}
