@@ -190,8 +190,8 @@ let package = Package(
     tests(
       "AuthServerTests",
       [
-        "AuthServer", "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf",
-        "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
+        "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
+        "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", logging,
         nioCore, nioPosix,
       ]),
     tests(
