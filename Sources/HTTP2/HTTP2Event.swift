@@ -2,13 +2,13 @@ package import NIOCore
 
 /// What received or sent bytes meant for the streams of a connection, in order.
 package enum HTTP2Event {
-  /// A request's or final response's header fields are complete: `stream.header`. Informational
-  /// (1xx) responses are skipped.
-  case header(HTTP2Stream, endOfStream: Bool)
+  /// A request's or final response's header fields are complete. Informational (1xx) responses are
+  /// skipped.
+  case header(HTTP2Stream, HeaderBlock, endOfStream: Bool)
   /// Body bytes, a slice of what was received; give the credit back with `HTTP2Session.consumed`.
   case data(HTTP2Stream, ByteBuffer)
-  /// Trailer fields, in `stream.header`; they end the peer's half of the stream.
-  case trailer(HTTP2Stream)
+  /// Trailer fields; they end the peer's half of the stream.
+  case trailer(HTTP2Stream, HeaderBlock)
   /// The peer's half of the stream ended without trailers.
   case endOfStream(HTTP2Stream)
   /// Both halves are over: `noError` after a regular end, else a reset of either side. The last

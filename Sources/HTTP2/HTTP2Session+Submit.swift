@@ -42,6 +42,8 @@ extension HTTP2Session {
 
   /// Queues body bytes; they leave as the peer's windows allow.
   package func write(_ stream: HTTP2Stream, _ bytes: ByteBuffer) {
+    guard !stream.isClosed else { return }
+    outboundBytes += bytes.readableBytes
     stream.outbound.append(bytes)
     resume(stream)
   }

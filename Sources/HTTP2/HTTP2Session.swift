@@ -36,6 +36,8 @@ package final class HTTP2Session {
   package private(set) var streamCount = 0
   /// After `sweep` nghttp2 must not run again: it points to streams that are gone.
   private var isSwept = false
+  /// Body bytes of all streams that wait for the peer.
+  package internal(set) var outboundBytes = 0
   /// RST_STREAM frames that nghttp2 sent because the peer broke a rule (CVE-2025-8671).
   package internal(set) var resetsByPeerFault = 0
   /// nghttp2's words for the last rule that the peer broke.
@@ -119,6 +121,8 @@ package final class HTTP2Session {
 
   // MARK: Live streams
 
+  package var liveStreams: [HTTP2Stream] { streams.compactMap { $0 } }
+
   func remember(_ stream: HTTP2Stream) {
     streamCount += 1
     if let slot = freeSlots.popLast() {
@@ -134,6 +138,7 @@ package final class HTTP2Session {
     guard !stream.isClosed else { return }
     stream.isClosed = true
     streamCount -= 1
+    outboundBytes -= stream.outboundBytes
     streams[stream.slot] = nil
     freeSlots.append(stream.slot)
   }

@@ -10,14 +10,14 @@ package final class HTTP2Stream {
   }
 
   package internal(set) var id: Int32
-  /// The header fields that arrived last: see the event.
-  package internal(set) var header = HeaderBlock()
   /// What the session's owner keeps with the stream.
   package var attachment: AnyObject?
   /// The peer has ended its half.
   package internal(set) var isRemoteEnded = false
   package internal(set) var isClosed = false
 
+  /// The header fields that are arriving.
+  var header = HeaderBlock()
   /// Place in the session's table of live streams.
   var slot = -1
   var outbound = OutboundQueue()

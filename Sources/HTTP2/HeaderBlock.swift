@@ -12,12 +12,6 @@ package struct HeaderBlock: Sendable {
 
   package init() {}
 
-  mutating func removeAll() {
-    storage.removeAll(keepingCapacity: true)
-    listBytes = 0
-    isTooLarge = false
-  }
-
   mutating func append(
     name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, listBytesMax: Int
   ) {

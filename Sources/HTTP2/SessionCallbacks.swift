@@ -45,7 +45,7 @@ enum SessionCallbacks {
     guard let frame, let owner = owner(userData) else { return ok }
     let id = frame.pointee.hd.stream_id
     if let stream = stream(session, id) {
-      stream.header.removeAll()
+      stream.header = HeaderBlock()
     } else if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
       let stream = HTTP2Stream(id: id)
       owner.remember(stream)
@@ -96,14 +96,17 @@ enum SessionCallbacks {
     _ owner: HTTP2Session, _ stream: HTTP2Stream, endOfStream: Bool
   ) {
     if endOfStream { stream.isRemoteEnded = true }
+    // The event takes the block along: the next one may arrive before anybody looks at this one.
+    var header = HeaderBlock()
+    swap(&header, &stream.header)
     if stream.hasFinalHeader {
-      owner.events.append(.trailer(stream))
+      owner.events.append(.trailer(stream, header))
       return
     }
     // nghttp2 lets 1xx end no stream and gives each its own header block.
-    if owner.role == .client, stream.header[":status"]?.first == "1" { return }
+    if owner.role == .client, header[":status"]?.first == "1" { return }
     stream.hasFinalHeader = true
-    owner.events.append(.header(stream, endOfStream: endOfStream))
+    owner.events.append(.header(stream, header, endOfStream: endOfStream))
   }
 
   private static func payload(_ ping: nghttp2_ping) -> UInt64 {
@@ -210,6 +213,7 @@ enum SessionCallbacks {
     let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
     owner.output.writeBytes(UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
     stream.outbound.move(count, to: &owner.output)
+    owner.outboundBytes -= count
     return ok
   }
 

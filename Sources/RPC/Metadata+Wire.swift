@@ -19,7 +19,7 @@ extension Metadata {
       return
     }
     for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      guard let bytes = Base64.decode(part) else {
+      guard let bytes = BinaryField.decode(part) else {
         throw RPCError(.internal, "a binary metadata value is not base64")
       }
       store(name, bytes)
@@ -40,7 +40,7 @@ extension Metadata {
   ) {
     forEach { key, value in
       guard Self.isBinary(key) else { return body(key, value) }
-      Base64.encode(value).withUnsafeBytes { body(key, $0) }
+      BinaryField.encode(value).withUnsafeBytes { body(key, $0) }
     }
   }
 }

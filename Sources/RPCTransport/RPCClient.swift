@@ -1,28 +1,64 @@
 package import Logging
 package import NIOCore
 package import RPC
+internal import Synchronization
 
 /// Calls one service over HTTP/2: connects with the first call, reconnects with back-off.
+///
+/// A caller on an event loop of the group uses that loop's connection, without a change of thread.
 package final class RPCClient: RPCChannel {
+  private let shared: ClientShared
+  private let interceptors: ClientInterceptors
+  private let subchannels: [Subchannel]
+  private let nextIndex = Atomic(0)
+  private let closed = Latch()
+
   /// Nothing is opened before the first call.
   package init(
     _ configuration: RPCClientConfiguration, interceptors: [any ClientInterceptor] = [],
     eventLoopGroup: any EventLoopGroup, logger: Logger
   ) {
+    let shared = ClientShared(configuration, logger: logger)
+    self.shared = shared
+    self.interceptors = ClientInterceptors(interceptors)
+    subchannels = eventLoopGroup.makeIterator().prefix(max(1, configuration.connectionCountMax))
+      .map { Subchannel($0, shared: shared) }
   }
 
   package func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse {
-    throw RPCError(.unimplemented, "unary")
+    guard let subchannel else { throw RPCError(.unavailable, "the client has no event loop") }
+    return try await interceptors.call(method, options) { (options) async throws(RPCError) in
+      try await subchannel.call(method, request: request, options: options)
+    }
+  }
+
+  private var subchannel: Subchannel? {
+    guard subchannels.count > 1 else { return subchannels.first }
+    if let own = subchannels.first(where: { $0.eventLoop.inEventLoop }) { return own }
+    let index = nextIndex.wrappingAdd(1, ordering: .relaxed).oldValue
+    return subchannels[Int(UInt(bitPattern: index) % UInt(subchannels.count))]
   }
 
   /// Checks the certificate files (throws `TLSError`), then returns when the client has been closed;
   /// cancelling the task closes it. Calls work without it.
   package func run() async throws {
+    try shared.loadCredentials()
+    await withTaskCancellationHandler {
+      await closed.wait()
+    } onCancel: {
+      shutDown()
+    }
   }
 
   /// Fails calls in flight with CANCELLED and closes the connections.
   package func close() async {
+    shutDown()
+  }
+
+  private func shutDown() {
+    for subchannel in subchannels { subchannel.close() }
+    closed.open()
   }
 }

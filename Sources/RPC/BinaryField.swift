@@ -1,6 +1,6 @@
-/// Base64 with the standard alphabet (RFC 4648, section 4) as gRPC metadata uses it: written without
-/// padding, read with or without.
-package enum Base64 {
+/// The value of a `-bin` field: base64 with the standard alphabet (RFC 4648, section 4), written
+/// without padding, read with or without.
+package enum BinaryField {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   private static let invalid: UInt8 = 0xFF

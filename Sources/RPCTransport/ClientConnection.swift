@@ -1,0 +1,361 @@
+internal import HTTP2
+internal import Logging
+internal import NIOCore
+internal import RPC
+internal import TLS
+
+/// What a connection tells the subchannel that opened it.
+protocol ClientConnectionOwner: AnyObject {
+  /// The server has sent its SETTINGS: calls may start.
+  func connectionIsReady(_ connection: ClientConnection)
+  /// No new calls: the server said GOAWAY or numbers ran out. Calls under way go on.
+  func connectionIsLeaving(_ connection: ClientConnection)
+  func connectionEnded(_ connection: ClientConnection, reason: String)
+  /// The server has not processed this call.
+  func callWasNotProcessed(_ call: ClientCall, reason: String)
+}
+
+/// One connection to a server: turns calls into frames and events into outcomes.
+///
+/// Everything runs on the channel's loop.
+final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
+  // Sendable because it is made on one thread and then stays on its loop.
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private static let closeTimeout = TimeAmount.seconds(1)
+
+  private let shared: ClientShared
+  private let eventLoop: any EventLoop
+  private weak var owner: (any ClientConnectionOwner)?
+  private var channel: (any Channel)?
+  private var wire: Wire?
+  private var events: [HTTP2Event] = []
+  private var isReading = false
+  private var isFlushScheduled = false
+  private var isClosing = false
+  private var isReady = false
+  private var isLeaving = false
+  private var endReason = "the connection was lost"
+  /// Calls that wait until the server lets us open a stream.
+  private(set) var waiting = CircularBuffer<ClientCall>()
+  private var keepalive: Keepalive
+
+  init(_ eventLoop: any EventLoop, shared: ClientShared, owner: any ClientConnectionOwner) {
+    self.eventLoop = eventLoop
+    self.shared = shared
+    self.owner = owner
+    keepalive = Keepalive(shared.configuration)
+  }
+
+  var session: HTTP2Session? { wire?.session }
+  var callCount: Int { waiting.count + (session?.streamCount ?? 0) }
+
+  // MARK: Calls
+
+  func start(_ call: ClientCall) {
+    call.connection = self
+    guard let session, !isClosing, !isLeaving else {
+      owner?.callWasNotProcessed(call, reason: endReason)
+      return
+    }
+    guard waiting.isEmpty, session.streamCount < session.peerConcurrentStreamsMax else {
+      waiting.append(call)
+      return
+    }
+    send(call, session)
+  }
+
+  private func send(_ call: ClientCall, _ session: HTTP2Session) {
+    do throws(HTTP2Error) {
+      let stream = try session.request(shared.fields.fields(of: call), attachment: call)
+      call.stream = stream
+      session.write(stream, call.request)
+      session.finish(stream)
+      setNeedsFlush()
+    } catch {
+      owner?.callWasNotProcessed(call, reason: "\(error)")
+      leave()
+    }
+  }
+
+  private func startWaiting() {
+    guard let session, !isLeaving else { return }
+    while session.streamCount < session.peerConcurrentStreamsMax, let call = waiting.popFirst() {
+      if !call.isDone { send(call, session) }
+    }
+  }
+
+  /// The call's outcome is known before the server's: tells the server not to go on.
+  func abandon(_ call: ClientCall) {
+    guard let stream = call.stream else { return }
+    session?.reset(stream, .cancel)
+    setNeedsFlush()
+  }
+
+  /// Calls with a stream or waiting for one.
+  var calls: [ClientCall] {
+    waiting + (session?.liveStreams.compactMap(call(of:)) ?? [])
+  }
+
+  private func call(of stream: HTTP2Stream) -> ClientCall? {
+    stream.attachment.map { unsafeDowncast($0, to: ClientCall.self) }
+  }
+
+  // MARK: Channel
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    channel = context.channel
+    if context.channel.isActive { begin(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    if wire == nil { begin(context) }
+  }
+
+  private func begin(_ context: ChannelHandlerContext) {
+    // Given up while it was connecting.
+    guard !isClosing else { return context.close(promise: nil) }
+    do {
+      let tls = try shared.makeTLS()
+      var limits = HTTP2Limits()
+      limits.headerListBytesMax = shared.configuration.headerListBytesMax
+      let wire = Wire(context, tls: tls) { _ throws(HTTP2Error) in
+        try HTTP2Session(.client, limits)
+      }
+      self.wire = wire
+      try wire.start(isClient: true)
+      flush()
+      keepalive.start(on: eventLoop) { [weak self] in self?.checkAlive() }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isClosing, let wire else { return }
+    isReading = true
+    keepalive.sawLife()
+    var events = takeEvents()
+    do {
+      try wire.receive(unwrapInboundIn(data), events: &events)
+      process(&events)
+    } catch {
+      process(&events)
+      fail("\(error)")
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    flush()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { flush() }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    isClosing = true
+    keepalive.stop()
+    var events = takeEvents()
+    wire?.session?.sweep(events: &events)
+    for case .closed(let stream, _) in events { lost(stream) }
+    for call in waiting where !call.isDone {
+      owner?.callWasNotProcessed(call, reason: endReason)
+    }
+    waiting.removeAll()
+    wire = nil
+    owner?.connectionEnded(self, reason: endReason)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    fail("\(error)")
+  }
+
+  private func lost(_ stream: HTTP2Stream) {
+    call(of: stream)?.fail(
+      RPCError(
+        .unavailable, "the connection was lost", detail: "\(shared.target): \(endReason)"))
+    stream.attachment = nil
+  }
+
+  // MARK: Events
+
+  private func takeEvents() -> [HTTP2Event] {
+    var taken: [HTTP2Event] = []
+    swap(&taken, &events)
+    return taken
+  }
+
+  private func process(_ list: inout [HTTP2Event]) {
+    for event in list {
+      switch event {
+      case .header(let stream, let block, let endOfStream):
+        header(stream, block, endOfStream: endOfStream)
+      case .data(let stream, let bytes): received(bytes, on: stream)
+      case .trailer(let stream, let block): trailer(stream, block)
+      case .endOfStream(let stream):
+        fail(stream, RPCError(.internal, "the response ended without a status"))
+      case .closed(let stream, let code): closed(stream, code)
+      case .settings: settingsArrived()
+      case .pingAcknowledged: break
+      case .goAway(_, let code):
+        endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue))"
+        leave()
+      }
+    }
+    list.removeAll(keepingCapacity: true)
+    swap(&list, &events)
+  }
+
+  private func settingsArrived() {
+    if !isReady {
+      isReady = true
+      owner?.connectionIsReady(self)
+    }
+    startWaiting()
+  }
+
+  private func header(_ stream: HTTP2Stream, _ block: HeaderBlock, endOfStream: Bool) {
+    guard let call = call(of: stream), !call.isDone else { return }
+    let head = ResponseHead(block)
+    if let status = head.status, endOfStream || head.httpStatus == nil {
+      call.fail(status ?? RPCError(.internal, "the response has a status but no message"))
+    } else if head.httpStatus != 200 || !head.isGRPC {
+      call.fail(
+        head.httpStatus == 200
+          ? RPCError(.unknown, "the server's answer is not gRPC")
+          : RPCError(httpStatus: head.httpStatus ?? 0))
+    } else {
+      call.hasHeader = true
+      call.metadata = head.metadata
+    }
+    if call.isDone, !endOfStream { abandon(call) }
+  }
+
+  private func received(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
+    session?.consumedOnConnection(bytes.readableBytes)
+    // A response is bounded by `messageBytesMax`, and how many there are by our own callers.
+    session?.consumedOnStream(stream, bytes.readableBytes)
+    guard let call = call(of: stream), !call.isDone else { return }
+    call.reader.append(bytes)
+    do throws(RPCError) {
+      guard let expected = try call.reader.expectedBytes else { return }
+      guard call.reader.bufferedBytes <= expected else {
+        throw RPCError(.internal, "the server sent more than one message")
+      }
+    } catch {
+      fail(stream, error)
+    }
+  }
+
+  private func trailer(_ stream: HTTP2Stream, _ block: HeaderBlock) {
+    guard let call = call(of: stream), !call.isDone else { return }
+    let head = ResponseHead(block)
+    guard let status = head.status else {
+      return fail(stream, RPCError(.internal, "the response ended without a status"))
+    }
+    if let error = status { return call.fail(error) }
+    do throws(RPCError) {
+      guard let message = try call.reader.next() else {
+        throw RPCError(.internal, "the response has a status but no message")
+      }
+      call.finish(
+        .success(
+          UnaryResponse(message: message, metadata: call.metadata, trailers: head.metadata)))
+    } catch {
+      call.fail(error)
+    }
+  }
+
+  private func fail(_ stream: HTTP2Stream, _ error: RPCError) {
+    guard let call = call(of: stream), !call.isDone else { return }
+    call.fail(error)
+    abandon(call)
+  }
+
+  private func closed(_ stream: HTTP2Stream, _ code: ErrorCode) {
+    defer { startWaiting() }
+    guard let call = call(of: stream) else { return }
+    stream.attachment = nil
+    call.stream = nil
+    guard !call.isDone else { return }
+    if code == .refusedStream, !call.hasHeader {
+      owner?.callWasNotProcessed(call, reason: isLeaving ? endReason : "the stream was refused")
+    } else {
+      call.fail(RPCError(http2Code: code.rawValue))
+    }
+  }
+
+  // MARK: Output
+
+  private func setNeedsFlush() {
+    guard !isReading, !isFlushScheduled else { return }
+    isFlushScheduled = true
+    eventLoop.execute {
+      self.isFlushScheduled = false
+      self.flush()
+    }
+  }
+
+  private func flush() {
+    guard !isClosing, let wire else { return }
+    var events = takeEvents()
+    do {
+      try wire.flush(events: &events)
+      process(&events)
+    } catch {
+      process(&events)
+      return fail("\(error)")
+    }
+    guard let session = wire.session else { return }
+    if session.isFinished || (isLeaving && session.streamCount == 0) { close() }
+  }
+
+  private func fail(_ reason: String) {
+    guard !isClosing else { return }
+    endReason = reason
+    close()
+  }
+
+  // MARK: Ending
+
+  private func leave() {
+    guard !isLeaving else { return }
+    isLeaving = true
+    let unsent = waiting
+    waiting.removeAll()
+    owner?.connectionIsLeaving(self)
+    for call in unsent where !call.isDone {
+      owner?.callWasNotProcessed(call, reason: endReason)
+    }
+    setNeedsFlush()
+  }
+
+  /// Ends the connection; calls under way fail.
+  func close(_ reason: String) {
+    fail(reason)
+  }
+
+  private func close() {
+    guard !isClosing else { return }
+    isClosing = true
+    if let wire {
+      wire.close(within: Self.closeTimeout)
+    } else {
+      channel?.close(promise: nil)
+    }
+  }
+
+  private func checkAlive() {
+    guard !isClosing else { return }
+    switch keepalive.check(hasCalls: callCount > 0) {
+    case .nothing: break
+    case .ping:
+      session?.ping(1)
+      setNeedsFlush()
+    case .giveUp: fail("the server does not answer pings")
+    }
+  }
+}

@@ -1,0 +1,260 @@
+internal import HTTP2
+internal import Logging
+internal import NIOCore
+internal import RPC
+internal import TLS
+
+/// One accepted connection: turns its events into calls and their answers into frames.
+///
+/// Everything runs on the channel's loop. Handlers run there too, as tasks.
+final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
+  // Sendable because other threads only pass it around: `drain` and `stop` hop to the loop.
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  /// How long the last bytes may take to leave a connection that is closing.
+  private static let closeTimeout = TimeAmount.seconds(1)
+
+  let shared: ServerShared
+  let channel: any Channel
+  private var wire: Wire?
+  private var events: [HTTP2Event] = []
+  private var deadlines = DeadlineTimer()
+  private var handshakeTimer: Scheduled<Void>?
+  private var resets = ResetBudget(burst: 0, perSecond: 0)
+  private var isReading = false
+  private var isFlushScheduled = false
+  private var isClosing = false
+  private(set) var isDraining = false
+  var receiveBudget = ReceiveBudget(bytesMax: ServerShared.receiveBytesMax)
+  /// Handlers that have not ended, whether or not their stream still lives.
+  var handlersRunning = 0
+  private(set) var peer = Peer(address: "")
+  let executor: LoopTaskExecutor
+
+  init(_ channel: any Channel, shared: ServerShared) {
+    self.channel = channel
+    self.shared = shared
+    executor = LoopTaskExecutor.executor(of: channel.eventLoop)
+  }
+
+  var session: HTTP2Session? { wire?.session }
+
+  // MARK: Channel
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { begin(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    if wire == nil { begin(context) }
+  }
+
+  private func begin(_ context: ChannelHandlerContext) {
+    peer = Peer(address: context.channel.remoteAddress?.shortDescription ?? "")
+    do {
+      let tls = try shared.credentials.map { credentials throws(TLSError) in
+        try TLSConnection(credentials.current, expecting: .anyOfAuthority)
+      }
+      let wire = Wire(context, tls: tls) { [unowned self] identities throws(HTTP2Error) in
+        try makeSession(identities)
+      }
+      self.wire = wire
+      handshakeTimer = channel.eventLoop.scheduleTask(
+        in: shared.configuration.handshakeTimeout.timeAmount
+      ) { self.fail("no HTTP/2 within the handshake timeout") }
+      try wire.start(isClient: false)
+      flush()
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  private func makeSession(_ identities: [String]) throws(HTTP2Error) -> HTTP2Session {
+    peer = Peer(address: peer.address, identities: identities)
+    // Without TLS there are tests and meshes that end TLS themselves; neither is a stranger.
+    let isMesh = shared.credentials != nil
+    let budget = ServerShared.resets(isMesh: isMesh)
+    resets = ResetBudget(burst: budget.burst, perSecond: budget.perSecond)
+    return try HTTP2Session(.server, shared.limits(isMesh: isMesh))
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isClosing, let wire else { return }
+    isReading = true
+    var events = takeEvents()
+    do {
+      try wire.receive(unwrapInboundIn(data), events: &events)
+      process(&events)
+    } catch {
+      process(&events)
+      fail("\(error)")
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    flush()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { flush() }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    isClosing = true
+    handshakeTimer?.cancel()
+    deadlines.cancel()
+    var events = takeEvents()
+    wire?.session?.sweep(events: &events)
+    process(&events)
+    wire = nil
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    fail("\(error)")
+  }
+
+  // MARK: Events
+
+  /// The list is reused from read to read; it is taken out while it is worked on.
+  private func takeEvents() -> [HTTP2Event] {
+    var taken: [HTTP2Event] = []
+    swap(&taken, &events)
+    return taken
+  }
+
+  private func process(_ list: inout [HTTP2Event]) {
+    for event in list {
+      switch event {
+      case .header(let stream, let header, let endOfStream):
+        open(stream, header, endOfStream: endOfStream)
+      case .data(let stream, let bytes): received(bytes, on: stream)
+      case .trailer(let stream, _), .endOfStream(let stream): requestEnded(stream)
+      case .closed(let stream, _): closed(stream)
+      case .settings: greeted()
+      case .pingAcknowledged: finishDrain()
+      case .goAway: break
+      }
+    }
+    list.removeAll(keepingCapacity: true)
+    swap(&list, &events)
+  }
+
+  private func greeted() {
+    handshakeTimer?.cancel()
+    handshakeTimer = nil
+  }
+
+  // MARK: Output
+
+  /// To be called after anything was submitted to the session: writes at the end of this turn.
+  func setNeedsFlush() {
+    guard !isReading, !isFlushScheduled else { return }
+    isFlushScheduled = true
+    channel.eventLoop.execute {
+      self.isFlushScheduled = false
+      self.flush()
+    }
+  }
+
+  private func flush() {
+    writePending()
+    guard let session, !isClosing else { return }
+    if !resets.allows(total: session.resetsByPeerFault) {
+      shared.logger.warning(
+        "closing a connection that keeps breaking stream rules",
+        metadata: ["peer": "\(peer.address)", "problem": "\(session.lastProblem ?? "")"])
+      session.terminate(.enhanceYourCalm)
+      writePending()
+    }
+    if session.isFinished { close() }
+  }
+
+  private func writePending() {
+    guard !isClosing, let wire else { return }
+    var events = takeEvents()
+    do {
+      try wire.flush(events: &events)
+      process(&events)
+    } catch {
+      process(&events)
+      fail("\(error)")
+    }
+  }
+
+  private func fail(_ reason: String) {
+    guard !isClosing else { return }
+    shared.logger.info(
+      "connection failed", metadata: ["peer": "\(peer.address)", "reason": "\(reason)"])
+    close()
+  }
+
+  private func close() {
+    guard !isClosing else { return }
+    isClosing = true
+    wire?.close(within: Self.closeTimeout)
+  }
+
+  // MARK: Deadlines
+
+  func watch(_ call: ServerCall) {
+    deadlines.arm(call.deadlineOnLoop, on: channel.eventLoop) { self.deadlineFired() }
+  }
+
+  private func deadlineFired() {
+    deadlines.fired()
+    guard let session else { return }
+    let now = NIODeadline.now()
+    var next: NIODeadline?
+    for stream in session.liveStreams {
+      guard let call = call(of: stream) else { continue }
+      if call.deadlineOnLoop <= now {
+        expire(call)
+      } else {
+        next = min(next ?? call.deadlineOnLoop, call.deadlineOnLoop)
+      }
+    }
+    if let next { deadlines.arm(next, on: channel.eventLoop) { self.deadlineFired() } }
+    setNeedsFlush()
+  }
+
+  // MARK: Leaving
+
+  /// Tells the client to go elsewhere, lets running calls end, then closes.
+  func drain() {
+    guard channel.eventLoop.inEventLoop else {
+      return channel.eventLoop.execute { self.drain() }
+    }
+    guard !isDraining, !isClosing else { return }
+    isDraining = true
+    guard let session else { return close() }
+    session.announceShutdown()
+    // Its answer tells that the client has seen the announcement: RFC 9113, 6.8.
+    session.ping(0)
+    setNeedsFlush()
+    channel.eventLoop.scheduleTask(in: Self.closeTimeout) { self.finishDrain() }
+  }
+
+  private var isDrainFinished = false
+
+  private func finishDrain() {
+    guard isDraining, !isDrainFinished, let session else { return }
+    isDrainFinished = true
+    session.goAway(.noError)
+    setNeedsFlush()
+  }
+
+  /// Ends the connection with everything on it.
+  func stop() {
+    channel.close(promise: nil)
+  }
+}
+
+extension SocketAddress {
+  /// `127.0.0.1:51934`, as logs show peers.
+  var shortDescription: String {
+    guard let ipAddress, let port else { return pathname ?? description }
+    return ipAddress.contains(":") ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"
+  }
+}
