@@ -11,6 +11,9 @@ struct GatewayServer: Sendable {
   static let idleTimeout: Duration = .seconds(75)
   static let headerListBytesMax = 32 << 10
   static let headerFieldsMax = 128
+  static let backlog = 1_024
+  /// Open connections of clients; more wait to be accepted.
+  static let connectionsMax = 16_384
 
   let responder: GatewayResponder
   let clients: UpstreamClients
@@ -63,15 +66,18 @@ struct GatewayServer: Sendable {
     host: String, port: Int, eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<GatewayResponder> {
+    let securityHeaders = responder.securityHeaders
     let connections = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [ClientPresence()],
+      additionalChannelHandlers: [ClientPresence(), BareResponseHeaders(securityHeaders)],
       idleTimeout: TimeAmount(Self.idleTimeout),
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: Self.headerListBytesMax, maxHeaderListSize: Self.headerListBytesMax,
         maxHeaderFieldCount: Self.headerFieldsMax))
     return Application(
       responder: responder, server: EventLoopChannel.server(connections),
-      configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
+      configuration: ApplicationConfiguration(
+        address: .hostname(host, port: port), backlog: Self.backlog,
+        availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
       eventLoopGroupProvider: .shared(eventLoopGroup), logger: logger)
   }

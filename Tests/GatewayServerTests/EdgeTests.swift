@@ -38,6 +38,22 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "NONSENSE\r\n\r\n",
+  ])
+  func aRequestThatCannotBeParsedIsAnsweredOnceAndClosed(text: String) async throws {
+    try await TestGateway.run { gateway in
+      let answer = try await gateway.raw(text)
+      #expect(answer.hasPrefix("HTTP/1.1 400"))
+      #expect(answer.split(separator: "HTTP/1.1 ").count == 1)
+      #expect(answer.lowercased().contains("content-security-policy"))
+      #expect(answer.lowercased().contains("connection: close"))
+      #expect(gateway.backend.auth.calls.isEmpty)
+    }
+  }
+
   @Test func withoutHTTPSThereIsNoPromiseOfHTTPS() async throws {
     try await TestGateway.run { gateway in
       let answer = try await gateway.send(.GET, "/")

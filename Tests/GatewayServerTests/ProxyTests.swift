@@ -208,4 +208,37 @@ import Testing
         _ = await ends.first { _ in true }
       })
   }
+
+  @Test func aClientThatLeavesWhileTheProviderThinksEndsTheRequest() async throws {
+    let upstream = try await SilentUpstream.start()
+    try await TestGateway.run(allowing: ["127.0.0.1:\(upstream.port)"]) { gateway in
+      gateway.backend.store(
+        provider: "custom", label: "lab", key: "upstream-key",
+        baseURL: "http://127.0.0.1:\(upstream.port)")
+      let request = Task {
+        try await gateway.open(
+          .POST, Self.path, headers: [Self.bearer], body: .bytes(ByteBuffer(string: "{}")))
+      }
+      var events = upstream.events.makeAsyncIterator()
+      #expect(await events.next() == .received)
+      request.cancel()
+      while let event = await events.next(), event != .closed {}
+      _ = await request.result
+    }
+    try await upstream.stop()
+  }
+
+  @Test func aProviderThatSaysNothingIsGivenUp() async throws {
+    let upstream = try await SilentUpstream.start()
+    var limits = UpstreamLimits()
+    limits.idleTimeout = .milliseconds(50)
+    try await TestGateway.run(allowing: ["127.0.0.1:\(upstream.port)"], limits: limits) { gateway in
+      gateway.backend.store(
+        provider: "custom", label: "lab", key: "upstream-key",
+        baseURL: "http://127.0.0.1:\(upstream.port)")
+      let answer = try await gateway.json(.POST, Self.path, headers: [Self.bearer], "{}")
+      #expect(answer.status == 504)
+    }
+    try await upstream.stop()
+  }
 }

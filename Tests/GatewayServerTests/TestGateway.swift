@@ -98,6 +98,23 @@ struct TestGateway: Sendable {
       status: Int(response.status.code), headers: response.headers, body: String(buffer: bytes))
   }
 
+  /// Sends bytes as they are and returns everything that comes back until the end.
+  func raw(_ text: String) async throws -> String {
+    let port = Int(address.split(separator: ":").last ?? "") ?? 0
+    let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+        }
+      }
+    return try await connection.executeThenClose { inbound, outbound in
+      try await outbound.write(ByteBuffer(string: text))
+      var answer = ""
+      for try await bytes in inbound { answer += String(buffer: bytes) }
+      return answer
+    }
+  }
+
   /// A request with JSON.
   func json(
     _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], _ body: String

@@ -47,7 +47,7 @@ struct GatewayResponder: HTTPResponder {
     } catch {
       response = answer(error, on: surface, origin.requestID, template: template, logger: logger)
     }
-    securityHeaders.apply(to: &response, surface: surface, requestID: origin.requestID)
+    securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
     // A provider's answer to HEAD has no body already.
     if request.method == .head { response = response.createHeadResponse() }
     log(request, template, response, since: start, logger: logger)

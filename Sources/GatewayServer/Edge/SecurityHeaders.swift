@@ -1,5 +1,4 @@
 import HTTPTypes
-import Hummingbird
 
 /// The headers that every response carries, errors too.
 struct SecurityHeaders: Sendable {
@@ -34,11 +33,11 @@ struct SecurityHeaders: Sendable {
   }
 
   /// Sets them, over what a provider may have sent; without a caching rule nothing is stored.
-  func apply(to response: inout Response, surface: Surface, requestID: String) {
+  func apply(to headers: inout HTTPFields, surface: Surface, requestID: String) {
     for field in surface == .page ? forPages : forDocuments {
-      response.headers[field.name] = field.value
+      headers[field.name] = field.value
     }
-    response.headers[.requestID] = requestID
-    if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+    headers[.requestID] = requestID
+    if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
   }
 }

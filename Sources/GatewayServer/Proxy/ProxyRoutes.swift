@@ -165,6 +165,10 @@ struct ProxyRoutes: Sendable {
   private static func problem(_ error: any Error, _ limits: UpstreamLimits) -> Problem {
     switch (error, error as? HTTPClientError) {
     case (RelayError.bodyTooLarge, _): return .tooLarge(limitBytes: limits.requestBytesMax)
+    case (_, .getConnectionFromPoolTimeout?):
+      return Problem(
+        .serviceUnavailable, "too many requests to this endpoint are under way",
+        headers: [.retryAfter: "1"])
     case (_, .connectTimeout?):
       return Problem(.gatewayTimeout, "the endpoint could not be reached in time")
     case (_, .readTimeout?), (_, .deadlineExceeded?):
