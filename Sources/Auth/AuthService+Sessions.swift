@@ -110,6 +110,13 @@ extension AuthService {
     try await store.deleteSession(id, of: caller.userID, receipt: receipt)
   }
 
+  /// Forgets sessions that nobody can use any more, and with them where people logged in from.
+  package func removeEndedSessions() async throws(AuthError) -> Int {
+    let now = now
+    return try await store.deleteSessions(
+      overAt: now, orUnseenSince: now.advanced(by: -policy.idleTime.timeInterval))
+  }
+
   func authenticated(
     _ account: Account, by credential: Caller.Credential, at now: Date
   ) throws(AuthError) -> Authenticated {

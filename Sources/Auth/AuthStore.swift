@@ -49,6 +49,12 @@ package protocol AuthStore: Sendable {
     _ id: UUID, of account: UserID, receipt: Receipt
   ) async throws(AuthError)
 
+  /// Removes sessions that are over or were not seen since `threshold`; no receipt, for nobody did
+  /// anything. Returns how many there were.
+  func deleteSessions(
+    overAt now: Date, orUnseenSince threshold: Date
+  ) async throws(AuthError) -> Int
+
   // MARK: Access tokens
 
   /// Throws `.tooManyAccessTokens` when the account has `countMax` already.

@@ -36,6 +36,7 @@ enum AuthServer {
     let server = chassis.server(
       [AuthHandler(auth: auth)], allowing: callers,
       verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth))
-    return [database.service, audit.service, relay, server]
+    let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
+    return [database.service, audit.service, relay, sweeper, server]
   }
 }

@@ -45,4 +45,15 @@ extension PostgresAuthStore {
       if count > 0 { try await outbox.insert(receipt, in: transaction) }
     }
   }
+
+  func deleteSessions(
+    overAt now: Date, orUnseenSince threshold: Date
+  ) async throws(AuthError) -> Int {
+    try await query { () throws(PostgresError) in
+      try await postgres.execute(
+        """
+        DELETE FROM sessions WHERE expire_time <= \(now) OR last_seen_time <= \(threshold)
+        """)
+    }
+  }
 }

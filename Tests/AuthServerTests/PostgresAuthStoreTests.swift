@@ -161,6 +161,29 @@ import Testing
     #expect(try await database.store.session(tokenHash: hash)?.session.lastSeenTime == later)
   }
 
+  @Test func sessionsThatAreOverAreRemoved() async throws {
+    let database = try await AuthDatabase.shared()
+    let account = try account()
+    try await signUp(database, account)
+    // Long before every session of the other tests.
+    let past = Date(timeIntervalSince1970: 1_000_000)
+    var hashes: [[UInt8]] = []
+    for time in [past, past.addingTimeInterval(1)] {
+      hashes.append(try hash())
+      try await database.store.insert(
+        session(of: account, at: time), tokenHash: hashes[hashes.count - 1], rehash: nil,
+        sessionsMax: 5, receipt: receipt(.sessionCreate, of: account))
+    }
+    #expect(
+      try await database.store.deleteSessions(
+        overAt: past.addingTimeInterval(3600), orUnseenSince: .distantPast) == 1)
+    #expect(try await database.store.session(tokenHash: hashes[0]) == nil)
+    #expect(
+      try await database.store.deleteSessions(
+        overAt: .distantPast, orUnseenSince: past.addingTimeInterval(1)) == 1)
+    #expect(try await database.store.session(tokenHash: hashes[1]) == nil)
+  }
+
   @Test func unknownLogInsAreCountedByTheHour() async throws {
     let database = try await AuthDatabase.shared()
     // An hour of its own, so that other tests don't count here.

@@ -121,6 +121,18 @@ final class InMemoryAuthStore: AuthStore {
     }
   }
 
+  func deleteSessions(
+    overAt now: Date, orUnseenSince threshold: Date
+  ) async throws(AuthError) -> Int {
+    state.withLock { state in
+      let kept = state.sessions.filter { _, session in
+        session.expireTime > now && session.lastSeenTime > threshold
+      }
+      defer { state.sessions = kept }
+      return state.sessions.count - kept.count
+    }
+  }
+
   func insert(
     _ token: AccessToken, hash: [UInt8], countMax: Int, receipt: Receipt
   ) async throws(AuthError) {

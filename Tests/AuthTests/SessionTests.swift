@@ -151,6 +151,16 @@ import Testing
     _ = try await auth.service.authenticate(.sessionToken(tokens[1]))
   }
 
+  @Test func sessionsThatAreOverAreForgotten() async throws {
+    _ = try await auth.signUp()
+    _ = try await auth.logIn()
+    auth.clock.advance(by: SessionPolicy.idleTimeMax - .seconds(1))
+    let kept = try await auth.logIn()
+    auth.clock.advance(by: .seconds(1))
+    #expect(try await auth.service.removeEndedSessions() == 1)
+    #expect(auth.store.sessionTokenHashes == [kept.token.storageHash])
+  }
+
   @Test func aLogInStrengthensAWeakHash() async throws {
     let account = try await auth.signUp()
     let weak = PasswordHasher(

@@ -123,7 +123,6 @@ import Testing
 
   @Test func theExampleFileIsMadeOfTheSameDeclarations() {
     let text = EnvironmentDocument.section(for: Sample.self)
-    #expect(text.hasPrefix("# Service sample\n"))
     #expect(text.contains("\n# What is said first. Default: hello.\n#GREETING=hello\n"))
     #expect(
       text.contains(
