@@ -1,4 +1,6 @@
 import Foundation
+import NIOHTTP1
+import TestSupport
 import Testing
 
 /// Two people, every route, every id.

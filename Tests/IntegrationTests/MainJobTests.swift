@@ -1,4 +1,6 @@
 import Foundation
+import NIOHTTP1
+import TestSupport
 import Testing
 
 /// The main job over HTTP, through all four processes and a real PostgreSQL.
