@@ -17,6 +17,8 @@ struct AuthDatabase {
   /// As the run-time role.
   let client: PostgresClient
   let store: PostgresAuthStore
+  /// Connection URLs of the run-time role and of the schema's owner.
+  let urls: (runtime: String, owner: String)
 
   static func shared() async throws -> AuthDatabase { try await SharedDatabase.instance.get() }
 
@@ -65,21 +67,19 @@ private actor SharedDatabase {
       CREATE SCHEMA auth AUTHORIZATION auth_owner;
       GRANT USAGE ON SCHEMA auth TO auth;
       """)
+    let urls = (
+      runtime: cluster.connectionURL(user: "auth", database: "postgres", password: "test"),
+      owner: cluster.connectionURL(user: "auth_owner", database: "postgres", password: "test")
+    )
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     try await PostgresMigrator.migrate(
-      AuthSchema.migrations, schema: "auth", using: try configuration("auth_owner", cluster),
+      AuthSchema.migrations, schema: "auth", using: try PostgresConfiguration(url: urls.owner),
       logger: logger)
     let client = PostgresClient(
-      try configuration("auth", cluster), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-      logger: logger)
+      try PostgresConfiguration(url: urls.runtime),
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
     return AuthDatabase(
-      client: client, store: PostgresAuthStore(postgres: client, outbox: PostgresOutbox()))
-  }
-
-  private func configuration(
-    _ role: String, _ cluster: PostgresCluster
-  ) throws -> PostgresConfiguration {
-    try PostgresConfiguration(
-      url: cluster.connectionURL(user: role, database: "postgres", password: "test"))
+      client: client, store: PostgresAuthStore(postgres: client, outbox: PostgresOutbox()),
+      urls: urls)
   }
 }
