@@ -1,0 +1,111 @@
+import Cryptography
+import Foundation
+import Identity
+import LocalDeployment
+import Logging
+import NIOPosix
+import RPC
+import RPCTransport
+import ServiceAPI
+import ServiceRuntime
+import TLS
+import TestSupport
+import Testing
+
+/// The program `auth` as an operator starts it.
+@Suite(.timeLimit(.minutes(1))) struct AuthProcessTests {
+  private let certificates: TestCertificates
+  private let readyFile = FileManager.default.temporaryDirectory
+    .appendingPathComponent("chatelaine-\(UUID().uuidString)").path
+
+  init() throws { certificates = try TestCertificates() }
+
+  private func environment() async throws -> [String: String] {
+    let database = try await AuthDatabase.shared()
+    let paths = try certificates.paths("auth")
+    return [
+      "LISTEN_ADDRESS": "127.0.0.1:0", "READY_FILE": readyFile,
+      "TLS_CERTIFICATE_FILE": paths.certificate, "TLS_PRIVATE_KEY_FILE": paths.privateKey,
+      "TLS_CA_FILE": paths.authority, "DATABASE_URL": database.urls.runtime,
+      "MIGRATION_DATABASE_URL": database.urls.owner, "AUDIT_ADDRESS": "127.0.0.1:1",
+      "ASSERTION_SIGNING_KEY": try Ed25519.SigningKey.generate().pemRepresentation
+        .withUTF8String { $0 },
+    ]
+  }
+
+  private func client(
+    of address: (host: String, port: Int), as service: String
+  ) throws -> (api: AuthAPI.AuthClient, connection: RPCClient) {
+    let paths = try certificates.paths(service)
+    let connection = RPCClient(
+      RPCClientConfiguration(
+        host: address.host, port: address.port,
+        tls: TLSConfiguration(
+          certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
+          certificateAuthorityFile: paths.authority),
+        serverIdentity: PeerIdentity.auth),
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    return (AuthAPI.AuthClient(channel: connection), connection)
+  }
+
+  private func request() -> AuthAPI.CreateAccountRequest {
+    AuthAPI.CreateAccountRequest(
+      email: "ann-\(UUID())@example.com", password: "tr0ubador and the horse")
+  }
+
+  @Test func itServesUntilItIsToldToStop() async throws {
+    let auth = try await AuthProcess(environment())
+    let address = try #require(await auth.address(), "\(auth.output)")
+    #expect(
+      try String(contentsOfFile: readyFile, encoding: .utf8) == "\(address.host):\(address.port)\n")
+
+    let gateway = try client(of: address, as: "gateway")
+    let account = try await gateway.api.createAccount(
+      request(), options: .acting(with: nil, origin: CallOrigin()))
+    #expect(!account.id.isEmpty)
+    let vault = try client(of: address, as: "vault")
+    let refusal = await #expect(throws: RPCError.self) {
+      try await vault.api.createAccount(
+        request(), options: .acting(with: nil, origin: CallOrigin()))
+    }
+    #expect(refusal?.code == .permissionDenied)
+    await gateway.connection.close()
+    await vault.connection.close()
+
+    auth.process.signal(SIGTERM)
+    #expect(await auth.exit() == .code(0))
+    #expect(auth.output.contains("\"message\":\"stopped\""))
+    #expect(!FileManager.default.fileExists(atPath: readyFile))
+  }
+
+  @Test func everythingWrongWithItsSettingsIsToldAtOnce() async throws {
+    let auth = try await AuthProcess(["LOG_LEVEL": "loud", "SESSION_MAX_AGE": "1s"])
+    #expect(await auth.exit() == .code(EX_CONFIG))
+    for variable in [
+      "LISTEN_ADDRESS", "TLS_CERTIFICATE_FILE", "TLS_PRIVATE_KEY_FILE", "TLS_CA_FILE", "LOG_LEVEL",
+      "DATABASE_URL", "MIGRATION_DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
+      "SESSION_MAX_AGE",
+    ] {
+      #expect(auth.output.contains("cannot start: \(variable): "))
+    }
+    #expect(auth.output.split(separator: "\n").count == 10)
+  }
+
+  @Test func aDatabaseThatCannotBeMigratedStopsTheStart() async throws {
+    var environment = try await environment()
+    environment["MIGRATION_DATABASE_URL"] = "postgres://auth:hunter2@/nowhere?host=/nonexistent"
+    let auth = try await AuthProcess(environment)
+    #expect(await auth.exit() == .code(EXIT_FAILURE))
+    #expect(auth.output.contains("cannot start"))
+    #expect(!auth.output.contains("hunter2"))
+    #expect(!FileManager.default.fileExists(atPath: readyFile))
+  }
+
+  @Test func aRoleWithoutRightsCannotMigrate() async throws {
+    var environment = try await environment()
+    environment["MIGRATION_DATABASE_URL"] = environment["DATABASE_URL"]
+    let auth = try await AuthProcess(environment)
+    #expect(await auth.exit() == .code(EXIT_FAILURE))
+  }
+}
