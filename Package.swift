@@ -191,8 +191,8 @@ let package = Package(
       "AuthServerTests",
       [
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
-        "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", logging,
-        nioCore, nioPosix,
+        "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCTransport", "ServiceAPI",
+        "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
       "GatewayServerTests",
