@@ -55,8 +55,7 @@ class Portal:
         for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
             self.browser.set_window_size(*size)
             width = self.measure("scrollWidth")
-            if suffix == "phone":
-                check(width <= size[0], f"{name}: {width}px wide on a phone of {size[0]}px")
+            check(width <= size[0], f"{name}: {width}px wide on a {suffix} of {size[0]}px")
             self.browser.set_window_size(size[0], min(max(self.measure("scrollHeight"), size[1]), 4000))
             path = os.path.join(self.directory, f"{self.shots:02d}-{name}-{suffix}.png")
             self.browser.save_screenshot(path)

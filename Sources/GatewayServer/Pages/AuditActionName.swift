@@ -1,9 +1,9 @@
 /// The audit log's actions in words.
 enum AuditActionName {
   private static let names: [(action: String, name: String)] = [
-    ("account.create", "Signed up"),
-    ("session.create", "Logged in"),
-    ("session.delete", "Logged out"),
+    ("account.create", "Sign-up"),
+    ("session.create", "Log-in"),
+    ("session.delete", "Log-out"),
     ("access-token.create", "Created an access token"),
     ("access-token.delete", "Revoked an access token"),
     ("provider-config.create", "Stored a key"),
