@@ -1,4 +1,7 @@
-/// Memory for one message's C structs, released all at once.
+internal import Glibc
+
+/// Memory for one message's C structs, released all at once and wiped before: messages carry keys
+/// and passwords.
 ///
 /// protobuf-c allocates field by field; a bump arena keeps those pieces together and makes freeing
 /// one call. Blocks come from malloc, so alignment is that of any C type.
@@ -7,7 +10,7 @@ package final class Arena {
   private static let blockBytes = 4096
   private static let alignmentBytes = 16
 
-  private var blocks: [UnsafeMutableRawPointer] = []
+  private var blocks: [UnsafeMutableRawBufferPointer] = []
   private var next: UnsafeMutableRawPointer?
   private var available = 0
   private var allocatedBytes = 0
@@ -19,7 +22,10 @@ package final class Arena {
   }
 
   deinit {
-    for block in blocks { block.deallocate() }
+    for block in blocks {
+      if let start = block.baseAddress { explicit_bzero(start, block.count) }
+      block.deallocate()
+    }
   }
 
   /// Uninitialised memory that lives as long as the arena.
@@ -31,9 +37,10 @@ package final class Arena {
       return start
     }
     let isLarge = size > Self.blockBytes / 4
+    let blockSize = isLarge ? size : Self.blockBytes
     let block = UnsafeMutableRawPointer.allocate(
-      byteCount: isLarge ? size : Self.blockBytes, alignment: Self.alignmentBytes)
-    blocks.append(block)
+      byteCount: blockSize, alignment: Self.alignmentBytes)
+    blocks.append(UnsafeMutableRawBufferPointer(start: block, count: blockSize))
     if !isLarge {
       next = block + size
       available = Self.blockBytes - size
@@ -49,7 +56,8 @@ package final class Arena {
   }
 
   /// Uninitialised memory for `count` values.
-  package func allocate<Element>(_ type: Element.Type, count: Int) -> UnsafeMutablePointer<Element> {
+  package func allocate<Element>(_ type: Element.Type, count: Int) -> UnsafeMutablePointer<Element>
+  {
     allocate(byteCount: MemoryLayout<Element>.stride * count)
       .bindMemory(to: type, capacity: count)
   }

@@ -41,7 +41,8 @@ package struct FieldMask: GeneratedMessage, JSONArrayElement {
     self.init(paths: text.split(separator: ",").map { Self.snake(String($0)) })
   }
 
-  private static func lowerCamel(_ path: String) -> String {
+  /// `create_time` to `createTime`, as protoc makes JSON names.
+  static func lowerCamel(_ path: String) -> String {
     var result = ""
     var raises = false
     for character in path {

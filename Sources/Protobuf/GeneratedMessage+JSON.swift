@@ -12,6 +12,7 @@ extension GeneratedMessage {
         ? .malformedJSON(reason: "must be an object", byteOffset: 0)
         : .invalidField(field, reason: "must be an object")
     }
+    try Self.refuseFieldsUnderTwoNames(members, in: field)
     for member in members {
       let name = field.isEmpty ? member.name : "\(field).\(member.name)"
       let isSet: Bool
@@ -21,6 +22,18 @@ extension GeneratedMessage {
         throw error.inside(field)
       }
       guard isSet else { throw .unknownField(name) }
+    }
+  }
+
+  /// A field goes by its JSON or its proto name; both at once could mean two values.
+  private static func refuseFieldsUnderTwoNames(
+    _ members: [JSONValue.Member], in field: String
+  ) throws(MessageError) {
+    guard members.contains(where: { $0.name.utf8.contains(UInt8(ascii: "_")) }) else { return }
+    var seen: Set<String> = []
+    for member in members where !seen.insert(FieldMask.lowerCamel(member.name)).inserted {
+      throw MessageError.invalidField(member.name, reason: "is there under two names")
+        .inside(field)
     }
   }
 
@@ -60,8 +73,9 @@ extension MessageError {
   fileprivate func inside(_ parent: String) -> MessageError {
     guard !parent.isEmpty else { return self }
     switch self {
-    case .invalidField(let field, let reason) where !field.hasPrefix(parent + "."):
+    case .invalidField(let field, let reason):
       return .invalidField("\(parent).\(field)", reason: reason)
+    case .unknownField(let field): return .unknownField("\(parent).\(field)")
     default: return self
     }
   }

@@ -52,23 +52,15 @@ extension JSONInteger {
   package static var jsonDefault: Self { 0 }
 
   package init(json value: JSONValue, field: String) throws(MessageError) {
-    let text: String
     switch value {
-    case .number(let number): text = number
-    case .string(let string): text = string
+    case .number(let text), .string(let text):
+      guard let integer: Self = JSONNumber(text)?.integer() else {
+        throw .invalidField(
+          field, reason: "must be an integer from \(Self.min) to \(Self.max)")
+      }
+      self = integer
     default: throw .invalidField(field, reason: "must be an integer")
     }
-    guard let integer = Self(text) ?? Self.exactly(text), !text.hasPrefix("+") else {
-      throw .invalidField(
-        field, reason: "must be an integer from \(Self.min) to \(Self.max)")
-    }
-    self = integer
-  }
-
-  /// `1e3` and `5.0` are integers in proto3 JSON too.
-  private static func exactly(_ text: String) -> Self? {
-    guard text.utf8.count <= 32, let number = Double(text) else { return nil }
-    return Self(exactly: number)
   }
 
   package func write(to writer: inout JSONWriter) {
@@ -94,9 +86,9 @@ extension JSONFloatingPoint {
     case .string("Infinity"): self = .infinity
     case .string("-Infinity"): self = -.infinity
     case .number(let text), .string(let text):
-      guard text.utf8.count <= 400, let number = Self(text), number.isFinite,
-        text.utf8.allSatisfy({ (0x2B...0x39).contains($0) || $0 | 0x20 == UInt8(ascii: "e") })
-      else { throw .invalidField(field, reason: "must be a number in range") }
+      guard JSONNumber(text) != nil, let number = Self(text), number.isFinite else {
+        throw .invalidField(field, reason: "must be a number in range")
+      }
       self = number
     default: throw .invalidField(field, reason: "must be a number")
     }
@@ -222,7 +214,11 @@ extension Dictionary: JSONConvertible where Key: JSONMapKey, Value: JSONConverti
       if case .null = member.value, Value.self != StructValue.self {
         throw .invalidField(name, reason: "must not be null")
       }
-      self[try Key(jsonKey: member.name, field: name)] = try Value(json: member.value, field: name)
+      let key = try Key(jsonKey: member.name, field: name)
+      // `1` and `1.0` are different names and the same key.
+      guard updateValue(try Value(json: member.value, field: name), forKey: key) == nil else {
+        throw .invalidField(name, reason: "is there twice")
+      }
     }
   }
 

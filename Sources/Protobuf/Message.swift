@@ -26,7 +26,7 @@ package protocol Message: Sendable, Hashable {
 
   /// Sets one field from text: for path variables and query parameters of HTTP routes.
   ///
-  /// `path` is the field's JSON or proto name, dotted into sub-messages.
+  /// `path` is the field's JSON or proto name; a field of a sub-message can't be named.
   mutating func setField(_ path: String, text: String) throws(MessageError)
 }
 

@@ -49,20 +49,21 @@ package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
 
   package func write(to writer: inout JSONWriter) {
     let sign = seconds < 0 || nanos < 0 ? "-" : ""
-    writer.string(
-      "\(sign)\(seconds.magnitude)\(Timestamp.fraction(Int32(clamping: nanos.magnitude)))s")
+    let whole = min(seconds.magnitude, UInt64(Self.secondsMax))
+    writer.string("\(sign)\(whole)\(Timestamp.fraction(Int32(clamping: nanos.magnitude)))s")
   }
 
   package init(json value: JSONValue, field: String) throws(MessageError) {
     guard case .string(let text) = value, text.utf8.count <= 40,
-      let match = text.wholeMatch(of: /(-?)(\d{1,12})(?:\.(\d{1,9}))?s/),
+      let match = text.wholeMatch(of: /(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?s/),
       let seconds = Int64(match.2), seconds <= Self.secondsMax
     else {
       throw .invalidField(field, reason: "must be a duration in seconds such as \"86400s\"")
     }
     let digits = match.3.map(String.init) ?? ""
     let nanos = Int32(digits + String(repeating: "0", count: 9 - digits.count)) ?? 0
-    self = match.1.isEmpty
+    self =
+      match.1.isEmpty
       ? Self(seconds: seconds, nanos: nanos) : Self(seconds: -seconds, nanos: -nanos)
   }
 }

@@ -83,6 +83,8 @@ extension Timestamp {
   }
 
   static func fraction(_ nanos: Int32) -> String {
+    // Peers can send any number; nine digits are all that a text can say.
+    let nanos = min(nanos, 999_999_999)
     guard nanos > 0 else { return "" }
     if nanos % 1_000_000 == 0 { return "." + padded(Int(nanos / 1_000_000), 3) }
     if nanos % 1000 == 0 { return "." + padded(Int(nanos / 1000), 6) }
@@ -96,8 +98,9 @@ extension Timestamp {
 
   /// Reads RFC 3339; nil for anything else.
   package init?(_ text: String) {
+    // Not \d, which takes the digits of every script.
     let pattern =
-      /(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))/
+      /([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))/
     guard text.utf8.count <= 40, let match = text.wholeMatch(of: pattern),
       let year = Int(match.1), let month = Int(match.2), let day = Int(match.3),
       let hour = Int(match.4), let minute = Int(match.5), let second = Int(match.6),

@@ -21,10 +21,27 @@ struct DescriptorReader {
     self.comments = comments
   }
 
-  func read() throws(GeneratorError) -> ProtoFile {
+  /// Throws for what a file to generate from may not contain; one that is only imported may.
+  func refuseUnsupported() throws(GeneratorError) {
     guard Self.text(file.syntax) == "proto3" else {
-      throw .unsupported(element: fileName, reason: "only proto3 is supported")
+      throw .unsupported(element: "syntax", reason: "only proto3 is supported")
     }
+    guard !Self.text(file.package).isEmpty else {
+      throw .unsupported(element: "package", reason: "is missing, and with it the namespace")
+    }
+    if let found = Self.elements(file.extension, file.n_extension).first {
+      throw .unsupported(element: Self.text(found.name), reason: "extensions are not supported")
+    }
+    var pending = Self.elements(file.message_type, file.n_message_type)
+    while let message = pending.popLast() {
+      if let found = Self.elements(message.extension, message.n_extension).first {
+        throw .unsupported(element: Self.text(found.name), reason: "extensions are not supported")
+      }
+      pending += Self.elements(message.nested_type, message.n_nested_type)
+    }
+  }
+
+  func read() throws(GeneratorError) -> ProtoFile {
     let package = Self.text(file.package)
     var messages: [ProtoMessage] = []
     for (index, message) in Self.elements(file.message_type, file.n_message_type).enumerated() {

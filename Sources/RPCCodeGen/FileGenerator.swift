@@ -21,13 +21,12 @@ struct FileGenerator {
       out.line("/// Fails to compile when the generator and the runtime have drifted apart.")
       out.line("private static let runtime: ProtobufRuntime.Version1? = nil")
       out.line()
-      for value in files.flatMap(\.enums) { try EnumGenerator.printEnum(value, to: &out) }
-      for message in files.flatMap(\.messages) {
-        try MessageGenerator(types: types).printMessage(message, to: &out)
-        out.line()
-      }
-      for service in services {
-        try ServiceGenerator(types: types).printService(service, to: &out)
+      for file in files {
+        do throws(GeneratorError) {
+          try printDeclarations(file, to: &out)
+        } catch {
+          throw .inFile(file.name, error)
+        }
       }
     }
     for service in services {
@@ -35,5 +34,18 @@ struct FileGenerator {
       try ServiceGenerator(types: types).printHandlers(service, namespace: namespace, to: &out)
     }
     return out.text
+  }
+
+  private func printDeclarations(
+    _ file: ProtoFile, to out: inout LinePrinter
+  ) throws(GeneratorError) {
+    for value in file.enums { try EnumGenerator.printEnum(value, to: &out) }
+    for message in file.messages {
+      try MessageGenerator(types: types).printMessage(message, to: &out)
+      out.line()
+    }
+    for service in file.services {
+      try ServiceGenerator(types: types).printService(service, to: &out)
+    }
   }
 }

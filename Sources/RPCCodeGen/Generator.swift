@@ -24,16 +24,12 @@ package enum Generator {
     else { throw .malformedRequest }
     defer { google__protobuf__compiler__code_generator_request__free_unpacked(request, nil) }
 
-    var files: [ProtoFile] = []
-    for file in DescriptorReader.elements(
-      request.pointee.proto_file, request.pointee.n_proto_file)
-    where DescriptorReader.text(file.syntax) == "proto3" {
-      try files.append(DescriptorReader(file).read())
-    }
     let wanted = Set(
       UnsafeBufferPointer(
         start: request.pointee.file_to_generate, count: request.pointee.n_file_to_generate
       ).map { DescriptorReader.text($0) })
+    let files = try read(
+      DescriptorReader.elements(request.pointee.proto_file, request.pointee.n_proto_file), wanted)
     let generator = FileGenerator(
       types: TypeIndex(files),
       parameters: try GeneratorParameters(DescriptorReader.text(request.pointee.parameter)))
@@ -43,6 +39,26 @@ package enum Generator {
       try generated.append(("\(package).pb.swift", generator.print(files)))
     }
     return generated
+  }
+
+  /// The files to generate from and those that they import, as far as Swift can refer to them.
+  private static func read(
+    _ descriptors: [Google__Protobuf__FileDescriptorProto], _ wanted: Set<String>
+  ) throws(GeneratorError) -> [ProtoFile] {
+    var files: [ProtoFile] = []
+    for file in descriptors {
+      let name = DescriptorReader.text(file.name)
+      let isWanted = wanted.contains(name)
+      guard isWanted || DescriptorReader.text(file.syntax) == "proto3" else { continue }
+      do throws(GeneratorError) {
+        let reader = DescriptorReader(file)
+        if isWanted { try reader.refuseUnsupported() }
+        files.append(try reader.read())
+      } catch {
+        throw .inFile(name, error)
+      }
+    }
+    return files
   }
 
   private static func pack(files: [(name: String, content: String)], error: String?) -> [UInt8] {

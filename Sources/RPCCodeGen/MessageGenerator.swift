@@ -46,6 +46,9 @@ struct MessageGenerator {
 
   private func swiftType(_ field: ProtoField) throws(GeneratorError) -> String {
     if let entry = types.mapEntry(of: field) {
+      guard entry.fields[0].type != .bool else {
+        throw .unsupported(element: entry.fullName, reason: "maps by bool are not supported")
+      }
       return "[\(try types.elementType(entry.fields[0].type)): "
         + "\(try types.elementType(entry.fields[1].type))]"
     }
@@ -328,7 +331,7 @@ struct MessageGenerator {
     case .message: "CField.pointer(\(value), in: arena)"
     case .bool: "\(value) ? 1 : 0"
     case .enum(let name):
-      "\(Names.cStruct(name))(rawValue: UInt32(bitPattern: \(value).rawValue))"
+      "\(Names.cStruct(name))(rawValue: .init(truncatingIfNeeded: \(value).rawValue))"
     default: value
     }
   }
@@ -367,6 +370,7 @@ struct MessageGenerator {
         let target = "self.\(Names.lowerCamel(field.oneof ?? field.name))"
         if field.oneof != nil {
           let element = try types.elementType(field.type)
+          if element != "StructValue" { out.line("  if case .null = value { return true }") }
           out.line(
             "  guard \(target) == nil else { throw .invalidField(\"\(field.jsonName)\", "
               + "reason: \"another field of the same oneof is set\") }")

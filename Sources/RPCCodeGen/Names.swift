@@ -9,19 +9,22 @@ enum Names {
 
   /// C keywords to which protoc-gen-c adds an underscore.
   private static let cKeywords: Set<String> = [
-    "auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete",
-    "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
-    "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "operator",
-    "private", "protected", "public", "register", "return", "short", "signed", "sizeof", "static",
-    "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename",
-    "union", "unsigned", "using", "virtual", "void", "volatile", "while",
+    "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
+    "class", "compl", "const", "const_cast", "continue", "default", "delete", "do", "double",
+    "dynamic_cast", "else", "enum", "explicit", "extern", "false", "float", "for", "friend",
+    "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "not", "not_eq",
+    "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast",
+    "return", "short", "signed", "sizeof", "static", "static_cast", "struct", "switch", "template",
+    "this", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
+    "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
   ]
 
   /// `create_time` to `createTime`.
   static func lowerCamel(_ snake: String) -> String {
     let words = snake.split(separator: "_")
     guard let first = words.first else { return snake }
-    return first.lowercased() + words.dropFirst().map { capitalised(String($0.lowercased())) }
+    return first.lowercased()
+      + words.dropFirst().map { capitalised(String($0.lowercased())) }
       .joined()
   }
 

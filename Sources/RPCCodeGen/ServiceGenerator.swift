@@ -24,6 +24,7 @@ struct ServiceGenerator {
         out.line("  shape: \(shape(method)),")
         out.line("  httpRules: [")
         for rule in method.rules {
+          try check(rule, method, in: service)
           out.line("    HTTPRule(")
           out.line("      verb: \"\(rule.verb)\", template: \"\(rule.template)\",")
           out.line("      body: \(body(rule))),")
@@ -39,6 +40,19 @@ struct ServiceGenerator {
       out.line("]")
     }
     out.line()
+  }
+
+  /// Every variable of the path and the body must be fields of the request.
+  private func check(
+    _ rule: ProtoHTTPRule, _ method: ProtoMethod, in service: ProtoService
+  ) throws(GeneratorError) {
+    let variables = rule.template.matches(of: /\{([^}]*)\}/).map { String($0.1) }
+    let names = variables + (rule.body.isEmpty || rule.body == "*" ? [] : [rule.body])
+    for name in names where !types.hasField(name, in: method.input) {
+      throw .unsupported(
+        element: "\(service.fullName).\(method.name)",
+        reason: "\(rule.template) needs a field '\(name)' in \(method.input)")
+    }
   }
 
   private func shape(_ method: ProtoMethod) -> String {

@@ -33,6 +33,11 @@ struct TypeIndex {
     return name
   }
 
+  /// Whether the message has a field of this proto name.
+  func hasField(_ name: String, in message: String) -> Bool {
+    messages[message]?.fields.contains { $0.name == name } ?? false
+  }
+
   /// The synthetic message behind a map field; nil when the field is no map.
   func mapEntry(of field: ProtoField) -> ProtoMessage? {
     guard field.isRepeated, case .message(let name) = field.type, let entry = messages[name],

@@ -310,7 +310,7 @@ package enum AuditAPI {
       c.pointee.actor = CField.pointer(self.actor, in: arena)
       c.pointee.action = CField.data(self.action, in: arena)
       c.pointee.target = CField.pointer(self.target, in: arena)
-      c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: UInt32(bitPattern: self.outcome.rawValue))
+      c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
       c.pointee.ip_address = CField.data(self.ipAddress, in: arena)
       c.pointee.user_agent = CField.data(self.userAgent, in: arena)
       c.pointee.request_id = CField.data(self.requestId, in: arena)
@@ -543,7 +543,7 @@ package enum AuditAPI {
       c.pointee.page_size = self.pageSize
       c.pointee.page_token = CField.data(self.pageToken, in: arena)
       c.pointee.action = CField.data(self.action, in: arena)
-      c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: UInt32(bitPattern: self.outcome.rawValue))
+      c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
       if let value = self.since {
         c.pointee._since_case = .init(rawValue: 5)
         c.pointee.since = CField.pointer(value, in: arena)

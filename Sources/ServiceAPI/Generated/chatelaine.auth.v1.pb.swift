@@ -416,9 +416,11 @@ package enum AuthAPI {
     ) throws(MessageError) -> Bool {
       switch name {
       case "sessionToken", "session_token":
+        if case .null = value { return true }
         guard self.credential == nil else { throw .invalidField("sessionToken", reason: "another field of the same oneof is set") }
         self.credential = .sessionToken(try String.reading(value, "sessionToken"))
       case "accessToken", "access_token":
+        if case .null = value { return true }
         guard self.credential == nil else { throw .invalidField("accessToken", reason: "another field of the same oneof is set") }
         self.credential = .accessToken(try String.reading(value, "accessToken"))
       default: return false

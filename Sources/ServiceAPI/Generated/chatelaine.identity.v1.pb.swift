@@ -138,7 +138,7 @@ package enum IdentityAPI {
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Identity__V1__Assertion.self)
       c.pointee.user_id = CField.data(self.userId, in: arena)
-      c.pointee.credential = Chatelaine__Identity__V1__Assertion__Credential(rawValue: UInt32(bitPattern: self.credential.rawValue))
+      c.pointee.credential = Chatelaine__Identity__V1__Assertion__Credential(rawValue: .init(truncatingIfNeeded: self.credential.rawValue))
       c.pointee.credential_id = CField.data(self.credentialId, in: arena)
       c.pointee.email = CField.data(self.email, in: arena)
       c.pointee.n_audience = self.audience.count

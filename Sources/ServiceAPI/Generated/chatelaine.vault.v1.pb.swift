@@ -825,7 +825,7 @@ package enum VaultAPI {
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ImportProviderConfigResponse.self)
-      c.pointee.outcome = Chatelaine__Vault__V1__ImportProviderConfigResponse__Outcome(rawValue: UInt32(bitPattern: self.outcome.rawValue))
+      c.pointee.outcome = Chatelaine__Vault__V1__ImportProviderConfigResponse__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
       c.pointee.provider_config = CField.pointer(self.providerConfig, in: arena)
     }
 

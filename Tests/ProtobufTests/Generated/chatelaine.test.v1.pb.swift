@@ -464,7 +464,7 @@ package enum TestAPI {
       c.pointee.bool_value = self.boolValue ? 1 : 0
       c.pointee.string_value = CField.data(self.stringValue, in: arena)
       c.pointee.bytes_value = CField.data(self.bytesValue, in: arena)
-      c.pointee.colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: UInt32(bitPattern: self.colour.rawValue))
+      c.pointee.colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: .init(truncatingIfNeeded: self.colour.rawValue))
       c.pointee.nested = CField.pointer(self.nested, in: arena)
       if let value = self.optionalInt32 {
         c.pointee._optional_int32_case = .init(rawValue: 21)
@@ -484,7 +484,7 @@ package enum TestAPI {
       }
       if let value = self.optionalColour {
         c.pointee._optional_colour_case = .init(rawValue: 25)
-        c.pointee.optional_colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: UInt32(bitPattern: value.rawValue))
+        c.pointee.optional_colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: .init(truncatingIfNeeded: value.rawValue))
       }
       if let value = self.optionalDouble {
         c.pointee._optional_double_case = .init(rawValue: 26)
@@ -503,7 +503,7 @@ package enum TestAPI {
       c.pointee.n_repeated_bytes = self.repeatedBytes.count
       c.pointee.repeated_bytes = CField.array(self.repeatedBytes, in: arena) { CField.data($0, in: arena) }
       c.pointee.n_repeated_colour = self.repeatedColour.count
-      c.pointee.repeated_colour = CField.array(self.repeatedColour, in: arena) { Chatelaine__Test__V1__KitchenSink__Colour(rawValue: UInt32(bitPattern: $0.rawValue)) }
+      c.pointee.repeated_colour = CField.array(self.repeatedColour, in: arena) { Chatelaine__Test__V1__KitchenSink__Colour(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
       c.pointee.n_repeated_nested = self.repeatedNested.count
       c.pointee.repeated_nested = CField.array(self.repeatedNested, in: arena) { CField.pointer($0, in: arena) }
       c.pointee.n_repeated_sint64 = self.repeatedSint64.count
@@ -547,7 +547,7 @@ package enum TestAPI {
         let entry = arena.allocate(Chatelaine__Test__V1__KitchenSink__ColourMapEntry.self, count: 1)
         chatelaine__test__v1__kitchen_sink__colour_map_entry__init(entry)
         entry.pointee.key = CField.data(key, in: arena)
-        entry.pointee.value = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: UInt32(bitPattern: value.rawValue))
+        entry.pointee.value = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: .init(truncatingIfNeeded: value.rawValue))
         return entry as UnsafeMutablePointer<Chatelaine__Test__V1__KitchenSink__ColourMapEntry>?
       }
       switch self.choice {
@@ -565,7 +565,7 @@ package enum TestAPI {
         c.pointee.choice_flag = value ? 1 : 0
       case .choiceColour(let value):
         c.pointee.choice_case = .init(rawValue: 65)
-        c.pointee.choice_colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: UInt32(bitPattern: value.rawValue))
+        c.pointee.choice_colour = Chatelaine__Test__V1__KitchenSink__Colour(rawValue: .init(truncatingIfNeeded: value.rawValue))
       case nil: break
       }
       c.pointee.time = CField.pointer(self.time, in: arena)
@@ -710,18 +710,23 @@ package enum TestAPI {
       case "colourMap", "colour_map":
         self.colourMap = try .reading(value, "colourMap")
       case "choiceText", "choice_text":
+        if case .null = value { return true }
         guard self.choice == nil else { throw .invalidField("choiceText", reason: "another field of the same oneof is set") }
         self.choice = .choiceText(try String.reading(value, "choiceText"))
       case "choiceNumber", "choice_number":
+        if case .null = value { return true }
         guard self.choice == nil else { throw .invalidField("choiceNumber", reason: "another field of the same oneof is set") }
         self.choice = .choiceNumber(try Int64.reading(value, "choiceNumber"))
       case "choiceNested", "choice_nested":
+        if case .null = value { return true }
         guard self.choice == nil else { throw .invalidField("choiceNested", reason: "another field of the same oneof is set") }
         self.choice = .choiceNested(try TestAPI.KitchenSink.Nested.reading(value, "choiceNested"))
       case "choiceFlag", "choice_flag":
+        if case .null = value { return true }
         guard self.choice == nil else { throw .invalidField("choiceFlag", reason: "another field of the same oneof is set") }
         self.choice = .choiceFlag(try Bool.reading(value, "choiceFlag"))
       case "choiceColour", "choice_colour":
+        if case .null = value { return true }
         guard self.choice == nil else { throw .invalidField("choiceColour", reason: "another field of the same oneof is set") }
         self.choice = .choiceColour(try TestAPI.KitchenSink.Colour.reading(value, "choiceColour"))
       case "time":
