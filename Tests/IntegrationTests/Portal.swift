@@ -19,6 +19,11 @@ final class Portal {
     func string(_ key: String) -> String { json[key] as? String ?? "" }
   }
 
+  /// Follows no redirects: where an answer points to is for the test to see.
+  private static let client = HTTPClient(
+    eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+    configuration: HTTPClient.Configuration(redirectConfiguration: .disallow))
+
   let address: String
   private var cookies: [String: String] = [:]
   private var csrfToken: String?
@@ -52,9 +57,9 @@ final class Portal {
     for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
     if let json {
       request.headers.replaceOrAdd(name: "content-type", value: "application/json")
-      request.body = .bytes(ByteBuffer(data: try JSONSerialization.data(withJSONObject: json)))
+      request.body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: json)))
     }
-    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+    let response = try await Self.client.execute(request, timeout: .seconds(30))
     let body = try await response.body.collect(upTo: 4 << 20)
     for cookie in response.headers["set-cookie"] { keep(cookie) }
     return Answer(
