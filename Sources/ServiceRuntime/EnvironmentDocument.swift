@@ -2,7 +2,7 @@
 package enum EnvironmentDocument {
   static let lineCharactersMax = 98
 
-  /// The section of one service.
+  /// The variables of one service, a comment above each.
   package static func section<Configuration: ServiceConfiguration>(
     for type: Configuration.Type
   ) -> String {
@@ -10,7 +10,7 @@ package enum EnvironmentDocument {
     _ = ServiceSettings(from: &reader)
     // Fails, because nothing is set; what matters is what it asked for.
     _ = try? Configuration(from: &reader)
-    return "# Service \(type.name)\n\n" + reader.declarations.map(entry).joined(separator: "\n")
+    return reader.declarations.map(entry).joined(separator: "\n")
   }
 
   private static func entry(_ setting: SettingDeclaration) -> String {

@@ -93,14 +93,14 @@ package struct ServiceChassis: Sendable {
 
   /// Runs a service from its first to its last breath and never returns.
   ///
-  /// With the argument `--print-environment` it prints its part of `.env.example` instead. Exits 0
+  /// With the argument `--print-configuration` it prints its part of `.env.example` instead. Exits 0
   /// after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
   package static func main<Configuration: ServiceConfiguration>(
     _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
   ) async -> Never {
     switch CommandLine.arguments.dropFirst().first {
     case nil: break
-    case "--print-environment"?:
+    case "--print-configuration"?:
       let text = Array(EnvironmentDocument.section(for: type).utf8)
       exit(Glibc.write(STDOUT_FILENO, text, text.count) == text.count ? EX_OK : EX_IOERR)
     case let argument?:
