@@ -210,6 +210,9 @@ let package = Package(
       ], exclude: ["Python"]),
     tests("BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
     tests("LocalDeploymentTests", ["LocalDeployment"]),
+    tests(
+      "PostgresTests",
+      ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
     tests("CryptographyTests", ["Cryptography", "CLinux"]),
     tests("ProvidersTests", ["Providers"]),
     tests("DotEnvTests", ["DotEnv", "Cryptography"]),

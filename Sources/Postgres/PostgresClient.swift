@@ -58,6 +58,7 @@ package final class PostgresClient: Sendable {
   ///     deadlock (40001, 40P01); `body` must then be repeatable.
   /// - Throws: what `body` throws, or `PostgresError`. After a `.connectionClosed` or `.timeout` of
   ///   COMMIT itself the outcome is unknown.
+  @discardableResult
   package func transaction<Value: Sendable>(
     timeout: Duration? = nil, isolation: PostgresIsolation = .readCommitted, attemptsMax: Int = 1,
     _ body: (PostgresTransaction) async throws -> Value

@@ -19,7 +19,7 @@ final class PostgresConnection: @unchecked Sendable {
   }
 
   enum Step {
-    case prepare(sql: String)
+    case prepare(PostgresQuery)
     case statement(PostgresOperation, PostgresTransaction?, isCached: Bool)
     case begin(PostgresTransaction)
     /// COMMIT or ROLLBACK.
@@ -103,7 +103,7 @@ final class PostgresConnection: @unchecked Sendable {
   private func append(_ query: PostgresQuery, step: (_ isCached: Bool) -> Step) {
     guard let handle else { return }
     let isSent: Bool
-    switch cache.use(query.sql) {
+    switch cache.use(query) {
     case .ready(let name):
       isSent = handle.send(prepared: name, query.parameters)
       steps.append(step(true))
@@ -113,7 +113,7 @@ final class PostgresConnection: @unchecked Sendable {
     case .new(let name, let evicted):
       if let evicted { self.evicted.append(evicted) }
       isSent = handle.prepare(name, query) && handle.send(prepared: name, query.parameters)
-      steps.append(.prepare(sql: query.sql))
+      steps.append(.prepare(query))
       steps.append(step(true))
     }
     if !isSent { close(.connectionClosed) }
@@ -171,6 +171,8 @@ final class PostgresConnection: @unchecked Sendable {
       }
       switch AnswerKind(result) {
       case .success: answer = .success(PostgresResult(owning: result))
+      // The server's farewell: nobody may be given this connection any more.
+      case .failure(.connectionClosed): return close(.connectionClosed)
       case .failure(let error):
         groupFailure = groupFailure ?? error
         answer = .failure(error)
@@ -187,11 +189,11 @@ final class PostgresConnection: @unchecked Sendable {
   private func complete(_ step: Step, _ answer: Result<PostgresResult, PostgresError>) {
     if case .failure(.storageFull) = answer { pool.storageIsFull() }
     switch step {
-    case .prepare(let sql):
-      if case .success = answer { cache.confirm(sql) } else { cache.remove(sql) }
+    case .prepare(let query):
+      if case .success = answer { cache.confirm(query) } else { cache.remove(query) }
     case .statement(let operation, let transaction, let isCached):
       if isCached, case .failure(let error) = answer, error.isStaleStatement {
-        if let name = cache.remove(operation.query.sql) { evicted.append(name) }
+        if let name = cache.remove(operation.query) { evicted.append(name) }
         if transaction == nil { return sendAgain(operation) }
       }
       if let transaction {

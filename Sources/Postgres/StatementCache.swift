@@ -14,18 +14,30 @@ struct StatementCache {
     var lastUse: UInt64
   }
 
+  /// The same text with other types is another statement to the server.
+  private struct Key: Hashable {
+    let sql: String
+    let types: [UInt32]
+
+    init(_ query: PostgresQuery) {
+      sql = query.sql
+      types = query.parameters.types
+    }
+  }
+
   private let statementsMax: Int
-  private var entries: [String: Entry] = [:]
+  private var entries: [Key: Entry] = [:]
   private var clock: UInt64 = 0
 
   init(statementsMax: Int) {
     self.statementsMax = max(1, statementsMax)
   }
 
-  mutating func use(_ sql: String) -> Lookup {
+  mutating func use(_ query: PostgresQuery) -> Lookup {
     clock += 1
-    if let entry = entries[sql] {
-      entries[sql]?.lastUse = clock
+    let key = Key(query)
+    if let entry = entries[key] {
+      entries[key]?.lastUse = clock
       return entry.isConfirmed ? .ready(name: entry.name) : .unconfirmed
     }
     var evicted: String?
@@ -36,13 +48,15 @@ struct StatementCache {
       evicted = entries.removeValue(forKey: oldest.key)?.name
     }
     let name = "s\(clock)"
-    entries[sql] = Entry(name: name, lastUse: clock)
+    entries[key] = Entry(name: name, lastUse: clock)
     return .new(name: name, evicted: evicted)
   }
 
-  mutating func confirm(_ sql: String) { entries[sql]?.isConfirmed = true }
+  mutating func confirm(_ query: PostgresQuery) { entries[Key(query)]?.isConfirmed = true }
 
   /// Forgets a statement; returns the name that the server may still know it by.
   @discardableResult
-  mutating func remove(_ sql: String) -> String? { entries.removeValue(forKey: sql)?.name }
+  mutating func remove(_ query: PostgresQuery) -> String? {
+    entries.removeValue(forKey: Key(query))?.name
+  }
 }
