@@ -1,0 +1,192 @@
+import Cryptography
+import FoundationEssentials
+import Identity
+import Postgres
+import Protobuf
+import RPC
+import RPCInProcess
+import ServiceAPI
+import ServiceRuntime
+import Testing
+import Vault
+
+@testable import VaultServer
+
+/// The whole vault behind its interceptors, called as the gateway and an operator call it.
+@Suite struct VaultHandlerTests {
+  private let signer: AssertionSigner
+
+  init() throws { signer = AssertionSigner(key: try Ed25519.SigningKey.generate()) }
+
+  private func withVault(
+    _ body: (_ database: VaultDatabase, _ channel: (String) -> VaultAPI.VaultClient) async throws
+      -> Void
+  ) async throws {
+    try await VaultDatabase.with { database in
+      let keyring = Keyring(current: try MasterKey.generate())
+      _ = try await KeyRegister(postgres: database.postgres).check(keyring)
+      let handler = VaultHandler(vault: VaultService(store: database.store, keyring: keyring))
+      let interceptors = ServiceChassis.interceptors(
+        allowing: VaultServer.allowedPeers,
+        verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .vault),
+        logger: .quiet)
+      try await body(database) { identity in
+        VaultAPI.VaultClient(
+          channel: InProcessChannel(
+            services: [handler], interceptors: interceptors,
+            peer: Peer(address: "test", identities: [identity])))
+      }
+    }
+  }
+
+  private func acting(as caller: Caller) throws -> CallOptions {
+    .acting(
+      with: try signer.sign(caller, audience: [.vault], lifetime: .seconds(60)).bytes,
+      origin: PostgresVaultStoreTests.origin)
+  }
+
+  private var request: VaultAPI.CreateProviderConfigRequest {
+    VaultAPI.CreateProviderConfigRequest(
+      provider: "openai", apiKey: PostgresVaultStoreTests.key)
+  }
+
+  @Test func aKeyGoesInAndComesOutForItsOwner() async throws {
+    try await withVault { database, client in
+      let gateway = client(PeerIdentity.gateway)
+      let owner = PostgresVaultStoreTests.caller()
+      let config = try await gateway.createProviderConfig(request, options: acting(as: owner))
+      #expect(config.maskedKey == "sk-…nary")
+      #expect(config.label == "default")
+      #expect(config.enabled)
+      #expect(config.createTime != nil)
+      #expect(config.lastUseTime == nil)
+      let resolved = try await gateway.resolveCredential(
+        VaultAPI.ResolveCredentialRequest(provider: "openai", purpose: "POST /v1/models"),
+        options: acting(as: owner))
+      #expect(resolved.apiKey == PostgresVaultStoreTests.key)
+      #expect(resolved.configId == config.id)
+      let receipt = try #require(try await database.receipts().last)
+      #expect(receipt.ipAddress == PostgresVaultStoreTests.origin.ipAddress)
+      #expect(receipt.requestId == PostgresVaultStoreTests.origin.requestID)
+      #expect(receipt.accountId == owner.userID.text)
+      #expect(receipt.actor?.name == owner.email)
+    }
+  }
+
+  @Test func anothersConfigurationIsAsAbsentAsNone() async throws {
+    try await withVault { _, client in
+      let gateway = client(PeerIdentity.gateway)
+      let config = try await gateway.createProviderConfig(
+        request, options: acting(as: PostgresVaultStoreTests.caller()))
+      let stranger = try acting(as: PostgresVaultStoreTests.caller())
+      for id in [config.id, UUID().uuidString.lowercased()] {
+        let calls: [() async throws -> Void] = [
+          { _ = try await gateway.getProviderConfig(.init(id: id), options: stranger) },
+          {
+            _ = try await gateway.updateProviderConfig(
+              .init(id: id, label: "mine"), options: stranger)
+          },
+          { _ = try await gateway.deleteProviderConfig(.init(id: id), options: stranger) },
+          { _ = try await gateway.enableProviderConfig(.init(id: id), options: stranger) },
+          { _ = try await gateway.disableProviderConfig(.init(id: id), options: stranger) },
+          {
+            _ = try await gateway.resolveCredential(
+              .init(provider: "openai"), options: stranger)
+          },
+        ]
+        for call in calls {
+          let error = await #expect(throws: RPCError.self) { try await call() }
+          #expect(error?.code == .notFound)
+          #expect(error?.message == "there is no such provider configuration")
+        }
+      }
+      let list = try await gateway.listProviderConfigs(.init(), options: stranger)
+      #expect(list.providerConfigs.isEmpty)
+    }
+  }
+
+  @Test func nothingWorksWithoutAUsersAssertion() async throws {
+    try await withVault { database, client in
+      let gateway = client(PeerIdentity.gateway)
+      let wrongAudience = CallOptions.acting(
+        with: try signer.sign(
+          PostgresVaultStoreTests.caller(), audience: [.audit], lifetime: .seconds(60)
+        ).bytes,
+        origin: CallOrigin())
+      let strange = AssertionSigner(key: try Ed25519.SigningKey.generate())
+      let wrongKey = CallOptions.acting(
+        with: try strange.sign(
+          PostgresVaultStoreTests.caller(), audience: [.vault], lifetime: .seconds(60)
+        ).bytes,
+        origin: CallOrigin())
+      for options in [CallOptions(), wrongAudience, wrongKey] {
+        let error = await #expect(throws: RPCError.self) {
+          try await gateway.createProviderConfig(request, options: options)
+        }
+        #expect(error?.code == .unauthenticated)
+      }
+      #expect(try await database.count("SELECT count(*) FROM vault.provider_configs") == 0)
+    }
+  }
+
+  @Test func onlyListedPeersReachEachMethod() async throws {
+    try await withVault { _, client in
+      let owner = try acting(as: PostgresVaultStoreTests.caller())
+      for identity in [PeerIdentity.audit, PeerIdentity.auth, PeerIdentity.vault, "", "spiffe://x"]
+      {
+        let error = await #expect(throws: RPCError.self) {
+          try await client(identity).listProviderConfigs(.init(), options: owner)
+        }
+        #expect(error?.code == .permissionDenied)
+      }
+      let operated = client(PeerIdentity.operator)
+      let imported = try await operated.importProviderConfig(
+        .init(provider: "openai", apiKey: PostgresVaultStoreTests.key), options: owner)
+      #expect(imported.outcome == .imported)
+      #expect(
+        try await operated.listProviderConfigs(.init(), options: owner).providerConfigs.count == 1)
+      let error = await #expect(throws: RPCError.self) {
+        try await operated.resolveCredential(.init(provider: "openai"), options: owner)
+      }
+      #expect(error?.code == .permissionDenied)
+    }
+  }
+
+  @Test func badInputNamesTheFieldAndNeverRepeatsTheKey() async throws {
+    try await withVault { _, client in
+      let gateway = client(PeerIdentity.gateway)
+      let owner = try acting(as: PostgresVaultStoreTests.caller())
+      var bad = request
+      bad.apiKey += " "
+      let error = await #expect(throws: RPCError.self) {
+        try await gateway.createProviderConfig(bad, options: owner)
+      }
+      #expect(error?.code == .invalidArgument)
+      #expect(
+        error?.details == [
+          .badRequest(field: "apiKey", description: "begins or ends with white space")
+        ])
+      #expect(error?.message.contains("canary") == false)
+    }
+  }
+
+  @Test func anImportSaysWhatItFound() async throws {
+    try await withVault { _, client in
+      let client = client(PeerIdentity.operator)
+      let owner = try acting(as: PostgresVaultStoreTests.caller())
+      func outcome(
+        _ key: String, dry: Bool = false
+      ) async throws
+        -> VaultAPI.ImportProviderConfigResponse.Outcome
+      {
+        try await client.importProviderConfig(
+          .init(provider: "openai", apiKey: key, validateOnly: dry), options: owner
+        ).outcome
+      }
+      #expect(try await outcome("sk-one", dry: true) == .imported)
+      #expect(try await outcome("sk-one") == .imported)
+      #expect(try await outcome("sk-one") == .alreadyPresent)
+      #expect(try await outcome("sk-two") == .conflict)
+    }
+  }
+}
