@@ -164,7 +164,10 @@ let package = Package(
     // Tests.
     .target(
       name: "CTestMessages", dependencies: ["CProtobufC", "CMessages"], path: "Tests/CTestMessages"),
-    tests("ProtobufTests", ["Protobuf", "CTestMessages", "TestSupport"], exclude: ["Python"]),
+    tests(
+      "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
+      exclude: ["Python"]),
+    tests("RPCCodeGenTests", ["RPCCodeGen"]),
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
@@ -219,6 +222,28 @@ let package = Package(
     tests(
       "ChatelaineCLITests",
       ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
+    tests("VaultTests", ["Vault", "Cryptography", "Identity", "Providers", "Receipts"]),
+    tests("AuditTests", ["Audit", "Identity"]),
+    tests(
+      "VaultServerTests",
+      [
+        "VaultServer", "Vault", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
+        "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
+        "TestSupport", logging, nioPosix,
+      ]),
+    tests(
+      "AuditServerTests",
+      [
+        "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
+        "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
+        nioPosix,
+      ]),
+    tests(
+      "OutboxTests",
+      [
+        "Outbox", "Identity", "LocalDeployment", "Postgres", "Protobuf", "Receipts", "RPC",
+        "RPCInProcess", "ServiceAPI", "TestSupport", logging, nioPosix,
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
