@@ -25,7 +25,8 @@ struct AuditDatabase {
     try await cluster.runScript(Self.roles, database: name)
     func client(_ configuration: PostgresConfiguration) -> PostgresClient {
       PostgresClient(
-        configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .quiet)
+        configuration.patient, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .quiet
+      )
     }
     func url(_ role: String) throws -> PostgresConfiguration {
       try PostgresConfiguration(
@@ -89,6 +90,18 @@ extension AuditEvent {
       target: Target(type: "provider-config", id: "1", name: "openai/default"),
       outcome: outcome, ipAddress: "192.0.2.1", userAgent: "curl/8", requestID: "r-1",
       details: #"{"purpose": "POST /v1/models"}"#, source: "vault", accountID: account)
+  }
+}
+
+extension PostgresConfiguration {
+  /// With time for a machine on which every other test runs too.
+  fileprivate var patient: PostgresConfiguration {
+    var patient = self
+    patient.acquireTimeout = .seconds(120)
+    patient.connectTimeout = .seconds(120)
+    patient.queryTimeout = .seconds(120)
+    patient.transactionTimeout = .seconds(120)
+    return patient
   }
 }
 

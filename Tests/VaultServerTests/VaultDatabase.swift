@@ -27,7 +27,8 @@ struct VaultDatabase {
     try await cluster.runScript(Self.roles, database: name)
     func client(_ configuration: PostgresConfiguration) -> PostgresClient {
       PostgresClient(
-        configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .quiet)
+        configuration.patient, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .quiet
+      )
     }
     func url(_ role: String) throws -> PostgresConfiguration {
       try PostgresConfiguration(
@@ -86,6 +87,18 @@ struct VaultDatabase {
     CREATE SCHEMA vault AUTHORIZATION vault_owner;
     GRANT USAGE ON SCHEMA vault TO vault;
     """
+}
+
+extension PostgresConfiguration {
+  /// With time for a machine on which every other test runs too.
+  fileprivate var patient: PostgresConfiguration {
+    var patient = self
+    patient.acquireTimeout = .seconds(120)
+    patient.connectTimeout = .seconds(120)
+    patient.queryTimeout = .seconds(120)
+    patient.transactionTimeout = .seconds(120)
+    return patient
+  }
 }
 
 extension Logger {
