@@ -14,10 +14,11 @@ package enum CField {
     _ data: ProtobufCBinaryData, _ field: StaticString
   ) throws(MessageError) -> String {
     let bytes = UnsafeBufferPointer(start: data.data, count: data.len)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+    // A quarter to a half of what String(validating:as:) costs in Swift 6.3.
+    guard let text = try? UTF8Span(validating: bytes.span) else {
       throw .invalidUTF8(field: field.description)
     }
-    return text
+    return String(copying: text)
   }
 
   package static func message<M: GeneratedMessage>(

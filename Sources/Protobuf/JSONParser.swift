@@ -49,7 +49,9 @@ package struct JSONParser {
     }
   }
 
-  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(MessageError)
+  private mutating func word(
+    _ text: StaticString, _ value: JSONValue
+  ) throws(MessageError)
     -> JSONValue
   {
     for byte in text.description.utf8 {
