@@ -100,7 +100,8 @@ extension PostgresParameters {
     _ body: (ValuePointers?, UnsafePointer<Int32>?, UnsafePointer<Int32>?, Int32) -> Bool
   ) -> Bool {
     guard count > 0 else { return body(nil, nil, nil, 0) }
-    return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { values in
+    return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) {
+      values in
       withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
         buffer.bytes.withUnsafeBytes { bytes in
           var start = 0

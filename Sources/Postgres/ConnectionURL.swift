@@ -25,7 +25,8 @@ enum ConnectionURL {
       if let value = option.pointee.val {
         let name = String(cString: keyword)
         if name == "password" {
-          password = SecretBytes(copying: UnsafeRawBufferPointer(start: value, count: strlen(value)))
+          password = SecretBytes(
+            copying: UnsafeRawBufferPointer(start: value, count: strlen(value)))
         } else {
           parameters.append(.init(name: name, value: String(cString: value)))
         }

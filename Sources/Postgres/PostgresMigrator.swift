@@ -40,7 +40,8 @@ package enum PostgresMigrator {
       // libpq's blocking calls must not hold a thread of the concurrency pool.
       let isStarted = startOwnThread {
         continuation.resume(
-          returning: Result { () throws(PostgresMigrationError) in try run.run(using: configuration) })
+          returning: Result { () throws(PostgresMigrationError) in try run.run(using: configuration)
+          })
       }
       if !isStarted {
         let error = PostgresError.connectionFailed(detail: "no thread to migrate on")

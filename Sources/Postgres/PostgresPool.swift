@@ -43,10 +43,11 @@ final class PostgresPool: Sendable {
   static let growthDepth = 16
 
   let configuration: PostgresConfiguration
-  private let group: any EventLoopGroup
+  let group: any EventLoopGroup
   private let timerLoop: any EventLoop
-  private let logger: Logger
-  private let state = Mutex(State())
+  let logger: Logger
+  /// For this file and its extensions only.
+  let state = Mutex(State())
 
   init(_ configuration: PostgresConfiguration, group: any EventLoopGroup, logger: Logger) {
     self.configuration = configuration
@@ -137,7 +138,7 @@ final class PostgresPool: Sendable {
   }
 
   /// Serves the queue in its order as far as it goes, and sees to more connections for the rest.
-  private func serve(_ state: inout State, _ effects: inout Effects) {
+  func serve(_ state: inout State, _ effects: inout Effects) {
     while let waiter = state.waiters.first {
       if !waiter.isFinished {
         switch waiter.request {
@@ -157,94 +158,6 @@ final class PostgresPool: Sendable {
       }
       state.waiters.removeFirst()
     }
-  }
-
-  // MARK: Opening
-
-  private func grow(_ state: inout State, _ effects: inout Effects) {
-    if state.openingCount == 0 { open(1, &state, &effects) }
-  }
-
-  private func open(_ wanted: Int, _ state: inout State, _ effects: inout Effects) {
-    let room = configuration.connectionsMax - state.connections.count
-    var count = min(wanted, room) - state.openingCount
-    guard count > 0, state.phase != .closed else { return }
-    if state.backoff.failures > 0 {
-      // One attempt shows whether the server is back.
-      guard state.openingCount == 0 else { return }
-      guard NIODeadline.now() >= state.backoff.retryAt else {
-        if !state.isRetryScheduled { effects.retryAt = state.backoff.retryAt }
-        state.isRetryScheduled = true
-        return
-      }
-      count = 1
-    }
-    state.openingCount += count
-    effects.openCount += count
-  }
-
-  private func connect() {
-    let connector = Connector(configuration: configuration)
-    let isStarted = startOwnThread { [self] in
-      do throws(PostgresError) {
-        adopt(try connector.connect())
-      } catch {
-        connectFailed(error)
-      }
-    }
-    if !isStarted { connectFailed(.connectionFailed(detail: "no thread to connect on")) }
-  }
-
-  private func adopt(_ handle: ConnectionHandle) {
-    let loop = group.next()
-    let lifetime = TimeAmount(configuration.connectionLifetime).nanoseconds
-    let age = lifetime - Int64.random(in: 0...max(0, lifetime / 5))
-    let connection = PostgresConnection(
-      handle: handle, eventLoop: loop, pool: self,
-      slot: .init(retireAt: .now() + .nanoseconds(age)),
-      statementCacheMax: configuration.statementCacheMax)
-    // Under the lock: after `close` has returned, the loop may be gone.
-    state.withLock { state in
-      guard state.phase != .closed else { return }
-      loop.execute { self.opened(connection) }
-    }
-  }
-
-  private func opened(_ connection: PostgresConnection) {
-    guard connection.start() else {
-      return connectFailed(.connectionFailed(detail: "the socket cannot be watched"))
-    }
-    logger.debug("connected to PostgreSQL")
-    var effects = Effects()
-    let isWelcome = state.withLock { state in
-      state.openingCount -= 1
-      state.backoff.succeeded()
-      state.connectFailure = nil
-      state.isStorageFull = false
-      state.connections.append(connection)
-      guard state.phase != .closed else { return false }
-      serve(&state, &effects)
-      settle(connection, &state, &effects)
-      return true
-    }
-    if !isWelcome { connection.close(.shuttingDown) }
-    perform(effects)
-  }
-
-  private func connectFailed(_ error: PostgresError) {
-    var effects = Effects()
-    let failures = state.withLock { state in
-      state.openingCount -= 1
-      state.backoff.failed(at: .now())
-      state.connectFailure = error
-      if state.phase != .closed { serve(&state, &effects) }
-      stopIfDone(&state, &effects)
-      return state.backoff.failures
-    }
-    logger.warning(
-      "cannot connect to PostgreSQL",
-      metadata: ["reason": "\(error)", "failures": "\(failures)"])
-    perform(effects)
   }
 
   // MARK: Work out
@@ -291,7 +204,7 @@ final class PostgresPool: Sendable {
   }
 
   /// Retires a connection that is old, and closes one that has nothing left to do.
-  private func settle(
+  func settle(
     _ connection: PostgresConnection, _ state: inout State, _ effects: inout Effects
   ) {
     let isLast = state.phase == .draining && state.waiters.isEmpty
@@ -302,98 +215,16 @@ final class PostgresPool: Sendable {
   }
 
   /// Why nobody can be served now.
-  private func reasonToRefuse(_ state: State) -> PostgresError {
+  func reasonToRefuse(_ state: State) -> PostgresError {
     guard state.connections.isEmpty, let failure = state.connectFailure else {
       return .poolExhausted
     }
     return state.isStorageFull ? .storageFull : failure
   }
 
-  // MARK: Waiting
-
-  /// Sends away whoever has waited long enough. `deadline` tells an outdated timer.
-  private func sweep(_ deadline: NIODeadline) {
-    var effects = Effects()
-    state.withLock { state in
-      guard state.sweepAt == deadline else { return }
-      let now = NIODeadline.now()
-      state.sweepAt = .distantFuture
-      let reason = reasonToRefuse(state)
-      state.waiters.removeAll { waiter in
-        if waiter.leavesAt > now {
-          state.sweepAt = min(state.sweepAt, waiter.leavesAt)
-          return false
-        }
-        // Its own deadline is its own fault, unless nobody could have met it.
-        let isOwn = waiter.deadline <= now && reason == .poolExhausted
-        effects.failures.append((waiter, isOwn ? .timeout(.connection) : reason))
-        return true
-      }
-      if state.sweepAt < .distantFuture { effects.sweepAt = state.sweepAt }
-      stopIfDone(&state, &effects)
-    }
-    perform(effects)
-  }
-
-  private func retry() {
-    var effects = Effects()
-    state.withLock { state in
-      state.isRetryScheduled = false
-      if state.phase != .closed { serve(&state, &effects) }
-    }
-    perform(effects)
-  }
-
-  // MARK: Stopping
-
-  /// Takes no new work; what is there already is finished.
-  func drain() {
-    var effects = Effects()
-    state.withLock { state in
-      guard state.phase == .running else { return }
-      state.phase = .draining
-      stopIfDone(&state, &effects)
-    }
-    perform(effects)
-  }
-
-  /// Closes everything now.
-  func close() {
-    var effects = Effects()
-    state.withLock { state in
-      state.phase = .closed
-      effects.failures = state.waiters.map { ($0, .shuttingDown) }
-      state.waiters.removeAll()
-      effects.closing = state.connections
-      stopIfDone(&state, &effects)
-    }
-    perform(effects)
-  }
-
-  /// Returns when the pool has been drained or closed.
-  func stopped() async {
-    await withCheckedContinuation { continuation in
-      var effects = Effects()
-      state.withLock { state in
-        state.stopped.append(continuation)
-        stopIfDone(&state, &effects)
-      }
-      perform(effects)
-    }
-  }
-
-  private func stopIfDone(_ state: inout State, _ effects: inout Effects) {
-    guard state.phase != .running, state.waiters.isEmpty else { return }
-    for connection in state.connections { settle(connection, &state, &effects) }
-    guard state.connections.isEmpty else { return }
-    state.phase = .closed
-    effects.stopped += state.stopped
-    state.stopped.removeAll()
-  }
-
   // MARK: Carrying out
 
-  private func perform(_ effects: consuming Effects) {
+  func perform(_ effects: consuming Effects) {
     for (connection, operation) in effects.statements { connection.onLoop { $0.send(operation) } }
     for (connection, promise) in effects.leases where !promise.finish(.success(connection)) {
       unpinned(connection)

@@ -43,7 +43,9 @@ struct StatementCache {
     var evicted: String?
     if entries.count >= statementsMax {
       // Rare, and the cache is small: a scan beats keeping an order on every use.
-      let oldest = entries.lazy.filter(\.value.isConfirmed).min { $0.value.lastUse < $1.value.lastUse }
+      let oldest = entries.lazy.filter(\.value.isConfirmed).min {
+        $0.value.lastUse < $1.value.lastUse
+      }
       guard let oldest else { return .unconfirmed }
       evicted = entries.removeValue(forKey: oldest.key)?.name
     }

@@ -24,7 +24,8 @@ struct EncryptedServer {
     _ = try await Command(
       path: "/usr/bin/openssl",
       arguments: [
-        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+        "1",
         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
         "-keyout", key, "-out", certificate,
       ], environment: ["PATH": "/usr/bin:/bin"]
@@ -47,7 +48,8 @@ struct EncryptedServer {
     var command = [postgres, "-D", cluster.dataDirectory] + settings.flatMap { ["-c", $0] }
     if geteuid() == 0 {
       command =
-        ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] + command
+        ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+        + command
     }
     let server = try await ChildProcess.spawn(
       Command(

@@ -54,9 +54,13 @@ import Testing
             do throws(PostgresError) {
               let query: PostgresQuery =
                 number == 50 ? "SELECT \(number) / 0 AS n" : "SELECT \(number) AS n"
-              return (number, .success(try await client.first(query) { row throws(PostgresError) in
-                try row.decode("n", as: Int.self)
-              }))
+              return (
+                number,
+                .success(
+                  try await client.first(query) { row throws(PostgresError) in
+                    try row.decode("n", as: Int.self)
+                  })
+              )
             } catch {
               return (number, .failure(error))
             }

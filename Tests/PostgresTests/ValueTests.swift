@@ -45,7 +45,8 @@ import Testing
   @Test func aColumnOfAnotherTypeIsAnErrorAndNoTrap() async throws {
     try await withClient { client in
       let row = try #require(
-        try await client.rows("SELECT 'x'::text AS a, 5000000000 AS b, ARRAY[NULL]::text[] AS c").first)
+        try await client.rows("SELECT 'x'::text AS a, 5000000000 AS b, ARRAY[NULL]::text[] AS c")
+          .first)
       #expect(throws: PostgresError.decoding(column: "a", detail: "has type 25")) {
         try row.decode("a", as: Int.self)
       }
