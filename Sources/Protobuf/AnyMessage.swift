@@ -26,9 +26,8 @@ package struct AnyMessage: GeneratedMessage, JSONArrayElement {
 
   package static let messageName = "google.protobuf.Any"
   package static let isRecursive = false
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__any__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__any__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Any.self).pointee

@@ -4,6 +4,19 @@ package import CMessages
 ///
 /// String fields are bytes on the C side, see docs/decisions/0002, so that an embedded NUL survives.
 package enum CField {
+  /// The descriptor that an initialised C struct points to: constant data of the program.
+  ///
+  /// Taken from a struct and not from the C constant, whose address Swift doesn't promise.
+  package static func descriptor<Struct>(
+    _ initialise: (UnsafeMutablePointer<Struct>?) -> Void
+  ) -> UnsafeRawPointer {
+    let message = UnsafeMutablePointer<Struct>.allocate(capacity: 1)
+    defer { message.deallocate() }
+    initialise(message)
+    return UnsafeRawPointer(
+      UnsafeRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self).pointee.descriptor)
+  }
+
   // MARK: C to Swift
 
   package static func bytes(_ data: ProtobufCBinaryData) -> [UInt8] {

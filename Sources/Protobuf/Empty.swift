@@ -6,9 +6,8 @@ package struct Empty: GeneratedMessage, JSONArrayElement {
 
   package static let messageName = "google.protobuf.Empty"
   package static let isRecursive = false
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__empty__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__empty__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {}
   package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {}

@@ -9,9 +9,8 @@ package struct FieldMask: GeneratedMessage, JSONArrayElement {
 
   package static let messageName = "google.protobuf.FieldMask"
   package static let isRecursive = false
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__field_mask__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__field_mask__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__FieldMask.self)

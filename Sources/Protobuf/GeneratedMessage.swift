@@ -3,7 +3,11 @@ internal import CMessages
 /// What `protoc-gen-chatelaine` emits for a message; everything of `Message` follows from it.
 ///
 /// Pointers are untyped here so that no C type shows in a package interface.
-package protocol GeneratedMessage: Message, JSONConvertible {
+///
+/// A message describes itself by its name only: its fields may be keys and passwords.
+package protocol GeneratedMessage: Message, JSONConvertible, CustomStringConvertible,
+  CustomDebugStringConvertible, CustomReflectable
+{
   /// The `ProtobufCMessageDescriptor` of the C struct.
   static var descriptor: UnsafeRawPointer { get }
   /// True when the message can contain itself: only then can nesting be deep.
@@ -20,6 +24,12 @@ package protocol GeneratedMessage: Message, JSONConvertible {
 
   /// Sets the field with this JSON or proto name; false when there is none.
   mutating func setField(named name: String, to value: JSONValue) throws(MessageError) -> Bool
+}
+
+extension GeneratedMessage {
+  package var description: String { Self.messageName }
+  package var debugDescription: String { Self.messageName }
+  package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 extension GeneratedMessage {

@@ -9,9 +9,8 @@ package struct Struct: GeneratedMessage, JSONArrayElement {
 
   package static let messageName = "google.protobuf.Struct"
   package static let isRecursive = true
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__struct__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__struct__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Struct.self)

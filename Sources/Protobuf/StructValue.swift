@@ -13,9 +13,8 @@ package indirect enum StructValue: GeneratedMessage, JSONArrayElement {
 
   package static let messageName = "google.protobuf.Value"
   package static let isRecursive = true
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__value__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__value__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Value.self)

@@ -36,9 +36,8 @@ package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
 
   package static let messageName = "google.protobuf.Timestamp"
   package static let isRecursive = false
-  package static var descriptor: UnsafeRawPointer {
-    withUnsafePointer(to: google__protobuf__timestamp__descriptor) { UnsafeRawPointer($0) }
-  }
+  package nonisolated(unsafe) static let descriptor = CField.descriptor(
+    google__protobuf__timestamp__init)
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Timestamp.self)

@@ -158,12 +158,9 @@ struct MessageGenerator {
   ) throws(GeneratorError) {
     out.line("package static let messageName = \"\(message.fullName)\"")
     out.line("package static let isRecursive = \(types.reachesACycle(message.fullName))")
-    try out.block("package static var descriptor: UnsafeRawPointer") {
-      (out) throws(GeneratorError) in
-      out.line(
-        "withUnsafePointer(to: \(Names.cPrefix(message.fullName))__descriptor) "
-          + "{ UnsafeRawPointer($0) }")
-    }
+    out.line(
+      "package nonisolated(unsafe) static let descriptor = CField.descriptor("
+        + "\(Names.cPrefix(message.fullName))__init)")
     out.line()
   }
 

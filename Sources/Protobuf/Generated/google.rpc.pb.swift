@@ -36,9 +36,7 @@ package enum RpcAPI {
 
     package static let messageName = "google.rpc.Status"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: google__rpc__status__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(google__rpc__status__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -106,9 +104,7 @@ package enum RpcAPI {
 
     package static let messageName = "google.rpc.ErrorInfo"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: google__rpc__error_info__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(google__rpc__error_info__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -177,9 +173,7 @@ package enum RpcAPI {
 
     package static let messageName = "google.rpc.RetryInfo"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: google__rpc__retry_info__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(google__rpc__retry_info__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -233,9 +227,7 @@ package enum RpcAPI {
 
       package static let messageName = "google.rpc.BadRequest.FieldViolation"
       package static let isRecursive = false
-      package static var descriptor: UnsafeRawPointer {
-        withUnsafePointer(to: google__rpc__bad_request__field_violation__descriptor) { UnsafeRawPointer($0) }
-      }
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(google__rpc__bad_request__field_violation__init)
 
       package init(copying struct: UnsafeRawPointer) throws(MessageError) {
         self.init()
@@ -285,9 +277,7 @@ package enum RpcAPI {
 
     package static let messageName = "google.rpc.BadRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: google__rpc__bad_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(google__rpc__bad_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()

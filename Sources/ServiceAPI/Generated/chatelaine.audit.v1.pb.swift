@@ -94,9 +94,7 @@ package enum AuditAPI {
 
       package static let messageName = "chatelaine.audit.v1.AuditEvent.Actor"
       package static let isRecursive = false
-      package static var descriptor: UnsafeRawPointer {
-        withUnsafePointer(to: chatelaine__audit__v1__audit_event__actor__descriptor) { UnsafeRawPointer($0) }
-      }
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__audit_event__actor__init)
 
       package init(copying struct: UnsafeRawPointer) throws(MessageError) {
         self.init()
@@ -163,9 +161,7 @@ package enum AuditAPI {
 
       package static let messageName = "chatelaine.audit.v1.AuditEvent.Target"
       package static let isRecursive = false
-      package static var descriptor: UnsafeRawPointer {
-        withUnsafePointer(to: chatelaine__audit__v1__audit_event__target__descriptor) { UnsafeRawPointer($0) }
-      }
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__audit_event__target__init)
 
       package init(copying struct: UnsafeRawPointer) throws(MessageError) {
         self.init()
@@ -280,9 +276,7 @@ package enum AuditAPI {
 
     package static let messageName = "chatelaine.audit.v1.AuditEvent"
     package static let isRecursive = true
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__audit__v1__audit_event__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__audit_event__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -389,9 +383,7 @@ package enum AuditAPI {
 
     package static let messageName = "chatelaine.audit.v1.AppendEventsRequest"
     package static let isRecursive = true
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__audit__v1__append_events_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__append_events_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -444,9 +436,7 @@ package enum AuditAPI {
 
     package static let messageName = "chatelaine.audit.v1.AppendEventsResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__audit__v1__append_events_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__append_events_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -523,9 +513,7 @@ package enum AuditAPI {
 
     package static let messageName = "chatelaine.audit.v1.ListEventsRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__audit__v1__list_events_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__list_events_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -608,9 +596,7 @@ package enum AuditAPI {
 
     package static let messageName = "chatelaine.audit.v1.ListEventsResponse"
     package static let isRecursive = true
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__audit__v1__list_events_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__list_events_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()

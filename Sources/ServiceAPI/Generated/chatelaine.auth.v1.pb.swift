@@ -43,9 +43,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.Account"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__account__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__account__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -117,9 +115,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.CreateAccountRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__create_account_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_account_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -166,9 +162,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.GetCurrentAccountRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__get_current_account_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__get_current_account_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -212,9 +206,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.CreateSessionRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__create_session_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_session_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -276,9 +268,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.CreateSessionResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__create_session_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_session_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -325,9 +315,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.DeleteCurrentSessionRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__delete_current_session_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_current_session_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -374,9 +362,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__authenticate_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__authenticate_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -457,9 +443,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__authenticate_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__authenticate_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -516,9 +500,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.IssueOperatorAssertionRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__issue_operator_assertion_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__issue_operator_assertion_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -590,9 +572,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.AccessToken"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__access_token__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__access_token__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -675,9 +655,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.CreateAccessTokenRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__create_access_token_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_access_token_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -737,9 +715,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.CreateAccessTokenResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__create_access_token_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_access_token_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -796,9 +772,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.ListAccessTokensRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__list_access_tokens_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_access_tokens_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -855,9 +829,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.ListAccessTokensResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__list_access_tokens_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_access_tokens_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -910,9 +882,7 @@ package enum AuthAPI {
 
     package static let messageName = "chatelaine.auth.v1.DeleteAccessTokenRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__auth__v1__delete_access_token_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_access_token_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()

@@ -118,9 +118,7 @@ package enum IdentityAPI {
 
     package static let messageName = "chatelaine.identity.v1.Assertion"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__identity__v1__assertion__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__identity__v1__assertion__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -213,9 +211,7 @@ package enum IdentityAPI {
 
     package static let messageName = "chatelaine.identity.v1.SignedAssertion"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__identity__v1__signed_assertion__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__identity__v1__signed_assertion__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()

@@ -68,9 +68,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ProviderConfig"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__provider_config__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__provider_config__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -178,9 +176,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.CreateProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__create_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__create_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -250,9 +246,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ListProviderConfigsRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__list_provider_configs_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__list_provider_configs_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -309,9 +303,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ListProviderConfigsResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__list_provider_configs_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__list_provider_configs_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -364,9 +356,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.GetProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__get_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__get_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -433,9 +423,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.UpdateProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__update_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__update_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -514,9 +502,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.DeleteProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__delete_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__delete_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -563,9 +549,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.EnableProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__enable_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__enable_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -612,9 +596,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.DisableProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__disable_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__disable_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -681,9 +663,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ImportProviderConfigRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__import_provider_config_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__import_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -812,9 +792,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ImportProviderConfigResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__import_provider_config_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__import_provider_config_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -876,9 +854,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ResolveCredentialRequest"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__resolve_credential_request__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__resolve_credential_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
@@ -955,9 +931,7 @@ package enum VaultAPI {
 
     package static let messageName = "chatelaine.vault.v1.ResolveCredentialResponse"
     package static let isRecursive = false
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__vault__v1__resolve_credential_response__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__resolve_credential_response__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()

@@ -88,9 +88,7 @@ package enum TestAPI {
 
       package static let messageName = "chatelaine.test.v1.KitchenSink.Nested"
       package static let isRecursive = true
-      package static var descriptor: UnsafeRawPointer {
-        withUnsafePointer(to: chatelaine__test__v1__kitchen_sink__nested__descriptor) { UnsafeRawPointer($0) }
-      }
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__test__v1__kitchen_sink__nested__init)
 
       package init(copying struct: UnsafeRawPointer) throws(MessageError) {
         self.init()
@@ -370,9 +368,7 @@ package enum TestAPI {
 
     package static let messageName = "chatelaine.test.v1.KitchenSink"
     package static let isRecursive = true
-    package static var descriptor: UnsafeRawPointer {
-      withUnsafePointer(to: chatelaine__test__v1__kitchen_sink__descriptor) { UnsafeRawPointer($0) }
-    }
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__test__v1__kitchen_sink__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
