@@ -164,6 +164,36 @@ import Testing
     }
   }
 
+  @Test func aLargeBodyForNobodyIsDroppedAndTheConnectionGoesOn() async throws {
+    let port = try await TestUpstream.run(Self.ok) { $0.port }
+    let size = UpstreamLimits.bufferedBytesMax * 4
+    try await TestGateway.run(allowing: ["127.0.0.1:\(port)"]) { gateway in
+      gateway.backend.store(
+        provider: "custom", label: "lab", key: "upstream-key", baseURL: "http://127.0.0.1:\(port)")
+      let body = String(repeating: "a", count: size)
+      let answer = try await gateway.json(.POST, Self.path, headers: [Self.bearer], body)
+      #expect(answer.status == 502)
+      let next = try await gateway.send(.GET, "/healthz")
+      #expect(next.status == 200)
+    }
+  }
+
+  @Test func anAnswerBeforeTheBodysEndIsPassedOn() async throws {
+    let upstream = try await SilentUpstream.start(
+      answering: "HTTP/1.1 401 Unauthorized\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope")
+    let size = UpstreamLimits.bufferedBytesMax * 4
+    try await TestGateway.run(allowing: ["127.0.0.1:\(upstream.port)"]) { gateway in
+      gateway.backend.store(
+        provider: "custom", label: "lab", key: "upstream-key",
+        baseURL: "http://127.0.0.1:\(upstream.port)")
+      let body = String(repeating: "a", count: size)
+      let answer = try await gateway.json(.POST, Self.path, headers: [Self.bearer], body)
+      #expect(answer.status == 401)
+      #expect(answer.body == "nope")
+    }
+    try await upstream.stop()
+  }
+
   @Test func aBodyOverTheLimitIsRefused() async throws {
     var limits = UpstreamLimits()
     limits.requestBytesMax = 2 << 20

@@ -1,8 +1,8 @@
 import NIOCore
 import NIOPosix
 
-/// A provider that accepts a request and says nothing; tells when it got one and when the
-/// connection went.
+/// A provider that does not speak HTTP: it says nothing, or one text as soon as anything arrives.
+/// Tells when it got something and when the connection went.
 struct SilentUpstream: Sendable {
   enum Event: Sendable { case received, closed }
 
@@ -10,12 +10,12 @@ struct SilentUpstream: Sendable {
   let events: AsyncStream<Event>
   private let channel: any Channel
 
-  static func start() async throws -> SilentUpstream {
+  static func start(answering text: String? = nil) async throws -> SilentUpstream {
     let (events, sink) = AsyncStream.makeStream(of: Event.self)
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(Listener(sink))
+          try channel.pipeline.syncOperations.addHandler(Listener(sink, text))
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()
@@ -28,13 +28,21 @@ struct SilentUpstream: Sendable {
 
   private final class Listener: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
     private let sink: AsyncStream<Event>.Continuation
+    private var text: String?
 
-    init(_ sink: AsyncStream<Event>.Continuation) {
+    init(_ sink: AsyncStream<Event>.Continuation, _ text: String?) {
       self.sink = sink
+      self.text = text
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { sink.yield(.received) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      sink.yield(.received)
+      guard let text else { return }
+      self.text = nil
+      context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+    }
     func channelInactive(context: ChannelHandlerContext) { sink.yield(.closed) }
   }
 }

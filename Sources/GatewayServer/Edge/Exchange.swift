@@ -13,10 +13,11 @@ struct Exchange: Sendable {
   let variables: [PathTemplate.Variable]
   /// Where the request came from, for receipts and the log.
   let origin: CallOrigin
-  let logger: Logger
+  let log: AccessLog
   let channel: any Channel
 
   var requestID: String { origin.requestID }
+  var logger: Logger { log.logger }
   var method: HTTPRequest.Method { request.method }
   var headers: HTTPFields { request.headers }
   var head: HTTPRequest { request.head }

@@ -24,7 +24,7 @@ struct GatewayResponder: HTTPResponder {
     logger[metadataKey: "requestId"] = "\(origin.requestID)"
 
     var surface = Surface.api
-    var template = "-"
+    var log = AccessLog(method: request.method, route: "-", start: start, logger: logger)
     var response: Response
     do {
       let target = try Self.target(of: request)
@@ -32,10 +32,11 @@ struct GatewayResponder: HTTPResponder {
       switch routes.match(request.method, target) {
       case .route(let route, let variables):
         surface = route.surface
-        template = route.template.text
+        log = AccessLog(
+          method: request.method, route: route.template.text, start: start, logger: logger)
         response = try await route.answer(
           Exchange(
-            request: request, target: target, variables: variables, origin: origin, logger: logger,
+            request: request, target: target, variables: variables, origin: origin, log: log,
             channel: context.channel))
       case .otherVerbs(let verbs, let found):
         surface = found
@@ -45,23 +46,25 @@ struct GatewayResponder: HTTPResponder {
         throw Problem(.notFound, "there is nothing at this address")
       }
     } catch {
-      response = answer(error, on: surface, origin.requestID, template: template, logger: logger)
+      response = answer(error, on: surface, origin.requestID, log)
     }
     securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
     // A provider's answer to HEAD has no body already.
     if request.method == .head { response = response.createHeadResponse() }
-    log(request, template, response, since: start, logger: logger)
+    // An answer of unknown length is still on its way: whoever sends it writes the line.
+    if response.body.contentLength != nil { log.write(response.status) }
     return response
   }
 
   // MARK: Errors
 
   private func answer(
-    _ error: any Error, on surface: Surface, _ requestID: String, template: String, logger: Logger
+    _ error: any Error, on surface: Surface, _ requestID: String, _ log: AccessLog
   ) -> Response {
     let problem = Problem(catching: error)
     if let detail = problem.logDetail {
-      logger.error("request failed", metadata: ["route": "\(template)", "detail": "\(detail)"])
+      log.logger.error(
+        "request failed", metadata: ["route": "\(log.route)", "detail": "\(detail)"])
     }
     return surface == .page
       ? errorPage(problem, requestID) : problem.response(requestID: requestID)
@@ -105,25 +108,5 @@ struct GatewayResponder: HTTPResponder {
     }
     return CallOrigin(
       ipAddress: client.description, userAgent: userAgent, requestID: given ?? RequestID.make())
-  }
-
-  // MARK: Log
-
-  /// One line per request. Never the query, a header or a body: they may hold secrets.
-  private func log(
-    _ request: Request, _ template: String, _ response: Response,
-    since start: ContinuousClock.Instant, logger: Logger
-  ) {
-    let duration = start.duration(to: .now)
-    let milliseconds =
-      Double(duration.components.seconds) * 1_000
-      + Double(duration.components.attoseconds) / 1_000_000_000_000_000
-    logger.info(
-      "request",
-      metadata: [
-        "method": "\(request.method.rawValue)", "route": "\(template)",
-        "status": "\(response.status.code)",
-        "milliseconds": "\((milliseconds * 1_000).rounded() / 1_000)",
-      ])
   }
 }

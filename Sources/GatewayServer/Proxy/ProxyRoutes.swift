@@ -69,9 +69,7 @@ struct ProxyRoutes: Sendable {
       request.headers.replaceOrAdd(
         name: authentication.header, value: authentication.prefix + key.apiKey)
     }
-    let relay = try await RequestRelay(exchange, bytesMax: limits.requestBytesMax)
-    request.body = relay.body
-    return try await send(request, to: pinned, relay, exchange)
+    return try await send(request, to: pinned, exchange)
   }
 
   // MARK: Steps
@@ -105,13 +103,16 @@ struct ProxyRoutes: Sendable {
   }
 
   private func send(
-    _ request: HTTPClientRequest, to pinned: EndpointGuard.PinnedEndpoint, _ relay: RequestRelay,
-    _ exchange: Exchange
+    _ request: HTTPClientRequest, to pinned: EndpointGuard.PinnedEndpoint, _ exchange: Exchange
   ) async throws -> Response {
     guard let lease = clients.lease(pinned) else {
       throw Problem(
         .serviceUnavailable, "too many endpoints are in use", headers: [.retryAfter: "1"])
     }
+    // From here on every path must end with `finish`: the connection waits for its body's reader.
+    let relay = try await RequestRelay(exchange, bytesMax: limits.requestBytesMax)
+    var request = request
+    request.body = relay.body
     // Noticed also while the provider thinks: nobody would read what it says.
     ClientPresence.of(exchange.channel)?.begin()
     let answer: HTTPClientResponse
@@ -120,7 +121,6 @@ struct ProxyRoutes: Sendable {
     } catch {
       await relay.finish()
       ClientPresence.of(exchange.channel)?.end()
-      clients.release(lease)
       throw Self.problem(error, limits)
     }
     let fields = headers.forClient(answer.headers)
@@ -129,12 +129,14 @@ struct ProxyRoutes: Sendable {
     guard exchange.method != .head, ![204, 304].contains(status.code) else {
       await relay.finish()
       ClientPresence.of(exchange.channel)?.end()
-      clients.release(lease)
       return Response(status: status, headers: fields)
     }
     return Response(
       status: status, headers: fields,
-      body: body(of: answer, relay, exchange) { clients.release(lease) })
+      body: body(of: answer, relay, exchange) {
+        exchange.log.write(status)
+        withExtendedLifetime(lease) {}
+      })
   }
 
   /// Each piece is written when it arrives; the next one is read when it has gone.
@@ -149,8 +151,8 @@ struct ProxyRoutes: Sendable {
       }
       do {
         for try await chunk in answer.body { try await writer.write(chunk) }
-        await relay.finish()
         try await writer.finish(nil)
+        await relay.finish()
       } catch {
         await relay.finish()
         // The status is long gone: only breaking off tells the client that something is missing.

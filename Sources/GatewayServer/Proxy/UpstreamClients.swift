@@ -13,10 +13,22 @@ final class UpstreamClients: Sendable {
   /// With requests under way; more are refused.
   static let clientsMax = 512
 
-  /// One use of a client; `release` it when the response has been read.
-  struct Lease: Sendable {
+  /// One use of a client, which ends with the last reference to it: an answer that nobody gets to
+  /// read gives its client back too.
+  final class Lease: Sendable {
     let client: HTTPClient
-    fileprivate let key: Key
+    private let key: Key
+    private let clients: UpstreamClients
+
+    fileprivate init(client: HTTPClient, key: Key, clients: UpstreamClients) {
+      self.client = client
+      self.key = key
+      self.clients = clients
+    }
+
+    deinit {
+      clients.release(key)
+    }
   }
 
   fileprivate struct Key: Hashable {
@@ -49,7 +61,7 @@ final class UpstreamClients: Sendable {
   /// many hosts are in use or the gateway is stopping.
   func lease(_ pinned: EndpointGuard.PinnedEndpoint) -> Lease? {
     let key = Key(host: Self.hostText(of: pinned), address: pinned.address)
-    let (lease, evicted) = state.withLock { state -> (Lease?, [HTTPClient]) in
+    let (client, evicted) = state.withLock { state -> (HTTPClient?, [HTTPClient]) in
       guard !state.isClosed else { return (nil, []) }
       state.clock += 1
       if state.entries[key] == nil {
@@ -58,17 +70,15 @@ final class UpstreamClients: Sendable {
       }
       state.entries[key]?.leases += 1
       state.entries[key]?.lastUse = state.clock
-      return (
-        state.entries[key].map { Lease(client: $0.client, key: key) }, Self.evict(&state)
-      )
+      return (state.entries[key]?.client, Self.evict(&state))
     }
     for client in evicted { client.shutdown { _ in } }
-    return lease
+    return client.map { Lease(client: $0, key: key, clients: self) }
   }
 
-  func release(_ lease: Lease) {
+  private func release(_ key: Key) {
     let evicted = state.withLock { state in
-      state.entries[lease.key]?.leases -= 1
+      state.entries[key]?.leases -= 1
       return Self.evict(&state)
     }
     for client in evicted { client.shutdown { _ in } }
