@@ -132,6 +132,21 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("53100", PostgresError.storageFull), ("57014", .timeout(.answer)),
+  ])
+  func conditionsOfTheServerAreToldApart(state: String, expected: PostgresError) async throws {
+    try await withClient { client in
+      try await client.execute(
+        """
+        CREATE FUNCTION fail(state text) RETURNS void LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = state; END $$
+        """)
+      await #expect(throws: expected) { try await client.rows("SELECT fail(\(state))") }
+      try await client.expectAnswer()
+    }
+  }
+
   @Test func aCachedStatementSurvivesAChangeOfItsTable() async throws {
     try await withClient(adjusting: { $0.connectionsMax = 1 }) { client in
       try await client.execute("CREATE TABLE t (a int)")
