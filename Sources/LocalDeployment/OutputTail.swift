@@ -5,6 +5,12 @@ final class OutputTail: Sendable {
   private static let bytesMax = 4_096
   private static let linesMax = 12
   private let bytes = Mutex<[UInt8]>([])
+  private let closed = Mutex(false)
+
+  /// True once there will be no more output.
+  var isClosed: Bool { closed.withLock { $0 } }
+
+  func close() { closed.withLock { $0 = true } }
 
   func append(_ chunk: [UInt8]) {
     bytes.withLock { bytes in

@@ -4,6 +4,8 @@ import Synchronization
 /// Starts one service process and waits until it serves.
 struct ServiceLauncher: Sendable {
   static let pollInterval: Duration = .milliseconds(20)
+  /// How long to wait for the last output of a service that has ended.
+  static let outputPatience: Duration = .seconds(2)
 
   /// A service that serves.
   struct Running: Sendable {
@@ -54,7 +56,10 @@ struct ServiceLauncher: Sendable {
     let child = try await ChildProcess.spawn(
       Command(path: path, environment: environment, workingDirectory: "/")
     ) { chunk in
-      guard let chunk else { return watch.finish() }
+      guard let chunk else {
+        tail.close()
+        return watch.finish()
+      }
       log.append(chunk)
       tail.append(chunk)
       watch.observe(chunk)
@@ -72,6 +77,9 @@ struct ServiceLauncher: Sendable {
     while true {
       if let address = try SecretFile.readLine(readyFile), !address.isEmpty { return address }
       if let exit = child.exitIfEnded {
+        // What it said last may still be in the pipe, which a child of its own could hold open.
+        let patience = ContinuousClock.now + Self.outputPatience
+        while !tail.isClosed, .now < patience { try await Task.sleep(for: Self.pollInterval) }
         throw Failure(service: service, reason: "it ended with \(exit)", output: tail.text)
       }
       guard ContinuousClock.now < deadline else {
