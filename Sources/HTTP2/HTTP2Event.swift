@@ -17,6 +17,7 @@ package enum HTTP2Event {
   /// The peer's SETTINGS changed.
   case settings
   case pingAcknowledged(UInt64)
-  /// The peer leaves; streams above `lastStreamID` were not processed and close as refused.
-  case goAway(lastStreamID: Int32, ErrorCode)
+  /// The peer leaves; streams above `lastStreamID` were not processed and close as refused. `reason`
+  /// is the peer's text, cut and made printable.
+  case goAway(lastStreamID: Int32, ErrorCode, reason: String)
 }

@@ -6,7 +6,7 @@ internal import NIOCore
 /// They run inside `HTTP2Session.receive` and `drain`, and get the session as an unretained pointer.
 enum SessionCallbacks {
   private static let ok: Int32 = 0
-  /// Enough for nghttp2's own sentence; the rest may be the peer's bytes.
+  /// Enough for a sentence.
   private static let problemBytesMax = 160
 
   static func install(in callbacks: OpaquePointer?) {
@@ -19,6 +19,7 @@ enum SessionCallbacks {
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, frameNotSent)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, sendData)
     nghttp2_session_callbacks_set_error_callback2(callbacks, problem)
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, invalidFrame)
   }
 
   private static func owner(_ userData: UnsafeMutableRawPointer?) -> HTTP2Session? {
@@ -86,7 +87,8 @@ enum SessionCallbacks {
       let goAway = frame.pointee.goaway
       owner.events.append(
         .goAway(
-          lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code)))
+          lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code),
+          reason: text(goAway.opaque_data, goAway.opaque_data_len)))
     default: break
     }
     return ok
@@ -138,11 +140,28 @@ enum SessionCallbacks {
     return ok
   }
 
+  private static let invalidFrame: nghttp2_on_invalid_frame_recv_callback = {
+    _, frame, code, userData in
+    guard let frame, let owner = owner(userData), let words = nghttp2_strerror(code) else {
+      return ok
+    }
+    owner.lastProblem = "frame of type \(frame.pointee.hd.type): \(String(cString: words))"
+    return ok
+  }
+
   private static let problem: nghttp2_error_callback2 = { _, _, text, count, userData in
     guard let owner = owner(userData), let text else { return ok }
-    let bytes = UnsafeRawBufferPointer(start: text, count: min(count, problemBytesMax))
-    owner.lastProblem = String(decoding: bytes, as: UTF8.self)
+    text.withMemoryRebound(to: UInt8.self, capacity: count) { bytes in
+      owner.lastProblem = Self.text(bytes, count)
+    }
     return ok
+  }
+
+  /// The beginning of what may be the peer's bytes, safe for a log.
+  private static func text(_ start: UnsafePointer<UInt8>?, _ count: Int) -> String {
+    let bytes = UnsafeBufferPointer(start: start, count: min(count, problemBytesMax))
+    return String(
+      decoding: bytes.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
   }
 
   // MARK: Sending

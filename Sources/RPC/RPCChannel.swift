@@ -16,8 +16,9 @@ package struct UnaryResponse: Sendable {
   package var metadata: Metadata
   package var trailers: Metadata
 
-  package init(message: ByteBuffer, metadata: Metadata = Metadata(), trailers: Metadata = Metadata())
-  {
+  package init(
+    message: ByteBuffer, metadata: Metadata = Metadata(), trailers: Metadata = Metadata()
+  ) {
     self.message = message
     self.metadata = metadata
     self.trailers = trailers

@@ -55,8 +55,9 @@ package struct InProcessChannel: RPCChannel {
       let first = await group.next() ?? nil
       group.cancelAll()
       if Task.isCancelled { return .failure(RPCError(.cancelled, "the call was cancelled")) }
-      return first ?? .failure(
-        RPCError(.deadlineExceeded, "the deadline passed before the answer"))
+      return first
+        ?? .failure(
+          RPCError(.deadlineExceeded, "the deadline passed before the answer"))
     }
   }
 }

@@ -200,8 +200,8 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
       case .closed(let stream, let code): closed(stream, code)
       case .settings: settingsArrived()
       case .pingAcknowledged: break
-      case .goAway(_, let code):
-        endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue))"
+      case .goAway(_, let code, let reason):
+        endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue)) \(reason)"
         leave()
       }
     }

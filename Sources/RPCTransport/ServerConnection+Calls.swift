@@ -13,7 +13,8 @@ extension ServerConnection {
     let configuration = shared.configuration
     do throws(RequestHead.Refusal) {
       let head = try RequestHead(header, router: shared.router)
-      let timeout = min(head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
+      let timeout = min(
+        head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
       let call = ServerCall(
         stream, head, timeout: timeout, messageBytesMax: configuration.messageBytesMax)
       stream.attachment = call

@@ -168,7 +168,12 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       session.terminate(.enhanceYourCalm)
       writePending()
     }
-    if session.isFinished { close() }
+    guard session.isFinished else { return }
+    if let problem = session.lastProblem, !isDraining {
+      shared.logger.info(
+        "the session ended", metadata: ["peer": "\(peer.address)", "problem": "\(problem)"])
+    }
+    close()
   }
 
   private func writePending() {

@@ -31,6 +31,7 @@ final class Wire {
   private(set) var session: HTTP2Session?
   private var plaintext = ByteBuffer()
   private var ciphertext = ByteBuffer()
+  private var isFlushing = false
 
   init(
     _ context: ChannelHandlerContext, tls: TLSConnection?, makeSession: @escaping MakeSession
@@ -91,7 +92,10 @@ final class Wire {
 
   /// Writes what the session may send, while the socket takes it.
   func flush(events: inout [HTTP2Event]) throws(WireError) {
-    guard let session else { return }
+    // A write may change writability and so call back into this connection's flush.
+    guard let session, !isFlushing else { return }
+    isFlushing = true
+    defer { isFlushing = false }
     while context.channel.isWritable {
       do throws(HTTP2Error) {
         try session.drain(events: &events)
