@@ -63,7 +63,8 @@ import Testing
     let token = try await portal.accessToken()
     let tokens = try await portal.send(.GET, "/api/v1/access-tokens").list("accessTokens")
     let id = try #require(tokens.first?["id"] as? String)
-    #expect((200...204).contains(try await portal.send(.DELETE, "/api/v1/access-tokens/\(id)").status))
+    #expect(
+      (200...204).contains(try await portal.send(.DELETE, "/api/v1/access-tokens/\(id)").status))
 
     for bearer in [nil, "", "wrong", token] as [String?] {
       let program = Portal(stack.address, bearer: bearer)
@@ -83,7 +84,8 @@ import Testing
     let program = Portal(stack.address, bearer: try await portal.accessToken())
     let path = "/api/v1/provider-configs/\(added.string("id"))"
     #expect(try await portal.send(.POST, path + ":disable").status == 200)
-    #expect((400...409).contains(try await program.send(.GET, "/proxy/custom/local/v1/models").status))
+    #expect(
+      (400...409).contains(try await program.send(.GET, "/proxy/custom/local/v1/models").status))
     #expect(!upstream.authorizations.contains { $0.contains(key) })
     #expect(try await portal.send(.POST, path + ":enable").status == 200)
     #expect(try await program.send(.GET, "/proxy/custom/local/v1/models").status == 200)

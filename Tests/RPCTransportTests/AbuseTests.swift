@@ -97,7 +97,8 @@ import Testing
 
   @Test func requestsOnAStreamThatIsOverEndTheConnection() async throws {
     try await survives { index in
-      Self.frame(.headers, flags: 0x5, stream: index % 2 == 0 ? 2 * index + 1 : 1, Self.requestBlock)
+      Self.frame(
+        .headers, flags: 0x5, stream: index % 2 == 0 ? 2 * index + 1 : 1, Self.requestBlock)
     }
   }
 }
