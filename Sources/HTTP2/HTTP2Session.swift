@@ -134,6 +134,13 @@ package final class HTTP2Session {
     }
   }
 
+  /// Tells the owner, once: nghttp2 may have more than one word for the end of a stream.
+  func close(_ stream: HTTP2Stream, _ code: ErrorCode) {
+    guard !stream.isClosed else { return }
+    forget(stream)
+    events.append(.closed(stream, code))
+  }
+
   func forget(_ stream: HTTP2Stream) {
     guard !stream.isClosed else { return }
     stream.isClosed = true

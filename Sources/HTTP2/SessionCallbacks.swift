@@ -135,8 +135,7 @@ enum SessionCallbacks {
     session, id, code, userData in
     guard let owner = owner(userData), let stream = stream(session, id) else { return ok }
     nghttp2_session_set_stream_user_data(session, id, nil)
-    owner.forget(stream)
-    owner.events.append(.closed(stream, ErrorCode(rawValue: code)))
+    owner.close(stream, ErrorCode(rawValue: code))
     return ok
   }
 
@@ -192,8 +191,7 @@ enum SessionCallbacks {
       UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue
     else { return ok }
     for case let stream? in owner.streams where stream.id == frame.pointee.hd.stream_id {
-      owner.forget(stream)
-      owner.events.append(.closed(stream, .refusedStream))
+      owner.close(stream, .refusedStream)
     }
     return ok
   }

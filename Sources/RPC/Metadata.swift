@@ -8,6 +8,11 @@ package struct Metadata: Sendable, Hashable {
   package struct Entry: Sendable, Hashable {
     package let key: String
     package let value: Value
+
+    package init(key: String, value: Value) {
+      self.key = key
+      self.value = value
+    }
   }
 
   package enum Value: Sendable, Hashable {

@@ -79,11 +79,11 @@ import Testing
     }
   }
 
-  /// CVE-2025-8671, "MadeYouReset": a zero WINDOW_UPDATE makes the server reset the stream.
+  /// CVE-2025-8671, "MadeYouReset": a WINDOW_UPDATE too large makes the server reset the stream.
   @Test func resetsThatTheServerIsMadeToSendEndTheConnection() async throws {
     try await survives { index in
       Self.frame(.headers, flags: 0x4, stream: 2 * index + 1, Self.requestBlock)
-        + Self.frame(.windowUpdate, stream: 2 * index + 1, [0, 0, 0, 0])
+        + Self.frame(.windowUpdate, stream: 2 * index + 1, [0x7F, 0xFF, 0xFF, 0xFF])
     }
   }
 

@@ -5,8 +5,11 @@ import Testing
 
 @Suite struct DeadlineTests {
   /// A handler that ends only when it is cancelled, and says so.
-  private static func patient(_ cancelled: Signal) -> MethodHandler.Unary {
+  private static func patient(
+    _ cancelled: Signal, started: Signal = Signal()
+  ) -> MethodHandler.Unary {
     { request, _ in
+      await started.raise()
       do {
         try await Task.sleep(for: .seconds(3600))
       } catch {
@@ -31,13 +34,19 @@ import Testing
   }
 
   @Test func theClientEndsACallAtItsDeadlineAndTheHandlerIsCancelled() async throws {
+    let started = Signal()
     let cancelled = Signal()
-    let service = TestService(handlers: ["Wait": Self.patient(cancelled)])
+    let service = TestService(handlers: ["Wait": Self.patient(cancelled, started: started)])
     try await withServer(service) { (_, client) async throws in
-      let error = await failure { () async throws(RPCError) in
-        try await client.call("Wait", timeout: .milliseconds(50))
-      }
-      #expect(error?.code == .deadlineExceeded)
+      // On a busy machine a short time may be over before the handler starts.
+      var timeout = Duration.milliseconds(50)
+      repeat {
+        let error = await failure { [timeout] () async throws(RPCError) in
+          try await client.call("Wait", timeout: timeout)
+        }
+        #expect(error?.code == .deadlineExceeded)
+        timeout *= 4
+      } while await !started.isRaised
       await cancelled.wait()
     }
   }

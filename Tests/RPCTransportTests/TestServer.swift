@@ -127,7 +127,7 @@ func failure<Value>(_ body: () async throws(RPCError) -> Value) async -> RPCErro
 
 /// Something that happens once in a test.
 actor Signal {
-  private var isRaised = false
+  private(set) var isRaised = false
   private var waiters: [CheckedContinuation<Void, Never>] = []
 
   func raise() {

@@ -1,0 +1,141 @@
+import LocalDeployment
+import NIOCore
+import TLS
+import TestSupport
+import Testing
+
+@Suite struct TLSConnectionTests {
+  private let certificates: TestCertificates
+
+  init() throws {
+    certificates = try TestCertificates()
+  }
+
+  /// Two engines whose bytes are carried by hand.
+  private struct Pair {
+    let client: TLSConnection
+    let server: TLSConnection
+    var toClient = ByteBuffer()
+    var toServer = ByteBuffer()
+
+    /// Carries bytes until nothing moves.
+    mutating func settle() throws {
+      var moved = true
+      while moved {
+        let first = try Self.carry(client, server, &toServer)
+        let second = try Self.carry(server, client, &toClient)
+        moved = first || second
+      }
+    }
+
+    private static func carry(
+      _ from: TLSConnection, _ to: TLSConnection, _ plaintext: inout ByteBuffer
+    ) throws -> Bool {
+      var wire = ByteBuffer()
+      from.takeOutput(into: &wire)
+      guard wire.readableBytes > 0 else { return false }
+      try to.receive(wire, plaintext: &plaintext)
+      return true
+    }
+  }
+
+  private func configuration(_ paths: CertificatePaths) -> TLSConfiguration {
+    TLSConfiguration(
+      certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
+      certificateAuthorityFile: paths.authority)
+  }
+
+  private func pair(
+    client: TLSConfiguration? = nil, expecting: TLSConnection.ExpectedPeer = .anyOfAuthority
+  ) throws -> Pair {
+    let server = try TLSContext(.server, configuration(certificates.paths("vault")))
+    let client = try TLSContext(.client, client ?? configuration(certificates.paths("gateway")))
+    return Pair(
+      client: try TLSConnection(client, expecting: expecting),
+      server: try TLSConnection(server, expecting: .anyOfAuthority))
+  }
+
+  @Test func bothEndsLearnTheOthersName() throws {
+    var pair = try pair(expecting: .uri("spiffe://chatelaine/vault"))
+    #expect(!pair.client.isEstablished)
+    try pair.client.start()
+    try pair.settle()
+    #expect(pair.client.isEstablished && pair.server.isEstablished)
+    #expect(pair.client.peerIdentities == ["spiffe://chatelaine/vault"])
+    #expect(pair.server.peerIdentities == ["spiffe://chatelaine/gateway"])
+  }
+
+  @Test func bytesComeThroughInBothDirections() throws {
+    var pair = try pair()
+    try pair.client.start()
+    try pair.settle()
+    var question = ByteBuffer(repeating: 7, count: 100_000)
+    try pair.client.send(&question)
+    var answer = ByteBuffer(string: "short")
+    try pair.server.send(&answer)
+    try pair.settle()
+    #expect(pair.toServer == ByteBuffer(repeating: 7, count: 100_000))
+    #expect(String(buffer: pair.toClient) == "short")
+  }
+
+  @Test func closingIsToldToThePeer() throws {
+    var pair = try pair()
+    try pair.client.start()
+    try pair.settle()
+    pair.client.close()
+    try pair.settle()
+    #expect(pair.server.isClosedByPeer)
+  }
+
+  @Test func anotherIdentityIsAnError() throws {
+    var pair = try pair(expecting: .uri("spiffe://chatelaine/audit"))
+    try pair.client.start()
+    #expect(
+      throws: TLSError.wrongPeer(
+        expected: "spiffe://chatelaine/audit", found: ["spiffe://chatelaine/vault"])
+    ) { try pair.settle() }
+    #expect(!pair.client.isEstablished)
+  }
+
+  @Test(arguments: ["localhost", "127.0.0.1"])
+  func aHostNameOrAddressCanBeExpected(_ host: String) throws {
+    var pair = try pair(expecting: .host(host))
+    try pair.client.start()
+    try pair.settle()
+    #expect(pair.client.isEstablished)
+  }
+
+  @Test(arguments: ["example.org", "127.0.0.2"])
+  func anotherHostIsAnError(_ host: String) throws {
+    var pair = try pair(expecting: .host(host))
+    try pair.client.start()
+    #expect(throws: TLSError.self) { try pair.settle() }
+  }
+
+  @Test func aClientOfAnotherAuthorityIsAnErrorAtTheServer() throws {
+    let others = try TestCertificates()
+    let paths = try others.paths("gateway")
+    var mixed = configuration(paths)
+    mixed.certificateAuthorityFile = try certificates.paths("vault").authority
+    var pair = try pair(client: mixed)
+    try pair.client.start()
+    let error = #expect(throws: TLSError.self) { try pair.settle() }
+    guard case .handshakeFailed(let reason)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(reason.contains("certificate verify failed"))
+    #expect(!pair.server.isEstablished)
+  }
+
+  @Test func garbageIsAnErrorAndNoTrap() throws {
+    for seed in UInt8(0)..<64 {
+      let pair = try pair()
+      var plaintext = ByteBuffer()
+      let garbage = ByteBuffer(bytes: (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 31) ^ seed })
+      #expect(throws: TLSError.self) {
+        try pair.server.receive(garbage, plaintext: &plaintext)
+      }
+    }
+  }
+}
