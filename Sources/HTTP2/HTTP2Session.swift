@@ -25,6 +25,8 @@ package final class HTTP2Session {
   /// Packed bytes to be sent; take them, then `clear` it.
   package var output = ByteBuffer()
 
+  /// The header block that is arriving: blocks of several streams never mix (RFC 9113, 4.3).
+  var header = HeaderBlock()
   // What is being parsed, so that a body can be a slice of it.
   var input = ByteBuffer()
   var inputStart: UnsafePointer<UInt8>?

@@ -16,8 +16,6 @@ package final class HTTP2Stream {
   package internal(set) var isRemoteEnded = false
   package internal(set) var isClosed = false
 
-  /// The header fields that are arriving.
-  var header = HeaderBlock()
   /// Place in the session's table of live streams.
   var slot = -1
   var outbound = OutboundQueue()

@@ -3,6 +3,8 @@ package struct HeaderBlock: Sendable {
   /// What RFC 9113, 6.5.2 adds to every field's length.
   private static let fieldOverheadBytes = 32
   private static let lengthBytes = 4
+  /// Room for the fields of an ordinary call without growing.
+  private static let initialBytes = 384
 
   /// Per field: name length and value length (4 bytes each, little-endian), name, value.
   private var storage: [UInt8] = []
@@ -20,16 +22,11 @@ package struct HeaderBlock: Sendable {
       isTooLarge = true
       return
     }
-    appendLength(name.count)
-    appendLength(value.count)
+    if storage.isEmpty { storage.reserveCapacity(Self.initialBytes) }
+    let head = UInt64(truncatingIfNeeded: name.count) | UInt64(value.count) << 32
+    withUnsafeBytes(of: head.littleEndian) { storage.append(contentsOf: $0) }
     storage.append(contentsOf: name)
     storage.append(contentsOf: value)
-  }
-
-  private mutating func appendLength(_ length: Int) {
-    withUnsafeBytes(of: UInt32(truncatingIfNeeded: length).littleEndian) {
-      storage.append(contentsOf: $0)
-    }
   }
 
   /// Hands every field to `body`, in order; the bytes are valid during the call only.

@@ -44,10 +44,9 @@ enum SessionCallbacks {
 
   private static let beginHeaders: nghttp2_on_begin_headers_callback = { session, frame, userData in
     guard let frame, let owner = owner(userData) else { return ok }
+    owner.header = HeaderBlock()
     let id = frame.pointee.hd.stream_id
-    if let stream = stream(session, id) {
-      stream.header = HeaderBlock()
-    } else if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+    if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST, stream(session, id) == nil {
       let stream = HTTP2Stream(id: id)
       owner.remember(stream)
       nghttp2_session_set_stream_user_data(
@@ -57,11 +56,9 @@ enum SessionCallbacks {
   }
 
   private static let header: nghttp2_on_header_callback = {
-    session, frame, name, nameBytes, value, valueBytes, _, userData in
-    guard let frame, let owner = owner(userData),
-      let stream = stream(session, frame.pointee.hd.stream_id)
-    else { return ok }
-    stream.header.append(
+    _, _, name, nameBytes, value, valueBytes, _, userData in
+    guard let owner = owner(userData) else { return ok }
+    owner.header.append(
       name: UnsafeBufferPointer(start: name, count: nameBytes),
       value: UnsafeBufferPointer(start: value, count: valueBytes),
       listBytesMax: owner.limits.headerListBytesMax)
@@ -100,7 +97,7 @@ enum SessionCallbacks {
     if endOfStream { stream.isRemoteEnded = true }
     // The event takes the block along: the next one may arrive before anybody looks at this one.
     var header = HeaderBlock()
-    swap(&header, &stream.header)
+    swap(&header, &owner.header)
     if stream.hasFinalHeader {
       owner.events.append(.trailer(stream, header))
       return
