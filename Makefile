@@ -27,7 +27,7 @@ test: test-packages $(PYTHON) ## Run every test, on real PostgreSQL, gRPC client
 	@swift build --build-tests
 	@CHATELAINE_TEST_PYTHON=$(abspath $(PYTHON)) \
 	  CHATELAINE_TEST_ARTEFACTS=$${CHATELAINE_TEST_ARTEFACTS:-$(CURDIR)/test-artefacts} \
-	  swift test --skip-build --no-parallel
+	  swift test --skip-build --disable-xctest --no-parallel
 
 .PHONY: lint
 lint: ## Check the format and the rules that the compiler can't
