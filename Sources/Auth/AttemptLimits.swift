@@ -8,8 +8,8 @@ package final class AttemptLimits: Sendable {
     package var logInsPerAccount = AttemptRate(10, per: .seconds(60))
     /// Log-ins from one place: guesses over many accounts.
     package var logInsPerSource = AttemptRate(60, per: .seconds(60))
-    /// Accounts from one place.
-    package var signUpsPerSource = AttemptRate(20, per: .seconds(3600))
+    /// Accounts from one place: an office behind one address may join on one day.
+    package var signUpsPerSource = AttemptRate(100, per: .seconds(3600))
 
     package init() {}
   }
