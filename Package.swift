@@ -83,6 +83,7 @@ let package = Package(
       name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CLinux"),
     .target(name: "CMessages", dependencies: ["CProtobufC"]),
 
@@ -92,7 +93,7 @@ let package = Package(
     library("TLS", ["COpenSSL", nioCore]),
     library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
     library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
-    library("RPC", ["Protobuf", nioCore, logging]),
+    library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
     library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
     library("RPCInProcess", ["RPC", nioCore]),
     library("RPCCodeGen", ["Protobuf", "CMessages"]),

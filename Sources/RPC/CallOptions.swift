@@ -9,13 +9,16 @@ package struct CallOptions: Sendable {
   package var deadline: Deadline
   /// Waits for a connection instead of failing fast while there is none.
   package var waitForReady: Bool
+  /// How requests that don't say otherwise are sent.
+  package var encoding: MessageEncoding
 
   package init(
     metadata: Metadata = Metadata(), timeout: Duration = CallOptions.defaultTimeout,
-    waitForReady: Bool = false
+    waitForReady: Bool = false, encoding: MessageEncoding = .identity
   ) {
     self.metadata = metadata
     self.deadline = .after(timeout)
     self.waitForReady = waitForReady
+    self.encoding = encoding
   }
 }

@@ -15,18 +15,30 @@ package enum Envelope {
     return buffer
   }
 
+  /// The flag of a compressed message; the other seven bits are zero.
+  static let compressedFlag: UInt8 = 1
+
+  /// Compresses a message and puts the prefix in front of it.
+  package static func sealCompressed(_ message: ByteBuffer) throws(RPCError) -> ByteBuffer {
+    seal(try Gzip.compress(message), flags: compressedFlag)
+  }
+
   /// Puts the prefix in front of a message.
   package static func seal(_ message: consuming ByteBuffer) -> ByteBuffer {
+    seal(message, flags: 0)
+  }
+
+  private static func seal(_ message: consuming ByteBuffer, flags: UInt8) -> ByteBuffer {
     let count = message.readableBytes
     guard message.readerIndex >= prefixBytes else {
       var sealed = ByteBufferAllocator().buffer(capacity: prefixBytes + count)
-      sealed.writeInteger(UInt8(0))
+      sealed.writeInteger(flags)
       sealed.writeInteger(UInt32(truncatingIfNeeded: count))
       sealed.writeBuffer(&message)
       return sealed
     }
     let start = message.readerIndex - prefixBytes
-    message.setInteger(UInt8(0), at: start)
+    message.setInteger(flags, at: start)
     message.setInteger(UInt32(truncatingIfNeeded: count), at: start + 1)
     message.moveReaderIndex(to: start)
     return message
@@ -36,10 +48,13 @@ package enum Envelope {
 /// Takes the bytes of a stream and gives back its messages.
 package struct EnvelopeReader {
   private let messageBytesMax: Int
+  private let encoding: MessageEncoding
   private var buffer = ByteBuffer()
 
-  package init(messageBytesMax: Int) {
+  /// `encoding` is what `grpc-encoding` named: how messages that are flagged are compressed.
+  package init(messageBytesMax: Int, encoding: MessageEncoding = .identity) {
     self.messageBytesMax = messageBytesMax
+    self.encoding = encoding
   }
 
   /// Bytes of prefix and message that have arrived and were not taken by `next`.
@@ -53,8 +68,10 @@ package struct EnvelopeReader {
       guard let flags = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self),
         let count = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
       else { return nil }
-      // Compression was not agreed on: no message may say that it is compressed.
-      guard flags == 0 else {
+      guard flags & ~Envelope.compressedFlag == 0 else {
+        throw RPCError(.internal, "a message has flags that gRPC doesn't define")
+      }
+      guard flags == 0 || encoding != .identity else {
         throw RPCError(.internal, "a message is compressed, but no grpc-encoding was named")
       }
       guard count <= messageBytesMax else {
@@ -80,10 +97,15 @@ package struct EnvelopeReader {
     buffer.reserveCapacity(minimumWritableBytes: max(0, byteCount - buffer.readableBytes))
   }
 
-  /// The next complete message, if there is one.
-  package mutating func next() throws(RPCError) -> ByteBuffer? {
-    guard let expected = try expectedBytes, buffer.readableBytes >= expected else { return nil }
+  /// The next complete message, if there is one; decompressed it is still within the limit.
+  package mutating func next() throws(RPCError) -> ReceivedMessage? {
+    guard let expected = try expectedBytes, buffer.readableBytes >= expected,
+      let flags = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self)
+    else { return nil }
     buffer.moveReaderIndex(forwardBy: Envelope.prefixBytes)
-    return buffer.readSlice(length: expected - Envelope.prefixBytes)
+    guard let bytes = buffer.readSlice(length: expected - Envelope.prefixBytes) else { return nil }
+    guard flags == Envelope.compressedFlag else { return ReceivedMessage(bytes) }
+    return ReceivedMessage(
+      try Gzip.decompress(bytes, bytesMax: messageBytesMax), isCompressed: true)
   }
 }

@@ -12,10 +12,15 @@ package struct MethodHandler: Sendable {
   /// Answers a unary call: packed request in, packed response appended to the buffer it returns.
   package typealias Unary =
     @Sendable (_ request: ByteBuffer, _ context: ServerContext) async throws -> ByteBuffer
+  /// Answers a call of any other shape; the call ends with OK when this returns.
+  package typealias Streaming =
+    @Sendable (
+      _ requests: any MessageSource, _ responses: any ResponseSink, _ context: ServerContext
+    ) async throws -> Void
 
-  /// How the call shapes are answered; streaming shapes join here.
   package enum Body: Sendable {
     case unary(Unary)
+    case streaming(Streaming)
   }
 
   package let descriptor: MethodDescriptor
@@ -25,8 +30,10 @@ package struct MethodHandler: Sendable {
     self.descriptor = descriptor
     self.body = body
   }
+}
 
-  /// A unary method over messages; what generated services call.
+/// Handlers over messages; what generated services call.
+extension MethodHandler {
   package static func unary<Request: Message, Response: Message>(
     _ descriptor: MethodDescriptor, _ request: Request.Type,
     _ answer: @escaping @Sendable (Request, ServerContext) async throws -> Response
@@ -34,16 +41,51 @@ package struct MethodHandler: Sendable {
     MethodHandler(
       descriptor,
       .unary { bytes, context in
-        let request: Request
-        do {
-          request = try Request(unpacking: bytes)
-        } catch {
-          throw RPCError(.invalidArgument, "\(error)")
+        try await answer(try Request(request: bytes), context).enveloped()
+      })
+  }
+
+  package static func clientStreaming<Request: Message, Response: Message>(
+    _ descriptor: MethodDescriptor, _ request: Request.Type,
+    _ answer: @escaping @Sendable (RequestStream<Request>, ServerContext) async throws -> Response
+  ) -> MethodHandler {
+    MethodHandler(
+      descriptor,
+      .streaming { requests, responses, context in
+        let response = try await answer(RequestStream(requests), context)
+        try await responses.write(response.enveloped(), isCompressed: nil)
+      })
+  }
+
+  package static func serverStreaming<Request: Message, Response: Message>(
+    _ descriptor: MethodDescriptor, _ request: Request.Type, _ response: Response.Type,
+    _ answer: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws
+      -> Void
+  ) -> MethodHandler {
+    MethodHandler(
+      descriptor,
+      .streaming { requests, responses, context in
+        guard let received = try await requests.next() else {
+          throw RPCError(.internal, "the request ended without a complete message")
         }
-        let response = try await answer(request, context)
-        var buffer = Envelope.messageBuffer()
-        response.pack(into: &buffer)
-        return buffer
+        let request = try Request(request: received.bytes)
+        guard try await requests.next() == nil else {
+          throw RPCError(.unimplemented, "this method takes one message")
+        }
+        try await answer(request, ResponseWriter(responses), context)
+      })
+  }
+
+  package static func bidirectionalStreaming<Request: Message, Response: Message>(
+    _ descriptor: MethodDescriptor, _ request: Request.Type, _ response: Response.Type,
+    _ answer: @escaping @Sendable (
+      RequestStream<Request>, ResponseWriter<Response>, ServerContext
+    ) async throws -> Void
+  ) -> MethodHandler {
+    MethodHandler(
+      descriptor,
+      .streaming { requests, responses, context in
+        try await answer(RequestStream(requests), ResponseWriter(responses), context)
       })
   }
 }

@@ -7,37 +7,83 @@ package protocol RPCChannel: Sendable {
   func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse
+
+  /// Makes a call of any other shape, for as long as `body` runs: when it returns or throws while
+  /// the server is not done, the call is cancelled.
+  ///
+  /// Throws what `body` throws; what the runtime throws in it is an `RPCError`.
+  func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome
 }
 
 /// The outcome of a successful unary call.
 package struct UnaryResponse: Sendable {
   package var message: ByteBuffer
+  package var isCompressed: Bool
   /// The initial metadata of the response.
   package var metadata: Metadata
   package var trailers: Metadata
 
   package init(
-    message: ByteBuffer, metadata: Metadata = Metadata(), trailers: Metadata = Metadata()
+    message: ByteBuffer, isCompressed: Bool = false, metadata: Metadata = Metadata(),
+    trailers: Metadata = Metadata()
   ) {
     self.message = message
+    self.isCompressed = isCompressed
     self.metadata = metadata
     self.trailers = trailers
   }
 }
 
+/// Calls with messages; what generated clients call.
 extension RPCChannel {
-  /// Makes a unary call with messages; what generated clients call.
   package func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor, _ request: Request, as response: Response.Type = Response.self,
     options: CallOptions
   ) async throws(RPCError) -> Response {
-    var buffer = Envelope.messageBuffer()
-    request.pack(into: &buffer)
-    let answer = try await unary(method, request: buffer, options: options)
-    do {
-      return try Response(unpacking: answer.message)
-    } catch {
-      throw RPCError(.internal, "the response could not be decoded", detail: "\(error)")
+    let answer = try await unary(method, request: request.enveloped(), options: options)
+    return try Response(response: answer.message)
+  }
+
+  /// `send` writes the requests; the response is awaited when it has returned.
+  package func clientStreaming<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request.Type, as response: Response.Type,
+    options: CallOptions, _ send: (RequestWriter<Request>) async throws -> Void
+  ) async throws -> Response {
+    try await stream(method, options: options) { stream in
+      try await send(RequestWriter(stream))
+      stream.finish()
+      let responses = ResponseStream<Response>(stream)
+      guard let response = try await responses.next() else {
+        throw RPCError(.internal, "the response has a status but no message")
+      }
+      guard try await responses.next() == nil else {
+        throw RPCError(.internal, "the server sent more than one message")
+      }
+      return response
+    }
+  }
+
+  package func serverStreaming<Request: Message, Response: Message, Outcome: Sendable>(
+    _ method: MethodDescriptor, _ request: Request, as response: Response.Type,
+    options: CallOptions, _ receive: (ResponseStream<Response>) async throws -> Outcome
+  ) async throws -> Outcome {
+    try await stream(method, options: options) { stream in
+      try await stream.write(request.enveloped(), isCompressed: nil)
+      stream.finish()
+      return try await receive(ResponseStream(stream))
+    }
+  }
+
+  package func bidirectionalStreaming<Request: Message, Response: Message, Outcome: Sendable>(
+    _ method: MethodDescriptor, _ request: Request.Type, as response: Response.Type,
+    options: CallOptions,
+    _ exchange: (RequestWriter<Request>, ResponseStream<Response>) async throws -> Outcome
+  ) async throws -> Outcome {
+    try await stream(method, options: options) { stream in
+      try await exchange(RequestWriter(stream), ResponseStream(stream))
     }
   }
 }

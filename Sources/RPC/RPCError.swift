@@ -27,15 +27,19 @@ package struct RPCError: Error, Sendable {
   package var message: String
   /// Machine-readable details, sent as `google.rpc.Status` in `grpc-status-details-bin`.
   package var details: [ErrorDetail]
+  /// Metadata that comes with the status.
+  package var metadata: Metadata
   /// For the log of this process only.
   package var detail: String?
 
   package init(
-    _ code: Code, _ message: String, details: [ErrorDetail] = [], detail: String? = nil
+    _ code: Code, _ message: String, details: [ErrorDetail] = [],
+    metadata: Metadata = Metadata(), detail: String? = nil
   ) {
     self.code = code
     self.message = message
     self.details = details
+    self.metadata = metadata
     self.detail = detail
   }
 }

@@ -1,12 +1,18 @@
 internal import Synchronization
 
-/// Metadata that a handler wants to send beside its answer.
+/// Metadata that a handler wants to send beside its messages, and how it wants them sent.
 package final class ResponseMetadata: Sendable {
-  private let state = Mutex((initial: Metadata(), trailing: Metadata()))
+  private struct State {
+    var initial = Metadata()
+    var trailing = Metadata()
+    var isCompressed = false
+  }
+
+  private let state = Mutex(State())
 
   package init() {}
 
-  /// Sent before the message.
+  /// Sent before the first message; changes after that come too late.
   package var initial: Metadata {
     get { state.withLock { $0.initial } }
     set { state.withLock { $0.initial = newValue } }
@@ -16,5 +22,11 @@ package final class ResponseMetadata: Sendable {
   package var trailing: Metadata {
     get { state.withLock { $0.trailing } }
     set { state.withLock { $0.trailing = newValue } }
+  }
+
+  /// Compress messages that don't say otherwise, if the client understands gzip.
+  package var isCompressed: Bool {
+    get { state.withLock { $0.isCompressed } }
+    set { state.withLock { $0.isCompressed = newValue } }
   }
 }

@@ -1,25 +1,37 @@
-/// What a handler knows of the call besides its message.
-package struct ServerContext: Sendable {
+internal import Synchronization
+
+/// What interceptors and the handler know of a call besides its messages.
+///
+/// One object per call: passing it on costs a reference.
+package final class ServerContext: Sendable {
   package let method: MethodDescriptor
   /// The request's metadata, without the protocol's own fields.
   package let metadata: Metadata
+  /// Nil only for a streaming call whose client set none.
   package let deadline: Deadline?
   package let peer: Peer
-  /// Values that interceptors found out, by type.
-  package var values: ContextValues
-  /// What the handler sends beside its message.
+  /// The request of a unary or server-streaming call came compressed.
+  package let isRequestCompressed: Bool
+  /// What the handler sends beside its messages.
   package let response: ResponseMetadata
+  private let values = Mutex(ContextValues())
 
   package init(
     method: MethodDescriptor, metadata: Metadata, deadline: Deadline?, peer: Peer,
-    values: ContextValues = ContextValues(), response: ResponseMetadata = ResponseMetadata()
+    isRequestCompressed: Bool = false, response: ResponseMetadata = ResponseMetadata()
   ) {
     self.method = method
     self.metadata = metadata
     self.deadline = deadline
     self.peer = peer
-    self.values = values
+    self.isRequestCompressed = isRequestCompressed
     self.response = response
+  }
+
+  /// What an interceptor found out, by type.
+  package subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {
+    get { values.withLock { $0[key] } }
+    set { values.withLock { $0[key] = newValue } }
   }
 }
 
@@ -37,18 +49,16 @@ package struct Peer: Sendable, Hashable {
   }
 }
 
-/// A key of `ContextValues`; conform an empty enum.
+/// A key of a call's values; conform an empty enum.
 package protocol ContextKey {
   associatedtype Value: Sendable
 }
 
-/// A small typed bag carried by a call.
-package struct ContextValues: Sendable {
+/// A small typed bag.
+private struct ContextValues: Sendable {
   private var storage: [ObjectIdentifier: any Sendable] = [:]
 
-  package init() {}
-
-  package subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {
+  subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {
     get { storage[ObjectIdentifier(key)] as? Key.Value }
     set { storage[ObjectIdentifier(key)] = newValue }
   }

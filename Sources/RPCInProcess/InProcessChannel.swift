@@ -37,6 +37,13 @@ package struct InProcessChannel: RPCChannel {
     }
   }
 
+  package func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome {
+    throw RPCError(.unimplemented, "streaming calls are not wired up here yet")
+  }
+
   private func answer(
     _ route: Route, _ request: ByteBuffer, _ context: ServerContext, by deadline: Deadline
   ) async -> Outcome {

@@ -263,7 +263,8 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
       }
       call.finish(
         .success(
-          UnaryResponse(message: message, metadata: call.metadata, trailers: head.metadata)))
+          UnaryResponse(
+            message: message.bytes, metadata: call.metadata, trailers: head.metadata)))
     } catch {
       call.fail(error)
     }

@@ -34,6 +34,13 @@ package final class RPCClient: RPCChannel {
     }
   }
 
+  package func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome {
+    throw RPCError(.unimplemented, "streaming calls are not wired up here yet")
+  }
+
   private var subchannel: Subchannel? {
     guard subchannels.count > 1 else { return subchannels.first }
     if let own = subchannels.first(where: { $0.eventLoop.inEventLoop }) { return own }

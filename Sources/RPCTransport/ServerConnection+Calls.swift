@@ -74,7 +74,7 @@ extension ServerConnection {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
       }
-      try run(call, message)
+      try run(call, message.bytes)
     } catch {
       answer(call, .failure(error))
     }

@@ -28,12 +28,11 @@ package struct CallerInterceptor: ServerInterceptor {
   package func intercept<Outcome: Sendable>(
     _ context: ServerContext, next: (ServerContext) async throws -> Outcome
   ) async throws -> Outcome {
-    var context = context
     if let bytes = context.metadata.bytes(CallMetadata.assertion) {
-      context.values[CallerKey.self] = try verifier.verify(bytes)
+      context[CallerKey.self] = try verifier.verify(bytes)
     }
     if context.peer.identities.contains(where: Self.believedPeers.contains) {
-      context.values[OriginKey.self] = CallOrigin(metadata: context.metadata)
+      context[OriginKey.self] = CallOrigin(metadata: context.metadata)
     }
     return try await next(context)
   }
@@ -42,12 +41,12 @@ package struct CallerInterceptor: ServerInterceptor {
 extension ServerContext {
   /// Who the call is made for; throws UNAUTHENTICATED when it brought no assertion.
   package func caller() throws(RPCError) -> Caller {
-    guard let caller = values[CallerKey.self] else {
+    guard let caller = self[CallerKey.self] else {
       throw RPCError(.unauthenticated, "this method needs a signed-in user")
     }
     return caller
   }
 
   /// Where the call came from; empty unless the gateway or an operator said so.
-  package var origin: CallOrigin { values[OriginKey.self] ?? CallOrigin() }
+  package var origin: CallOrigin { self[OriginKey.self] ?? CallOrigin() }
 }

@@ -52,4 +52,11 @@ final class FakeChannel: RPCChannel {
       throw RPCError(.internal, "\(error)")
     }
   }
+
+  func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome {
+    throw RPCError(.unimplemented, "the gateway makes unary calls only")
+  }
 }

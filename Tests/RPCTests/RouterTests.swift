@@ -23,18 +23,8 @@ private struct Marker: ServerInterceptor {
   func intercept<Outcome: Sendable>(
     _ context: ServerContext, next: (ServerContext) async throws -> Outcome
   ) async throws -> Outcome {
-    var context = context
-    context.values[Trail.self, default: []].append(name)
+    context[Trail.self] = (context[Trail.self] ?? []) + [name]
     return try await next(context)
-  }
-}
-
-extension ContextValues {
-  fileprivate subscript<Key: ContextKey>(
-    _ key: Key.Type, default fallback: Key.Value
-  ) -> Key.Value {
-    get { self[key] ?? fallback }
-    set { self[key] = newValue }
   }
 }
 
@@ -53,7 +43,7 @@ extension ContextValues {
     let service = Service(
       "a.B", ["C"],
       { _, context in
-        ByteBuffer(string: (context.values[Marker.Trail.self] ?? []).joined(separator: " "))
+        ByteBuffer(string: (context[Marker.Trail.self] ?? []).joined(separator: " "))
       })
     let channel = InProcessChannel(
       services: [service], interceptors: [Marker(name: "outer"), Marker(name: "inner")])

@@ -78,7 +78,7 @@ import Testing
       while rest.readableBytes > 0 {
         guard let piece = rest.readSlice(length: min(size, rest.readableBytes)) else { break }
         reader.append(piece)
-        while let message = try reader.next() { messages.append(String(buffer: message)) }
+        while let message = try reader.next() { messages.append(String(buffer: message.bytes)) }
       }
       #expect(messages == ["first", "", "third"])
       #expect(reader.bufferedBytes == 0)
