@@ -8,40 +8,96 @@ package struct InProcessChannel: RPCChannel {
 
   private let router: Router
   private let peer: Peer
+  private let limit: MessageLimit
   private let logger = Logger(label: "chatelaine.rpc.in-process")
 
-  /// `peer` is who the services see as the caller.
+  /// `peer` is who the services see as the caller; a message of more than `messageBytesMax` is
+  /// RESOURCE_EXHAUSTED, in either direction.
   package init(
     services: [any RPCService], interceptors: [any ServerInterceptor] = [],
-    peer: Peer = Peer(address: "in-process")
+    peer: Peer = Peer(address: "in-process"), messageBytesMax: Int = 4 << 20
   ) {
     router = Router(services: services, interceptors: interceptors)
     self.peer = peer
-  }
-
-  package func unary(
-    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
-  ) async throws(RPCError) -> UnaryResponse {
-    guard let route = router.route(method.path) else { throw router.unimplemented(method.path) }
-    let deadline = options.effectiveDeadline
-    let context = ServerContext(
-      method: route.descriptor, metadata: options.metadata, deadline: deadline, peer: peer)
-    let outcome = await answer(route, request, context, by: deadline)
-    do {
-      return UnaryResponse(
-        message: try outcome.get(), metadata: context.response.initial,
-        trailers: context.response.trailing)
-    } catch {
-      // What a socket would not carry doesn't reach the caller here either.
-      throw RPCError(error.code, error.message, details: error.details)
-    }
+    limit = MessageLimit(bytesMax: messageBytesMax)
   }
 
   package func stream<Outcome: Sendable>(
     _ method: MethodDescriptor, options: CallOptions,
     _ body: (any ClientStream) async throws -> Outcome
   ) async throws -> Outcome {
-    throw RPCError(.unimplemented, "streaming calls are not wired up here yet")
+    if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled") }
+    let call = InProcessCall()
+    defer { call.cancel() }
+    if let route = router.route(method.path) {
+      let deadline = options.effectiveDeadline
+      let context = context(route, options, deadline)
+      call.start(deadline) { call in await serve(call, route, context) }
+    } else {
+      call.answered(ResponseMetadata(), failing: router.unimplemented(method.path))
+    }
+    let stream = InProcessClientStream(call, encoding: options.encoding, limit: limit)
+    return try await withTaskCancellationHandler {
+      try await body(stream)
+    } onCancel: {
+      call.cancel()
+    }
+  }
+
+  /// Runs the handler of a streaming call; one of a unary method gets and gives one message.
+  private func serve(_ call: InProcessCall, _ route: Route, _ context: ServerContext) async {
+    let requests = InProcessRequests(call: call, limit: limit)
+    let responses = InProcessResponses(call: call, response: context.response)
+    do throws(RPCError) {
+      if route.isUnary {
+        guard let request = try await requests.next() else {
+          throw RPCError(.internal, "the request ended without a complete message")
+        }
+        guard try await requests.next() == nil else {
+          throw RPCError(.unimplemented, "a unary method takes one message")
+        }
+        let answer = try await route.answer(request.bytes, context, logger: logger)
+        try await responses.write(answer, isCompressed: nil)
+      } else {
+        try await route.run(requests, responses, context, logger: logger)
+      }
+      call.answered(context.response)
+    } catch {
+      call.answered(context.response, failing: error)
+    }
+  }
+
+  private func context(
+    _ route: Route, _ options: CallOptions, _ deadline: Deadline
+  ) -> ServerContext {
+    ServerContext(
+      method: route.descriptor, metadata: options.metadata, deadline: deadline, peer: peer,
+      isRequestCompressed: options.encoding == .gzip)
+  }
+}
+
+// MARK: Unary calls
+
+extension InProcessChannel {
+  package func unary(
+    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
+  ) async throws(RPCError) -> UnaryResponse {
+    guard let route = router.route(method.path) else { throw router.unimplemented(method.path) }
+    guard route.isUnary else { return try await exchange(method, request, options) }
+    let deadline = options.effectiveDeadline
+    let context = context(route, options, deadline)
+    let outcome = await answer(route, request, context, by: deadline)
+    do {
+      return UnaryResponse(
+        message: try outcome.get(), isCompressed: context.response.isCompressed,
+        metadata: context.response.initial, trailers: context.response.trailing)
+    } catch {
+      var metadata = context.response.initial
+      metadata.append(contentsOf: context.response.trailing)
+      metadata.append(contentsOf: error.metadata)
+      // What a socket would not carry doesn't reach the caller here either.
+      throw RPCError(error.code, error.message, details: error.details, metadata: metadata)
+    }
   }
 
   private func answer(
@@ -65,6 +121,29 @@ package struct InProcessChannel: RPCChannel {
       return first
         ?? .failure(
           RPCError(.deadlineExceeded, "the deadline passed before the answer"))
+    }
+  }
+
+  /// Calls a method that isn't unary with one message, for one message.
+  private func exchange(
+    _ method: MethodDescriptor, _ request: ByteBuffer, _ options: CallOptions
+  ) async throws(RPCError) -> UnaryResponse {
+    do {
+      return try await stream(method, options: options) { stream in
+        try await stream.write(request, isCompressed: nil)
+        stream.finish()
+        guard let answer = try await stream.next() else {
+          throw RPCError(.internal, "the response has a status but no message")
+        }
+        guard try await stream.next() == nil else {
+          throw RPCError(.internal, "the server sent more than one message")
+        }
+        return UnaryResponse(
+          message: answer.bytes, isCompressed: answer.isCompressed,
+          metadata: try await stream.initialMetadata(), trailers: stream.trailers)
+      }
+    } catch {
+      throw RPCError(answering: error)
     }
   }
 }

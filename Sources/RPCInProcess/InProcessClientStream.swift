@@ -1,0 +1,61 @@
+internal import NIOCore
+internal import RPC
+internal import Synchronization
+
+/// The client's view of a call in memory.
+final class InProcessClientStream: ClientStream {
+  private let call: InProcessCall
+  private let encoding: MessageEncoding
+  private let limit: MessageLimit
+  private let received = Mutex(Metadata())
+
+  init(_ call: InProcessCall, encoding: MessageEncoding, limit: MessageLimit) {
+    self.call = call
+    self.encoding = encoding
+    self.limit = limit
+  }
+
+  var trailers: Metadata { received.withLock { $0 } }
+
+  func write(_ message: ByteBuffer, isCompressed: Bool?) async throws(RPCError) {
+    let isCompressed = isCompressed ?? true && encoding == .gzip
+    try await call.requests.write(ReceivedMessage(message, isCompressed: isCompressed))
+  }
+
+  func finish() {
+    call.requests.finish()
+  }
+
+  func initialMetadata() async throws(RPCError) -> Metadata {
+    try await call.head.wait { $0 }
+  }
+
+  func next() async throws(RPCError) -> ReceivedMessage? {
+    do throws(RPCError) {
+      guard let message = try await call.responses.next() else {
+        received.withLock { $0 = call.trailers }
+        return nil
+      }
+      try limit.check(message.bytes, of: call)
+      return message
+    } catch {
+      received.withLock { $0 = call.trailers }
+      throw error
+    }
+  }
+}
+
+/// How large a message may be that is read from a call; as at the end of a socket, the reader
+/// refuses a larger one, and that ends the call.
+struct MessageLimit: Sendable {
+  let bytesMax: Int
+
+  func check(_ message: ByteBuffer, of call: InProcessCall) throws(RPCError) {
+    guard message.readableBytes > bytesMax else { return }
+    let error = RPCError(
+      .resourceExhausted,
+      "the message has \(message.readableBytes) bytes; at most \(bytesMax) are accepted")
+    call.fail(error)
+    throw error
+  }
+}
