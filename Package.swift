@@ -86,6 +86,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CLinux"),
     .target(name: "CMessages", dependencies: ["CProtobufC"]),
+    .target(name: "CInteropMessages", dependencies: ["CProtobufC", "CMessages"]),
 
     // Engines and runtime: no product knowledge.
     library("Protobuf", ["CMessages"]),
@@ -96,6 +97,11 @@ let package = Package(
     library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
     library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
     library("RPCInProcess", ["RPC", nioCore]),
+    library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
+    library("RPCInterop", ["CInteropMessages", "Protobuf", "RPC", nioCore]),
+    executable(
+      "interop-server",
+      ["RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioPosix, unixSignals]),
     library("RPCCodeGen", ["Protobuf", "CMessages"]),
     executable("protoc-gen-chatelaine", ["RPCCodeGen"]),
     library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
@@ -168,7 +174,7 @@ let package = Package(
     tests(
       "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
       exclude: ["Python"]),
-    tests("RPCCodeGenTests", ["RPCCodeGen"]),
+    tests("RPCCodeGenTests", ["RPCCodeGen", "Protobuf"]),
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),

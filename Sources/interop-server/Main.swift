@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import Logging
+internal import NIOPosix
+internal import RPCInterop
+internal import RPCTransport
+internal import UnixSignals
+
+/// Serves `grpc.testing.TestService` to any gRPC client until SIGINT or SIGTERM.
+@main
+struct InteropServer: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "interop-server", abstract: "Serves gRPC's interoperability tests.")
+
+  @OptionGroup var options: ServerOptions
+
+  func validate() throws {
+    _ = try options.configuration()
+  }
+
+  func run() async throws {
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    let server = RPCServer(
+      try options.configuration(),
+      services: [InteropService(serverID: "interop-server-\(getpid())")],
+      eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: options.threads),
+      logger: options.logger)
+    let port = try await server.start()
+    try StandardOutput.write(line: "listening on \(options.host):\(port)")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      group.addTask {
+        for await _ in signals { server.beginGracefulShutdown() }
+      }
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+}
