@@ -5,6 +5,12 @@ package import Protobuf
 package protocol RPCService: Sendable {
   /// Every method of the service with the code that answers it.
   var methodHandlers: [MethodHandler] { get }
+  /// The `.proto` file that declares the service; nil when reflection has nothing to show.
+  var fileDescriptor: ProtoFileDescriptor? { get }
+}
+
+extension RPCService {
+  package var fileDescriptor: ProtoFileDescriptor? { nil }
 }
 
 /// A method and the code that answers it, with its message types erased.

@@ -32,12 +32,28 @@ struct DescriptorReader {
     if let found = Self.elements(file.extension, file.n_extension).first {
       throw .unsupported(element: Self.text(found.name), reason: "extensions are not supported")
     }
+    try refuseReserved(file.enum_type, file.n_enum_type)
     var pending = Self.elements(file.message_type, file.n_message_type)
     while let message = pending.popLast() {
+      try refuseReserved(Self.text(message.name))
+      try refuseReserved(message.enum_type, message.n_enum_type)
       if let found = Self.elements(message.extension, message.n_extension).first {
         throw .unsupported(element: Self.text(found.name), reason: "extensions are not supported")
       }
       pending += Self.elements(message.nested_type, message.n_nested_type)
+    }
+  }
+
+  private func refuseReserved(
+    _ enums: UnsafeMutablePointer<UnsafeMutablePointer<Google__Protobuf__EnumDescriptorProto>?>?,
+    _ count: Int
+  ) throws(GeneratorError) {
+    for value in Self.elements(enums, count) { try refuseReserved(Self.text(value.name)) }
+  }
+
+  private func refuseReserved(_ name: String) throws(GeneratorError) {
+    guard !Names.reserved.contains(name) else {
+      throw .unsupported(element: name, reason: "generated code needs this name for itself")
     }
   }
 
@@ -54,8 +70,30 @@ struct DescriptorReader {
     for (index, service) in Self.elements(file.service, file.n_service).enumerated() {
       try services.append(read(service, in: package, path: [6, Int32(index)]))
     }
+    var result = readHeader()
+    result.messages = messages
+    result.enums = enums
+    result.services = services
+    return result
+  }
+
+  /// The file without what it declares, which may be anything.
+  func readHeader() -> ProtoFile {
+    let dependencies = UnsafeBufferPointer(start: file.dependency, count: file.n_dependency)
     return ProtoFile(
-      name: fileName, package: package, messages: messages, enums: enums, services: services)
+      name: fileName, package: Self.text(file.package),
+      dependencies: dependencies.map { Self.text($0) },
+      packed: packedWithoutComments(), messages: [], enums: [], services: [])
+  }
+
+  private func packedWithoutComments() -> [UInt8] {
+    // The struct is a copy of ours: what it points to stays with the request.
+    var file = file
+    file.source_code_info = nil
+    let size = google__protobuf__file_descriptor_proto__get_packed_size(&file)
+    return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      count = google__protobuf__file_descriptor_proto__pack(&file, buffer.baseAddress)
+    }
   }
 
   private func read(
@@ -142,12 +180,20 @@ struct DescriptorReader {
           name: methodName, comment: comments[path + [2, Int32(index)]] ?? "",
           input: String(Self.text(method.input_type).drop { $0 == "." }),
           output: String(Self.text(method.output_type).drop { $0 == "." }),
-          isClientStreaming: method.client_streaming != 0,
-          isServerStreaming: method.server_streaming != 0,
+          shape: shape(of: method),
           rules: HTTPRules.read(method.options, element: "\(scope).\(name).\(methodName)")))
     }
     return ProtoService(
       name: name, fullName: "\(scope).\(name)", comment: comments[path] ?? "", methods: methods)
+  }
+
+  private func shape(of method: Google__Protobuf__MethodDescriptorProto) -> ProtoShape {
+    switch (method.client_streaming != 0, method.server_streaming != 0) {
+    case (false, false): .unary
+    case (true, false): .clientStreaming
+    case (false, true): .serverStreaming
+    case (true, true): .bidirectionalStreaming
+    }
   }
 
   // MARK: C arrays and strings

@@ -6,6 +6,8 @@ internal import CMessages
 ///   would cut.
 /// - proto3 `optional`, which protoc-gen-c refuses, becomes the plain oneof that it is underneath.
 /// - a map becomes the repeated entries that it is underneath, since a map key can't be `bytes`.
+/// - `deprecated` is dropped: the conversions between C and Swift touch every field, without a
+///   warning.
 ///
 /// See docs/decisions/0002-generated-messages.md.
 package enum DescriptorRewriter {
@@ -37,6 +39,7 @@ package enum DescriptorRewriter {
     message.pointee.options?.pointee.has_map_entry = 0
     for field in pointers(message.pointee.field, message.pointee.n_field) {
       field.pointee.has_proto3_optional = 0
+      field.pointee.options?.pointee.has_deprecated = 0
       if field.pointee.type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING {
         field.pointee.type = GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES
       }

@@ -28,15 +28,22 @@ package enum Generator {
       UnsafeBufferPointer(
         start: request.pointee.file_to_generate, count: request.pointee.n_file_to_generate
       ).map { DescriptorReader.text($0) })
-    let files = try read(
-      DescriptorReader.elements(request.pointee.proto_file, request.pointee.n_proto_file), wanted)
-    let generator = FileGenerator(
-      types: TypeIndex(files),
-      parameters: try GeneratorParameters(DescriptorReader.text(request.pointee.parameter)))
+    let descriptors = DescriptorReader.elements(
+      request.pointee.proto_file, request.pointee.n_proto_file)
+    let parameters = try GeneratorParameters(DescriptorReader.text(request.pointee.parameter))
+    let files =
+      parameters.isOnlyDescriptors
+      ? descriptors.map { DescriptorReader($0).readHeader() } : try read(descriptors, wanted)
+    let types = TypeIndex(files)
     var generated: [(name: String, content: String)] = []
+    var namespaces: [String: String] = [:]
     let packages = Dictionary(grouping: files.filter { wanted.contains($0.name) }, by: \.package)
     for (package, files) in packages.sorted(by: { $0.key < $1.key }) {
-      try generated.append(("\(package).pb.swift", generator.print(files)))
+      if let other = namespaces.updateValue(package, forKey: Names.namespace(package)) {
+        throw .unsupported(element: package, reason: "has the same namespace in Swift as \(other)")
+      }
+      let generator = FileGenerator(files, types: types, parameters: parameters)
+      try generated.append(("\(package).pb.swift", generator.print()))
     }
     return generated
   }

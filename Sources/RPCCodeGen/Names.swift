@@ -7,6 +7,19 @@ enum Names {
     "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where", "while",
   ]
 
+  /// Types that generated code names without their module: a message or an enum of such a name would
+  /// take their place.
+  static let reserved: Set<String> = [
+    "Arena", "Bool", "CField", "CallOptions", "Double", "ProtoFileDescriptor", "Float",
+    "GeneratedEnum",
+    "GeneratedMessage", "HTTPRule", "Hashable", "Int32", "Int64", "JSONArrayElement", "JSONValue",
+    "JSONWriter", "MessageError", "MethodDescriptor", "MethodHandler", "Protobuf",
+    "ProtobufRuntime", "RPCChannel", "RPCError", "RPCService", "RequestStream", "RequestWriter",
+    "ResponseStream", "ResponseWriter", "Sendable", "ServerContext", "String", "TranscodedMethod",
+    "UInt32", "UInt64", "UInt8", "UnsafeMutablePointer", "UnsafeMutableRawPointer",
+    "UnsafeRawPointer",
+  ]
+
   /// C keywords to which protoc-gen-c adds an underscore.
   private static let cKeywords: Set<String> = [
     "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
@@ -44,13 +57,26 @@ enum Names {
     keywords.contains(name) ? "`\(name)`" : name
   }
 
-  /// `chatelaine.vault.v1` to `VaultAPI`: the last component that is not a version.
+  /// `chatelaine.vault.v1` to `VaultAPI`: the last component that is not a version. A version that
+  /// is not stable stays: `grpc.reflection.v1alpha` is `ReflectionV1alphaAPI`.
   static func namespace(_ package: String) -> String {
     let parts = package.split(separator: ".").map(String.init)
-    let isVersion = { (part: String) in
-      part.wholeMatch(of: /v\d+((alpha|beta)\d*)?/) != nil
-    }
-    return capitalised(parts.last { !isVersion($0) } ?? "Messages") + "API"
+    let name = parts.last { $0.wholeMatch(of: /v\d+((alpha|beta)\d*)?/) == nil } ?? "Messages"
+    let unstable = parts.last { $0.wholeMatch(of: /v\d+(alpha|beta)\d*/) != nil } ?? ""
+    return capitalised(name) + capitalised(unstable) + "API"
+  }
+
+  /// `google/protobuf/field_mask.proto` to `googleProtobufFieldMask`.
+  static func fileConstant(_ file: String) -> String {
+    let path = file.hasSuffix(".proto") ? String(file.dropLast(6)) : file
+    let words = path.split { !$0.isLetter && !$0.isNumber }.map { capitalised(String($0)) }
+    return identifier(decapitalised(words.joined()))
+  }
+
+  /// The protocol of a service's server side: `Vault` to `VaultService`, but not
+  /// `TestServiceService`.
+  static func serviceProtocol(_ service: String) -> String {
+    service.hasSuffix("Service") ? service : service + "Service"
   }
 
   /// The C struct: `chatelaine.vault.v1.ProviderConfig` to `Chatelaine__Vault__V1__ProviderConfig`.

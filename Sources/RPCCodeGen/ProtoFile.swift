@@ -2,9 +2,27 @@
 struct ProtoFile {
   var name: String
   var package: String
+  /// The files that it imports, by name.
+  var dependencies: [String]
+  /// Its packed FileDescriptorProto without comments.
+  var packed: [UInt8]
   var messages: [ProtoMessage]
   var enums: [ProtoEnum]
   var services: [ProtoService]
+}
+
+extension ProtoFile {
+  /// Of every message and enum, also the nested ones, without the scopes around them.
+  var typeNames: Set<String> {
+    var names = Set(enums.map(\.name))
+    var pending = messages
+    while let message = pending.popLast() {
+      names.insert(message.name)
+      names.formUnion(message.enums.map(\.name))
+      pending += message.messages
+    }
+    return names
+  }
 }
 
 struct ProtoMessage {
@@ -66,9 +84,16 @@ struct ProtoMethod {
   var comment: String
   var input: String
   var output: String
-  var isClientStreaming: Bool
-  var isServerStreaming: Bool
+  var shape: ProtoShape
   var rules: [ProtoHTTPRule]
+}
+
+/// The four call shapes, by the names that the runtime has for them.
+enum ProtoShape: String {
+  case unary
+  case clientStreaming
+  case serverStreaming
+  case bidirectionalStreaming
 }
 
 /// A binding of `google.api.http`.

@@ -5,10 +5,9 @@ struct ServiceGenerator {
   func printService(
     _ service: ProtoService, to out: inout LinePrinter
   ) throws(GeneratorError) {
-    let unary = service.methods.filter { !$0.isClientStreaming && !$0.isServerStreaming }
     try printDescriptors(service, to: &out)
-    try printProtocol(service, unary, to: &out)
-    try printClient(service, unary, to: &out)
+    try printProtocol(service, to: &out)
+    try printClient(service, to: &out)
   }
 
   private func printDescriptors(
@@ -21,7 +20,7 @@ struct ServiceGenerator {
         out.documentation(method.comment, fallback: "`\(method.name)`.")
         out.line("package static let \(name) = MethodDescriptor(")
         out.line("  service: \"\(service.fullName)\", method: \"\(method.name)\",")
-        out.line("  shape: \(shape(method)),")
+        out.line("  shape: .\(method.shape.rawValue),")
         out.line("  httpRules: [")
         for rule in method.rules {
           try check(rule, method, in: service)
@@ -33,7 +32,7 @@ struct ServiceGenerator {
         out.line()
       }
       out.line("/// All of them, in the order of the `.proto` file.")
-      out.line("package static let all = [")
+      out.line("package static let all: [MethodDescriptor] = [")
       for method in service.methods {
         out.line("  \(Names.identifier(Names.decapitalised(method.name))),")
       }
@@ -55,100 +54,11 @@ struct ServiceGenerator {
     }
   }
 
-  private func shape(_ method: ProtoMethod) -> String {
-    switch (method.isClientStreaming, method.isServerStreaming) {
-    case (false, false): ".unary"
-    case (true, false): ".clientStreaming"
-    case (false, true): ".serverStreaming"
-    case (true, true): ".bidirectionalStreaming"
-    }
-  }
-
   private func body(_ rule: ProtoHTTPRule) -> String {
     switch rule.body {
     case "": ".none"
     case "*": ".all"
     default: ".field(\"\(rule.body)\")"
-    }
-  }
-
-  private func printProtocol(
-    _ service: ProtoService, _ unary: [ProtoMethod], to out: inout LinePrinter
-  ) throws(GeneratorError) {
-    out.documentation(service.comment, fallback: "`\(service.fullName)`, server side.")
-    try out.block("package protocol \(service.name)Service: RPCService") {
-      (out) throws(GeneratorError) in
-      for method in unary {
-        out.documentation(method.comment, fallback: "`\(method.name)`.")
-        out.line("func \(Names.identifier(Names.decapitalised(method.name)))(")
-        out.line("  _ request: \(try types.swiftName(method.input)), context: ServerContext")
-        out.line(") async throws -> \(try types.swiftName(method.output))")
-        out.line()
-      }
-    }
-    out.line()
-  }
-
-  /// The default handlers: extensions can't stand inside the namespace.
-  func printHandlers(
-    _ service: ProtoService, namespace: String, to out: inout LinePrinter
-  ) throws(GeneratorError) {
-    let unary = service.methods.filter { !$0.isClientStreaming && !$0.isServerStreaming }
-    try out.block("extension \(namespace).\(service.name)Service") {
-      (out) throws(GeneratorError) in
-      out.line("/// Every method with the code that answers it.")
-      try out.block("package var methodHandlers: [MethodHandler]") {
-        (out) throws(GeneratorError) in
-        out.line("[")
-        for method in unary {
-          let name = Names.decapitalised(method.name)
-          out.line("  .unary(")
-          out.line("    \(namespace).\(service.name)Methods.\(name),")
-          out.line("    \(try types.swiftName(method.input)).self")
-          out.line("  ) { request, context in")
-          out.line("    try await self.\(name)(request, context: context)")
-          out.line("  },")
-        }
-        out.line("]")
-      }
-    }
-  }
-
-  private func printClient(
-    _ service: ProtoService, _ unary: [ProtoMethod], to out: inout LinePrinter
-  ) throws(GeneratorError) {
-    out.documentation(service.comment, fallback: "`\(service.fullName)`, client side.")
-    try out.block("package struct \(service.name)Client: Sendable") {
-      (out) throws(GeneratorError) in
-      out.line("private let channel: any RPCChannel")
-      out.line()
-      out.line("/// A client that calls over `channel`.")
-      try out.block("package init(channel: any RPCChannel)") { (out) throws(GeneratorError) in
-        out.line("self.channel = channel")
-      }
-      for method in unary {
-        let name = Names.decapitalised(method.name)
-        out.line()
-        out.documentation(method.comment, fallback: "`\(method.name)`.")
-        out.line("package func \(Names.identifier(name))(")
-        out.line("  _ request: \(try types.swiftName(method.input)),")
-        out.line("  options: CallOptions = CallOptions()")
-        let output = try types.swiftName(method.output)
-        try out.block(") async throws(RPCError) -> \(output)") { (out) throws(GeneratorError) in
-          out.line("try await channel.unary(")
-          out.line("  \(service.name)Methods.\(name), request, options: options)")
-        }
-      }
-      out.line()
-      out.line("/// The methods that have an HTTP route.")
-      out.line("package static let transcodedMethods: [TranscodedMethod] = [")
-      for method in unary where !method.rules.isEmpty {
-        out.line("  TranscodedMethod(")
-        out.line("    \(service.name)Methods.\(Names.decapitalised(method.name)),")
-        out.line("    \(try types.swiftName(method.input)).self,")
-        out.line("    \(try types.swiftName(method.output)).self),")
-      }
-      out.line("]")
     }
   }
 }

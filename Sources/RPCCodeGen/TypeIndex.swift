@@ -20,6 +20,16 @@ struct TypeIndex {
     swiftNames.merge(Self.wellKnown) { _, known in known }
   }
 
+  /// The index as code beside messages and enums of these names sees it: where one of them hides a
+  /// type of module Protobuf, the module is named.
+  func shadowed(by names: Set<String>) -> TypeIndex {
+    var index = self
+    for (fullName, name) in Self.wellKnown where names.contains(name) {
+      index.swiftNames[fullName] = "Protobuf.\(name)"
+    }
+    return index
+  }
+
   private mutating func add(_ message: ProtoMessage, inside scope: String) {
     let name = "\(scope).\(message.name)"
     swiftNames[message.fullName] = name

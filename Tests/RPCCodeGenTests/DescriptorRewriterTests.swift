@@ -51,6 +51,13 @@ import Testing
     #expect(Self.children(rewritten, 7).allSatisfy { PluginResponse.fields($0).isEmpty })
   }
 
+  @Test func deprecatedFieldsAreFieldsLikeOthers() throws {
+    let options = Make.field(8, Make.varint(3, 1) + Make.varint(2, 1))
+    let set = try Self.rewrite(Make.message("M", Make.scalar("old", 1, type: 5, options)))
+    let rewritten = try #require(Self.fields(of: set).first)
+    #expect(rewritten[8] == .bytes(Make.varint(2, 1)))
+  }
+
   @Test func malformedBytesAreRefused() {
     #expect(throws: GeneratorError.self) { try DescriptorRewriter.rewrite([0x0A, 0x05, 0x01]) }
   }

@@ -74,6 +74,31 @@ import Testing
     }
   }
 
+  @Test func anUnstableVersionHasANamespaceOfItsOwn() throws {
+    let response = Self.respond([
+      Make.file("a.proto", package: "grpc.reflection.v1", Self.empty),
+      Make.file("b.proto", package: "grpc.reflection.v1alpha", Self.empty),
+    ])
+    #expect(response.error == nil)
+    try #require(response.files.count == 2)
+    #expect(response.files[0].content.contains("package enum ReflectionAPI {"))
+    #expect(response.files[1].content.contains("package enum ReflectionV1alphaAPI {"))
+  }
+
+  @Test func aMessageMayHaveTheNameOfAWellKnownOne() throws {
+    let known = Make.file(
+      "google/protobuf/empty.proto", package: "google.protobuf", Make.message("Empty"))
+    let file = Make.file(
+      "a.proto", Self.empty,
+      Make.message(
+        "M", Make.reference("ours", 1, to: ".chatelaine.test.v1.Empty"),
+        Make.reference("known", 2, to: ".google.protobuf.Empty")))
+    let files = Self.respond([known, file]).files
+    let content = try #require(files.first { $0.name == "chatelaine.test.v1.pb.swift" }?.content)
+    #expect(content.contains("package var ours: TestAPI.Empty?"))
+    #expect(content.contains("package var known: Protobuf.Empty?"))
+  }
+
   @Test func theSameInputMakesTheSameOutput() {
     let files = ["b", "c", "a"].map { name in
       Make.file("\(name).proto", package: "chatelaine.\(name).v1", Self.empty)

@@ -43,6 +43,22 @@ import Testing
       Self.error(Make.file("a.proto", `extension`)), names: "a.proto", "more")
   }
 
+  @Test func namesThatGeneratedCodeNeedsForItself() {
+    let nested = Make.enumeration("String", number: 4, [("ZERO", 0)])
+    Self.expect(
+      Self.error(Make.file("a.proto", Make.message("M", nested))), names: "a.proto", "String")
+    Self.expect(
+      Self.error(Make.file("a.proto", Make.message("RPCError"))), names: "a.proto", "RPCError")
+  }
+
+  @Test func packagesOfOneNamespace() {
+    Self.expect(
+      Self.error(
+        Make.file("a.proto", package: "a.things.v1", Make.message("M")),
+        Make.file("b.proto", package: "b.things.v2", Make.message("M"))),
+      names: "a.things.v1", "b.things.v2", "namespace")
+  }
+
   @Test func typesThatAreNotInTheRequest() {
     let field = Make.reference("f", 1, to: ".google.protobuf.BoolValue")
     Self.expect(
