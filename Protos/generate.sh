@@ -17,10 +17,23 @@ google=(
   google/api/http.proto google/api/annotations.proto
   google/rpc/status.proto google/rpc/error_details.proto
 )
+# Messages and services of module Protobuf's own making, or of nobody's: only reflection serves
+# these files, because others import them.
+described=(
+  google/protobuf/any.proto google/protobuf/duration.proto google/protobuf/empty.proto
+  google/protobuf/field_mask.proto google/protobuf/struct.proto google/protobuf/timestamp.proto
+  google/protobuf/descriptor.proto google/api/http.proto google/api/annotations.proto
+)
+standard=(
+  grpc/health/v1/health.proto
+  grpc/reflection/v1/reflection.proto grpc/reflection/v1alpha/reflection.proto
+)
+interop=(grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto)
 tests=(chatelaine/test/v1/kitchen_sink.proto)
 
-# The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev.
-include=(-IProtos -I/usr/include)
+# The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev, those
+# of gRPC with its grpc-proto.
+include=(-IProtos -I/usr/include -I/usr/share/grpc-proto)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -45,20 +58,39 @@ write_c() {
   ) >"$directory/include/module.modulemap"
 }
 
-protoc "${include[@]}" --include_imports --descriptor_set_out="$work/original.bin" \
-  "${ours[@]}" "${google[@]}" "${tests[@]}"
-"$plugin" --rewrite-descriptors <"$work/original.bin" >"$work/rewritten.bin"
-write_c Sources/CMessages CMessages "$work/rewritten.bin" "${ours[@]}" "${google[@]}"
+# write_swift DIRECTORY OPTIONS FILE...: Swift beside what is there.
+write_swift() {
+  local directory=$1 options=$2
+  shift 2
+  protoc "${include[@]}" --plugin="$plugin" --chatelaine_opt="$options" \
+    --chatelaine_out="$directory" "$@"
+}
 
-rm -rf Sources/ServiceAPI/Generated Sources/Protobuf/Generated
-mkdir -p Sources/ServiceAPI/Generated Sources/Protobuf/Generated
-protoc "${include[@]}" --plugin="$plugin" --chatelaine_out=Sources/ServiceAPI/Generated "${ours[@]}"
-protoc "${include[@]}" --plugin="$plugin" --chatelaine_opt=module=Protobuf \
-  --chatelaine_out=Sources/Protobuf/Generated \
+# clear DIRECTORY: an empty one.
+clear() {
+  rm -rf "$1" && mkdir -p "$1"
+}
+
+protoc "${include[@]}" --include_imports --descriptor_set_out="$work/original.bin" \
+  "${ours[@]}" "${google[@]}" "${standard[@]}" "${interop[@]}" "${tests[@]}"
+"$plugin" --rewrite-descriptors <"$work/original.bin" >"$work/rewritten.bin"
+
+write_c Sources/CMessages CMessages "$work/rewritten.bin" \
+  "${ours[@]}" "${google[@]}" "${standard[@]}"
+clear Sources/Protobuf/Generated
+write_swift Sources/Protobuf/Generated module=Protobuf \
   google/rpc/status.proto google/rpc/error_details.proto
+write_swift Sources/Protobuf/Generated module=Protobuf,only=descriptors "${described[@]}"
+clear Sources/ServiceAPI/Generated
+write_swift Sources/ServiceAPI/Generated module=ServiceAPI "${ours[@]}"
+clear Sources/RPCServices/Generated
+write_swift Sources/RPCServices/Generated module=RPCServices "${standard[@]}"
 
 # Messages that only tests need stay out of the products.
+write_c Sources/CInteropMessages CInteropMessages "$work/rewritten.bin" "${interop[@]}"
+clear Sources/RPCInterop/Generated
+write_swift Sources/RPCInterop/Generated module=RPCInterop,c_module=CInteropMessages \
+  "${interop[@]}"
 write_c Tests/CTestMessages CTestMessages "$work/rewritten.bin" "${tests[@]}"
-rm -rf Tests/ProtobufTests/Generated && mkdir -p Tests/ProtobufTests/Generated
-protoc "${include[@]}" --plugin="$plugin" --chatelaine_opt=c_module=CTestMessages \
-  --chatelaine_out=Tests/ProtobufTests/Generated "${tests[@]}"
+clear Tests/ProtobufTests/Generated
+write_swift Tests/ProtobufTests/Generated module=ProtobufTests,c_module=CTestMessages "${tests[@]}"

@@ -308,3 +308,32 @@ package enum RpcAPI {
   }
 
 }
+
+extension ProtoFileDescriptor {
+  /// `google/rpc/status.proto`.
+  package static let googleRpcStatus = ProtoFileDescriptor(
+    name: "google/rpc/status.proto",
+    dependencies: [.googleProtobufAny],
+    base64: """
+      Chdnb29nbGUvcnBjL3N0YXR1cy5wcm90bxIKZ29vZ2xlLnJwYxoZZ29vZ2xlL3Byb3RvYnVmL2FueS5wcm90byJmCgZT\
+      dGF0dXMSEgoEY29kZRgBIAEoBVIEY29kZRIYCgdtZXNzYWdlGAIgASgJUgdtZXNzYWdlEi4KB2RldGFpbHMYAyADKAsy\
+      FC5nb29nbGUucHJvdG9idWYuQW55UgdkZXRhaWxzYgZwcm90bzM=
+      """)
+}
+
+extension ProtoFileDescriptor {
+  /// `google/rpc/error_details.proto`.
+  package static let googleRpcErrorDetails = ProtoFileDescriptor(
+    name: "google/rpc/error_details.proto",
+    dependencies: [.googleProtobufDuration],
+    base64: """
+      Ch5nb29nbGUvcnBjL2Vycm9yX2RldGFpbHMucHJvdG8SCmdvb2dsZS5ycGMaHmdvb2dsZS9wcm90b2J1Zi9kdXJhdGlv\
+      bi5wcm90byK5AQoJRXJyb3JJbmZvEhYKBnJlYXNvbhgBIAEoCVIGcmVhc29uEhYKBmRvbWFpbhgCIAEoCVIGZG9tYWlu\
+      Ej8KCG1ldGFkYXRhGAMgAygLMiMuZ29vZ2xlLnJwYy5FcnJvckluZm8uTWV0YWRhdGFFbnRyeVIIbWV0YWRhdGEaOwoN\
+      TWV0YWRhdGFFbnRyeRIQCgNrZXkYASABKAlSA2tleRIUCgV2YWx1ZRgCIAEoCVIFdmFsdWU6AjgBIkcKCVJldHJ5SW5m\
+      bxI6CgtyZXRyeV9kZWxheRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIKcmV0cnlEZWxheSKoAQoKQmFk\
+      UmVxdWVzdBJQChBmaWVsZF92aW9sYXRpb25zGAEgAygLMiUuZ29vZ2xlLnJwYy5CYWRSZXF1ZXN0LkZpZWxkVmlvbGF0\
+      aW9uUg9maWVsZFZpb2xhdGlvbnMaSAoORmllbGRWaW9sYXRpb24SFAoFZmllbGQYASABKAlSBWZpZWxkEiAKC2Rlc2Ny\
+      aXB0aW9uGAIgASgJUgtkZXNjcmlwdGlvbmIGcHJvdG8z
+      """)
+}

@@ -651,7 +651,7 @@ package enum AuditAPI {
       ])
 
     /// All of them, in the order of the `.proto` file.
-    package static let all = [
+    package static let all: [MethodDescriptor] = [
       appendEvents,
       listEvents,
     ]
@@ -726,4 +726,43 @@ extension AuditAPI.AuditService {
       },
     ]
   }
+
+  /// `chatelaine/audit/v1/audit.proto`.
+  package var fileDescriptor: ProtoFileDescriptor? {
+    .chatelaineAuditV1Audit
+  }
+}
+
+extension ProtoFileDescriptor {
+  /// `chatelaine/audit/v1/audit.proto`.
+  package static let chatelaineAuditV1Audit = ProtoFileDescriptor(
+    name: "chatelaine/audit/v1/audit.proto",
+    dependencies: [.googleApiAnnotations, .googleProtobufStruct, .googleProtobufTimestamp],
+    base64: """
+      Ch9jaGF0ZWxhaW5lL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhNjaGF0ZWxhaW5lLmF1ZGl0LnYxGhxnb29nbGUvYXBpL2Fu\
+      bm90YXRpb25zLnByb3RvGhxnb29nbGUvcHJvdG9idWYvc3RydWN0LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0\
+      YW1wLnByb3RvItQFCgpBdWRpdEV2ZW50Eg4KAmlkGAEgASgJUgJpZBIaCghzZXF1ZW5jZRgCIAEoA1IIc2VxdWVuY2US\
+      LgoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUSOwoFYWN0b3IYBCABKAsyJS5jaGF0\
+      ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQuQWN0b3JSBWFjdG9yEhYKBmFjdGlvbhgFIAEoCVIGYWN0aW9uEj4KBnRh\
+      cmdldBgGIAEoCzImLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5UYXJnZXRSBnRhcmdldBJBCgdvdXRjb21l\
+      GAcgASgOMicuY2hhdGVsYWluZS5hdWRpdC52MS5BdWRpdEV2ZW50Lk91dGNvbWVSB291dGNvbWUSHQoKaXBfYWRkcmVz\
+      cxgIIAEoCVIJaXBBZGRyZXNzEh0KCnVzZXJfYWdlbnQYCSABKAlSCXVzZXJBZ2VudBIdCgpyZXF1ZXN0X2lkGAogASgJ\
+      UglyZXF1ZXN0SWQSMQoHZGV0YWlscxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RSB2RldGFpbHMSFgoGc291\
+      cmNlGAwgASgJUgZzb3VyY2USHQoKYWNjb3VudF9pZBgNIAEoCVIJYWNjb3VudElkGj8KBUFjdG9yEhIKBHR5cGUYASAB\
+      KAlSBHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUaQAoGVGFyZ2V0EhIKBHR5cGUYASABKAlS\
+      BHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUiSAoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BF\
+      Q0lGSUVEEAASCwoHU1VDQ0VTUxABEgsKB0ZBSUxVUkUQAhIKCgZERU5JRUQQAyJOChNBcHBlbmRFdmVudHNSZXF1ZXN0\
+      EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIlIKFEFwcGVuZEV2\
+      ZW50c1Jlc3BvbnNlEhoKCGFwcGVuZGVkGAEgASgFUghhcHBlbmRlZBIeCgpkdXBsaWNhdGVzGAIgASgFUgpkdXBsaWNh\
+      dGVzIqwCChFMaXN0RXZlbnRzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4Y\
+      AiABKAlSCXBhZ2VUb2tlbhIWCgZhY3Rpb24YAyABKAlSBmFjdGlvbhJBCgdvdXRjb21lGAQgASgOMicuY2hhdGVsYWlu\
+      ZS5hdWRpdC52MS5BdWRpdEV2ZW50Lk91dGNvbWVSB291dGNvbWUSNQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9i\
+      dWYuVGltZXN0YW1wSABSBXNpbmNliAEBEjUKBXVudGlsGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgB\
+      UgV1bnRpbIgBAUIICgZfc2luY2VCCAoGX3VudGlsInUKEkxpc3RFdmVudHNSZXNwb25zZRI3CgZldmVudHMYASADKAsy\
+      Hy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnRSBmV2ZW50cxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5l\
+      eHRQYWdlVG9rZW4y6QEKBUF1ZGl0EmMKDEFwcGVuZEV2ZW50cxIoLmNoYXRlbGFpbmUuYXVkaXQudjEuQXBwZW5kRXZl\
+      bnRzUmVxdWVzdBopLmNoYXRlbGFpbmUuYXVkaXQudjEuQXBwZW5kRXZlbnRzUmVzcG9uc2USewoKTGlzdEV2ZW50cxIm\
+      LmNoYXRlbGFpbmUuYXVkaXQudjEuTGlzdEV2ZW50c1JlcXVlc3QaJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkxpc3RFdmVu\
+      dHNSZXNwb25zZSIcgtPkkwIWEhQvYXBpL3YxL2F1ZGl0LWV2ZW50c2IGcHJvdG8z
+      """)
 }

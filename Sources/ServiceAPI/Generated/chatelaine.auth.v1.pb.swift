@@ -992,7 +992,7 @@ package enum AuthAPI {
       ])
 
     /// All of them, in the order of the `.proto` file.
-    package static let all = [
+    package static let all: [MethodDescriptor] = [
       createAccount,
       getCurrentAccount,
       createSession,
@@ -1230,4 +1230,62 @@ extension AuthAPI.AuthService {
       },
     ]
   }
+
+  /// `chatelaine/auth/v1/auth.proto`.
+  package var fileDescriptor: ProtoFileDescriptor? {
+    .chatelaineAuthV1Auth
+  }
+}
+
+extension ProtoFileDescriptor {
+  /// `chatelaine/auth/v1/auth.proto`.
+  package static let chatelaineAuthV1Auth = ProtoFileDescriptor(
+    name: "chatelaine/auth/v1/auth.proto",
+    dependencies: [.googleApiAnnotations, .googleProtobufDuration, .googleProtobufEmpty, .googleProtobufTimestamp],
+    base64: """
+      Ch1jaGF0ZWxhaW5lL2F1dGgvdjEvYXV0aC5wcm90bxISY2hhdGVsYWluZS5hdXRoLnYxGhxnb29nbGUvYXBpL2Fubm90\
+      YXRpb25zLnByb3RvGh5nb29nbGUvcHJvdG9idWYvZHVyYXRpb24ucHJvdG8aG2dvb2dsZS9wcm90b2J1Zi9lbXB0eS5w\
+      cm90bxofZ29vZ2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKPAQoHQWNjb3VudBIOCgJpZBgBIAEoCVICaWQSFAoF\
+      ZW1haWwYAiABKAlSBWVtYWlsEiEKDGRpc3BsYXlfbmFtZRgDIAEoCVILZGlzcGxheU5hbWUSOwoLY3JlYXRlX3RpbWUY\
+      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lImsKFENyZWF0ZUFjY291bnRSZXF1ZXN0\
+      EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIaCghwYXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGlzcGxheV9uYW1lGAMg\
+      ASgJUgtkaXNwbGF5TmFtZSIaChhHZXRDdXJyZW50QWNjb3VudFJlcXVlc3QiSAoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QS\
+      FAoFZW1haWwYASABKAlSBWVtYWlsEhoKCHBhc3N3b3JkGAIgASgJUghwYXNzd29yZCKwAQoVQ3JlYXRlU2Vzc2lvblJl\
+      c3BvbnNlEiMKDXNlc3Npb25fdG9rZW4YASABKAlSDHNlc3Npb25Ub2tlbhI1CgdhY2NvdW50GAIgASgLMhsuY2hhdGVs\
+      YWluZS5hdXRoLnYxLkFjY291bnRSB2FjY291bnQSOwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYu\
+      VGltZXN0YW1wUgpleHBpcmVUaW1lIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdCJvChNBdXRoZW50aWNhdGVS\
+      ZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFjY2Vzc190b2tlbhgCIAEoCUgA\
+      UgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIqgBChRBdXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASAB\
+      KAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGly\
+      ZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50IjUKHUlzc3Vl\
+      T3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCKvAgoLQWNjZXNzVG9rZW4SDgoCaWQY\
+      ASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRlX3RpbWUY\
+      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUgASgLMhou\
+      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiABKAsyGi5n\
+      b29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSC2xhc3RVc2VUaW1liAEBQg4KDF9leHBpcmVfdGltZUIQCg5fbGFzdF91\
+      c2VfdGltZSJ8ChhDcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2lu\
+      GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBAUINCgtfZXhwaXJlc19pbiJ1ChlD\
+      cmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsy\
+      Hy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1\
+      ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhM\
+      aXN0QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5B\
+      Y2Nlc3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhE\
+      ZWxldGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQYASABKAlSAmlkMrMICgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIb\
+      gtPkkwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYx\
+      LkdldEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkv\
+      djEvbWUSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEK\
+      DEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5h\
+      dXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEnUKFklzc3VlT3BlcmF0b3JBc3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRl\
+      UmVzcG9uc2USkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2Vu\
+      UmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoiFS9hcGkv\
+      djEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNj\
+      ZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMC\
+      FxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRl\
+      bGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vz\
+      cy10b2tlbnMve2lkfWIGcHJvdG8z
+      """)
 }

@@ -251,3 +251,22 @@ package enum IdentityAPI {
   }
 
 }
+
+extension ProtoFileDescriptor {
+  /// `chatelaine/identity/v1/assertion.proto`.
+  package static let chatelaineIdentityV1Assertion = ProtoFileDescriptor(
+    name: "chatelaine/identity/v1/assertion.proto",
+    dependencies: [.googleProtobufTimestamp],
+    base64: """
+      CiZjaGF0ZWxhaW5lL2lkZW50aXR5L3YxL2Fzc2VydGlvbi5wcm90bxIWY2hhdGVsYWluZS5pZGVudGl0eS52MRofZ29v\
+      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKuAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
+      CgpjcmVkZW50aWFsGAIgASgOMiwuY2hhdGVsYWluZS5pZGVudGl0eS52MS5Bc3NlcnRpb24uQ3JlZGVudGlhbFIKY3Jl\
+      ZGVudGlhbBIjCg1jcmVkZW50aWFsX2lkGAMgASgJUgxjcmVkZW50aWFsSWQSFAoFZW1haWwYBCABKAlSBWVtYWlsEhoK\
+      CGF1ZGllbmNlGAUgAygJUghhdWRpZW5jZRI5Cgppc3N1ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVz\
+      dGFtcFIJaXNzdWVUaW1lEjsKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhw\
+      aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2UiVQoKQ3JlZGVudGlhbBIaChZDUkVERU5USUFMX1VOU1BFQ0lGSUVE\
+      EAASCwoHU0VTU0lPThABEhAKDEFDQ0VTU19UT0tFThACEgwKCE9QRVJBVE9SEAMiZAoPU2lnbmVkQXNzZXJ0aW9uEhUK\
+      BmtleV9pZBgBIAEoCVIFa2V5SWQSHAoJYXNzZXJ0aW9uGAIgASgMUglhc3NlcnRpb24SHAoJc2lnbmF0dXJlGAMgASgM\
+      UglzaWduYXR1cmViBnByb3RvMw==
+      """)
+}

@@ -1070,7 +1070,7 @@ package enum VaultAPI {
       ])
 
     /// All of them, in the order of the `.proto` file.
-    package static let all = [
+    package static let all: [MethodDescriptor] = [
       createProviderConfig,
       listProviderConfigs,
       getProviderConfig,
@@ -1316,4 +1316,68 @@ extension VaultAPI.VaultService {
       },
     ]
   }
+
+  /// `chatelaine/vault/v1/vault.proto`.
+  package var fileDescriptor: ProtoFileDescriptor? {
+    .chatelaineVaultV1Vault
+  }
+}
+
+extension ProtoFileDescriptor {
+  /// `chatelaine/vault/v1/vault.proto`.
+  package static let chatelaineVaultV1Vault = ProtoFileDescriptor(
+    name: "chatelaine/vault/v1/vault.proto",
+    dependencies: [.googleApiAnnotations, .googleProtobufEmpty, .googleProtobufTimestamp],
+    base64: """
+      Ch9jaGF0ZWxhaW5lL3ZhdWx0L3YxL3ZhdWx0LnByb3RvEhNjaGF0ZWxhaW5lLnZhdWx0LnYxGhxnb29nbGUvYXBpL2Fu\
+      bm90YXRpb25zLnByb3RvGhtnb29nbGUvcHJvdG9idWYvZW1wdHkucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3Rh\
+      bXAucHJvdG8iiQMKDlByb3ZpZGVyQ29uZmlnEg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
+      ZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEh0KCm1hc2tlZF9rZXkYBCABKAlSCW1hc2tlZEtleRIeCghiYXNlX3VybBgF\
+      IAEoCUgAUgdiYXNlVXJsiAEBEhgKB2VuYWJsZWQYBiABKAhSB2VuYWJsZWQSOwoLY3JlYXRlX3RpbWUYByABKAsyGi5n\
+      b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEjsKC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnBy\
+      b3RvYnVmLlRpbWVzdGFtcFIKdXBkYXRlVGltZRJDCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVm\
+      LlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBAUILCglfYmFzZV91cmxCEAoOX2xhc3RfdXNlX3RpbWUilQEKG0NyZWF0\
+      ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxh\
+      YmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBQgsKCV9iYXNl\
+      X3VybCJYChpMaXN0UHJvdmlkZXJDb25maWdzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBh\
+      Z2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKVAQobTGlzdFByb3ZpZGVyQ29uZmlnc1Jlc3BvbnNlEk4KEHByb3ZpZGVy\
+      X2NvbmZpZ3MYASADKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnUg9wcm92aWRlckNvbmZpZ3MS\
+      JgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGEdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIO\
+      CgJpZBgBIAEoCVICaWQi1AEKG1VwZGF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGQoFbGFi\
+      ZWwYAiABKAlIAFIFbGFiZWyIAQESHAoHYXBpX2tleRgDIAEoCUgBUgZhcGlLZXmIAQESHgoIYmFzZV91cmwYBCABKAlI\
+      AlIHYmFzZVVybIgBARIdCgdlbmFibGVkGAUgASgISANSB2VuYWJsZWSIAQFCCAoGX2xhYmVsQgoKCF9hcGlfa2V5QgsK\
+      CV9iYXNlX3VybEIKCghfZW5hYmxlZCItChtEZWxldGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlk\
+      Ii0KG0VuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiLgocRGlzYWJsZVByb3ZpZGVyQ29u\
+      ZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiugEKG0ltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRl\
+      chgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghi\
+      YXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlkYXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25seUILCglf\
+      YmFzZV91cmwilgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFp\
+      bmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVy\
+      X2NvbmZpZxgCIAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMK\
+      B091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwKCElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAIS\
+      DAoIQ09ORkxJQ1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVy\
+      EhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMgASgJUgdwdXJwb3NlIrABChlSZXNvbHZlQ3JlZGVudGlh\
+      bFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQK\
+      BWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFz\
+      ZVVybIgBAUILCglfYmFzZV91cmwypAoKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUu\
+      dmF1bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNv\
+      bmZpZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNvbmZpZ3MSLy5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52YXVsdC52MS5M\
+      aXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdzEo4BChFHZXRQ\
+      cm92aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVs\
+      YWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKX\
+      AQoUVXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVyQ29uZmlnUmVx\
+      dWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9wcm92aWRlci1j\
+      b25maWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5EZWxldGVQ\
+      cm92aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92MS9wcm92aWRl\
+      ci1jb25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5FbmFibGVQ\
+      cm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9h\
+      cGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29uZmlnEjEuY2hh\
+      dGVsYWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
+      cm92aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxlOgEqEnsKFElt\
+      cG9ydFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1JlcXVlc3Qa\
+      MS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UScgoRUmVzb2x2ZUNyZWRlbnRp\
+      YWwSLS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQu\
+      djEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZWIGcHJvdG8z
+      """)
 }
