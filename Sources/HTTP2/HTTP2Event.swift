@@ -11,11 +11,15 @@ package enum HTTP2Event {
   case trailer(HTTP2Stream, HeaderBlock)
   /// The peer's half of the stream ended without trailers.
   case endOfStream(HTTP2Stream)
+  /// A stream whose owner asked (`notifyWhenDrained`) has little left to send.
+  case drained(HTTP2Stream)
   /// Both halves are over: `noError` after a regular end, else a reset of either side. The last
   /// event of a stream.
   case closed(HTTP2Stream, ErrorCode)
   /// The peer's SETTINGS changed.
   case settings
+  /// The peer's PING, which nghttp2 answers.
+  case ping
   case pingAcknowledged(UInt64)
   /// The peer leaves; streams above `lastStreamID` were not processed and close as refused. `reason`
   /// is the peer's text, cut and made printable.

@@ -88,6 +88,16 @@ extension HTTP2Session {
     _ = nghttp2_session_consume_stream(handle, stream.id, byteCount)
   }
 
+  // MARK: Flow control of what we send
+
+  /// Body bytes that the peer lets us send on the connection as a whole.
+  package var sendWindowBytes: Int { Int(nghttp2_session_get_remote_window_size(handle)) }
+
+  /// Body bytes that the peer lets us send on this stream; may be negative.
+  package func sendWindowBytes(of stream: HTTP2Stream) -> Int {
+    Int(nghttp2_session_get_stream_remote_window_size(handle, stream.id))
+  }
+
   // MARK: The connection
 
   /// Streams that the peer lets us have open at one time.

@@ -2,6 +2,9 @@ internal import NIOCore
 
 /// One stream of a session; belongs to the thread of its session.
 package final class HTTP2Stream {
+  /// What is little left to send: enough to keep the connection busy until there is more.
+  package static let drainedBytes = 32 << 10
+
   /// How our half of the stream ends once the queued bytes are sent.
   enum End {
     case open
@@ -15,6 +18,8 @@ package final class HTTP2Stream {
   /// The peer has ended its half.
   package internal(set) var isRemoteEnded = false
   package internal(set) var isClosed = false
+  /// Asks for one `drained` event, at `drainedBytes` waiting or fewer.
+  package var notifyWhenDrained = false
 
   /// Place in the session's table of live streams.
   var slot = -1

@@ -78,8 +78,10 @@ enum SessionCallbacks {
       owner.events.append(.endOfStream(stream))
     case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement(head.flags):
       owner.events.append(.settings)
-    case NGHTTP2_PING.rawValue where isAcknowledgement(head.flags):
-      owner.events.append(.pingAcknowledged(payload(frame.pointee.ping)))
+    case NGHTTP2_PING.rawValue:
+      owner.events.append(
+        isAcknowledgement(head.flags)
+          ? .pingAcknowledged(payload(frame.pointee.ping)) : .ping)
     case NGHTTP2_GOAWAY.rawValue:
       let goAway = frame.pointee.goaway
       owner.events.append(
@@ -228,6 +230,10 @@ enum SessionCallbacks {
     owner.output.writeBytes(UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
     stream.outbound.move(count, to: &owner.output)
     owner.outboundBytes -= count
+    if stream.notifyWhenDrained, stream.outboundBytes <= HTTP2Stream.drainedBytes {
+      stream.notifyWhenDrained = false
+      owner.events.append(.drained(stream))
+    }
     return ok
   }
 

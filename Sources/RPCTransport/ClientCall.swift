@@ -3,53 +3,74 @@ internal import NIOCore
 internal import RPC
 
 /// One call of a client, from its caller to its outcome; belongs to the loop of its connection.
-final class ClientCall: @unchecked Sendable {
+///
+/// What every call has; how requests leave and answers arrive differs by shape.
+class ClientCall: @unchecked Sendable {
   // Sendable because the caller's thread makes it and then only passes it to the loop.
-  typealias Outcome = Result<UnaryResponse, RPCError>
 
   let method: MethodDescriptor
-  /// The message in its envelope.
-  let request: ByteBuffer
   let options: CallOptions
   let deadline: Deadline
   let deadlineOnLoop: NIODeadline
-  private var continuation: CheckedContinuation<Outcome, Never>?
+  let messageBytesMax: Int
+  /// The outcome is known: whatever still arrives is dropped.
   private(set) var isDone = false
   /// The call was sent and came back unprocessed once: it is not sent a third time.
   var isRetried = false
-
-  // What has arrived of the answer.
-  var hasHeader = false
-  var metadata = Metadata()
-  var reader: EnvelopeReader
+  /// The beginning of the answer has arrived: the server has seen the call.
+  private(set) var hasHeader = false
 
   weak var connection: ClientConnection?
   var stream: HTTP2Stream?
 
-  init(
-    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions, messageBytesMax: Int
-  ) {
+  init(_ method: MethodDescriptor, options: CallOptions, messageBytesMax: Int) {
     self.method = method
-    self.request = Envelope.seal(request)
     self.options = options
+    self.messageBytesMax = messageBytesMax
     deadline = options.effectiveDeadline
     deadlineOnLoop = deadline.onLoop
-    reader = EnvelopeReader(messageBytesMax: messageBytesMax)
   }
 
-  func start(_ continuation: CheckedContinuation<Outcome, Never>) {
-    self.continuation = continuation
+  /// May be sent again from the beginning.
+  var isReplayable: Bool { true }
+
+  /// What OK in an answer of header fields only stands for: nil where no message is needed.
+  var statusWithoutMessage: RPCError? {
+    switch method.shape {
+    case .unary, .clientStreaming:
+      RPCError(.internal, "the response has a status but no message")
+    case .serverStreaming, .bidirectionalStreaming: nil
+    }
   }
 
-  /// The first outcome counts.
-  func finish(_ outcome: Outcome) {
-    guard !isDone else { return }
+  // MARK: What the connection tells, once `stream` is set
+
+  /// The request's header fields are with the session; its messages may follow.
+  func opened(_ stream: HTTP2Stream, on session: HTTP2Session) {
+    self.stream = stream
+  }
+
+  /// The beginning of a gRPC answer.
+  func headerArrived(_ head: ResponseHead) throws(RPCError) {
+    hasHeader = true
+    guard head.encoding != nil else {
+      throw RPCError(.internal, "the answer has a grpc-encoding that was not offered")
+    }
+  }
+
+  /// Takes body bytes; returns how much credit the sender gets at once.
+  func dataArrived(_ bytes: ByteBuffer) throws(RPCError) -> Int { bytes.readableBytes }
+
+  /// There is room for more in the stream's queue.
+  func drained() {}
+
+  /// The trailers came; nil stands for OK.
+  func statusArrived(_ error: RPCError?, trailers: Metadata) {
     isDone = true
-    continuation?.resume(returning: outcome)
-    continuation = nil
   }
 
+  /// The call's end before a status, from this side or below; only the first counts.
   func fail(_ error: RPCError) {
-    finish(.failure(error))
+    isDone = true
   }
 }

@@ -69,9 +69,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
   private func send(_ call: ClientCall, _ session: HTTP2Session) {
     do throws(HTTP2Error) {
       let stream = try session.request(shared.fields.fields(of: call), attachment: call)
-      call.stream = stream
-      session.write(stream, call.request)
-      session.finish(stream)
+      call.opened(stream, on: session)
       setNeedsFlush()
     } catch {
       owner?.callWasNotProcessed(call, reason: "\(error)")
@@ -197,9 +195,10 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
       case .trailer(let stream, let block): trailer(stream, block)
       case .endOfStream(let stream):
         fail(stream, RPCError(.internal, "the response ended without a status"))
+      case .drained(let stream): call(of: stream)?.drained()
       case .closed(let stream, let code): closed(stream, code)
       case .settings: settingsArrived()
-      case .pingAcknowledged: break
+      case .ping, .pingAcknowledged: break
       case .goAway(_, let code, let reason):
         endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue)) \(reason)"
         leave()
@@ -221,33 +220,40 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     guard let call = call(of: stream), !call.isDone else { return }
     let head = ResponseHead(block)
     if let status = head.status, endOfStream || head.httpStatus == nil {
-      call.fail(status ?? RPCError(.internal, "the response has a status but no message"))
+      call.statusArrived(
+        status ?? call.statusWithoutMessage, trailers: head.metadata)
     } else if head.httpStatus != 200 || !head.isGRPC {
       call.fail(
         head.httpStatus == 200
           ? RPCError(.unknown, "the server's answer is not gRPC")
           : RPCError(httpStatus: head.httpStatus ?? 0))
     } else {
-      call.hasHeader = true
-      call.metadata = head.metadata
+      do throws(RPCError) {
+        try call.headerArrived(head)
+      } catch {
+        call.fail(error)
+      }
     }
     if call.isDone, !endOfStream { abandon(call) }
   }
 
   private func received(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
     session?.consumedOnConnection(bytes.readableBytes)
-    // A response is bounded by `messageBytesMax`, and how many there are by our own callers.
-    session?.consumedOnStream(stream, bytes.readableBytes)
-    guard let call = call(of: stream), !call.isDone else { return }
-    call.reader.append(bytes)
+    guard let call = call(of: stream), !call.isDone else {
+      session?.consumedOnStream(stream, bytes.readableBytes)
+      return
+    }
     do throws(RPCError) {
-      guard let expected = try call.reader.expectedBytes else { return }
-      guard call.reader.bufferedBytes <= expected else {
-        throw RPCError(.internal, "the server sent more than one message")
-      }
+      session?.consumedOnStream(stream, try call.dataArrived(bytes))
     } catch {
       fail(stream, error)
     }
+  }
+
+  /// Lets the server send more on a stream whose reader has taken some.
+  func giveCredit(_ stream: HTTP2Stream, _ byteCount: Int) {
+    session?.consumedOnStream(stream, byteCount)
+    setNeedsFlush()
   }
 
   private func trailer(_ stream: HTTP2Stream, _ block: HeaderBlock) {
@@ -256,18 +262,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     guard let status = head.status else {
       return fail(stream, RPCError(.internal, "the response ended without a status"))
     }
-    if let error = status { return call.fail(error) }
-    do throws(RPCError) {
-      guard let message = try call.reader.next() else {
-        throw RPCError(.internal, "the response has a status but no message")
-      }
-      call.finish(
-        .success(
-          UnaryResponse(
-            message: message.bytes, metadata: call.metadata, trailers: head.metadata)))
-    } catch {
-      call.fail(error)
-    }
+    call.statusArrived(status, trailers: head.metadata)
   }
 
   private func fail(_ stream: HTTP2Stream, _ error: RPCError) {
@@ -291,7 +286,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Output
 
-  private func setNeedsFlush() {
+  func setNeedsFlush() {
     guard !isReading, !isFlushScheduled else { return }
     isFlushScheduled = true
     eventLoop.execute {

@@ -30,7 +30,7 @@ package final class RPCClient: RPCChannel {
   ) async throws(RPCError) -> UnaryResponse {
     guard let subchannel else { throw RPCError(.unavailable, "the client has no event loop") }
     return try await interceptors.call(method, options) { (options) async throws(RPCError) in
-      try await subchannel.call(method, request: request, options: options)
+      try await subchannel.unary(method, request: request, options: options)
     }
   }
 
@@ -38,7 +38,19 @@ package final class RPCClient: RPCChannel {
     _ method: MethodDescriptor, options: CallOptions,
     _ body: (any ClientStream) async throws -> Outcome
   ) async throws -> Outcome {
-    throw RPCError(.unimplemented, "streaming calls are not wired up here yet")
+    guard let subchannel else { throw RPCError(.unavailable, "the client has no event loop") }
+    // Interceptors see the runtime's errors; others of `body` pass them by.
+    let result: Result<Outcome, any Error> = try await interceptors.call(method, options) {
+      (options) async throws(RPCError) in
+      do {
+        return .success(try await subchannel.stream(method, options: options, body))
+      } catch let error as RPCError {
+        throw error
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
   }
 
   private var subchannel: Subchannel? {

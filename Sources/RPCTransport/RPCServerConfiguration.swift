@@ -14,8 +14,10 @@ package struct RPCServerConfiguration: Sendable {
   package var concurrentStreamsMax = 128
   /// Larger request header lists (RFC 9113, 6.5.2) are refused with HTTP 431.
   package var headerListBytesMax = 32 << 10
-  /// Deadline of calls that bring none, and the latest that any may bring.
+  /// Deadline of unary calls that bring none, and the latest that any may bring.
   package var callDurationMax: Duration = .seconds(60)
+  /// The same for streaming calls; nil lets a stream live as long as its client wants.
+  package var streamDurationMax: Duration?
   /// From the accepted connection to its first HTTP/2 SETTINGS, the TLS handshake included.
   package var handshakeTimeout: Duration = .seconds(10)
   /// How long running calls may go on after `beginGracefulShutdown`.

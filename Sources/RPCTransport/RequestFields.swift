@@ -17,6 +17,10 @@ struct RequestFields: Sendable {
     fields.append("te", "trailers", isIndexed: true)
     fields.append("content-type", "application/grpc", isIndexed: true)
     fields.append("user-agent", "grpc-swift-chatelaine", isIndexed: true)
+    fields.append("grpc-accept-encoding", MessageEncoding.accepted, isIndexed: true)
+    if call.options.encoding != .identity {
+      fields.append("grpc-encoding", call.options.encoding.rawValue, isIndexed: true)
+    }
     fields.append("grpc-timeout".utf8, TimeoutField.encode(call.deadline.remaining))
     fields.append(call.options.metadata)
     return fields

@@ -13,6 +13,10 @@ struct RequestHead {
   let route: Route
   let timeout: Duration?
   let metadata: Metadata
+  /// How the client's compressed messages are compressed.
+  let encoding: MessageEncoding
+  /// Responses may be compressed.
+  let acceptsGzip: Bool
 
   init(_ header: HeaderBlock, router: Router) throws(Refusal) {
     guard !header.isTooLarge else {
@@ -34,6 +38,8 @@ struct RequestHead {
     self.route = route
     timeout = fields.timeout
     metadata = fields.metadata
+    encoding = fields.encoding
+    acceptsGzip = fields.acceptsGzip
   }
 }
 
@@ -48,6 +54,8 @@ private struct Fields {
   var route: Route?
   var timeout: Duration?
   var metadata = Metadata()
+  var encoding = MessageEncoding.identity
+  var acceptsGzip = false
   var failure: RPCError?
 
   init(router: Router) {
@@ -68,15 +76,30 @@ private struct Fields {
       timeout = TimeoutField.decode(value)
       if timeout == nil { failure = RPCError(.internal, "malformed grpc-timeout") }
     case 13 where name.isText("grpc-encoding"):
-      if !value.isText("identity") {
-        failure = RPCError(.unimplemented, "this grpc-encoding is not supported")
-      }
+      take(encoding: value)
+    case 20 where name.isText("grpc-accept-encoding"):
+      acceptsGzip = Self.containsGzip(value)
     default:
       do {
         try metadata.appendField(name: name, value: value)
       } catch {
         failure = error
       }
+    }
+  }
+
+  private mutating func take(encoding value: UnsafeRawBufferPointer) {
+    if value.isText("gzip") {
+      encoding = .gzip
+    } else if !value.isText("identity") {
+      failure = RPCError(.unimplemented, "this grpc-encoding is not supported")
+    }
+  }
+
+  /// Whether a comma-separated list names gzip.
+  private static func containsGzip(_ list: UnsafeRawBufferPointer) -> Bool {
+    list.split(separator: UInt8(ascii: ",")).contains { item in
+      item.drop { $0 == UInt8(ascii: " ") }.elementsEqual("gzip".utf8)
     }
   }
 

@@ -8,8 +8,12 @@ enum ResponseFields {
   ])
   private static let success = FixedHeaderFields([("grpc-status", "0")])
 
-  static func initial(_ metadata: Metadata) -> HeaderFields {
-    var fields = HeaderFields(initial)
+  private static let initialWithGzip = FixedHeaderFields([
+    (":status", "200"), ("content-type", "application/grpc"), ("grpc-encoding", "gzip"),
+  ])
+
+  static func initial(_ metadata: Metadata, encoding: MessageEncoding) -> HeaderFields {
+    var fields = HeaderFields(encoding == .gzip ? initialWithGzip : initial)
     fields.append(metadata)
     return fields
   }
@@ -20,19 +24,18 @@ enum ResponseFields {
     return fields
   }
 
+  /// The status of a call that has sent its initial fields.
+  static func failure(_ error: RPCError, trailing: Metadata) -> HeaderFields {
+    var fields = HeaderFields()
+    fields.append(error)
+    fields.append(trailing)
+    return fields
+  }
+
   /// An answer of header fields only ("Trailers-Only").
   static func failure(_ error: RPCError, initial: Metadata, trailing: Metadata) -> HeaderFields {
     var fields = HeaderFields(Self.initial)
-    fields.append("grpc-status", String(error.code.rawValue), isIndexed: true)
-    if !error.message.isEmpty {
-      fields.append("grpc-message".utf8, PercentEncoding.encode(error.message))
-    }
-    if let details = StatusDetails.encode(error) {
-      fields.append("grpc-status-details-bin".utf8, BinaryField.encode(details))
-    }
-    if error.code == .unimplemented {
-      fields.append("grpc-accept-encoding", "identity", isIndexed: true)
-    }
+    fields.append(error)
     fields.append(initial)
     fields.append(trailing)
     return fields
@@ -49,6 +52,20 @@ enum ResponseFields {
 }
 
 extension HeaderFields {
+  fileprivate mutating func append(_ error: RPCError) {
+    append("grpc-status", String(error.code.rawValue), isIndexed: true)
+    if !error.message.isEmpty {
+      append("grpc-message".utf8, PercentEncoding.encode(error.message))
+    }
+    if let details = StatusDetails.encode(error) {
+      append("grpc-status-details-bin".utf8, BinaryField.encode(details))
+    }
+    if error.code == .unimplemented {
+      append("grpc-accept-encoding", MessageEncoding.accepted, isIndexed: true)
+    }
+    append(error.metadata)
+  }
+
   /// Values of metadata are never put into the HPACK table: they may be secrets.
   mutating func append(_ metadata: Metadata) {
     guard !metadata.isEmpty else { return }

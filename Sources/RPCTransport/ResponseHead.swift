@@ -8,6 +8,8 @@ struct ResponseHead {
   private(set) var metadata = Metadata()
   private(set) var isGRPC = false
   private(set) var httpStatus: Int?
+  /// How compressed messages are compressed; nil when it is by a way that we don't know.
+  private(set) var encoding: MessageEncoding? = .identity
 
   init(_ block: HeaderBlock) {
     guard !block.isTooLarge else {
@@ -25,6 +27,8 @@ struct ResponseHead {
         isGRPC = value.starts(with: "application/grpc".utf8)
       } else if name.isText("grpc-status") {
         code = Array(value)
+      } else if name.isText("grpc-encoding") {
+        encoding = MessageEncoding(rawValue: String(decoding: value, as: UTF8.self))
       } else if name.isText("grpc-message") {
         message = PercentEncoding.decode(value)
       } else if name.isText("grpc-status-details-bin") {
@@ -40,8 +44,11 @@ struct ResponseHead {
     if let failure {
       status = .some(failure)
     } else if let code {
-      status = .some(
-        code.withUnsafeBytes { RPCError.decode(status: $0, message: message, details: details) })
+      var error = code.withUnsafeBytes {
+        RPCError.decode(status: $0, message: message, details: details)
+      }
+      error?.metadata = metadata
+      status = .some(error)
     }
   }
 }

@@ -8,38 +8,56 @@ final class ServerCall: @unchecked Sendable {
   // Sendable because its task only carries it back to the loop.
 
   enum Phase {
-    /// The request is arriving.
+    /// The request of a unary call is arriving.
     case receiving
-    /// The handler runs, and nothing was answered yet.
+    /// The handler runs, and the status was not sent yet.
     case running
-    /// The answer is with the session; a handler that was overtaken by its deadline may still run.
+    /// The status is with the session; a handler that was overtaken by its deadline may still run.
     case answered
   }
 
+  /// Kept as long as the handler may want something of it.
+  let connection: ServerConnection
+  let eventLoop: any EventLoop
   let stream: HTTP2Stream
   let head: RequestHead
   /// For handlers.
-  let deadline: Deadline
+  let deadline: Deadline?
   /// For the connection's timer.
-  let deadlineOnLoop: NIODeadline
+  let deadlineOnLoop: NIODeadline?
   let response = ResponseMetadata()
-  var reader: EnvelopeReader
   var phase = Phase.receiving
   /// Nil while there is none, and when the handler ended without ever waiting.
   var task: Task<Void, Never>?
   var isHandlerRunning = false
 
-  // Flow control of a large request: see `ReceiveBudget`.
+  /// The request of a unary call.
+  var reader: EnvelopeReader
+  // The two directions of a streaming call.
+  var inbound: InboundMessages
+  var gate = WriteGate()
+  var hasSentHeader = false
+
+  /// Bytes of its answer in `HeldCalls.blockedBytes`.
+  var blockedBytes = 0
+
+  // Flow control of a large message: see `ReceiveBudget`.
   var wantedBytes = 0
   var reservedBytes = 0
 
   init(
-    _ stream: HTTP2Stream, _ head: RequestHead, timeout: Duration, messageBytesMax: Int
+    _ stream: HTTP2Stream, _ head: RequestHead, timeout: Duration?, on connection: ServerConnection
   ) {
+    self.connection = connection
+    eventLoop = connection.channel.eventLoop
     self.stream = stream
     self.head = head
-    deadline = .after(timeout)
-    deadlineOnLoop = .now() + timeout.timeAmount
-    reader = EnvelopeReader(messageBytesMax: messageBytesMax)
+    deadline = timeout.map { .after($0) }
+    deadlineOnLoop = timeout.map { .now() + $0.timeAmount }
+    reader = EnvelopeReader(
+      messageBytesMax: connection.shared.configuration.messageBytesMax, encoding: head.encoding)
+    inbound = InboundMessages(reader)
   }
+
+  var isStreaming: Bool { !head.route.isUnary }
 }

@@ -10,20 +10,26 @@ extension ServerConnection {
   // MARK: Requests
 
   func open(_ stream: HTTP2Stream, _ header: HeaderBlock, endOfStream: Bool) {
-    let configuration = shared.configuration
     do throws(RequestHead.Refusal) {
       let head = try RequestHead(header, router: shared.router)
-      let timeout = min(
-        head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
-      let call = ServerCall(
-        stream, head, timeout: timeout, messageBytesMax: configuration.messageBytesMax)
+      let timeout = self.timeout(of: head)
+      let call = ServerCall(stream, head, timeout: timeout, on: self)
       stream.attachment = call
-      if timeout <= .zero { return expire(call) }
+      if let timeout, timeout <= .zero { return expire(call) }
       watch(call)
+      if call.isStreaming { runStreaming(call) }
       if endOfStream { requestEnded(stream) }
     } catch {
       refuse(stream, error)
     }
+  }
+
+  private func timeout(of head: RequestHead) -> Duration? {
+    let configuration = shared.configuration
+    guard head.route.isUnary else {
+      return [head.timeout, configuration.streamDurationMax].compactMap { $0 }.min()
+    }
+    return min(head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
   }
 
   private func refuse(_ stream: HTTP2Stream, _ refusal: RequestHead.Refusal) {
@@ -41,10 +47,11 @@ extension ServerConnection {
   func received(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
     let count = bytes.readableBytes
     session?.consumedOnConnection(count)
-    guard let call = call(of: stream), call.phase == .receiving else {
+    guard let call = call(of: stream), call.phase != .answered else {
       session?.consumedOnStream(stream, count)
       return
     }
+    guard !call.isStreaming else { return received(bytes, on: call) }
     call.reader.append(bytes)
     do throws(RPCError) {
       guard let expected = try call.reader.expectedBytes else { return }
@@ -53,88 +60,119 @@ extension ServerConnection {
       }
       if call.reservedBytes > 0 {
         session?.consumedOnStream(stream, count)
-      } else if call.wantedBytes == 0, expected > HTTP2Limits.streamWindowBytesDefault {
+      } else if call.wantedBytes == 0, expected > shared.streamWindowBytes {
         call.wantedBytes = expected
         if receiveBudget.reserve(expected, for: call) { grant(call) }
       }
     } catch {
-      answer(call, .failure(error))
+      answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }
   }
 
   /// The call may hold its whole message: its sender gets credit for what it has used.
   private func grant(_ call: ServerCall) {
+    guard !call.isStreaming else { return grantStreaming(call) }
     session?.consumedOnStream(call.stream, call.reader.bufferedBytes)
     call.reader.reserve(call.reservedBytes)
   }
 
   func requestEnded(_ stream: HTTP2Stream) {
-    guard let call = call(of: stream), call.phase == .receiving else { return }
+    guard let call = call(of: stream) else { return }
+    guard !call.isStreaming else { return call.inbound.end() }
+    guard call.phase == .receiving else { return }
     do throws(RPCError) {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
       }
-      try run(call, message.bytes)
+      if held.hasAnswers { held.hold(call, message) } else { run(call, message) }
     } catch {
-      answer(call, .failure(error))
+      answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }
   }
 
   // MARK: Handlers
 
-  private func run(_ call: ServerCall, _ message: ByteBuffer) throws(RPCError) {
-    guard handlersRunning < shared.configuration.concurrentStreamsMax else {
-      // Streams that were reset still have their handlers: the client may try again elsewhere.
-      call.phase = .answered
-      session?.reset(call.stream, .refusedStream)
-      return
-    }
-    handlersRunning += 1
-    call.phase = .running
-    call.isHandlerRunning = true
-    let context = ServerContext(
-      method: call.head.route.descriptor, metadata: call.head.metadata, deadline: call.deadline,
-      peer: peer, response: call.response)
+  func run(_ call: ServerCall, _ message: ReceivedMessage) {
+    guard begin(call) else { return }
+    let context = context(of: call, isRequestCompressed: message.isCompressed)
     // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here and
     // is over on return if the handler never waits.
     let task = Task.immediate(executorPreference: executor) {
       let result: Result<ByteBuffer, RPCError>
       do throws(RPCError) {
         result = .success(
-          try await call.head.route.answer(message, context, logger: self.shared.logger))
+          try await call.head.route.answer(message.bytes, context, logger: self.shared.logger))
       } catch {
         result = .failure(error)
       }
-      self.handlerEnded(call, result)
+      self.handlerEnded(call) { self.answerOrHold(call, result) }
     }
     if call.isHandlerRunning { call.task = task }
   }
 
-  private func handlerEnded(_ call: ServerCall, _ result: Result<ByteBuffer, RPCError>) {
+  private func runStreaming(_ call: ServerCall) {
+    guard begin(call) else { return }
+    let context = context(of: call, isRequestCompressed: false)
+    let task = Task.immediate(executorPreference: executor) {
+      let result: Result<Void, RPCError>
+      do throws(RPCError) {
+        result = .success(
+          try await call.head.route.run(call, call, context, logger: self.shared.logger))
+      } catch {
+        result = .failure(error)
+      }
+      self.handlerEnded(call) { self.answer(call, result) }
+    }
+    if call.isHandlerRunning { call.task = task }
+  }
+
+  /// Takes a place for a handler; false when there is none.
+  private func begin(_ call: ServerCall) -> Bool {
+    guard handlersRunning < shared.configuration.concurrentStreamsMax else {
+      // Streams that were reset still have their handlers: the client may try again elsewhere.
+      call.phase = .answered
+      session?.reset(call.stream, .refusedStream)
+      return false
+    }
+    handlersRunning += 1
+    call.phase = .running
+    call.isHandlerRunning = true
+    return true
+  }
+
+  private func context(of call: ServerCall, isRequestCompressed: Bool) -> ServerContext {
+    ServerContext(
+      method: call.head.route.descriptor, metadata: call.head.metadata, deadline: call.deadline,
+      peer: peer, isRequestCompressed: isRequestCompressed, response: call.response)
+  }
+
+  private func handlerEnded(_ call: ServerCall, _ answer: @escaping @Sendable () -> Void) {
     guard channel.eventLoop.inEventLoop else {
-      return channel.eventLoop.execute { self.handlerEnded(call, result) }
+      return channel.eventLoop.execute { self.handlerEnded(call, answer) }
     }
     handlersRunning -= 1
     call.isHandlerRunning = false
     call.task = nil
-    if call.phase == .running { answer(call, result) }
+    if call.phase == .running { answer() }
     if call.stream.isClosed { release(call) }
   }
 
   // MARK: Answers
 
-  private func answer(_ call: ServerCall, _ result: Result<ByteBuffer, RPCError>) {
+  func answer(_ call: ServerCall, _ result: Result<ByteBuffer, RPCError>) {
     call.phase = .answered
     guard let session, !call.stream.isClosed else { return }
     do {
       switch result {
       case .success(let message):
-        guard session.outboundBytes + message.readableBytes <= ServerShared.outboundBytesMax else {
-          throw RPCError(.resourceExhausted, "too many answers wait for this connection's reader")
-        }
+        let isCompressed = call.head.acceptsGzip && call.response.isCompressed
+        let sealed = isCompressed ? try Envelope.sealCompressed(message) : Envelope.seal(message)
         try session.respond(
-          call.stream, ResponseFields.initial(call.response.initial), endOfStream: false)
-        session.write(call.stream, Envelope.seal(message))
+          call.stream,
+          ResponseFields.initial(
+            call.response.initial, encoding: isCompressed ? .gzip : .identity),
+          endOfStream: false)
+        session.write(call.stream, sealed)
         session.finish(call.stream, trailers: ResponseFields.success(call.response.trailing))
       case .failure(let error):
         try sendFailure(error, call)
@@ -147,7 +185,7 @@ extension ServerConnection {
     setNeedsFlush()
   }
 
-  private func sendFailure(_ error: RPCError, _ call: ServerCall) throws {
+  func sendFailure(_ error: RPCError, _ call: ServerCall) throws {
     let fields = ResponseFields.failure(
       error, initial: call.response.initial, trailing: call.response.trailing)
     try session?.respond(call.stream, fields, endOfStream: true)
@@ -156,12 +194,16 @@ extension ServerConnection {
   /// The deadline has passed: the handler is told, the client gets its status, and an answer that
   /// nobody reads is dropped.
   func expire(_ call: ServerCall) {
+    let error = RPCError(.deadlineExceeded, "the deadline passed before the answer")
     call.task?.cancel()
     if call.phase == .answered {
       session?.reset(call.stream, .cancel)
+    } else if call.isStreaming {
+      answer(call, Result<Void, RPCError>.failure(error))
+      // What is queued in front of the status may never leave.
+      if call.stream.outboundBytes > 0 { session?.reset(call.stream, .cancel) }
     } else {
-      answer(
-        call, .failure(RPCError(.deadlineExceeded, "the deadline passed before the answer")))
+      answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }
     setNeedsFlush()
   }
@@ -172,11 +214,13 @@ extension ServerConnection {
     guard let call = call(of: stream) else { return }
     stream.attachment = nil
     call.phase = .answered
+    call.close(call.ending)
     call.task?.cancel()
     if !call.isHandlerRunning { release(call) }
+    held.forget(call)
   }
 
-  private func release(_ call: ServerCall) {
+  func release(_ call: ServerCall) {
     guard call.wantedBytes > 0 else { return }
     for next in receiveBudget.release(call) { grant(next) }
     setNeedsFlush()

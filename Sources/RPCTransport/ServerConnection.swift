@@ -29,6 +29,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   var receiveBudget = ReceiveBudget(bytesMax: ServerShared.receiveBytesMax)
   /// Handlers that have not ended, whether or not their stream still lives.
   var handlersRunning = 0
+  var held = HeldCalls()
+  var isReleasing = false
   private(set) var peer = Peer(address: "")
   let executor: LoopTaskExecutor
 
@@ -131,8 +133,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         open(stream, header, endOfStream: endOfStream)
       case .data(let stream, let bytes): received(bytes, on: stream)
       case .trailer(let stream, _), .endOfStream(let stream): requestEnded(stream)
+      case .drained(let stream): call(of: stream)?.gate.open()
       case .closed(let stream, _): closed(stream)
       case .settings: greeted()
+      case .ping: break
       case .pingAcknowledged: finishDrain()
       case .goAway: break
       }
@@ -176,7 +180,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     close()
   }
 
-  private func writePending() {
+  func writePending() {
     guard !isClosing, let wire else { return }
     var events = takeEvents()
     do {
@@ -186,6 +190,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       process(&events)
       fail("\(error)")
     }
+    if !held.isEmpty { releaseHeld() }
   }
 
   private func fail(_ reason: String) {
@@ -204,7 +209,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   // MARK: Deadlines
 
   func watch(_ call: ServerCall) {
-    deadlines.arm(call.deadlineOnLoop, on: channel.eventLoop) { self.deadlineFired() }
+    guard let deadline = call.deadlineOnLoop else { return }
+    deadlines.arm(deadline, on: channel.eventLoop) { self.deadlineFired() }
   }
 
   private func deadlineFired() {
@@ -213,11 +219,11 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     let now = NIODeadline.now()
     var next: NIODeadline?
     for stream in session.liveStreams {
-      guard let call = call(of: stream) else { continue }
-      if call.deadlineOnLoop <= now {
+      guard let call = call(of: stream), let deadline = call.deadlineOnLoop else { continue }
+      if deadline <= now {
         expire(call)
       } else {
-        next = min(next ?? call.deadlineOnLoop, call.deadlineOnLoop)
+        next = min(next ?? deadline, deadline)
       }
     }
     if let next { deadlines.arm(next, on: channel.eventLoop) { self.deadlineFired() } }

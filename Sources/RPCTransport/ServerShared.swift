@@ -12,13 +12,12 @@ final class ServerShared: Sendable {
   private static let meshResets = (burst: 20_000, perSecond: 5_000)
   /// What requests of more than a stream's window may take together, per connection.
   static let receiveBytesMax = 32 << 20
-  /// Answers that wait for their readers, per connection; a further answer fails.
-  static let outboundBytesMax = 32 << 20
 
   let configuration: RPCServerConfiguration
   let router: Router
   let logger: Logger
   let credentials: TLSCredentials?
+  let streamWindowBytes = HTTP2Limits.streamWindowBytesDefault
 
   init(
     _ configuration: RPCServerConfiguration, router: Router, credentials: TLSCredentials?,

@@ -44,10 +44,10 @@ final class Subchannel: @unchecked Sendable {
 
   // MARK: Calls
 
-  func call(
+  func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse {
-    let call = ClientCall(
+    let call = try UnaryClientCall(
       method, request: request, options: options,
       messageBytesMax: shared.configuration.messageBytesMax)
     let outcome = await withTaskCancellationHandler {
@@ -65,12 +65,35 @@ final class Subchannel: @unchecked Sendable {
   }
 
   private func start(
-    _ call: ClientCall, _ continuation: CheckedContinuation<ClientCall.Outcome, Never>
+    _ call: UnaryClientCall,
+    _ continuation: CheckedContinuation<UnaryClientCall.Outcome, Never>
   ) {
     guard !call.isDone else {
       return continuation.resume(returning: .failure(Self.cancelled))
     }
     call.start(continuation)
+    start(call)
+  }
+
+  func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome {
+    let call = StreamingClientCall(
+      method, options: options, messageBytesMax: shared.configuration.messageBytesMax,
+      eventLoop: eventLoop)
+    eventLoop.onLoop { self.start(call) }
+    // Whatever the server still does after the caller's code has ended is for nobody.
+    defer { eventLoop.onLoop { self.cancel(call) } }
+    return try await withTaskCancellationHandler {
+      try await body(call)
+    } onCancel: {
+      eventLoop.execute { self.cancel(call) }
+    }
+  }
+
+  private func start(_ call: ClientCall) {
+    guard !call.isDone else { return }
     guard call.deadlineOnLoop > .now() else { return call.fail(Self.deadlineExceeded) }
     watch(call.deadlineOnLoop)
     submit(call)
@@ -271,7 +294,7 @@ extension Subchannel: ClientConnectionOwner {
     guard !call.isDone else { return }
     call.connection = nil
     call.stream = nil
-    guard !call.isRetried else {
+    guard !call.isRetried, call.isReplayable else {
       return call.fail(
         RPCError(.unavailable, "the service did not take the call", detail: detail(reason)))
     }

@@ -67,7 +67,9 @@ func words(_ events: [HTTP2Event]) -> [String] {
     case .trailer(let stream, let block): "trailer \(stream.id) \(block["grpc-status"] ?? "")"
     case .endOfStream(let stream): "end \(stream.id)"
     case .closed(let stream, let code): "closed \(stream.id) \(code.rawValue)"
+    case .drained(let stream): "drained \(stream.id)"
     case .settings: "settings"
+    case .ping: "ping"
     case .pingAcknowledged(let payload): "pong \(payload)"
     case .goAway(let last, let code, _): "goaway \(last) \(code.rawValue)"
     }

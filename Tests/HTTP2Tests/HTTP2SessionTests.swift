@@ -130,7 +130,7 @@ import Testing
     talk.server.ping(7)
     try talk.settle()
     #expect(words(talk.serverEvents).last == "pong 7")
-    #expect(words(talk.clientEvents) == ["goaway \(Int32.max) 0"])
+    #expect(Set(words(talk.clientEvents)) == ["goaway \(Int32.max) 0", "ping"])
     #expect(talk.client.isClosedToRequests)
     talk.server.goAway(.noError)
     try talk.settle()

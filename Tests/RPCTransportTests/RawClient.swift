@@ -76,7 +76,7 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
         exchange.promise.succeed(exchange.response)
         stream.attachment = nil
       case .goAway(_, let code, _): goAwayCode = code
-      case .endOfStream, .settings, .pingAcknowledged: break
+      case .endOfStream, .settings, .ping, .pingAcknowledged, .drained: break
       }
     }
     events.removeAll()

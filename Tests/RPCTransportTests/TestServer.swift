@@ -34,7 +34,7 @@ final class TestServer: Sendable {
   private let running: Task<Void, any Error>
 
   init(
-    _ service: TestService = .echo, tls: CertificatePaths? = nil,
+    _ service: any RPCService = TestService.echo, tls: CertificatePaths? = nil,
     interceptors: [any ServerInterceptor] = [], port: Int = 0, logger: Logger = .silent,
     configure: (inout RPCServerConfiguration) -> Void = { _ in }
   ) async throws {

@@ -1,0 +1,43 @@
+internal import HTTP2
+internal import NIOCore
+internal import RPC
+
+/// Holds the writer of a stream back while the peer doesn't read; belongs to the connection's loop.
+struct WriteGate {
+  typealias Waiter = CheckedContinuation<Result<Void, RPCError>, Never>
+
+  /// Beyond these bytes in a stream's queue its writer waits.
+  static let queuedBytesMax = 64 << 10
+
+  private var waiter: Waiter?
+
+  /// Whether the writer may go on at once; else `wait`.
+  static func isOpen(_ stream: HTTP2Stream) -> Bool { stream.outboundBytes <= queuedBytesMax }
+
+  /// Resumes `waiter` when the stream's queue has become short.
+  mutating func wait(_ waiter: Waiter, for stream: HTTP2Stream?) {
+    guard self.waiter == nil else {
+      return waiter.resume(
+        returning: .failure(RPCError(.internal, "a stream has one writer at a time")))
+    }
+    stream?.notifyWhenDrained = true
+    self.waiter = waiter
+  }
+
+  mutating func open() {
+    waiter?.resume(returning: .success(()))
+    waiter = nil
+  }
+
+  mutating func fail(_ error: RPCError) {
+    waiter?.resume(returning: .failure(error))
+    waiter = nil
+  }
+}
+
+extension EventLoop {
+  /// Runs `body` on this loop: now, if this is its thread.
+  func onLoop(_ body: @escaping @Sendable () -> Void) {
+    if inEventLoop { body() } else { execute(body) }
+  }
+}
