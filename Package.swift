@@ -192,6 +192,12 @@ let package = Package(
       [
         "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging,
       ], exclude: ["Python"]),
+    tests(
+      "AbuseTests",
+      [
+        "CNghttp2", "CZlib", "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport",
+        .target(name: "interop-server"), nioCore, nioPosix, logging,
+      ]),
     tests("IdentityTests", ["Identity"]),
     tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
     tests(

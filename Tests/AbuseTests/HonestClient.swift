@@ -1,0 +1,69 @@
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import RPCTransport
+import Synchronization
+import TLS
+
+/// A client that means no harm and must not notice that another does.
+final class HonestClient: Sendable {
+  struct Tally: Sendable {
+    var calls = 0
+    var failures: [String] = []
+    var slowest: Duration = .zero
+  }
+
+  private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  /// What an answer has to be there within.
+  private static let timeout: Duration = .seconds(10)
+  private static let responseBytes = 1000
+  /// Between its calls, so that it leaves most of two cores to the attack.
+  private static let pause: Duration = .milliseconds(2)
+
+  private let client: RPCClient
+  private let tally = Mutex(Tally())
+
+  init(port: Int, tls: TLSConfiguration?) {
+    client = RPCClient(
+      RPCClientConfiguration(host: "127.0.0.1", port: port, tls: tls),
+      eventLoopGroup: Self.group, logger: Logger(label: "honest") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  var seen: Tally { tally.withLock { $0 } }
+
+  func call(responseBytes: Int = HonestClient.responseBytes) async throws(RPCError) {
+    let request = ByteBuffer(
+      bytes: Protobuf.simpleRequest(responseBytes: responseBytes))
+    let answer = try await client.unary(
+      MethodDescriptor(service: "grpc.testing.TestService", method: "UnaryCall", shape: .unary),
+      request: request, options: CallOptions(timeout: Self.timeout))
+    guard answer.message.readableBytes > responseBytes else {
+      throw RPCError(.dataLoss, "the answer is too short")
+    }
+  }
+
+  /// Calls again and again until it is cancelled.
+  func keepCalling() async {
+    while !Task.isCancelled {
+      let start = ContinuousClock.now
+      do throws(RPCError) {
+        try await call()
+        record(ContinuousClock.now - start, nil)
+      } catch {
+        if !Task.isCancelled { record(ContinuousClock.now - start, error) }
+      }
+      try? await Task.sleep(for: Self.pause)
+    }
+  }
+
+  private func record(_ duration: Duration, _ error: RPCError?) {
+    tally.withLock { tally in
+      tally.calls += 1
+      tally.slowest = max(tally.slowest, duration)
+      if let error { tally.failures.append("\(error)") }
+    }
+  }
+
+  func close() async { await client.close() }
+}
