@@ -175,6 +175,9 @@ let package = Package(
       "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
       exclude: ["Python"]),
     tests("RPCCodeGenTests", ["RPCCodeGen", "Protobuf"]),
+    tests(
+      "RPCServicesTests",
+      ["RPCServices", "RPC", "RPCInProcess", "Protobuf", "ServiceAPI", nioCore]),
     library(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
