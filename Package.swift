@@ -87,6 +87,7 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CMessages", dependencies: ["CProtobufC"]),
     .target(name: "CInteropMessages", dependencies: ["CProtobufC", "CMessages"]),
+    .target(name: "CBenchMessages", dependencies: ["CProtobufC", "CMessages"]),
 
     // Engines and runtime: no product knowledge.
     library("Protobuf", ["CMessages"]),
@@ -102,6 +103,12 @@ let package = Package(
     executable(
       "interop-server",
       ["RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioPosix, unixSignals]),
+    library("BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
+    executable(
+      "bench-server",
+      ["BenchMessages", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging, metrics]),
+    executable(
+      "bench-client", ["BenchMessages", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
     library("RPCCodeGen", ["Protobuf", "CMessages"]),
     executable("protoc-gen-chatelaine", ["RPCCodeGen"]),
     library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),

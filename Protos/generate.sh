@@ -30,10 +30,11 @@ standard=(
 )
 interop=(grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto)
 tests=(chatelaine/test/v1/kitchen_sink.proto)
+bench=(bench.proto)
 
 # The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev, those
 # of gRPC with its grpc-proto.
-include=(-IProtos -I/usr/include -I/usr/share/grpc-proto)
+include=(-IProtos -IBenchmarks -I/usr/include -I/usr/share/grpc-proto)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -72,7 +73,7 @@ clear() {
 }
 
 protoc "${include[@]}" --include_imports --descriptor_set_out="$work/original.bin" \
-  "${ours[@]}" "${google[@]}" "${standard[@]}" "${interop[@]}" "${tests[@]}"
+  "${ours[@]}" "${google[@]}" "${standard[@]}" "${interop[@]}" "${tests[@]}" "${bench[@]}"
 "$plugin" --rewrite-descriptors <"$work/original.bin" >"$work/rewritten.bin"
 
 write_c Sources/CMessages CMessages "$work/rewritten.bin" \
@@ -94,3 +95,7 @@ write_swift Sources/RPCInterop/Generated module=RPCInterop,c_module=CInteropMess
 write_c Tests/CTestMessages CTestMessages "$work/rewritten.bin" "${tests[@]}"
 clear Tests/ProtobufTests/Generated
 write_swift Tests/ProtobufTests/Generated module=ProtobufTests,c_module=CTestMessages "${tests[@]}"
+write_c Sources/CBenchMessages CBenchMessages "$work/rewritten.bin" "${bench[@]}"
+clear Sources/BenchMessages/Generated
+write_swift Sources/BenchMessages/Generated module=BenchMessages,c_module=CBenchMessages \
+  "${bench[@]}"
