@@ -21,6 +21,10 @@ struct InboundMessages {
   /// Somebody waits, so a message under way is wanted.
   var isAwaited: Bool { waiter != nil }
   var hasEnded: Bool { ending != nil }
+  /// What ended the call, or why a message could not be read.
+  var failure: RPCError? {
+    if case .failure(let error)? = ending { error } else { nil }
+  }
 
   // MARK: The connection's side
 
@@ -107,8 +111,12 @@ struct InboundMessages {
   }
 
   private mutating func serve() {
-    guard let waiter, let next = take() else { return }
-    self.waiter = nil
-    waiter.resume(returning: next)
+    // Taken out first: a message that is refused aborts, and that comes here again.
+    guard let waiter = takeWaiter() else { return }
+    if let next = take() {
+      waiter.resume(returning: next)
+    } else {
+      self.waiter = waiter
+    }
   }
 }

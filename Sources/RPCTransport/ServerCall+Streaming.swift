@@ -6,12 +6,10 @@ internal import RPC
 extension ServerCall: MessageSource {
   func next() async throws(RPCError) -> ReceivedMessage? {
     if eventLoop.inEventLoop, let next = connection.takeMessage(self) { return try next.get() }
-    let next = await withTaskCancellationHandler {
-      await withCheckedContinuation { waiter in
-        eventLoop.onLoop { self.connection.awaitMessage(self, waiter) }
-      }
-    } onCancel: {
-      eventLoop.onLoop { self.inbound.cancelWait() }
+    let next = await eventLoop.wait {
+      self.connection.awaitMessage(self, $0)
+    } giveUp: {
+      self.inbound.cancelWait()
     }
     return try next.get()
   }
@@ -31,17 +29,11 @@ extension ServerCall: ResponseSink {
   private func write(_ sealed: ByteBuffer?) async throws(RPCError) {
     if eventLoop.inEventLoop, try connection.write(sealed, self).get() { return }
     let isQueued = eventLoop.inEventLoop
-    let outcome = await withTaskCancellationHandler {
-      await withCheckedContinuation { waiter in
-        eventLoop.onLoop {
-          guard isQueued else { return self.connection.write(sealed, self, waiter) }
-          self.connection.awaitRoom(self, waiter)
-        }
-      }
-    } onCancel: {
-      eventLoop.onLoop {
-        self.gate.fail(RPCError(.cancelled, "the writer was cancelled"))
-      }
+    let outcome = await eventLoop.wait { waiter in
+      guard isQueued else { return self.connection.write(sealed, self, waiter) }
+      self.connection.awaitRoom(self, waiter)
+    } giveUp: {
+      self.gate.fail(RPCError(.cancelled, "the writer was cancelled"))
     }
     try outcome.get()
   }

@@ -63,6 +63,7 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
 
   override func dataArrived(_ bytes: ByteBuffer) throws(RPCError) -> Int {
     inbound.append(bytes)
+    if let failure = inbound.failure { throw failure }
     return credit()
   }
 
@@ -100,6 +101,20 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
     headerWaiter = nil
   }
 
+  private func awaitHeader(_ waiter: HeaderWaiter) {
+    if let header { return waiter.resume(returning: header) }
+    guard headerWaiter == nil else {
+      return waiter.resume(
+        returning: .failure(RPCError(.internal, "initial metadata has one reader at a time")))
+    }
+    headerWaiter = waiter
+  }
+
+  private func cancelHeaderWait() {
+    headerWaiter?.resume(returning: .failure(RPCError(.cancelled, "the reader was cancelled")))
+    headerWaiter = nil
+  }
+
   // MARK: Flow control
 
   /// A large message gets what it needs while somebody waits for it; it is bounded by
@@ -119,13 +134,22 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
 
   private func take() -> InboundMessages.Next? {
     guard let next = inbound.take() else { return nil }
+    endIfUnreadable()
     giveCredit()
     return next
   }
 
   private func wait(_ waiter: InboundMessages.Waiter) {
     inbound.wait(waiter)
+    endIfUnreadable()
     giveCredit()
+  }
+
+  /// A message that can't be read ends the call, and the server is told.
+  private func endIfUnreadable() {
+    guard !isDone, let failure = inbound.failure else { return }
+    fail(failure)
+    connection?.abandon(self)
   }
 
   /// Queues a sealed message; false when the writer should wait then.
@@ -171,10 +195,10 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
 extension StreamingClientCall: ClientStream {
   func next() async throws(RPCError) -> ReceivedMessage? {
     if eventLoop.inEventLoop, let next = take() { return try next.get() }
-    let next = await withTaskCancellationHandler {
-      await withCheckedContinuation { waiter in eventLoop.onLoop { self.wait(waiter) } }
-    } onCancel: {
-      eventLoop.onLoop { self.inbound.cancelWait() }
+    let next = await eventLoop.wait {
+      self.wait($0)
+    } giveUp: {
+      self.inbound.cancelWait()
     }
     return try next.get()
   }
@@ -185,14 +209,10 @@ extension StreamingClientCall: ClientStream {
     let sealed = isCompressed ? try Envelope.sealCompressed(message) : Envelope.seal(message)
     let isOnLoop = eventLoop.inEventLoop
     if isOnLoop, try enqueue(sealed).get() { return }
-    let outcome = await withTaskCancellationHandler {
-      await withCheckedContinuation { waiter in
-        eventLoop.onLoop {
-          if isOnLoop { self.awaitRoom(waiter) } else { self.enqueue(sealed, waiter) }
-        }
-      }
-    } onCancel: {
-      eventLoop.onLoop { self.gate.fail(RPCError(.cancelled, "the writer was cancelled")) }
+    let outcome = await eventLoop.wait { waiter in
+      if isOnLoop { self.awaitRoom(waiter) } else { self.enqueue(sealed, waiter) }
+    } giveUp: {
+      self.gate.fail(RPCError(.cancelled, "the writer was cancelled"))
     }
     try outcome.get()
   }
@@ -202,17 +222,10 @@ extension StreamingClientCall: ClientStream {
   }
 
   func initialMetadata() async throws(RPCError) -> Metadata {
-    let result = await withCheckedContinuation { (waiter: HeaderWaiter) in
-      eventLoop.onLoop {
-        if let header = self.header {
-          waiter.resume(returning: header)
-        } else if self.headerWaiter != nil {
-          waiter.resume(
-            returning: .failure(RPCError(.internal, "initial metadata has one reader at a time")))
-        } else {
-          self.headerWaiter = waiter
-        }
-      }
+    let result = await eventLoop.wait {
+      self.awaitHeader($0)
+    } giveUp: {
+      self.cancelHeaderWait()
     }
     return try result.get()
   }

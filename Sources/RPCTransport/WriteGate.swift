@@ -40,4 +40,21 @@ extension EventLoop {
   func onLoop(_ body: @escaping @Sendable () -> Void) {
     if inEventLoop { body() } else { execute(body) }
   }
+
+  /// Suspends the task until the waiter that `begin` gets on this loop is resumed; `giveUp` is to
+  /// resume it when the task is cancelled.
+  func wait<Value: Sendable>(
+    _ begin: @escaping @Sendable (CheckedContinuation<Value, Never>) -> Void,
+    giveUp: @escaping @Sendable () -> Void
+  ) async -> Value {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in
+        onLoop { begin(waiter) }
+        // The handler below may have run already and found nobody who waits.
+        if Task.isCancelled { onLoop(giveUp) }
+      }
+    } onCancel: {
+      onLoop(giveUp)
+    }
+  }
 }
