@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(
-    arguments: Rule.idleStreams + Rule.endedStreams + Rule.streamIdentifiers
+    arguments: Rule.idleStreams + Rule.endedStreams + Rule.lateFrames + Rule.streamIdentifiers
       + Rule.errorsAndExtensions, Rule.Delivery.allCases)
   func streams(_ rule: Rule, _ delivery: Rule.Delivery) async throws {
     try await check(rule, delivery)

@@ -10,6 +10,10 @@ enum Request {
   static let post = get(replacing: ":method", by: "POST")
   static let head = get(replacing: ":method", by: "HEAD")
 
+  /// gRPC's clients get their answer at once, where others must end the request first.
+  static let unknownCall = post(
+    adding: ("content-type", "application/grpc"), ("te", "trailers"))
+
   /// Four such fields and the request exceed a frame of the standard size.
   private static let largeValueBytes = 4000
 

@@ -63,6 +63,34 @@ extension Rule {
       ]),
   ]
 
+  /// The server ends a stream before its client does: what is under way is no fault (RFC 9113, 5.1).
+  static let lateFrames: [Rule] = [
+    Rule(
+      nil, "5.1", "DATA on a stream that was answered early is ignored",
+      [
+        .headers(1, Request.unknownCall, end: false), .data(1, "late", end: false),
+        .data(1, "late", end: true), .ping(),
+      ], .pong(.ping())),
+    Rule(
+      nil, "5.1", "trailers on a stream that was answered early are ignored",
+      [
+        .headers(1, Request.unknownCall, end: false), .data(1, "late", end: false),
+        .headers(1, Request.trailers(("x-test", "ok")), end: true), .ping(),
+      ], .pong(.ping())),
+    Rule(
+      nil, "5.1", "DATA on a stream that was reset as malformed is ignored",
+      [
+        .headers(1, Request.get(adding: ("X-TEST", "ok")), end: false),
+        .data(1, "late", end: true), .ping(),
+      ], .pong(.ping())),
+    Rule(
+      nil, "5.1", "WINDOW_UPDATE and RST_STREAM on a closed stream are ignored",
+      [
+        .send([.get]), .expect(.wholeResponse(1)),
+        .send([.windowUpdate(1, 1), .reset(1, .cancel), .ping()]), .expect(.pong(.ping())),
+      ]),
+  ]
+
   static let streamIdentifiers: [Rule] = [
     Rule(
       "http2/5.1.1/1", "5.1.1", "a request on an even stream is PROTOCOL_ERROR",
@@ -71,6 +99,12 @@ extension Rule {
       "http2/5.1.1/2", "5.1.1", "a request on a stream that was passed over is an error",
       [.headers(5, Request.get, end: true), .headers(3, Request.get, end: true)],
       .connectionError(.protocolError)),
+    Rule(
+      nil, "5.1.1", "a request on a stream before the last ones is an error",
+      [
+        .headers(1, Request.get, end: true), .headers(7, Request.get, end: true),
+        .headers(3, Request.get, end: true),
+      ], .connectionError(.protocolError)),
     Rule(
       "http2/5.1.2/1", "5.1.2", "one stream too many is PROTOCOL_ERROR or REFUSED_STREAM",
       [.settings([(.initialWindowSize, 0)])]
