@@ -1,0 +1,86 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The fuzz targets and the tests that run under ThreadSanitizer: parts of the package above, by
+// symbolic links, so that they see its `package` declarations and build without the product.
+// `make fuzz` and `make tsan` build this; see docs/fuzzing.md.
+
+/// `make tsan` builds the tests without the fuzz targets, and `make fuzz` the reverse.
+let isForThreads = Context.environment["CHATELAINE_TSAN"] != nil
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Tells libFuzzer which edges an input reached; `assert` and `@testable` work although optimised.
+let instrumented: [SwiftSetting] = [
+  .unsafeFlags(["-sanitize=fuzzer", "-assert-config", "Debug", "-enable-testing"])
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+
+func library(
+  _ name: String, _ dependencies: [Target.Dependency], path: String? = nil
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: path,
+    swiftSettings: strict + (isForThreads ? [] : instrumented))
+}
+
+func fuzzTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies + ["Fuzzing"], path: "Targets/\(name)",
+    swiftSettings: strict + instrumented + [.unsafeFlags(["-parse-as-library"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let libraries: [Target] = [
+  .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2"),
+  .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
+  .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
+  .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+  .target(name: "CMessages", dependencies: ["CProtobufC"]),
+  library("Protobuf", ["CMessages"]),
+  library("HTTP2", ["CNghttp2", nioCore]),
+  library("TLS", ["COpenSSL", nioCore]),
+  library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
+  library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+]
+
+let fuzzTargets: [Target] = [
+  .target(
+    name: "CTestMessages", dependencies: ["CProtobufC", "CMessages"], path: "Tests/CTestMessages"),
+  library("TestMessages", ["CTestMessages", "Protobuf"], path: "Tests/TestMessages"),
+  library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
+  .target(name: "CLibFuzzer", path: "Targets/CLibFuzzer"),
+  library("Fuzzing", ["CLibFuzzer", "HTTP2", nioCore], path: "Targets/Fuzzing"),
+  fuzzTarget("Frames", ["HTTP2", nioCore]),
+  fuzzTarget("Conversations", ["HTTP2", nioCore]),
+  fuzzTarget("Envelopes", ["RPC", nioCore]),
+  fuzzTarget("MetadataFields", ["RPC"]),
+  fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
+  fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
+]
+
+let package = Package(
+  name: "chatelaine-sanitized",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+  ],
+  targets: libraries + (isForThreads ? [] : fuzzTargets),
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,34 @@
+internal import Fuzzing
+internal import Protobuf
+internal import ServiceAPI
+internal import TestMessages
+
+/// The wire format of a few messages that together have every kind of field.
+@main
+enum MessagesTarget: FuzzTarget {
+  static func test(_ input: inout Input) {
+    switch input.choice(of: 8) {
+    case 0: check(TestAPI.KitchenSink.self, input.remaining())
+    case 1: check(Struct.self, input.remaining())
+    case 2: check(AuditAPI.AppendEventsRequest.self, input.remaining())
+    case 3: check(AuthAPI.AuthenticateResponse.self, input.remaining())
+    case 4: check(IdentityAPI.SignedAssertion.self, input.remaining())
+    case 5: check(VaultAPI.ListProviderConfigsResponse.self, input.remaining())
+    case 6: check(FieldMask.self, input.remaining())
+    default: check(AnyMessage.self, input.remaining())
+    }
+  }
+}
+
+private func check<M: Message>(_ type: M.Type, _ bytes: [UInt8]) {
+  guard let message = try? M(unpacking: bytes) else { return }
+  let packed = message.packed()
+  let again = requireNoError("what was packed can be unpacked") { try M(unpacking: packed) }
+  // Bytes, not messages: NaN isn't itself.
+  require(again.packed() == packed, "the second round changes nothing")
+  let json = message.json()
+  _ = requireNoError("what is written is JSON") { try JSONParser.parse(json) }
+  // Values that JSON can't say, such as a time in the year 20,000, change on their first way only.
+  guard let read = try? M(json: json), let reread = try? M(json: read.json()) else { return }
+  require(reread.json() == read.json(), "the second round through JSON changes nothing")
+}
