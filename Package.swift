@@ -192,6 +192,12 @@ let package = Package(
     tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
     tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(
+      "RPCCallTests",
+      [
+        "RPC", "RPCInProcess", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore,
+        nioPosix, logging,
+      ]),
+    tests(
       "RPCTransportTests",
       [
         "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix,

@@ -62,27 +62,26 @@ final class InProcessCall: Sendable {
 
   /// The same for a handler that failed.
   func answered(_ response: ResponseMetadata, failing failure: RPCError) {
-    var trailers = response.trailing
-    trailers.append(contentsOf: failure.metadata)
     // What a socket would not carry doesn't reach the caller here either.
     func status(_ metadata: Metadata) -> RPCError {
       RPCError(failure.code, failure.message, details: failure.details, metadata: metadata)
     }
+    var trailers = failure.metadata
+    trailers.append(contentsOf: response.trailing)
     head.change { head in
       guard head == nil else { return }
       // An answer without a message is one block of fields, with all that was to be sent.
-      var all = response.initial
-      all.append(contentsOf: trailers)
-      trailers = all
-      head = .failure(status(all))
+      trailers = response.failureFields(failure)
+      head = .failure(status(trailers))
     }
     finish(status(trailers), trailers)
   }
 
   private func finish(_ failure: RPCError?, _ trailers: Metadata) {
     guard over(trailers) else { return }
-    responses.finish(throwing: failure)
+    // First this: who has read the status may count on what a write does.
     requests.fail(failure ?? RPCError(.cancelled, "the server has ended the call"))
+    responses.finish(throwing: failure)
   }
 
   /// The client has no more interest.
@@ -114,5 +113,15 @@ final class InProcessCall: Sendable {
     guard let tasks else { return false }
     for task in tasks { task.cancel() }
     return true
+  }
+}
+
+extension ResponseMetadata {
+  /// What comes with the status of a call that failed before it had sent anything.
+  func failureFields(_ failure: RPCError) -> Metadata {
+    var fields = failure.metadata
+    fields.append(contentsOf: initial)
+    fields.append(contentsOf: trailing)
+    return fields
   }
 }

@@ -84,19 +84,21 @@ extension InProcessChannel {
   ) async throws(RPCError) -> UnaryResponse {
     guard let route = router.route(method.path) else { throw router.unimplemented(method.path) }
     guard route.isUnary else { return try await exchange(method, request, options) }
+    try limit.check(request)
     let deadline = options.effectiveDeadline
     let context = context(route, options, deadline)
     let outcome = await answer(route, request, context, by: deadline)
     do {
+      let message = try outcome.get()
+      try limit.check(message)
       return UnaryResponse(
-        message: try outcome.get(), isCompressed: context.response.isCompressed,
+        message: message, isCompressed: context.response.isCompressed,
         metadata: context.response.initial, trailers: context.response.trailing)
     } catch {
-      var metadata = context.response.initial
-      metadata.append(contentsOf: context.response.trailing)
-      metadata.append(contentsOf: error.metadata)
       // What a socket would not carry doesn't reach the caller here either.
-      throw RPCError(error.code, error.message, details: error.details, metadata: metadata)
+      throw RPCError(
+        error.code, error.message, details: error.details,
+        metadata: context.response.failureFields(error))
     }
   }
 

@@ -44,18 +44,3 @@ final class InProcessClientStream: ClientStream {
     }
   }
 }
-
-/// How large a message may be that is read from a call; as at the end of a socket, the reader
-/// refuses a larger one, and that ends the call.
-struct MessageLimit: Sendable {
-  let bytesMax: Int
-
-  func check(_ message: ByteBuffer, of call: InProcessCall) throws(RPCError) {
-    guard message.readableBytes > bytesMax else { return }
-    let error = RPCError(
-      .resourceExhausted,
-      "the message has \(message.readableBytes) bytes; at most \(bytesMax) are accepted")
-    call.fail(error)
-    throw error
-  }
-}
