@@ -51,9 +51,12 @@ import Testing
   }
 
   private func check(_ rule: Rule, _ delivery: Rule.Delivery) async throws {
+    var configuration = RPCServerConfiguration(host: "127.0.0.1", port: 0, tls: nil)
+    // Trials ping between frames more often than gRPC's rules for keepalive allow.
+    configuration.pingIntervalMin = .zero
     let server = RPCServer(
-      RPCServerConfiguration(host: "127.0.0.1", port: 0, tls: nil), services: [],
-      eventLoopGroup: Self.group, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      configuration, services: [], eventLoopGroup: Self.group,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try await server.start()
     let running = Task { try await server.run() }
     let connection = try await RawConnection.open(port: port, on: Self.group)
