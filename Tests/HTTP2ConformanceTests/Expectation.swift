@@ -37,7 +37,7 @@ enum Expectation: Sendable {
   /// `last` is the last GOAWAY before this observation, if there was one.
   func verdict(on observation: Observation, after goAway: Code?) -> Verdict {
     switch observation {
-    case .silence: return .broken
+    case .silence, .cut: return .broken
     case .closed: return verdict(onCloseAfter: goAway)
     case .frame(let frame): return verdict(on: frame)
     }

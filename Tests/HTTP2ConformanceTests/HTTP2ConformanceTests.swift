@@ -1,8 +1,11 @@
+import LocalDeployment
 import Logging
 import NIOCore
 import NIOPosix
 import RPC
 import RPCTransport
+import TLS
+import TestSupport
 import Testing
 
 /// Every case of h2spec, and some more, against a server without a service.
@@ -22,15 +25,13 @@ import Testing
   }
 
   @Test(
-    arguments: Rule.idleStreams + Rule.endedStreams + Rule.lateFrames + Rule.streamIdentifiers
-      + Rule.errorsAndExtensions, Rule.Delivery.allCases)
+    arguments: Rule.allOfStreams, Rule.Delivery.allCases)
   func streams(_ rule: Rule, _ delivery: Rule.Delivery) async throws {
     try await check(rule, delivery)
   }
 
   @Test(
-    arguments: Rule.dataAndHeaders + Rule.settingsFrames + Rule.pingAndGoAway
-      + Rule.continuationFrames, Rule.Delivery.allCases)
+    arguments: Rule.allOfFrames, Rule.Delivery.allCases)
   func typesOfFrames(_ rule: Rule, _ delivery: Rule.Delivery) async throws {
     try await check(rule, delivery)
   }
@@ -50,8 +51,21 @@ import Testing
     try await check(rule, delivery)
   }
 
-  private func check(_ rule: Rule, _ delivery: Rule.Delivery) async throws {
-    var configuration = RPCServerConfiguration(host: "127.0.0.1", port: 0, tls: nil)
+  /// Every rule again: here the end of a connection must be TLS's own, or its peer can't tell it
+  /// from a cut.
+  @Test(arguments: Rule.all)
+  func overTLS(_ rule: Rule) async throws {
+    let certificates = try TestCertificates()
+    try await check(
+      rule, .together, serverTLS: TLSConfiguration(certificates.paths("vault")),
+      clientTLS: TLSContext(.client, TLSConfiguration(certificates.paths("gateway"))))
+  }
+
+  private func check(
+    _ rule: Rule, _ delivery: Rule.Delivery, serverTLS: TLSConfiguration? = nil,
+    clientTLS: TLSContext? = nil
+  ) async throws {
+    var configuration = RPCServerConfiguration(host: "127.0.0.1", port: 0, tls: serverTLS)
     // Trials ping between frames more often than gRPC's rules for keepalive allow.
     configuration.pingIntervalMin = .zero
     let server = RPCServer(
@@ -59,14 +73,32 @@ import Testing
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try await server.start()
     let running = Task { try await server.run() }
-    let connection = try await RawConnection.open(port: port, on: Self.group)
     do {
+      let connection = try await RawConnection.open(port: port, tls: clientTLS, on: Self.group)
       try await Trial(connection: connection, delivery: delivery).run(rule)
+      await connection.close()
     } catch {
       Issue.record(error)
     }
-    await connection.close()
     running.cancel()
     _ = await running.result
+  }
+}
+
+extension Rule {
+  fileprivate static let all =
+    accepted + framing + allOfStreams + allOfFrames + flowControl + messages + hpackAccepted
+    + hpackRefused
+  fileprivate static let allOfStreams =
+    idleStreams + endedStreams + lateFrames + streamIdentifiers + errorsAndExtensions
+  fileprivate static let allOfFrames =
+    dataAndHeaders + settingsFrames + pingAndGoAway + continuationFrames
+}
+
+extension TLSConfiguration {
+  fileprivate init(_ paths: CertificatePaths) {
+    self.init(
+      certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
+      certificateAuthorityFile: paths.authority)
   }
 }

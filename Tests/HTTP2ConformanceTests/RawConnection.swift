@@ -1,11 +1,14 @@
 import NIOCore
 import NIOPosix
+import TLS
 
 /// What a client of raw frames sees.
 enum Observation: Sendable, Equatable {
   case frame(Frame)
-  /// The server has closed the connection.
+  /// The server has closed the connection, TLS with its own good-bye.
   case closed
+  /// The server has closed the connection below TLS: its last words may be missing.
+  case cut
   /// Nothing has come for two seconds: a rule that is kept never shows as this.
   case silence
 }
@@ -19,13 +22,22 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
   static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
   private var channel: (any Channel)?
+  private let tls: TLSConnection?
+  private var established: EventLoopPromise<Void>?
   private var received = ByteBuffer()
   private var observations = CircularBuffer<Observation>()
   private var waiting: EventLoopPromise<Observation>?
   private var isClosed = false
 
-  static func open(port: Int, on group: any EventLoopGroup) async throws -> RawConnection {
-    let connection = RawConnection()
+  private init(tls: TLSConnection?) {
+    self.tls = tls
+  }
+
+  static func open(
+    port: Int, tls: TLSContext? = nil, on group: any EventLoopGroup
+  ) async throws -> RawConnection {
+    let connection = RawConnection(
+      tls: try tls.map { try TLSConnection($0, expecting: .anyOfAuthority) })
     let channel = try await ClientBootstrap(group: group)
       .channelOption(.socketOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
@@ -34,8 +46,33 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
         }
       }
       .connect(host: "127.0.0.1", port: port).get()
-    try await channel.eventLoop.submit { connection.channel = channel }.get()
+    try await channel.eventLoop.flatSubmit {
+      connection.channel = channel
+      return connection.handshake(channel)
+    }.get()
     return connection
+  }
+
+  private func handshake(_ channel: any Channel) -> EventLoopFuture<Void> {
+    let promise = channel.eventLoop.makePromise(of: Void.self)
+    guard let tls else {
+      promise.succeed()
+      return promise.futureResult
+    }
+    established = promise
+    do {
+      try tls.start()
+      writeCiphertext(channel, promise: nil)
+    } catch {
+      promise.fail(error)
+    }
+    return promise.futureResult
+  }
+
+  private func writeCiphertext(_ channel: any Channel, promise: EventLoopPromise<Void>?) {
+    var ciphertext = ByteBuffer()
+    tls?.takeOutput(into: &ciphertext)
+    channel.writeAndFlush(ciphertext, promise: promise)
   }
 
   private func onLoop<Value: Sendable>(
@@ -47,7 +84,18 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
 
   /// A server that has hung up already is no failure: what it said before is what counts.
   func send(_ bytes: [UInt8]) async {
-    _ = try? await onLoop { $0.writeAndFlush(ByteBuffer(bytes: bytes)) }
+    _ = try? await onLoop { channel in
+      var plaintext = ByteBuffer(bytes: bytes)
+      guard let tls = self.tls else { return channel.writeAndFlush(plaintext) }
+      let promise = channel.eventLoop.makePromise(of: Void.self)
+      do {
+        try tls.send(&plaintext)
+        self.writeCiphertext(channel, promise: promise)
+      } catch {
+        promise.fail(error)
+      }
+      return promise.futureResult
+    }
   }
 
   func close() async {
@@ -70,7 +118,7 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
     if let observation = observations.popFirst() {
       return loop.makeSucceededFuture(observation)
     }
-    if isClosed { return loop.makeSucceededFuture(.closed) }
+    if isClosed { return loop.makeSucceededFuture(tls == nil ? .closed : .cut) }
     let promise = loop.makePromise(of: Observation.self)
     waiting = promise
     let timer = loop.scheduleTask(in: Self.readTimeout) { self.resolve(.silence) }
@@ -91,13 +139,33 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
-    received.writeBuffer(&bytes)
+    guard let tls else {
+      received.writeBuffer(&bytes)
+      return resolveFrames()
+    }
+    do {
+      try tls.receive(bytes, plaintext: &received)
+      writeCiphertext(context.channel, promise: nil)
+      if tls.isEstablished {
+        established?.succeed()
+        established = nil
+      }
+      resolveFrames()
+      if tls.isClosedByPeer { resolve(.closed) }
+    } catch {
+      established?.fail(error)
+      context.close(promise: nil)
+    }
+  }
+
+  private func resolveFrames() {
     while let frame = Frame(from: &received) { resolve(.frame(frame)) }
   }
 
   func channelInactive(context: ChannelHandlerContext) {
     isClosed = true
-    if waiting != nil { resolve(.closed) }
+    established?.fail(ChannelError.eof)
+    if waiting != nil { resolve(tls == nil ? .closed : .cut) }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

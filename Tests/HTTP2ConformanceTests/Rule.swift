@@ -115,7 +115,7 @@ struct Trial {
       let observation = try await connection.next()
       if case .frame(let frame) = observation, frame.payload == Self.probe.payload { break }
       others.append(observation)
-      if observation == .closed || observation == .silence { break }
+      guard case .frame = observation else { break }
     }
     try await connection.putBack(others)
   }
