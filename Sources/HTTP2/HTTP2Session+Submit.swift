@@ -124,8 +124,12 @@ extension HTTP2Session {
       handle, Self.noFlags, nghttp2_session_get_last_proc_stream_id(handle), code.rawValue, nil, 0)
   }
 
-  /// Ends the session: a GOAWAY is the last frame, streams under way die.
-  package func terminate(_ code: ErrorCode) {
+  /// Ends the session: a GOAWAY with `reason` for the peer's log, streams under way die.
+  package func terminate(_ code: ErrorCode, reason: String = "") {
+    let text = Array(reason.utf8)
+    _ = nghttp2_submit_goaway(
+      handle, Self.noFlags, nghttp2_session_get_last_proc_stream_id(handle), code.rawValue, text,
+      text.count)
     _ = nghttp2_session_terminate_session(handle, code.rawValue)
   }
 

@@ -42,6 +42,12 @@ package final class HTTP2Session {
   package internal(set) var outboundBytes = 0
   /// RST_STREAM frames that nghttp2 sent because the peer broke a rule (CVE-2025-8671).
   package internal(set) var resetsByPeerFault = 0
+  /// Received frames that ask for nothing, and frames of calls both ways: what the former may be is
+  /// measured by the latter.
+  package internal(set) var idleFrames = 0
+  package internal(set) var callFrames = 0
+  /// HEADERS has begun and its block is not complete.
+  package internal(set) var isReceivingHeaderBlock = false
   /// nghttp2's words for the last rule that the peer broke.
   package internal(set) var lastProblem: String?
 

@@ -18,6 +18,8 @@ package final class HTTP2Stream {
   /// The peer has ended its half.
   package internal(set) var isRemoteEnded = false
   package internal(set) var isClosed = false
+  /// The peer sent RST_STREAM.
+  package internal(set) var isResetByPeer = false
   /// Asks for one `drained` event, at `drainedBytes` waiting or fewer.
   package var notifyWhenDrained = false
 

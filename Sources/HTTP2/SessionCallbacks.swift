@@ -10,6 +10,7 @@ enum SessionCallbacks {
   private static let problemBytesMax = 160
 
   static func install(in callbacks: OpaquePointer?) {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, beginFrame)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, beginHeaders)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, header)
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frameReceived)
@@ -42,6 +43,22 @@ enum SessionCallbacks {
 
   // MARK: Receiving
 
+  /// Sees every frame's head, of unknown types too.
+  private static let beginFrame: nghttp2_on_begin_frame_callback = { _, head, userData in
+    guard let head = head?.pointee, let owner = owner(userData) else { return ok }
+    switch UInt32(head.type) {
+    case NGHTTP2_HEADERS.rawValue:
+      owner.isReceivingHeaderBlock = true
+      owner.callFrames += 1
+    case NGHTTP2_DATA.rawValue where head.length > 0 || hasEnd(head.flags):
+      owner.callFrames += 1
+    case NGHTTP2_CONTINUATION.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
+      break  // These have limits of their own.
+    default: owner.idleFrames += 1
+    }
+    return ok
+  }
+
   private static let beginHeaders: nghttp2_on_begin_headers_callback = { session, frame, userData in
     guard let frame, let owner = owner(userData) else { return ok }
     owner.header = HeaderBlock()
@@ -70,12 +87,19 @@ enum SessionCallbacks {
     let head = frame.pointee.hd
     switch UInt32(head.type) {
     case NGHTTP2_HEADERS.rawValue:
+      owner.isReceivingHeaderBlock = false
       guard let stream = stream(session, head.stream_id) else { return ok }
       headersReceived(owner, stream, endOfStream: hasEnd(head.flags))
     case NGHTTP2_DATA.rawValue where hasEnd(head.flags):
       guard let stream = stream(session, head.stream_id) else { return ok }
       stream.isRemoteEnded = true
       owner.events.append(.endOfStream(stream))
+    case NGHTTP2_DATA.rawValue where head.length > 0 && head.length == frame.pointee.data.padlen:
+      // Nothing but padding.
+      owner.callFrames -= 1
+      owner.idleFrames += 1
+    case NGHTTP2_RST_STREAM.rawValue:
+      stream(session, head.stream_id)?.isResetByPeer = true
     case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement(head.flags):
       owner.events.append(.settings)
     case NGHTTP2_PING.rawValue:
@@ -173,6 +197,7 @@ enum SessionCallbacks {
         owner.resetsByPeerFault += 1
       }
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+      owner.callFrames += 1
       if owner.role == .server, hasEnd(head.flags),
         let stream = stream(session, head.stream_id), !stream.isRemoteEnded
       {

@@ -92,6 +92,13 @@ package struct EnvelopeReader {
     }
   }
 
+  /// Copies what is held out of the larger buffer that it may be a slice of: a few bytes that wait
+  /// must not keep a whole read alive.
+  package mutating func detach() {
+    guard buffer.readableBytes < buffer.storageCapacity / 2 else { return }
+    buffer = ByteBuffer(bytes: buffer.readableBytesView)
+  }
+
   /// Makes room for the whole message under way at once, when its sender has been given leave.
   package mutating func reserve(_ byteCount: Int) {
     buffer.reserveCapacity(minimumWritableBytes: max(0, byteCount - buffer.readableBytes))

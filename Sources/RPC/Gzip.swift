@@ -54,7 +54,8 @@ package enum Gzip {
 
   /// Steps until zlib says that the stream is complete.
   private static func run(
-    _ stream: UnsafeMutablePointer<z_stream>, _ input: ByteBuffer, into output: inout ByteBuffer, bytesMax: Int,
+    _ stream: UnsafeMutablePointer<z_stream>, _ input: ByteBuffer, into output: inout ByteBuffer,
+    bytesMax: Int,
     _ step: (UnsafeMutablePointer<z_stream>) -> Int32
   ) throws(RPCError) {
     let result = input.withUnsafeReadableBytes { bytes in

@@ -4,9 +4,12 @@ package import NIOCore
 /// A method as the server answers it: its handler wrapped in the interceptors.
 package final class Route: Sendable {
   package let descriptor: MethodDescriptor
+  /// Its place in `Router.routes`.
+  package let index: Int
   private let body: MethodHandler.Body
 
-  init(_ handler: MethodHandler, interceptors: [any ServerInterceptor]) {
+  init(_ handler: MethodHandler, index: Int, interceptors: [any ServerInterceptor]) {
+    self.index = index
     descriptor = handler.descriptor
     body = interceptors.reversed().reduce(handler.body) { next, interceptor in
       Self.wrap(next, in: interceptor)

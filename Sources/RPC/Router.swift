@@ -9,6 +9,8 @@ package struct Router: Sendable {
   /// unkeyed: peers can't add to it.
   private let slots: [Slot?]
   private let services: Set<String>
+  /// Every route, in the order of the services.
+  package let routes: [Route]
 
   /// A path that is registered twice goes to the service that comes first.
   package init(services: [any RPCService], interceptors: [any ServerInterceptor]) {
@@ -16,14 +18,18 @@ package struct Router: Sendable {
     var capacity = 16
     while capacity < handlers.count * 2 { capacity *= 2 }
     var slots = [Slot?](repeating: nil, count: capacity)
+    var routes: [Route] = []
     for handler in handlers {
       let path = Array(handler.descriptor.path.utf8)
       let index = path.withUnsafeBytes { Self.index(of: $0, in: slots) }
       if slots[index] == nil {
-        slots[index] = Slot(path: path, route: Route(handler, interceptors: interceptors))
+        let route = Route(handler, index: routes.count, interceptors: interceptors)
+        routes.append(route)
+        slots[index] = Slot(path: path, route: route)
       }
     }
     self.slots = slots
+    self.routes = routes
     self.services = Set(handlers.map(\.descriptor.service))
   }
 

@@ -20,15 +20,23 @@ class ClientCall: @unchecked Sendable {
   /// The beginning of the answer has arrived: the server has seen the call.
   private(set) var hasHeader = false
 
+  private let metrics: MethodMetrics
+  private let started = NIODeadline.now()
+  /// Body bytes both ways, as they are on the wire.
+  var receivedBytes = 0
+  var sentBytes = 0
+
   weak var connection: ClientConnection?
   var stream: HTTP2Stream?
 
-  init(_ method: MethodDescriptor, options: CallOptions, messageBytesMax: Int) {
+  init(_ method: MethodDescriptor, options: CallOptions, shared: ClientShared) {
     self.method = method
     self.options = options
-    self.messageBytesMax = messageBytesMax
+    messageBytesMax = shared.configuration.messageBytesMax
+    metrics = shared.metrics.metrics(of: method)
     deadline = options.effectiveDeadline
     deadlineOnLoop = deadline.onLoop
+    metrics.callStarted()
   }
 
   /// May be sent again from the beginning.
@@ -66,11 +74,19 @@ class ClientCall: @unchecked Sendable {
 
   /// The trailers came; nil stands for OK.
   func statusArrived(_ error: RPCError?, trailers: Metadata) {
-    isDone = true
+    done(error?.code ?? .ok)
   }
 
   /// The call's end before a status, from this side or below; only the first counts.
   func fail(_ error: RPCError) {
+    done(error.code)
+  }
+
+  private func done(_ code: RPCError.Code) {
+    guard !isDone else { return }
     isDone = true
+    metrics.callEnded(
+      code, nanoseconds: (NIODeadline.now() - started).nanoseconds, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
   }
 }

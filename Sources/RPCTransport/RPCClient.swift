@@ -3,13 +3,15 @@ package import NIOCore
 package import RPC
 internal import Synchronization
 
-/// Calls one service over HTTP/2: connects with the first call, reconnects with back-off.
+/// Calls one service over HTTP/2: connects to its addresses with the first call, spreads calls over
+/// them, reconnects with back-off, follows changes of the addresses and of the certificate files.
 ///
 /// A caller on an event loop of the group uses that loop's connection, without a change of thread.
 package final class RPCClient: RPCChannel {
   private let shared: ClientShared
   private let interceptors: ClientInterceptors
-  private let subchannels: [Subchannel]
+  private let directory: AddressDirectory
+  private let balancers: [Balancer]
   private let nextIndex = Atomic(0)
   private let closed = Latch()
 
@@ -18,19 +20,24 @@ package final class RPCClient: RPCChannel {
     _ configuration: RPCClientConfiguration, interceptors: [any ClientInterceptor] = [],
     eventLoopGroup: any EventLoopGroup, logger: Logger
   ) {
-    let shared = ClientShared(configuration, logger: logger)
+    // For what is done once for all loops.
+    let eventLoop = eventLoopGroup.any()
+    let shared = ClientShared(configuration, on: eventLoop, logger: logger)
+    let directory = AddressDirectory(configuration, on: eventLoop, logger: logger)
     self.shared = shared
+    self.directory = directory
     self.interceptors = ClientInterceptors(interceptors)
-    subchannels = eventLoopGroup.makeIterator().prefix(max(1, configuration.connectionCountMax))
-      .map { Subchannel($0, shared: shared) }
+    balancers = eventLoopGroup.makeIterator().prefix(max(1, configuration.connectionCountMax))
+      .map { Balancer($0, shared: shared, directory: directory) }
+    directory.serve(balancers)
   }
 
   package func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse {
-    guard let subchannel else { throw RPCError(.unavailable, "the client has no event loop") }
+    guard let balancer else { throw RPCError(.unavailable, "the client has no event loop") }
     return try await interceptors.call(method, options) { (options) async throws(RPCError) in
-      try await subchannel.unary(method, request: request, options: options)
+      try await balancer.unary(method, request: request, options: options)
     }
   }
 
@@ -38,12 +45,12 @@ package final class RPCClient: RPCChannel {
     _ method: MethodDescriptor, options: CallOptions,
     _ body: (any ClientStream) async throws -> Outcome
   ) async throws -> Outcome {
-    guard let subchannel else { throw RPCError(.unavailable, "the client has no event loop") }
+    guard let balancer else { throw RPCError(.unavailable, "the client has no event loop") }
     // Interceptors see the runtime's errors; others of `body` pass them by.
     let result: Result<Outcome, any Error> = try await interceptors.call(method, options) {
       (options) async throws(RPCError) in
       do {
-        return .success(try await subchannel.stream(method, options: options, body))
+        return .success(try await balancer.stream(method, options: options, body))
       } catch let error as RPCError {
         throw error
       } catch {
@@ -53,11 +60,11 @@ package final class RPCClient: RPCChannel {
     return try result.get()
   }
 
-  private var subchannel: Subchannel? {
-    guard subchannels.count > 1 else { return subchannels.first }
-    if let own = subchannels.first(where: { $0.eventLoop.inEventLoop }) { return own }
+  private var balancer: Balancer? {
+    guard balancers.count > 1 else { return balancers.first }
+    if let own = balancers.first(where: { $0.eventLoop.inEventLoop }) { return own }
     let index = nextIndex.wrappingAdd(1, ordering: .relaxed).oldValue
-    return subchannels[Int(UInt(bitPattern: index) % UInt(subchannels.count))]
+    return balancers[Int(UInt(bitPattern: index) % UInt(balancers.count))]
   }
 
   /// Checks the certificate files (throws `TLSError`), then returns when the client has been closed;
@@ -77,7 +84,9 @@ package final class RPCClient: RPCChannel {
   }
 
   private func shutDown() {
-    for subchannel in subchannels { subchannel.close() }
+    directory.close()
+    shared.close()
+    for balancer in balancers { balancer.close() }
     closed.open()
   }
 }

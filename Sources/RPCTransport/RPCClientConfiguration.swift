@@ -1,3 +1,5 @@
+package import Metrics
+internal import RPC
 package import TLS
 
 /// Where a service is, who it must prove to be, and how patiently it is called.
@@ -24,8 +26,19 @@ package struct RPCClientConfiguration: Sendable {
   package var keepaliveTimeout: Duration = .seconds(10)
   /// Calls under way or waiting for a stream, per connection; more fail RESOURCE_EXHAUSTED.
   package var callsInFlightMax = 10_000
-  /// Connections to the target: at most one for each event loop of the group, and this many.
+  /// Event loops of the group that have connections of their own. Each has at most one connection
+  /// per address, and as many again while old ones let their last calls end.
   package var connectionCountMax = 4
+  /// Addresses of the host that are used; more are left out by lot.
+  package var addressCountMax = 8
+  /// The least time between two look-ups of the host.
+  package var resolutionIntervalMin: Duration = .seconds(5)
+  /// Turns `host` into addresses, unless it is one.
+  package var resolver: any AddressResolver = SystemResolver()
+  /// How often the certificate files are looked at; new connections use what is found.
+  package var certificateCheckInterval = CertificateWatcher.defaultInterval
+  /// Where attempts and bytes are counted.
+  package var metrics: any MetricsFactory = MetricsSystem.factory
 
   package init(host: String, port: Int, tls: TLSConfiguration?, serverIdentity: String? = nil) {
     self.host = host
@@ -33,4 +46,7 @@ package struct RPCClientConfiguration: Sendable {
     self.tls = tls
     self.serverIdentity = serverIdentity
   }
+
+  /// The waits of one address that can't be connected to, and of a name without addresses.
+  var backoff: Backoff { Backoff(min: backoffMin, max: backoffMax) }
 }

@@ -1,3 +1,4 @@
+package import Metrics
 package import TLS
 
 /// Where a server listens, how it proves who it is, and how much it lets a peer ask of it.
@@ -9,6 +10,10 @@ package struct RPCServerConfiguration: Sendable {
   package var tls: TLSConfiguration?
   /// The largest request message, in bytes; a larger one is RESOURCE_EXHAUSTED.
   package var messageBytesMax = 4 << 20
+  /// What unary requests may take that are not complete and have no leave to be large, on all
+  /// connections together; beyond it
+  /// connections with more than 256 KiB of them get RESOURCE_EXHAUSTED.
+  package var unfinishedRequestBytesMax = 12 << 20
   /// Open streams per connection, and calls in flight per connection: a stream that was reset keeps
   /// its place until its handler has ended.
   package var concurrentStreamsMax = 128
@@ -20,10 +25,25 @@ package struct RPCServerConfiguration: Sendable {
   package var streamDurationMax: Duration?
   /// From the accepted connection to its first HTTP/2 SETTINGS, the TLS handshake included.
   package var handshakeTimeout: Duration = .seconds(10)
-  /// How long running calls may go on after `beginGracefulShutdown`.
+  /// Age at which a connection is asked to leave, give or take a tenth, so that clients spread over
+  /// servers again; nil never asks.
+  package var connectionAgeMax: Duration?
+  /// Connections without calls are asked to leave after this long.
+  package var connectionIdleTimeout: Duration = .seconds(15 * 60)
+  /// A ping goes out after this long without a byte from the client, and the connection is given up
+  /// when its answer takes `keepaliveTimeout`.
+  package var keepaliveInterval: Duration = .seconds(60)
+  package var keepaliveTimeout: Duration = .seconds(20)
+  /// Clients that ping more often than this while nothing is sent to them are cut off.
+  package var pingIntervalMin: Duration = .seconds(10)
+  /// How long running calls may go on after `beginGracefulShutdown` or the
+  /// end of their connection's age.
   package var gracePeriod: Duration = .seconds(10)
   /// Accepted connections at one time; more are closed at once.
   package var connectionCountMax = 16_384
+
+  /// Where calls, bytes, streams and resets are counted.
+  package var metrics: any MetricsFactory = MetricsSystem.factory
 
   package init(host: String, port: Int, tls: TLSConfiguration?) {
     self.host = host

@@ -26,6 +26,11 @@ final class ServerCall: @unchecked Sendable {
   /// For the connection's timer.
   let deadlineOnLoop: NIODeadline?
   let response = ResponseMetadata()
+  private let metrics: MethodMetrics
+  private let started: NIODeadline
+  /// Body bytes both ways, as they are on the wire.
+  var receivedBytes = 0
+  var sentBytes = 0
   var phase = Phase.receiving
   /// Nil while there is none, and when the handler ended without ever waiting.
   var task: Task<Void, Never>?
@@ -38,6 +43,8 @@ final class ServerCall: @unchecked Sendable {
   var gate = WriteGate()
   var hasSentHeader = false
 
+  /// Bytes of the request in `ServerShared.unfinishedBytes`.
+  var unfinishedBytes = 0
   /// Bytes of its answer in `HeldCalls.blockedBytes`.
   var blockedBytes = 0
 
@@ -53,11 +60,24 @@ final class ServerCall: @unchecked Sendable {
     self.stream = stream
     self.head = head
     deadline = timeout.map { .after($0) }
-    deadlineOnLoop = timeout.map { .now() + $0.timeAmount }
+    let now = NIODeadline.now()
+    started = now
+    deadlineOnLoop = timeout.map { now + $0.timeAmount }
+    metrics = connection.shared.metrics.metrics(of: head.route)
+    metrics.callStarted()
     reader = EnvelopeReader(
       messageBytesMax: connection.shared.configuration.messageBytesMax, encoding: head.encoding)
     inbound = InboundMessages(reader)
   }
 
   var isStreaming: Bool { !head.route.isUnary }
+
+  /// The status is decided, or the stream ended without one; only the first counts.
+  func decided(_ code: RPCError.Code) {
+    guard phase != .answered else { return }
+    phase = .answered
+    metrics.callEnded(
+      code, nanoseconds: (NIODeadline.now() - started).nanoseconds, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
+  }
 }

@@ -1,6 +1,8 @@
 internal import HTTP2
+internal import Metrics
 internal import NIOCore
 internal import RPC
+internal import Synchronization
 
 extension ServerConnection {
   func call(of stream: HTTP2Stream) -> ServerCall? {
@@ -10,6 +12,7 @@ extension ServerConnection {
   // MARK: Requests
 
   func open(_ stream: HTTP2Stream, _ header: HeaderBlock, endOfStream: Bool) {
+    shared.metrics.streams.increment()
     do throws(RequestHead.Refusal) {
       let head = try RequestHead(header, router: shared.router)
       let timeout = self.timeout(of: head)
@@ -39,6 +42,9 @@ extension ServerConnection {
       session?.write(stream, ByteBuffer(string: reason + "\n"))
       session?.finish(stream)
     case .status(let error):
+      shared.metrics.unknownMethod.callStarted()
+      shared.metrics.unknownMethod.callEnded(
+        error.code, nanoseconds: 0, sentBytes: 0, receivedBytes: 0)
       let fields = ResponseFields.failure(error, initial: Metadata(), trailing: Metadata())
       try? session?.respond(stream, fields, endOfStream: true)
     }
@@ -46,21 +52,26 @@ extension ServerConnection {
 
   func received(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
     let count = bytes.readableBytes
-    session?.consumedOnConnection(count)
     guard let call = call(of: stream), call.phase != .answered else {
+      session?.consumedOnConnection(count)
       session?.consumedOnStream(stream, count)
       return
     }
+    call.receivedBytes += count
+    session?.consumedOnConnection(count)
     guard !call.isStreaming else { return received(bytes, on: call) }
     call.reader.append(bytes)
     do throws(RPCError) {
-      guard let expected = try call.reader.expectedBytes else { return }
+      let expected = try call.reader.expectedBytes ?? .max
       guard call.reader.bufferedBytes <= expected else {
         throw RPCError(.unimplemented, "a unary method takes one message")
       }
+      if call.reservedBytes == 0, call.reader.bufferedBytes < expected {
+        try unfinished(count, of: call)
+      }
       if call.reservedBytes > 0 {
         session?.consumedOnStream(stream, count)
-      } else if call.wantedBytes == 0, expected > shared.streamWindowBytes {
+      } else if call.wantedBytes == 0, expected != .max, expected > shared.streamWindowBytes {
         call.wantedBytes = expected
         if receiveBudget.reserve(expected, for: call) { grant(call) }
       }
@@ -69,9 +80,32 @@ extension ServerConnection {
     }
   }
 
+  /// Requests that arrive slowly, or never whole, may not take much memory together; a connection
+  /// that has little of it is let be.
+  private func unfinished(_ byteCount: Int, of call: ServerCall) throws(RPCError) {
+    call.unfinishedBytes += byteCount
+    unfinishedBytes += byteCount
+    let total = shared.unfinishedBytes.add(byteCount, ordering: .relaxed).newValue
+    guard
+      total <= shared.configuration.unfinishedRequestBytesMax
+        || unfinishedBytes <= ServerShared.unfinishedBytesAllowance
+    else {
+      throw RPCError(.resourceExhausted, "too many unfinished requests")
+    }
+    call.reader.detach()
+  }
+
+  private func finished(_ call: ServerCall) {
+    guard call.unfinishedBytes > 0 else { return }
+    unfinishedBytes -= call.unfinishedBytes
+    shared.unfinishedBytes.subtract(call.unfinishedBytes, ordering: .relaxed)
+    call.unfinishedBytes = 0
+  }
+
   /// The call may hold its whole message: its sender gets credit for what it has used.
   private func grant(_ call: ServerCall) {
     guard !call.isStreaming else { return grantStreaming(call) }
+    finished(call)
     session?.consumedOnStream(call.stream, call.reader.bufferedBytes)
     call.reader.reserve(call.reservedBytes)
   }
@@ -80,6 +114,7 @@ extension ServerConnection {
     guard let call = call(of: stream) else { return }
     guard !call.isStreaming else { return call.inbound.end() }
     guard call.phase == .receiving else { return }
+    finished(call)
     do throws(RPCError) {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
@@ -130,11 +165,12 @@ extension ServerConnection {
   private func begin(_ call: ServerCall) -> Bool {
     guard handlersRunning < shared.configuration.concurrentStreamsMax else {
       // Streams that were reset still have their handlers: the client may try again elsewhere.
-      call.phase = .answered
+      call.decided(.unavailable)
       session?.reset(call.stream, .refusedStream)
       return false
     }
     handlersRunning += 1
+    shared.metrics.handlers.increment()
     call.phase = .running
     call.isHandlerRunning = true
     return true
@@ -151,6 +187,7 @@ extension ServerConnection {
       return channel.eventLoop.execute { self.handlerEnded(call, answer) }
     }
     handlersRunning -= 1
+    shared.metrics.handlers.decrement()
     call.isHandlerRunning = false
     call.task = nil
     if call.phase == .running { answer() }
@@ -160,8 +197,10 @@ extension ServerConnection {
   // MARK: Answers
 
   func answer(_ call: ServerCall, _ result: Result<ByteBuffer, RPCError>) {
-    call.phase = .answered
+    defer { call.decided(result.code) }
+    finished(call)
     guard let session, !call.stream.isClosed else { return }
+    pings.sentCallFrames()
     do {
       switch result {
       case .success(let message):
@@ -172,6 +211,7 @@ extension ServerConnection {
           ResponseFields.initial(
             call.response.initial, encoding: isCompressed ? .gzip : .identity),
           endOfStream: false)
+        call.sentBytes = sealed.readableBytes
         session.write(call.stream, sealed)
         session.finish(call.stream, trailers: ResponseFields.success(call.response.trailing))
       case .failure(let error):
@@ -210,19 +250,37 @@ extension ServerConnection {
 
   /// The stream is over, by whichever side; a handler that still runs is told to stop and keeps its
   /// place until it has.
-  func closed(_ stream: HTTP2Stream) {
+  func closed(_ stream: HTTP2Stream, _ code: ErrorCode) {
+    shared.metrics.streams.decrement()
+    if code != .noError { countReset(stream) }
     guard let call = call(of: stream) else { return }
     stream.attachment = nil
-    call.phase = .answered
+    call.decided(.cancelled)
     call.close(call.ending)
     call.task?.cancel()
+    finished(call)
     if !call.isHandlerRunning { release(call) }
     held.forget(call)
+  }
+
+  private func countReset(_ stream: HTTP2Stream) {
+    let metrics = shared.metrics
+    (stream.isResetByPeer ? metrics.resetsByPeer : metrics.resetsByServer).increment()
   }
 
   func release(_ call: ServerCall) {
     guard call.wantedBytes > 0 else { return }
     for next in receiveBudget.release(call) { grant(next) }
     setNeedsFlush()
+  }
+}
+
+extension Result where Failure == RPCError {
+  /// OK or the error's code.
+  var code: RPCError.Code {
+    switch self {
+    case .success: .ok
+    case .failure(let error): error.code
+    }
   }
 }

@@ -60,7 +60,11 @@ extension ServerConnection {
     } catch {
       return .failure(RPCError(.unavailable, "the stream is closed"))
     }
-    if let sealed { session.write(call.stream, sealed) }
+    if let sealed {
+      call.sentBytes += sealed.readableBytes
+      session.write(call.stream, sealed)
+      pings.sentCallFrames()
+    }
     setNeedsFlush()
     return .success(WriteGate.isOpen(call.stream))
   }
@@ -95,9 +99,10 @@ extension ServerConnection {
 
   /// The handler has ended: the status follows what is queued.
   func answer(_ call: ServerCall, _ result: Result<Void, RPCError>) {
-    call.phase = .answered
+    call.decided(result.code)
     call.close(call.ending)
     guard let session, !call.stream.isClosed else { return }
+    pings.sentCallFrames()
     do {
       switch result {
       case .success:

@@ -1,5 +1,6 @@
 internal import HTTP2
 internal import Logging
+internal import Metrics
 internal import NIOCore
 internal import RPC
 internal import TLS
@@ -13,7 +14,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   typealias OutboundOut = ByteBuffer
 
   /// How long the last bytes may take to leave a connection that is closing.
-  private static let closeTimeout = TimeAmount.seconds(1)
+  static let closeTimeout = TimeAmount.seconds(1)
 
   let shared: ServerShared
   let channel: any Channel
@@ -21,15 +22,23 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   private var events: [HTTP2Event] = []
   private var deadlines = DeadlineTimer()
   private var handshakeTimer: Scheduled<Void>?
-  private var resets = ResetBudget(burst: 0, perSecond: 0)
+  var headerTimer: Scheduled<Void>?
+  var lifeTimer: RepeatedTask?
+  var life: ConnectionLife
+  var budgets: PeerBudgets
+  var pings: PingPolicy
   private var isReading = false
   private var isFlushScheduled = false
-  private var isClosing = false
-  private(set) var isDraining = false
+  private(set) var isClosing = false
+  var isCut = false
+  var isDraining = false
+  var isDrainFinished = false
   var receiveBudget = ReceiveBudget(bytesMax: ServerShared.receiveBytesMax)
   /// Handlers that have not ended, whether or not their stream still lives.
   var handlersRunning = 0
   var held = HeldCalls()
+  /// This connection's part of `ServerShared.unfinishedBytes`.
+  var unfinishedBytes = 0
   var isReleasing = false
   private(set) var peer = Peer(address: "")
   let executor: LoopTaskExecutor
@@ -37,6 +46,9 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   init(_ channel: any Channel, shared: ServerShared) {
     self.channel = channel
     self.shared = shared
+    life = ConnectionLife(shared.configuration)
+    budgets = PeerBudgets(resets: ServerShared.resets(isMesh: false))
+    pings = PingPolicy(interval: shared.configuration.pingIntervalMin.timeAmount)
     executor = LoopTaskExecutor.executor(of: channel.eventLoop)
   }
 
@@ -65,6 +77,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       handshakeTimer = channel.eventLoop.scheduleTask(
         in: shared.configuration.handshakeTimeout.timeAmount
       ) { self.fail("no HTTP/2 within the handshake timeout") }
+      shared.metrics.connections.increment()
+      startLife()
       try wire.start(isClient: false)
       flush()
     } catch {
@@ -76,14 +90,14 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     peer = Peer(address: peer.address, identities: identities)
     // Without TLS there are tests and meshes that end TLS themselves; neither is a stranger.
     let isMesh = shared.credentials != nil
-    let budget = ServerShared.resets(isMesh: isMesh)
-    resets = ResetBudget(burst: budget.burst, perSecond: budget.perSecond)
+    budgets = PeerBudgets(resets: ServerShared.resets(isMesh: isMesh))
     return try HTTP2Session(.server, shared.limits(isMesh: isMesh))
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isClosing, let wire else { return }
     isReading = true
+    life.sawRead()
     var events = takeEvents()
     do {
       try wire.receive(unwrapInboundIn(data), events: &events)
@@ -96,6 +110,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
+    watchHeaderBlock()
     flush()
   }
 
@@ -106,6 +121,9 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     handshakeTimer?.cancel()
+    headerTimer?.cancel()
+    lifeTimer?.cancel()
+    shared.metrics.connections.decrement()
     deadlines.cancel()
     var events = takeEvents()
     wire?.session?.sweep(events: &events)
@@ -134,10 +152,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       case .data(let stream, let bytes): received(bytes, on: stream)
       case .trailer(let stream, _), .endOfStream(let stream): requestEnded(stream)
       case .drained(let stream): call(of: stream)?.gate.open()
-      case .closed(let stream, _): closed(stream)
+      case .closed(let stream, let code): closed(stream, code)
       case .settings: greeted()
-      case .ping: break
-      case .pingAcknowledged: finishDrain()
+      case .ping: pingArrived()
+      case .pingAcknowledged(let payload): pingAcknowledged(payload)
       case .goAway: break
       }
     }
@@ -164,14 +182,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   private func flush() {
     writePending()
+    checkBudgets()
     guard let session, !isClosing else { return }
-    if !resets.allows(total: session.resetsByPeerFault) {
-      shared.logger.warning(
-        "closing a connection that keeps breaking stream rules",
-        metadata: ["peer": "\(peer.address)", "problem": "\(session.lastProblem ?? "")"])
-      session.terminate(.enhanceYourCalm)
-      writePending()
-    }
     guard session.isFinished else { return }
     if let problem = session.lastProblem, !isDraining {
       shared.logger.info(
@@ -193,14 +205,14 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     if !held.isEmpty { releaseHeld() }
   }
 
-  private func fail(_ reason: String) {
+  func fail(_ reason: String) {
     guard !isClosing else { return }
     shared.logger.info(
       "connection failed", metadata: ["peer": "\(peer.address)", "reason": "\(reason)"])
     close()
   }
 
-  private func close() {
+  func close() {
     guard !isClosing else { return }
     isClosing = true
     wire?.close(within: Self.closeTimeout)
@@ -228,37 +240,6 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     }
     if let next { deadlines.arm(next, on: channel.eventLoop) { self.deadlineFired() } }
     setNeedsFlush()
-  }
-
-  // MARK: Leaving
-
-  /// Tells the client to go elsewhere, lets running calls end, then closes.
-  func drain() {
-    guard channel.eventLoop.inEventLoop else {
-      return channel.eventLoop.execute { self.drain() }
-    }
-    guard !isDraining, !isClosing else { return }
-    isDraining = true
-    guard let session else { return close() }
-    session.announceShutdown()
-    // Its answer tells that the client has seen the announcement: RFC 9113, 6.8.
-    session.ping(0)
-    setNeedsFlush()
-    channel.eventLoop.scheduleTask(in: Self.closeTimeout) { self.finishDrain() }
-  }
-
-  private var isDrainFinished = false
-
-  private func finishDrain() {
-    guard isDraining, !isDrainFinished, let session else { return }
-    isDrainFinished = true
-    session.goAway(.noError)
-    setNeedsFlush()
-  }
-
-  /// Ends the connection with everything on it.
-  func stop() {
-    channel.close(promise: nil)
   }
 }
 

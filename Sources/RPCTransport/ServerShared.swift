@@ -2,6 +2,7 @@ internal import HTTP2
 internal import Logging
 internal import NIOCore
 internal import RPC
+internal import Synchronization
 internal import TLS
 
 /// What all connections of a server share; nothing in it changes after start.
@@ -11,12 +12,17 @@ final class ServerShared: Sendable {
   private static let strangerResets = (burst: 1_000, perSecond: 33)
   private static let meshResets = (burst: 20_000, perSecond: 5_000)
   /// What requests of more than a stream's window may take together, per connection.
-  static let receiveBytesMax = 32 << 20
+  static let receiveBytesMax = 8 << 20
+  /// Unfinished requests that a connection may have however many others have.
+  static let unfinishedBytesAllowance = 256 << 10
 
   let configuration: RPCServerConfiguration
   let router: Router
   let logger: Logger
   let credentials: TLSCredentials?
+  let metrics: ServerMetrics
+  /// Received bytes of unary requests that are not complete, on all connections.
+  let unfinishedBytes = Atomic(0)
   let streamWindowBytes = HTTP2Limits.streamWindowBytesDefault
 
   init(
@@ -27,6 +33,7 @@ final class ServerShared: Sendable {
     self.router = router
     self.credentials = credentials
     self.logger = logger
+    metrics = ServerMetrics(router, factory: configuration.metrics)
   }
 
   static func resets(isMesh: Bool) -> (burst: Int, perSecond: Int) {

@@ -19,7 +19,6 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
   private var gate = WriteGate()
   /// Everything written so far, or nothing once it can't be sent again.
   private var sent: [ByteBuffer] = []
-  private var sentBytes = 0
   private var isFinished = false
   private var header: Result<Metadata, RPCError>?
   private var headerWaiter: HeaderWaiter?
@@ -27,12 +26,12 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
   private let finalTrailers = Mutex(Metadata())
 
   init(
-    _ method: MethodDescriptor, options: CallOptions, messageBytesMax: Int,
+    _ method: MethodDescriptor, options: CallOptions, shared: ClientShared,
     eventLoop: any EventLoop
   ) {
     self.eventLoop = eventLoop
-    inbound = InboundMessages(EnvelopeReader(messageBytesMax: messageBytesMax))
-    super.init(method, options: options, messageBytesMax: messageBytesMax)
+    inbound = InboundMessages(EnvelopeReader(messageBytesMax: shared.configuration.messageBytesMax))
+    super.init(method, options: options, shared: shared)
   }
 
   override var isReplayable: Bool { !hasHeader && sentBytes <= Self.replayBytesMax }
@@ -62,6 +61,7 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
   }
 
   override func dataArrived(_ bytes: ByteBuffer) throws(RPCError) -> Int {
+    receivedBytes += bytes.readableBytes
     inbound.append(bytes)
     if let failure = inbound.failure { throw failure }
     return credit()

@@ -14,12 +14,12 @@ final class UnaryClientCall: ClientCall, @unchecked Sendable {
   private var reader: EnvelopeReader
 
   init(
-    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions, messageBytesMax: Int
+    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions, shared: ClientShared
   ) throws(RPCError) {
     self.request =
       options.encoding == .gzip ? try Envelope.sealCompressed(request) : Envelope.seal(request)
-    reader = EnvelopeReader(messageBytesMax: messageBytesMax)
-    super.init(method, options: options, messageBytesMax: messageBytesMax)
+    reader = EnvelopeReader(messageBytesMax: shared.configuration.messageBytesMax)
+    super.init(method, options: options, shared: shared)
   }
 
   func start(_ continuation: CheckedContinuation<Outcome, Never>) {
@@ -28,6 +28,7 @@ final class UnaryClientCall: ClientCall, @unchecked Sendable {
 
   override func opened(_ stream: HTTP2Stream, on session: HTTP2Session) {
     super.opened(stream, on: session)
+    sentBytes = request.readableBytes
     session.write(stream, request)
     session.finish(stream)
   }
@@ -41,6 +42,7 @@ final class UnaryClientCall: ClientCall, @unchecked Sendable {
   }
 
   override func dataArrived(_ bytes: ByteBuffer) throws(RPCError) -> Int {
+    receivedBytes += bytes.readableBytes
     reader.append(bytes)
     if let expected = try reader.expectedBytes, reader.bufferedBytes > expected {
       throw RPCError(.internal, "the server sent more than one message")
