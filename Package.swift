@@ -189,6 +189,12 @@ let package = Package(
       "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
     tests("HTTP2Tests", ["HTTP2", nioCore]),
+    tests(
+      "HTTP2ConformanceTests",
+      [
+        "HTTP2", "TLS", "RPC", "RPCTransport", "LocalDeployment", "TestSupport", nioCore, nioPosix,
+        logging,
+      ]),
     tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
     tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(

@@ -31,6 +31,10 @@ package final class HTTP2Session {
   var input = ByteBuffer()
   var inputStart: UnsafePointer<UInt8>?
 
+  // What a server needs to know of frames that nghttp2 ignores.
+  var frameHeads = FrameHeads()
+  var closedStreams = ClosedStreams()
+
   /// Streams that nghttp2 has or will have, by slot: nghttp2 doesn't say good-bye to them when a
   /// session is deleted, and keeps only an unretained pointer to each.
   var streams: [HTTP2Stream?] = []
@@ -73,9 +77,8 @@ package final class HTTP2Session {
     swap(&self.events, &events)
     input = bytes
     let consumed = bytes.withUnsafeReadableBytes { buffer in
-      let start = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      inputStart = start
-      return nghttp2_session_mem_recv(session, start, buffer.count)
+      inputStart = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      return role == .server ? feedAsServer(buffer) : feed(buffer[...])
     }
     inputStart = nil
     input = ByteBuffer()

@@ -168,6 +168,7 @@ enum SessionCallbacks {
       return ok
     }
     owner.lastProblem = "frame of type \(frame.pointee.hd.type): \(String(cString: words))"
+    owner.closedStreams.reset(frame.pointee.hd.stream_id)
     return ok
   }
 
@@ -193,6 +194,7 @@ enum SessionCallbacks {
     let head = frame.pointee.hd
     switch UInt32(head.type) {
     case NGHTTP2_RST_STREAM.rawValue:
+      owner.closedStreams.reset(head.stream_id)
       if stream(session, head.stream_id)?.isResetRequested != true {
         owner.resetsByPeerFault += 1
       }
@@ -203,6 +205,7 @@ enum SessionCallbacks {
       {
         owner.endedBeforePeer.append(stream)
       }
+    case NGHTTP2_GOAWAY.rawValue: owner.closedStreams.leave()
     default: break
     }
     return ok

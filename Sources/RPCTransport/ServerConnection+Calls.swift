@@ -23,7 +23,7 @@ extension ServerConnection {
       if call.isStreaming { runStreaming(call) }
       if endOfStream { requestEnded(stream) }
     } catch {
-      refuse(stream, error)
+      refuse(stream, header, error, endOfStream: endOfStream)
     }
   }
 
@@ -35,12 +35,13 @@ extension ServerConnection {
     return min(head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
   }
 
-  private func refuse(_ stream: HTTP2Stream, _ refusal: RequestHead.Refusal) {
+  private func refuse(
+    _ stream: HTTP2Stream, _ header: HeaderBlock, _ refusal: RequestHead.Refusal,
+    endOfStream: Bool
+  ) {
     switch refusal {
     case .http(let status, let reason):
-      try? session?.respond(stream, ResponseFields.http(status: status), endOfStream: false)
-      session?.write(stream, ByteBuffer(string: reason + "\n"))
-      session?.finish(stream)
+      refuse(stream, header, status: status, reason: reason, endOfStream: endOfStream)
     case .status(let error):
       shared.metrics.unknownMethod.callStarted()
       shared.metrics.unknownMethod.callEnded(
@@ -54,7 +55,7 @@ extension ServerConnection {
     let count = bytes.readableBytes
     guard let call = call(of: stream), call.phase != .answered else {
       session?.consumedOnConnection(count)
-      session?.consumedOnStream(stream, count)
+      if !received(count, onRefused: stream) { session?.consumedOnStream(stream, count) }
       return
     }
     call.receivedBytes += count
@@ -111,7 +112,7 @@ extension ServerConnection {
   }
 
   func requestEnded(_ stream: HTTP2Stream) {
-    guard let call = call(of: stream) else { return }
+    guard let call = call(of: stream) else { return refusedRequestEnded(stream.id) }
     guard !call.isStreaming else { return call.inbound.end() }
     guard call.phase == .receiving else { return }
     finished(call)
@@ -253,7 +254,10 @@ extension ServerConnection {
   func closed(_ stream: HTTP2Stream, _ code: ErrorCode) {
     shared.metrics.streams.decrement()
     if code != .noError { countReset(stream) }
-    guard let call = call(of: stream) else { return }
+    guard let call = call(of: stream) else {
+      forgetRefusal(stream.id)
+      return
+    }
     stream.attachment = nil
     call.decided(.cancelled)
     call.close(call.ending)

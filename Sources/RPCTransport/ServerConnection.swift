@@ -37,6 +37,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   /// Handlers that have not ended, whether or not their stream still lives.
   var handlersRunning = 0
   var held = HeldCalls()
+  /// By stream; no more than may be open.
+  var refusals: [Int32: HTTPRefusal] = [:]
   /// This connection's part of `ServerShared.unfinishedBytes`.
   var unfinishedBytes = 0
   var isReleasing = false
@@ -89,7 +91,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   private func makeSession(_ identities: [String]) throws(HTTP2Error) -> HTTP2Session {
     peer = Peer(address: peer.address, identities: identities)
     // Without TLS there are tests and meshes that end TLS themselves; neither is a stranger.
-    let isMesh = shared.credentials != nil
+    let isMesh = shared.configuration.tls?.clientCertificates == .required
     budgets = PeerBudgets(resets: ServerShared.resets(isMesh: isMesh))
     return try HTTP2Session(.server, shared.limits(isMesh: isMesh))
   }

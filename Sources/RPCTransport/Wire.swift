@@ -130,14 +130,19 @@ final class Wire {
     ciphertext.clear()
   }
 
-  /// Says good-bye and closes once that is written, or after a while if nobody reads.
+  /// Says good-bye and closes once the peer has too, or after a while if it doesn't.
+  ///
+  /// Closing at once would make the kernel answer what is still under way with a TCP reset, which
+  /// may overtake our last words.
   func close(within timeout: TimeAmount) {
     tls?.close()
     if tls != nil { tls?.takeOutput(into: &ciphertext) }
     let channel = context.channel
     let last = ciphertext
     ciphertext = ByteBuffer()
-    channel.writeAndFlush(last).whenComplete { _ in channel.close(promise: nil) }
+    channel.writeAndFlush(last).whenComplete { _ in
+      channel.close(mode: .output, promise: nil)
+    }
     let timer = channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
     channel.closeFuture.whenComplete { _ in timer.cancel() }
   }

@@ -22,7 +22,7 @@ package final class TLSContext: @unchecked Sendable {
     guard let handle = SSL_CTX_new(method) else { throw .setup(reason: ErrorQueue.takeReason()) }
     self.role = role
     self.handle = handle
-    try restrict()
+    try restrict(configuration)
     try CertificateFiles(configuration).load(into: handle)
   }
 
@@ -30,7 +30,7 @@ package final class TLSContext: @unchecked Sendable {
 
   /// TLS 1.3 only, peers verified, HTTP/2 only, nothing resumed: every connection shows its
   /// certificate.
-  private func restrict() throws(TLSError) {
+  private func restrict(_ configuration: TLSConfiguration) throws(TLSError) {
     guard copenssl_ctx_only_tls13(handle) == 1, SSL_CTX_set_num_tickets(handle, 0) == 1 else {
       throw .setup(reason: ErrorQueue.takeReason())
     }
@@ -39,7 +39,10 @@ package final class TLSContext: @unchecked Sendable {
       Int(
         SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
           | SSL_MODE_RELEASE_BUFFERS))
-    SSL_CTX_set_verify(handle, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    let isNameless = role == .server && configuration.clientCertificates == .notAsked
+    SSL_CTX_set_verify(
+      handle,
+      isNameless ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
     SSL_CTX_set_verify_depth(handle, Self.chainDepthMax)
     // An encrypted key must fail, not ask the terminal.
     SSL_CTX_set_default_passwd_cb(handle) { _, _, _, _ in -1 }

@@ -9,9 +9,10 @@ struct ServerOptions: ParsableArguments {
   var host = "127.0.0.1"
   @Option(help: "Port to listen on; 0 lets the kernel choose.")
   var port = 0
-  @Option(name: .customLong("use_tls"), help: "Mutual TLS 1.3; needs --ca, --cert and --key.")
+  @Option(name: .customLong("use_tls"), help: "TLS 1.3; needs --cert and --key.")
   var useTLS = false
-  @Option(help: "PEM file with the authority of client certificates.")
+  @Option(
+    help: "PEM file with the authority of client certificates; without one none are asked for.")
   var ca: String?
   @Option(help: "PEM file with the server's certificate chain.")
   var cert: String?
@@ -30,8 +31,6 @@ struct ServerOptions: ParsableArguments {
   var concurrentStreamsMax: Int?
   @Option(name: .customLong("max_header_list_bytes"), help: "The largest request header list.")
   var headerListBytesMax: Int?
-  @Option(name: .customLong("max_outbound_bytes"), help: "Answers waiting for slow readers.")
-  var outboundBytesMax: Int?
   @Option(name: .customLong("max_connections"), help: "Connections at one time.")
   var connectionCountMax: Int?
   @Option(name: .customLong("max_call_ms"), help: "The longest unary call.")
@@ -54,7 +53,6 @@ struct ServerOptions: ParsableArguments {
     if let messageBytesMax { configuration.messageBytesMax = messageBytesMax }
     if let concurrentStreamsMax { configuration.concurrentStreamsMax = concurrentStreamsMax }
     if let headerListBytesMax { configuration.headerListBytesMax = headerListBytesMax }
-    if let outboundBytesMax { configuration.outboundBytesMax = outboundBytesMax }
     if let connectionCountMax { configuration.connectionCountMax = connectionCountMax }
     if let callMilliseconds { configuration.callDurationMax = .milliseconds(callMilliseconds) }
     if let streamMilliseconds {
@@ -69,11 +67,13 @@ struct ServerOptions: ParsableArguments {
 
   private func tls() throws -> TLSConfiguration? {
     guard useTLS else { return nil }
-    guard let ca, let cert, let key else {
-      throw ValidationError("--use_tls=true needs --ca, --cert and --key")
+    guard let cert, let key else {
+      throw ValidationError("--use_tls=true needs --cert and --key")
     }
-    return TLSConfiguration(
-      certificateFile: cert, privateKeyFile: key, certificateAuthorityFile: ca)
+    var tls = TLSConfiguration(
+      certificateFile: cert, privateKeyFile: key, certificateAuthorityFile: ca ?? cert)
+    if ca == nil { tls.clientCertificates = .notAsked }
+    return tls
   }
 }
 
