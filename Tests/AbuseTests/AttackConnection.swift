@@ -4,12 +4,11 @@ import TLS
 
 /// A connection on which anything can be sent; for one thread, which it blocks.
 final class AttackConnection {
-  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+  static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
   private static let readBytes = 64 << 10
 
   private let socket: Int32
   private let tls: TLSConnection?
-  private var room = [UInt8](repeating: 0, count: AttackConnection.readBytes)
   private(set) var heard = Heard()
   /// The server has closed or reset the connection.
   private(set) var isCut = false
@@ -122,23 +121,27 @@ final class AttackConnection {
   func read(bytesMax: Int = .max) {
     var left = bytesMax
     while !isCut, left > 0 {
-      let count = recv(socket, &room, min(room.count, left), 0)
+      let count = receive(min(left, Self.readBytes))
       if count < 0, errno == EAGAIN { return }
       guard count > 0 else { return isCut = true }
-      take(room[..<count])
       left -= count
     }
   }
 
   private func drain() {
-    while true {
-      let count = recv(socket, &room, room.count, 0)
-      guard count > 0 else { return }
-      take(room[..<count])
+    while receive(Self.readBytes) > 0 {}
+  }
+
+  /// Returns what recv(2) does.
+  private func receive(_ bytesMax: Int) -> Int {
+    withUnsafeTemporaryAllocation(byteCount: bytesMax, alignment: 1) { room in
+      let count = recv(socket, room.baseAddress, bytesMax, 0)
+      if count > 0 { take(UnsafeRawBufferPointer(rebasing: room[..<count])) }
+      return count
     }
   }
 
-  private func take(_ received: ArraySlice<UInt8>) {
+  private func take(_ received: UnsafeRawBufferPointer) {
     guard let tls else { return heard.take(received) }
     var plaintext = ByteBuffer()
     do {

@@ -18,6 +18,7 @@ final class AttackedServer: Sendable {
   let memory: ServerMemory
   private let process: ChildProcess
   private let tls: TLSConfiguration?
+  private let context: TLSContext?
 
   /// Starts the server and waits until it listens; `paths` make it one with mutual TLS.
   init(_ arguments: [String] = [], tls paths: CertificatePaths? = nil) async throws {
@@ -36,11 +37,8 @@ final class AttackedServer: Sendable {
       continuation.yield(String(decoding: bytes, as: UTF8.self))
     }
     memory = ServerMemory(processID: process.id)
-    tls = paths.map {
-      TLSConfiguration(
-        certificateFile: $0.certificate, privateKeyFile: $0.privateKey,
-        certificateAuthorityFile: $0.authority)
-    }
+    tls = paths.map(TLSConfiguration.init(_:))
+    context = try tls.map { try TLSContext(.client, $0) }
     guard let port = await Self.port(in: chunks) else {
       process.signal(SIGKILL)
       throw AttackError.serverDidNotStart(all.joined(separator: " "))
@@ -59,6 +57,11 @@ final class AttackedServer: Sendable {
       }
     }
     return nil
+  }
+
+  /// Opens a connection, with the server's own certificate if it asks for one.
+  func connect(settings: [Setting] = [], isSilent: Bool = false) throws -> AttackConnection {
+    try AttackConnection(port: port, tls: context, settings: settings, isSilent: isSilent)
   }
 
   private func stop() async {
@@ -120,6 +123,14 @@ final class AttackedServer: Sendable {
     #expect(seen.failures.isEmpty, "of \(seen.calls) honest calls")
     #expect(growth <= growthBytesMax, "\(name): +\(growth >> 10) KiB")
     return try result.get()
+  }
+}
+
+extension TLSConfiguration {
+  fileprivate init(_ paths: CertificatePaths) {
+    self.init(
+      certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
+      certificateAuthorityFile: paths.authority)
   }
 }
 

@@ -46,7 +46,7 @@ import Testing
   @Test(arguments: Kind.allCases, Flood.Piece.allCases)
   func framesThatAskForNothingAreCut(_ kind: Kind, _ piece: Flood.Piece) async throws {
     let outcome = try await AttackedServer.withstands("\(kind) flood, \(piece) pieces") { server in
-      let connection = try AttackConnection(port: server.port)
+      let connection = try server.connect()
       connection.send(kind.opening)
       let frame = kind.frame
       return Flood.run(on: connection, piece) { _ in frame }
@@ -58,7 +58,7 @@ import Testing
   /// A sender that never reads must not make the answers pile up.
   @Test func pingsWhoseAnswersNobodyReadsAreCut() async throws {
     let outcome = try await AttackedServer.withstands("ping flood without reading") { server in
-      let connection = try AttackConnection(port: server.port)
+      let connection = try server.connect()
       let piece = [[UInt8]](repeating: Frame.ping(), count: 1000).flatMap { $0 }
       var sent = 0
       while sent < 1_000_000, connection.send(piece, reads: false) { sent += 1000 }

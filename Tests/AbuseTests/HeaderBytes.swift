@@ -44,6 +44,23 @@ struct HeaderBytes {
   }
 }
 
+extension Frame {
+  /// A header block in as many frames as it needs.
+  static func longHeaders(_ stream: Int, _ block: [UInt8], ends: Bool = false) -> [UInt8] {
+    var frames: [UInt8] = []
+    var rest = block[...]
+    repeat {
+      let part = rest.prefix(payloadBytesMax)
+      rest = rest.dropFirst(part.count)
+      let isFirst = frames.isEmpty
+      let flags = (rest.isEmpty ? endHeaders : 0) | (isFirst && ends ? endStream : 0)
+      frames += encode(
+        isFirst ? .headers : .continuation, flags: flags, stream: stream, Array(part))
+    } while !rest.isEmpty
+    return frames
+  }
+}
+
 /// Just enough of protobuf to ask the test service for something.
 enum Protobuf {
   static func varint(_ value: Int) -> [UInt8] {
@@ -59,11 +76,11 @@ enum Protobuf {
   /// SimpleRequest with `response_size`.
   static func simpleRequest(responseBytes: Int) -> [UInt8] { [0x10] + varint(responseBytes) }
 
-  /// StreamingOutputCallRequest whose only answer comes after `delay`.
-  static func streamingRequest(delay: Duration) -> [UInt8] {
-    let microseconds = Int(delay.components.seconds) * 1_000_000
-    let parameters = [0x08, 0x01, 0x10] + varint(microseconds)
-    return [0x12] + varint(parameters.count) + parameters
+  /// StreamingOutputCallRequest with `count` answers of `bytes` each.
+  static func streamingRequest(count: Int, bytes: Int) -> [UInt8] {
+    let parameters = [0x08] + varint(bytes)
+    let entry = [0x12] + varint(parameters.count) + parameters
+    return (0..<count).flatMap { _ in entry }
   }
 }
 

@@ -20,15 +20,20 @@ struct Heard: Sendable {
   private(set) var ended: Set<Int> = []
   private(set) var bodyBytes = 0
   /// Credit that the server has given, by stream; 0 is the connection.
-  var credit: [Int: Int] = [:]
+  private(set) var credit: [Int: Int] = [:]
 
   private var bytes: [UInt8] = []
-  private let fieldDecoder = FieldDecoder()
+  private var fieldDecoder: FieldDecoder?
 
   func count(_ kind: FrameKind) -> Int { counts[kind] ?? 0 }
 
   /// REFUSED_STREAM or ENHANCE_YOUR_CALM were the answer to the stream.
   func isRefused(_ stream: Int) -> Bool { resets[stream] == 7 || resets[stream] == 11 }
+
+  /// The server has nothing more to say about the stream.
+  func isOver(_ stream: Int) -> Bool { ended.contains(stream) || resets[stream] != nil }
+
+  func grpcStatus(_ stream: Int) -> Int? { fields[stream]?["grpc-status"].flatMap { Int($0) } }
 
   mutating func take(_ received: some Sequence<UInt8>) {
     bytes += received
@@ -61,7 +66,10 @@ struct Heard: Sendable {
     case .reset: resets[stream] = Self.integer(payload)
     case .windowUpdate: credit[stream, default: 0] += Self.integer(payload)
     case .headers:
-      fields[stream, default: [:]].merge(fieldDecoder.decode(payload)) { _, new in new }
+      // Most attacks never hear any, and may have thousands of connections.
+      let decoder = fieldDecoder ?? FieldDecoder()
+      fieldDecoder = decoder
+      fields[stream, default: [:]].merge(decoder.decode(payload)) { _, new in new }
     case .data: bodyBytes += payload.count
     default: break
     }

@@ -6,20 +6,14 @@ import Testing
   /// Of 40,000 streams; the budget of strangers is 1,000 at once and 33 a second.
   private static let streamsTakenMax = 4000
 
-  /// CVE-2023-44487. With the request complete its handler has started, and waits, when the reset
-  /// comes.
-  @Test(arguments: [false, true], Flood.Piece.allCases)
-  func rapidResetsAreCut(withRunningHandler isComplete: Bool, _ piece: Flood.Piece) async throws {
-    let outcome = try await AttackedServer.withstands(
-      "rapid reset, \(isComplete ? "running handlers" : "open requests"), \(piece) pieces"
-    ) { server in
-      let block = HeaderBytes.call("StreamingOutputCall")
-      let request = envelope(Protobuf.streamingRequest(delay: .seconds(60)))
-      let connection = try AttackConnection(port: server.port)
-      return Flood.run(on: connection, piece) { index in
-        let stream = Flood.stream(index)
-        return Frame.headers(stream, block)
-          + (isComplete ? Frame.data(stream, request, ends: true) : []) + Frame.reset(stream)
+  /// CVE-2023-44487, before a handler has started and while it waits for messages.
+  @Test(arguments: ["UnaryCall", "FullDuplexCall"], Flood.Piece.allCases)
+  func rapidResetsAreCut(_ method: String, _ piece: Flood.Piece) async throws {
+    let outcome = try await AttackedServer.withstands("rapid reset, \(method), \(piece) pieces") {
+      server in
+      let block = HeaderBytes.call(method)
+      return Flood.run(on: try server.connect(), piece) { index in
+        Frame.headers(Flood.stream(index), block) + Frame.reset(Flood.stream(index))
       }
     }
     #expect(outcome.isCut)
@@ -59,7 +53,7 @@ import Testing
   func resetsThatTheServerIsMadeToSendAreCut(_ fault: Fault, _ piece: Flood.Piece) async throws {
     let outcome = try await AttackedServer.withstands("made reset, \(fault), \(piece) pieces") {
       server in
-      Flood.run(on: try AttackConnection(port: server.port), piece) { index in
+      Flood.run(on: try server.connect(), piece) { index in
         fault.frames(Flood.stream(index))
       }
     }

@@ -1,0 +1,58 @@
+import Testing
+
+/// Messages that are not what their envelope says.
+@Suite struct MessageAttackTests {
+  private static let resourceExhausted = 8
+  private static let `internal` = 13
+  private static let streams = 100
+  private static let encoding = [("grpc-encoding", "gzip")]
+
+  private static func send(
+    _ body: [UInt8], to method: String, _ server: AttackedServer, ends: Bool
+  ) throws -> [Int?] {
+    let connection = try server.connect()
+    let block = HeaderBytes.call(method)
+    return (0..<streams).map { index in
+      let stream = Flood.stream(index)
+      connection.send(Frame.headers(stream, block) + Frame.data(stream, body, ends: ends))
+      connection.wait(for: .seconds(5)) { $0.isOver(stream) }
+      return connection.heard.grpcStatus(stream)
+    }
+  }
+
+  @Test(arguments: ["UnaryCall", "StreamingInputCall"])
+  func aLengthOf4GiBIsRefusedBeforeTheMessageComes(_ method: String) async throws {
+    let statuses = try await AttackedServer.withstands("4 GiB prefix, \(method)") { server in
+      try Self.send(
+        envelope([1, 2, 3], length: 0xFFFF_FFFF), to: method, server, ends: false)
+    }
+    #expect(statuses.allSatisfy { $0 == Self.resourceExhausted }, "\(statuses)")
+  }
+
+  @Test(arguments: ["UnaryCall", "StreamingInputCall"])
+  func aBodyShorterThanItsLengthIsRefused(_ method: String) async throws {
+    let statuses = try await AttackedServer.withstands("short body, \(method)") { server in
+      try Self.send(
+        envelope([UInt8](repeating: 0, count: 5), length: 1000), to: method, server,
+        ends: true)
+    }
+    #expect(statuses.allSatisfy { $0 == Self.internal }, "\(statuses)")
+  }
+
+  @Test(arguments: ["UnaryCall", "StreamingInputCall"])
+  func aGigabyteOfZerosIsNotUnpacked(_ method: String) async throws {
+    let statuses = try await AttackedServer.withstands("1 GiB gzip bombs, \(method)") { server in
+      let bomb = envelope(GzipBomb.make(), isCompressed: true)
+      let connection = try server.connect()
+      var upload = Upload(connection)
+      return (0..<10).map { index in
+        let stream = Flood.stream(index)
+        connection.send(Frame.headers(stream, HeaderBytes.call(method, Self.encoding)))
+        _ = upload.send(bomb, on: [stream], ends: true)
+        connection.wait(for: .seconds(5)) { $0.isOver(stream) }
+        return connection.heard.grpcStatus(stream)
+      }
+    }
+    #expect(statuses.allSatisfy { $0 == Self.resourceExhausted }, "\(statuses)")
+  }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+/// Clients that ask for much and don't read it.
+@Suite struct StalledReaderTests {
+  private static let connections = 16
+  private static let streams = 125
+  private static let patience: Duration = .seconds(1)
+
+  struct Outcome: CustomStringConvertible, Sendable {
+    let asked: Int
+    let answered: Int
+    let refused: Int
+    let cut: Int
+
+    init(_ connections: [AttackConnection], streams: Int) {
+      asked = connections.count * streams
+      answered = connections.reduce(0) { $0 + $1.heard.fields.count }
+      refused = connections.reduce(0) { $0 + $1.heard.resets.count }
+      cut = connections.count { $0.isCut }
+    }
+
+    var description: String {
+      "\(asked) asked, \(answered) answers begun, \(refused) streams reset, \(cut) connections cut"
+    }
+  }
+
+  enum Stall: CaseIterable, Sendable {
+    /// INITIAL_WINDOW_SIZE is 0: nothing of a body may leave.
+    case streamWindows
+    /// Streams may send, but the connection's first 64 KiB are never given back.
+    case connectionWindow
+
+    var setting: Setting {
+      .initialWindowBytes(self == .streamWindows ? 0 : 0x7FFF_FFFF)
+    }
+  }
+
+  enum Answers: CaseIterable, Sendable {
+    case unary64KiB
+    case unary1MiB
+    case streamed
+
+    func request(_ stream: Int) -> [UInt8] {
+      let (method, request) =
+        switch self {
+        case .unary64KiB: ("UnaryCall", Protobuf.simpleRequest(responseBytes: 64 << 10))
+        case .unary1MiB: ("UnaryCall", Protobuf.simpleRequest(responseBytes: 1 << 20))
+        case .streamed:
+          ("StreamingOutputCall", Protobuf.streamingRequest(count: 100, bytes: 64 << 10))
+        }
+      return Frame.headers(stream, HeaderBytes.call(method))
+        + Frame.data(stream, envelope(request), ends: true)
+    }
+  }
+
+  @Test(arguments: Stall.allCases, Answers.allCases)
+  func answersThatNobodyReadsTakeLittleMemory(_ stall: Stall, _ answers: Answers) async throws {
+    let outcome = try await AttackedServer.withstands("2,000 x \(answers), stalled \(stall)") {
+      server in
+      let connections = try (0..<Self.connections).map { _ in
+        try server.connect(settings: [stall.setting])
+      }
+      for connection in connections {
+        connection.send((0..<Self.streams).flatMap { answers.request(Flood.stream($0)) })
+      }
+      connections.first?.wait(for: Self.patience)
+      for connection in connections { connection.read() }
+      return Outcome(connections, streams: Self.streams)
+    }
+    #expect(outcome.asked == 2000)
+  }
+
+  /// The windows are wide open, but the socket is read a little at a time.
+  @Test(arguments: Answers.allCases)
+  func aSlowReaderTakesLittleMemory(_ answers: Answers) async throws {
+    let outcome = try await AttackedServer.withstands("slow reader of 125 x \(answers)") { server in
+      let connection = try server.connect(settings: [.initialWindowBytes(0x7FFF_FFFF)])
+      connection.send(
+        Frame.windowUpdate(0, by: 0x7FFF_0000)
+          + (0..<Self.streams).flatMap { answers.request(Flood.stream($0)) }, reads: false)
+      for _ in 0..<100 {
+        connection.read(bytesMax: 1000)
+        Thread.sleep(forTimeInterval: 0.01)
+      }
+      return Outcome([connection], streams: Self.streams)
+    }
+    #expect(outcome.asked == Self.streams)
+  }
+}
