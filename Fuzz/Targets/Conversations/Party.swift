@@ -8,7 +8,8 @@ final class Party {
   private(set) var streams: [HTTP2Stream] = []
   private(set) var fates: [Int32: StreamFate] = [:]
   private(set) var isBroken = false
-  private var underWay: [UInt8] = []
+  private(set) var hasReset = false
+  private var underWay = ByteBuffer()
 
   init(_ role: HTTP2Session.Role, _ limits: HTTP2Limits) {
     session = requireNoError("a session can be made") { try HTTP2Session(role, limits) }
@@ -55,7 +56,12 @@ final class Party {
     guard let (stream, fate) = pick(index), fate.isOpenForWriting, !stream.isClosed else { return }
     let start = fate.sentBytes
     fate.sentBytes += byteCount
-    session.write(stream, ByteBuffer(bytes: (start..<fate.sentBytes).map(Self.byte(at:))))
+    var bytes = ByteBuffer()
+    bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { space in
+      for index in 0..<byteCount { space[index] = Self.byte(at: start + index) }
+      return byteCount
+    }
+    session.write(stream, bytes)
   }
 
   func finish(_ index: Int, hasTrailers: Bool) {
@@ -69,6 +75,7 @@ final class Party {
     guard let (stream, fate) = pick(index) else { return }
     fate.isOpenForWriting = false
     fate.isReset = true
+    hasReset = true
     session.reset(stream, .cancel)
   }
 
@@ -96,21 +103,23 @@ final class Party {
       fail(error, isAllowed: mayFail)
     }
     take(events, isDamaged: mayFail)
-    underWay += session.output.readableBytesView
+    underWay.writeBuffer(&session.output)
     session.output.clear()
   }
 
   func take(_ byteCount: Int) -> ByteBuffer? {
-    guard !underWay.isEmpty else { return nil }
-    let piece = ByteBuffer(bytes: underWay.prefix(byteCount))
-    underWay.removeFirst(min(byteCount, underWay.count))
+    let count = min(byteCount, underWay.readableBytes)
+    guard count > 0, let piece = underWay.readSlice(length: count) else { return nil }
+    underWay.discardReadBytes()
     return piece
   }
 
   /// Changes a byte that is on its way; false when there is none.
   func damage(at place: UInt8, with mask: UInt8) -> Bool {
-    guard !underWay.isEmpty, mask != 0 else { return false }
-    underWay[Int(place) % underWay.count] ^= mask
+    guard underWay.readableBytes > 0, mask != 0 else { return false }
+    let index = underWay.readerIndex + Int(place) % underWay.readableBytes
+    guard let byte = underWay.getInteger(at: index, as: UInt8.self) else { return false }
+    underWay.setInteger(byte ^ mask, at: index)
     return true
   }
 
