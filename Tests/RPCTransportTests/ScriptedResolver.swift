@@ -1,0 +1,57 @@
+import NIOCore
+import RPCTransport
+import Synchronization
+
+/// Gives the addresses that a test says.
+final class ScriptedResolver: AddressResolver {
+  enum Answer: Sendable {
+    /// Ports of 127.0.0.1.
+    case ports([Int])
+    case failure
+  }
+
+  private struct Failure: Error, CustomStringConvertible {
+    let description = "the name is not known"
+  }
+
+  private struct State {
+    var answers: [Answer]
+    var queryCount = 0
+  }
+
+  private let state: Mutex<State>
+
+  /// The last answer repeats.
+  init(_ answers: Answer...) {
+    state = Mutex(State(answers: answers))
+  }
+
+  var queryCount: Int { state.withLock(\.queryCount) }
+
+  func set(_ answer: Answer) {
+    state.withLock { $0.answers = [answer] }
+  }
+
+  func addresses(of host: String, port: Int) async throws -> [SocketAddress] {
+    let answer = state.withLock { state in
+      state.queryCount += 1
+      return state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first
+    }
+    guard case .ports(let ports)? = answer else { throw Failure() }
+    return try ports.map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
+  }
+
+  /// A client of `service.test`, which is wherever this says; on one event loop.
+  func client(
+    configure: (inout RPCClientConfiguration) -> Void = { _ in }
+  ) -> RPCClient {
+    var configuration = RPCClientConfiguration(host: "service.test", port: 1, tls: nil)
+    configuration.resolver = self
+    configuration.resolutionIntervalMin = .zero
+    configuration.connectionCountMax = 1
+    configuration.backoffMin = .milliseconds(1)
+    configuration.backoffMax = .milliseconds(10)
+    configure(&configuration)
+    return RPCClient(configuration, eventLoopGroup: TestServer.group, logger: .silent)
+  }
+}
