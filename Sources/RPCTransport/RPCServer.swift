@@ -21,6 +21,8 @@ package final class RPCServer: Sendable {
   private struct Connections {
     var state = State.idle
     var live: [ObjectIdentifier: ServerConnection] = [:]
+    /// Watches the certificate files while the server listens.
+    var watcher: CertificateWatcher?
   }
 
   private let configuration: RPCServerConfiguration
@@ -60,9 +62,12 @@ package final class RPCServer: Sendable {
         channel.eventLoop.makeCompletedFuture { try self.accept(channel, shared) }
       }
       .bind(host: configuration.host, port: configuration.port).get()
+    let watcher = credentials.map { CertificateWatcher($0, logger: logger) }
     let isWanted = connections.withLock { connections in
       guard case .idle = connections.state else { return false }
       connections.state = .listening(channel)
+      connections.watcher = watcher
+      watcher?.start(every: configuration.certificateCheckInterval, on: channel.eventLoop)
       return true
     }
     guard isWanted else {
@@ -123,6 +128,8 @@ package final class RPCServer: Sendable {
 
   private func leave(_ tell: (ServerConnection) -> Void) {
     let (listener, live) = connections.withLock { connections in
+      connections.watcher?.stop()
+      connections.watcher = nil
       var listener: (any Channel)?
       if case .listening(let channel) = connections.state { listener = channel }
       connections.state = .stopping

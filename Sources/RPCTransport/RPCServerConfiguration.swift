@@ -41,7 +41,8 @@ package struct RPCServerConfiguration: Sendable {
   package var gracePeriod: Duration = .seconds(10)
   /// Accepted connections at one time; more are closed at once.
   package var connectionCountMax = 16_384
-
+  /// How often the certificate files are looked at; new connections use what is found.
+  package var certificateCheckInterval = CertificateWatcher.defaultInterval
   /// Where calls, bytes, streams and resets are counted.
   package var metrics: any MetricsFactory = MetricsSystem.factory
 
