@@ -49,10 +49,9 @@ check-generated: generate ## Fail when what is generated differs from what is ch
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
 .PHONY: bench
-bench: ## Measure the running system and print the numbers
-	@scripts/install-packages build run bench
+bench: bench-packages $(PYTHON) ## Compare the RPC runtime with its peers and load the portal (ONLY=rpc for a part)
 	@scripts/build-release
-	@Benchmarks/run
+	@$(PYTHON) Benchmarks/run $(ONLY)
 
 .PHONY: packages
 packages: # Install the Debian packages that building and running need
@@ -61,6 +60,10 @@ packages: # Install the Debian packages that building and running need
 .PHONY: test-packages
 test-packages: # ... and those that only the tests need
 	@scripts/install-packages build run test
+
+.PHONY: bench-packages
+bench-packages: # ... and those that only the benchmarks need
+	@scripts/install-packages build run bench
 
 $(PYTHON): Tests/requirements.txt
 	@python3 -m venv --clear .build/venv

@@ -23,9 +23,9 @@ enum BenchClient {
       RPCClientConfiguration(host: "127.0.0.1", port: arguments.port, tls: nil),
       eventLoopGroup: eventLoop, logger: logger)
     let load = Load(arguments, client: client, eventLoop: eventLoop)
-    _ = try await load.run(for: Load.warmUp)
+    let warmUp = try await load.run(for: Load.warmUp)
     let outcome = try await load.run(for: arguments.duration)
-    print(outcome)
+    print("\(outcome) all_units \(warmUp.units + outcome.units)")
     exit(EX_OK)
   }
 }

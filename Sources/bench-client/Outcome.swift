@@ -16,7 +16,7 @@ struct Instant {
 /// What a run came to; its description is read by Benchmarks/.
 struct Outcome: CustomStringConvertible {
   /// Calls, or messages of streams.
-  private let units: Int
+  let units: Int
   private let elapsed: Duration
   private let cpuMicroseconds: Int
 

@@ -1,4 +1,4 @@
-internal import CoreMetrics
+internal import Metrics
 internal import Synchronization
 
 /// A metrics backend that costs what a real one does: it counts, and keeps a histogram by powers of
