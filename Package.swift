@@ -99,10 +99,10 @@ let package = Package(
     library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
     library("RPCInProcess", ["RPC", nioCore]),
     library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
-    library("RPCInterop", ["CInteropMessages", "Protobuf", "RPC", nioCore]),
+    library("RPCInterop", ["CInteropMessages", "Protobuf", "RPC", "RPCServices", nioCore]),
     executable(
       "interop-server",
-      ["RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioPosix, unixSignals]),
+      ["RPCInterop", "RPCServices", "RPCTransport", "TLS", argumentParser, logging, nioPosix, unixSignals]),
     library("BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
       "bench-server",

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Logging
 internal import NIOPosix
 internal import RPCInterop
+internal import RPCServices
 internal import RPCTransport
 internal import UnixSignals
 
@@ -13,15 +14,12 @@ struct InteropServer: AsyncParsableCommand {
 
   @OptionGroup var options: ServerOptions
 
-  func validate() throws {
-    _ = try options.configuration()
-  }
-
   func run() async throws {
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    let health = InteropServices.makeHealth()
     let server = RPCServer(
       try options.configuration(),
-      services: [InteropService(serverID: "interop-server-\(getpid())")],
+      services: InteropServices.all(serverID: "interop-server-\(getpid())", health: health),
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: options.threads),
       logger: options.logger)
     let port = try await server.start()
@@ -29,7 +27,10 @@ struct InteropServer: AsyncParsableCommand {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       group.addTask {
-        for await _ in signals { server.beginGracefulShutdown() }
+        for await _ in signals {
+          health.beginGracefulShutdown()
+          server.beginGracefulShutdown()
+        }
       }
       try await group.next()
       group.cancelAll()
