@@ -102,7 +102,13 @@ let package = Package(
     library("RPCInterop", ["CInteropMessages", "Protobuf", "RPC", "RPCServices", nioCore]),
     executable(
       "interop-server",
-      ["RPCInterop", "RPCServices", "RPCTransport", "TLS", argumentParser, logging, nioPosix, unixSignals]),
+      [
+        "RPCInterop", "RPCServices", "RPCTransport", "TLS", argumentParser, logging, nioPosix,
+        unixSignals,
+      ]),
+    executable(
+      "interop-client",
+      ["RPC", "RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioCore, nioPosix]),
     library("BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
       "bench-server",

@@ -10,6 +10,7 @@ extension HTTP2Session {
     var offset = 0
     var hasReset = false
     while let head = frameHeads.next(in: bytes, &offset) {
+      if UInt32(head.kind) > NGHTTP2_CONTINUATION.rawValue { idleFrames += 1 }
       // Even streams and the connection's are for nghttp2 to judge.
       guard head.stream % 2 == 1 else { continue }
       switch UInt32(head.kind) {

@@ -43,7 +43,7 @@ enum SessionCallbacks {
 
   // MARK: Receiving
 
-  /// Sees every frame's head, of unknown types too.
+  /// Sees the heads of frames that nghttp2 looks into; `feedAsServer` sees the others.
   private static let beginFrame: nghttp2_on_begin_frame_callback = { _, head, userData in
     guard let head = head?.pointee, let owner = owner(userData) else { return ok }
     switch UInt32(head.type) {
@@ -54,7 +54,8 @@ enum SessionCallbacks {
       owner.callFrames += 1
     case NGHTTP2_CONTINUATION.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
       break  // These have limits of their own.
-    default: owner.idleFrames += 1
+    case ...NGHTTP2_CONTINUATION.rawValue: owner.idleFrames += 1
+    default: break
     }
     return ok
   }

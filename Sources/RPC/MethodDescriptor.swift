@@ -1,5 +1,7 @@
 /// What is known of a method before any call: generated from the `.proto` files.
-package struct MethodDescriptor: Sendable, Hashable {
+///
+/// An object, as every call refers to it: copies of its strings would cost several references each.
+package final class MethodDescriptor: Sendable {
   /// The four call shapes of gRPC.
   package enum Shape: Sendable, Hashable {
     case unary
@@ -23,6 +25,18 @@ package struct MethodDescriptor: Sendable, Hashable {
     self.path = "/\(service)/\(method)"
     self.shape = shape
     self.httpRules = httpRules
+  }
+}
+
+/// Two descriptors are the same when they say the same.
+extension MethodDescriptor: Hashable {
+  package static func == (lhs: MethodDescriptor, rhs: MethodDescriptor) -> Bool {
+    lhs === rhs
+      || (lhs.path == rhs.path && lhs.shape == rhs.shape && lhs.httpRules == rhs.httpRules)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(path)
   }
 }
 

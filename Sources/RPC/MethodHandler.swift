@@ -65,7 +65,8 @@ extension MethodHandler {
 
   package static func serverStreaming<Request: Message, Response: Message>(
     _ descriptor: MethodDescriptor, _ request: Request.Type, _ response: Response.Type,
-    _ answer: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws
+    _ answer:
+      @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws
       -> Void
   ) -> MethodHandler {
     MethodHandler(
@@ -84,9 +85,10 @@ extension MethodHandler {
 
   package static func bidirectionalStreaming<Request: Message, Response: Message>(
     _ descriptor: MethodDescriptor, _ request: Request.Type, _ response: Response.Type,
-    _ answer: @escaping @Sendable (
-      RequestStream<Request>, ResponseWriter<Response>, ServerContext
-    ) async throws -> Void
+    _ answer:
+      @escaping @Sendable (
+        RequestStream<Request>, ResponseWriter<Response>, ServerContext
+      ) async throws -> Void
   ) -> MethodHandler {
     MethodHandler(
       descriptor,

@@ -1,40 +1,36 @@
 /// Finds the method of a call by its path, without making a `String` of the path.
 package struct Router: Sendable {
-  private struct Slot: Sendable {
-    let path: [UInt8]
-    let route: Route
-  }
-
-  /// Open addressing; a power of two, at most half full. The table is fixed at start and the hash
-  /// unkeyed: peers can't add to it.
-  private let slots: [Slot?]
+  /// Open addressing: hashes of paths (0 where there is none) and places in `routes`. A power of
+  /// two, at most half full. The table is fixed at start and the hash unkeyed: peers can't add to it.
+  private var hashes: [UInt64]
+  private var places: [Int]
+  private var paths: [[UInt8]] = []
   private let services: Set<String>
   /// Every route, in the order of the services.
-  package let routes: [Route]
+  package private(set) var routes: [Route] = []
 
   /// A path that is registered twice goes to the service that comes first.
   package init(services: [any RPCService], interceptors: [any ServerInterceptor]) {
     let handlers = services.flatMap(\.methodHandlers)
     var capacity = 16
     while capacity < handlers.count * 2 { capacity *= 2 }
-    var slots = [Slot?](repeating: nil, count: capacity)
-    var routes: [Route] = []
+    hashes = [UInt64](repeating: 0, count: capacity)
+    places = [Int](repeating: 0, count: capacity)
+    self.services = Set(handlers.map(\.descriptor.service))
     for handler in handlers {
       let path = Array(handler.descriptor.path.utf8)
-      let index = path.withUnsafeBytes { Self.index(of: $0, in: slots) }
-      if slots[index] == nil {
-        let route = Route(handler, index: routes.count, interceptors: interceptors)
-        routes.append(route)
-        slots[index] = Slot(path: path, route: route)
-      }
+      let (slot, hash) = path.withUnsafeBytes { find($0) }
+      guard hashes[slot] == 0 else { continue }
+      hashes[slot] = hash
+      places[slot] = routes.count
+      paths.append(path)
+      routes.append(Route(handler, index: routes.count, interceptors: interceptors))
     }
-    self.slots = slots
-    self.routes = routes
-    self.services = Set(handlers.map(\.descriptor.service))
   }
 
   package func route(_ path: UnsafeRawBufferPointer) -> Route? {
-    slots[Self.index(of: path, in: slots)]?.route
+    let (slot, _) = find(path)
+    return hashes[slot] == 0 ? nil : routes[places[slot]]
   }
 
   package func route(_ path: String) -> Route? {
@@ -51,15 +47,16 @@ package struct Router: Sendable {
     return RPCError(.unimplemented, "unknown service")
   }
 
-  /// Where `path` is, or where it would be.
-  private static func index(of path: UnsafeRawBufferPointer, in slots: [Slot?]) -> Int {
-    // FNV-1a.
+  /// Where `path` is, or where it would be, and its hash.
+  private func find(_ path: UnsafeRawBufferPointer) -> (slot: Int, hash: UInt64) {
+    // FNV-1a; never 0, which stands for an empty slot.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in path { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    var index = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-    while let slot = slots[index], !slot.path.elementsEqual(path) {
-      index = (index + 1) & (slots.count - 1)
+    hash |= 1
+    var slot = Int(truncatingIfNeeded: hash >> 1) & (hashes.count - 1)
+    while hashes[slot] != 0, hashes[slot] != hash || !paths[places[slot]].elementsEqual(path) {
+      slot = (slot + 1) & (hashes.count - 1)
     }
-    return index
+    return (slot, hash)
   }
 }

@@ -26,7 +26,7 @@ class ClientCall: @unchecked Sendable {
   var receivedBytes = 0
   var sentBytes = 0
 
-  weak var connection: ClientConnection?
+  var connection: ClientConnection?
   var stream: HTTP2Stream?
 
   init(_ method: MethodDescriptor, options: CallOptions, shared: ClientShared) {

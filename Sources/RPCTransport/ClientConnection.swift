@@ -27,7 +27,8 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
   private let shared: ClientShared
   private let eventLoop: any EventLoop
-  private weak var owner: (any ClientConnectionOwner)?
+  /// Until the connection has ended.
+  private var owner: (any ClientConnectionOwner)?
   private var channel: (any Channel)?
   private var wire: Wire?
   private var events: [HTTP2Event] = []
@@ -124,7 +125,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
       self.wire = wire
       try wire.start(isClient: true)
       flush()
-      keepalive.start(on: eventLoop) { [weak self] in self?.checkAlive() }
+      keepalive.start(on: eventLoop) { self.checkAlive() }
     } catch {
       fail("\(error)")
     }
@@ -165,6 +166,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     waiting.removeAll()
     wire = nil
     owner?.connectionEnded(self, reason: endReason)
+    owner = nil
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -172,6 +174,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
   }
 
   private func lost(_ stream: HTTP2Stream) {
+    call(of: stream)?.connection = nil
     call(of: stream)?.fail(
       RPCError(
         .unavailable, "the connection was lost", detail: "\(shared.target): \(endReason)"))
@@ -276,6 +279,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     guard let call = call(of: stream) else { return }
     stream.attachment = nil
     call.stream = nil
+    call.connection = nil
     guard !call.isDone else { return }
     if code == .refusedStream, !call.hasHeader {
       owner?.callWasNotProcessed(call, reason: isLeaving ? endReason : "the stream was refused")

@@ -7,6 +7,11 @@ struct DeadlineTimer {
   private var armed: NIODeadline?
   private var timer: Scheduled<Void>?
 
+  /// Whether `arm` would do anything: asking costs less than making the closure for it.
+  func needs(_ deadline: NIODeadline) -> Bool {
+    armed.map { deadline < $0 } ?? true
+  }
+
   /// Has `fire` called on the loop at `deadline`, unless it will be called earlier anyway.
   mutating func arm(
     _ deadline: NIODeadline, on eventLoop: any EventLoop, _ fire: @escaping @Sendable () -> Void

@@ -22,8 +22,8 @@ struct RequestHead {
     guard !header.isTooLarge else {
       throw .http(status: "431", reason: "the header fields are too large")
     }
-    var fields = Fields(router: router)
-    header.forEach { name, value in fields.take(name, value) }
+    var fields = Fields()
+    header.forEach { name, value in fields.take(name, value, router) }
     guard fields.isPost else { throw .http(status: "405", reason: "gRPC calls use POST") }
     guard fields.isGRPC else {
       throw .http(status: "415", reason: "the content-type must be application/grpc")
@@ -47,7 +47,6 @@ struct RequestHead {
 private struct Fields {
   private static let contentType = Array("application/grpc".utf8)
 
-  let router: Router
   var isPost = false
   var isGRPC = false
   var acceptsTrailers = false
@@ -58,11 +57,9 @@ private struct Fields {
   var acceptsGzip = false
   var failure: RPCError?
 
-  init(router: Router) {
-    self.router = router
-  }
-
-  mutating func take(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+  mutating func take(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ router: Router
+  ) {
     switch name.count {
     case 2 where name.isText("te"):
       acceptsTrailers = value.isText("trailers")

@@ -39,7 +39,7 @@ final class ServerCall: @unchecked Sendable {
   /// The request of a unary call.
   var reader: EnvelopeReader
   // The two directions of a streaming call.
-  var inbound: InboundMessages
+  lazy var inbound = InboundMessages(reader)
   var gate = WriteGate()
   var hasSentHeader = false
 
@@ -67,7 +67,6 @@ final class ServerCall: @unchecked Sendable {
     metrics.callStarted()
     reader = EnvelopeReader(
       messageBytesMax: connection.shared.configuration.messageBytesMax, encoding: head.encoding)
-    inbound = InboundMessages(reader)
   }
 
   var isStreaming: Bool { !head.route.isUnary }

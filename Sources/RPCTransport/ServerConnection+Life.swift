@@ -9,9 +9,11 @@ extension ServerConnection {
   // MARK: Time limits
 
   func startLife() {
+    // Kept by the timer until the connection has ended: a weak reference would make each retain of
+    // this object, of which a call needs many, a slow one.
     lifeTimer = channel.eventLoop.scheduleRepeatedTask(
       initialDelay: life.checkInterval, delay: life.checkInterval
-    ) { [weak self] _ in self?.checkLife() }
+    ) { _ in self.checkLife() }
   }
 
   private func checkLife() {

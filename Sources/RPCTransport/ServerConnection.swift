@@ -223,7 +223,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   // MARK: Deadlines
 
   func watch(_ call: ServerCall) {
-    guard let deadline = call.deadlineOnLoop else { return }
+    guard let deadline = call.deadlineOnLoop, deadlines.needs(deadline) else { return }
     deadlines.arm(deadline, on: channel.eventLoop) { self.deadlineFired() }
   }
 
