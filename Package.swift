@@ -218,7 +218,9 @@ let package = Package(
     tests(
       "InteropTests",
       [
-        "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging,
+        "RPC", "RPCInProcess", "RPCInterop", "RPCServices", "RPCTransport", "TLS",
+        "LocalDeployment", "TestSupport", .target(name: "interop-server"),
+        .target(name: "interop-client"), nioCore, nioPosix, logging,
       ], exclude: ["Python"]),
     tests(
       "AbuseTests",
