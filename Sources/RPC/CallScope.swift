@@ -2,6 +2,8 @@
 package enum CallScope {
   /// The deadline of the inbound call whose handler is running.
   @TaskLocal package static var deadline: Deadline?
+  /// The trace of that call; set by `TracingInterceptor`.
+  @TaskLocal package static var trace: TraceContext?
 }
 
 extension CallOptions {

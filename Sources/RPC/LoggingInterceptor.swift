@@ -1,12 +1,18 @@
 package import Logging
 
-/// Writes a line per call: method, peer, outcome, microseconds. Failures at `info`, successes at
-/// `debug`; never messages or metadata.
+/// Writes a line for each call when it has ended: how, for whom, in which trace, after how long.
+/// Never messages, and of the metadata only a request's name.
+///
+/// It gives every error its gRPC form, so that what it logs is what the peer gets; the detail that is
+/// for the operator stays in the line.
 package struct LoggingInterceptor: ServerInterceptor {
   private let logger: Logger
+  private let requestIDKey: String?
 
-  package init(logger: Logger) {
+  /// `requestIDKey` is the metadata by which callers name a request, if they do.
+  package init(logger: Logger, requestIDKey: String? = nil) {
     self.logger = logger
+    self.requestIDKey = requestIDKey
   }
 
   package func intercept<Outcome: Sendable>(
@@ -15,25 +21,47 @@ package struct LoggingInterceptor: ServerInterceptor {
     let start = ContinuousClock.now
     do {
       let outcome = try await next(context)
-      log(.debug, context, .ok, since: start)
+      if logger.logLevel <= .debug { log(context, .ok, since: start, level: .debug) }
       return outcome
     } catch {
-      log(.info, context, RPCError(answering: error).code, since: start)
-      throw error
+      var failure = RPCError(answering: error)
+      let level = Self.level(failure.code)
+      if logger.logLevel <= level {
+        log(context, failure.code, since: start, level: level, detail: failure.detail)
+        failure.detail = nil
+      }
+      throw failure
+    }
+  }
+
+  /// What is our fault is an error, what the operator may have to look into is a warning; what
+  /// callers get wrong every day is not worth a line unless somebody looks for it.
+  private static func level(_ code: RPCError.Code) -> Logger.Level {
+    switch code {
+    case .internal, .unknown, .dataLoss, .unimplemented: .error
+    case .unavailable, .resourceExhausted, .deadlineExceeded, .permissionDenied: .warning
+    case .unauthenticated: .info
+    case .ok, .cancelled, .invalidArgument, .notFound, .alreadyExists, .failedPrecondition,
+      .aborted,
+      .outOfRange:
+      .debug
     }
   }
 
   private func log(
-    _ level: Logger.Level, _ context: ServerContext, _ code: RPCError.Code,
-    since start: ContinuousClock.Instant
+    _ context: ServerContext, _ code: RPCError.Code, since start: ContinuousClock.Instant,
+    level: Logger.Level, detail: String? = nil
   ) {
-    guard logger.logLevel <= level else { return }
     let microseconds = (ContinuousClock.now - start).nanosecondsClamped / 1000
-    logger.log(
-      level: level, "call",
-      metadata: [
-        "method": "\(context.method.path)", "peer": "\(context.peer.address)", "code": "\(code)",
-        "microseconds": "\(microseconds)",
-      ])
+    var fields: Logger.Metadata = [
+      "method": "\(context.method.path)", "code": "\(code)", "microseconds": "\(microseconds)",
+      "peer": "\(context.peer.identities.first ?? context.peer.address)",
+    ]
+    if let requestIDKey, let requestID = context.metadata[requestIDKey] {
+      fields["request"] = "\(requestID)"
+    }
+    if let trace = context.trace { fields["trace"] = "\(trace.traceID)" }
+    if let detail { fields["detail"] = "\(detail)" }
+    logger.log(level: level, "call", metadata: fields)
   }
 }

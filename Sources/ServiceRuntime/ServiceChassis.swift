@@ -37,19 +37,38 @@ package struct ServiceChassis: Sendable {
 
   // MARK: Parts of a service
 
-  /// The interceptors of every service, outermost first.
+  /// What each peer may ask of a service: far more than its own work needs, so that only one that has
+  /// gone astray is slowed down.
+  static let peerRateLimit = RateLimit(rate: 10_000, burst: 20_000)
+
+  /// What wraps every call that a service answers, outermost first: a call that is refused early
+  /// costs little, and all that is said of it in the log has its trace.
   ///
-  /// Without a verifier no call has a caller.
+  /// The transport itself sees to the rest: it ends a call at its deadline, tells the handler of a
+  /// cancellation, and measures. Without a verifier no call has a caller.
   package static func interceptors(
     allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger
   ) -> [any ServerInterceptor] {
     var list: [any ServerInterceptor] = [
-      CallLogInterceptor(logger: logger),
+      TracingInterceptor(),
+      // Also of refusals: everything below.
+      LoggingInterceptor(logger: logger, requestIDKey: CallMetadata.requestID),
+      RateLimitInterceptor(peerRateLimit),
+      // TLS has said who the peer is; this, what that peer may call. Before anything is verified, for
+      // that costs more than all the rest.
       PeerAllowList(rules, logger: logger),
     ]
+    // For whom the peer calls; what that user may do is decided where it is done.
     if let verifier { list.append(CallerInterceptor(verifier)) }
     return list
   }
+
+  /// What wraps every call that a service makes, outermost first.
+  ///
+  /// Again the transport does the rest: the deadline of the call that is being answered, metrics, and
+  /// sending again what the server has not begun. A service that retries more has that innermost, so
+  /// that its attempts are one call to those before it.
+  package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
 
   /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop.
   package func server(
@@ -73,7 +92,7 @@ package struct ServiceChassis: Sendable {
     let client = RPCClient(
       RPCClientConfiguration(
         host: address.host, port: address.port, tls: settings.tls, serverIdentity: identity),
-      eventLoopGroup: eventLoopGroup, logger: logger)
+      interceptors: Self.clientInterceptors, eventLoopGroup: eventLoopGroup, logger: logger)
     return (client, RPCClientService(client: client))
   }
 

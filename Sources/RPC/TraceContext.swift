@@ -1,0 +1,134 @@
+/// The trace to which a call belongs, and whose doing it is: W3C Trace Context's `traceparent` and
+/// `tracestate`.
+package struct TraceContext: Sendable, Hashable {
+  /// The same for all that one request causes, in every service.
+  package let traceID: TraceID
+  /// The unit of work that made the call; never zero.
+  package let spanID: UInt64
+  /// Who began the trace wants it recorded.
+  package let isSampled: Bool
+  package let state: TraceState
+
+  private init(_ traceID: TraceID, spanID: UInt64, isSampled: Bool, state: TraceState) {
+    self.traceID = traceID
+    self.spanID = spanID
+    self.isSampled = isSampled
+    self.state = state
+  }
+
+  /// The beginning of a trace.
+  package static func root() -> TraceContext {
+    let random = TraceRandom.next()
+    return TraceContext(
+      TraceID(high: random.0, low: random.1), spanID: random.2, isSampled: false,
+      state: TraceState())
+  }
+
+  /// Another span of the same trace.
+  package func child() -> TraceContext {
+    TraceContext(traceID, spanID: TraceRandom.next().2, isSampled: isSampled, state: state)
+  }
+}
+
+/// 16 bytes, not all zero.
+package struct TraceID: Sendable, Hashable, CustomStringConvertible {
+  package let high: UInt64
+  package let low: UInt64
+
+  /// In the 32 hexadecimal digits of `traceparent`.
+  package var description: String {
+    String(unsafeUninitializedCapacity: 32) { digits in
+      LowerHex.write(high, into: UnsafeMutableRawBufferPointer(digits)[0..<16])
+      LowerHex.write(low, into: UnsafeMutableRawBufferPointer(digits)[16..<32])
+      return 32
+    }
+  }
+}
+
+// MARK: On the wire
+
+extension TraceContext {
+  static let parentKey = "traceparent"
+  static let stateKey = "tracestate"
+  /// `00-<trace id>-<span id>-<flags>`.
+  private static let parentBytes = 55
+  private static let sampledFlag: UInt64 = 1
+
+  /// The context that a call brought; nil when there is none, or one that isn't as it should be: then
+  /// a new trace begins.
+  package init?(_ metadata: Metadata) {
+    guard !metadata.isEmpty else { return nil }
+    var parent: TraceContext?
+    var parentCount = 0
+    var state = TraceState.Parser()
+    metadata.forEach { key, value in
+      switch key.count {
+      case 11 where key.elementsEqual(Self.parentKey.utf8):
+        parentCount += 1
+        parent = TraceContext(parent: value)
+      case 10 where key.elementsEqual(Self.stateKey.utf8): state.append(value)
+      default: break
+      }
+    }
+    guard parentCount == 1, let parent else { return nil }
+    self.init(
+      parent.traceID, spanID: parent.spanID, isSampled: parent.isSampled, state: state.finished())
+  }
+
+  /// Reads the value of `traceparent`.
+  init?(parent bytes: UnsafeRawBufferPointer) {
+    let dash = UInt8(ascii: "-")
+    guard bytes.count >= Self.parentBytes, bytes[2] == dash, bytes[35] == dash, bytes[52] == dash,
+      let version = LowerHex.read(bytes[0..<2]), version != 0xFF,
+      // Later versions may have more behind the flags; of what they have in front nothing differs.
+      bytes.count == Self.parentBytes || version > 0 && bytes[Self.parentBytes] == dash,
+      let high = LowerHex.read(bytes[3..<19]), let low = LowerHex.read(bytes[19..<35]),
+      high | low != 0, let spanID = LowerHex.read(bytes[36..<52]), spanID != 0,
+      let flags = LowerHex.read(bytes[53..<55])
+    else { return nil }
+    self.init(
+      TraceID(high: high, low: low), spanID: spanID, isSampled: flags & Self.sampledFlag != 0,
+      state: TraceState())
+  }
+
+  /// Adds both fields.
+  package func append(to metadata: inout Metadata) {
+    withUnsafeTemporaryAllocation(byteCount: Self.parentBytes, alignment: 1) { bytes in
+      bytes.copyBytes(from: "00-".utf8)
+      LowerHex.write(traceID.high, into: bytes[3..<19])
+      LowerHex.write(traceID.low, into: bytes[19..<35])
+      bytes[35] = UInt8(ascii: "-")
+      LowerHex.write(spanID, into: bytes[36..<52])
+      bytes[52] = UInt8(ascii: "-")
+      LowerHex.write(isSampled ? Self.sampledFlag : 0, into: bytes[53..<55])
+      metadata.store(Self.parentKey.utf8, bytes)
+    }
+    if !state.text.isEmpty { metadata.store(Self.stateKey.utf8, state.text.utf8) }
+  }
+}
+
+/// Numbers in lower-case hexadecimal digits; others are not allowed here.
+private enum LowerHex {
+  static func read(_ digits: Slice<UnsafeRawBufferPointer>) -> UInt64? {
+    var value: UInt64 = 0
+    for digit in digits {
+      switch digit {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"):
+        value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+      default: return nil
+      }
+    }
+    return value
+  }
+
+  static func write(_ value: UInt64, into digits: Slice<UnsafeMutableRawBufferPointer>) {
+    var value = value
+    for index in digits.indices.reversed() {
+      let digit = UInt8(truncatingIfNeeded: value & 0xF)
+      digits.base[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+      value >>= 4
+    }
+  }
+}
