@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Logging
 internal import NIOPosix
+internal import RPC
 internal import RPCTransport
 
 /// The load that our client makes, and what it cost this process:
@@ -21,7 +22,7 @@ enum BenchClient {
     let eventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
     let client = RPCClient(
       RPCClientConfiguration(host: "127.0.0.1", port: arguments.port, tls: nil),
-      eventLoopGroup: eventLoop, logger: logger)
+      interceptors: [ClientTracingInterceptor()], eventLoopGroup: eventLoop, logger: logger)
     let load = Load(arguments, client: client, eventLoop: eventLoop)
     let warmUp = try await load.run(for: Load.warmUp)
     let outcome = try await load.run(for: arguments.duration)

@@ -2,14 +2,18 @@ internal import BenchMessages
 internal import Logging
 internal import RPC
 
-/// What wraps each call here: all that the runtime has, as a service would have it.
+/// What wraps each call here: all that the runtime has, in the order in which services have it.
 enum Interceptors {
   /// The name in the certificate of the load generator.
   static let loadIdentity = "spiffe://chatelaine/bench"
+  /// The bucket is asked at every call and never empty.
+  private static let rateLimit = RateLimit(rate: 10_000_000, burst: 10_000_000)
 
   /// Outermost first. Only certificates say who a peer is, so in clear text nobody is asked.
   static func all(isMutualTLS: Bool, logger: Logger) -> [any ServerInterceptor] {
-    var list: [any ServerInterceptor] = [LoggingInterceptor(logger: logger)]
+    var list: [any ServerInterceptor] = [
+      TracingInterceptor(), LoggingInterceptor(logger: logger), RateLimitInterceptor(rateLimit),
+    ]
     if isMutualTLS {
       let rules = PeerAllowList.rules(BenchAPI.BenchMethods.all, allow: [loadIdentity])
       list.append(PeerAllowList(rules, logger: logger))
