@@ -70,7 +70,10 @@ package indirect enum StructValue: GeneratedMessage, JSONArrayElement {
     switch self {
     case .null: writer.null()
     case .number(let number):
-      if let whole = Int64(exactly: number), whole.magnitude < 1 << 53 {
+      // Minus zero is no integer.
+      if let whole = Int64(exactly: number), whole.magnitude < 1 << 53,
+        whole != 0 || number.sign == .plus
+      {
         writer.raw(String(whole))
       } else {
         number.write(to: &writer)

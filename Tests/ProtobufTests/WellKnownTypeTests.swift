@@ -100,6 +100,11 @@ import Testing
     #expect(try Struct(unpacking: value.packed()) == value)
   }
 
+  @Test func minusZeroInAStructKeepsItsSign() throws {
+    let value = Struct(fields: ["n": .number(-0.0)])
+    #expect(try Struct(json: value.json()).packed() == value.packed())
+  }
+
   @Test func anyKnowsWhatItHolds() throws {
     let any = AnyMessage(packing: Timestamp(seconds: 5))
     #expect(any.typeURL == "type.googleapis.com/google.protobuf.Timestamp")
