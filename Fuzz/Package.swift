@@ -55,6 +55,7 @@ let libraries: [Target] = [
   library("HTTP2", ["CNghttp2", nioCore]),
   library("TLS", ["COpenSSL", nioCore]),
   library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
+  library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
   library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
 ]
 
@@ -62,7 +63,6 @@ let fuzzTargets: [Target] = [
   .target(
     name: "CTestMessages", dependencies: ["CProtobufC", "CMessages"], path: "Tests/CTestMessages"),
   library("TestMessages", ["CTestMessages", "Protobuf"], path: "Tests/TestMessages"),
-  library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
   .target(name: "CLibFuzzer", path: "Targets/CLibFuzzer"),
   library("Fuzzing", ["CLibFuzzer", "HTTP2", nioCore], path: "Targets/Fuzzing"),
   fuzzTarget("Frames", ["HTTP2", nioCore]),
@@ -73,6 +73,39 @@ let fuzzTargets: [Target] = [
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
 ]
 
+let testsAndTheirTools: [Target] = [
+  .systemLibrary(name: "CLibPQ", pkgConfig: "libpq"),
+  .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
+  .target(name: "CLinux"),
+  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
+  library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
+  library("LocalDeployment", ["COpenSSL", "CLinux", "Cryptography", nioCore, logging]),
+  library(
+    "TestSupport",
+    ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+  library("RPCInProcess", ["RPC", nioCore]),
+  library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
+  .target(name: "CMutexOrder", path: "Targets/CMutexOrder"),
+  tests("HTTP2Tests", ["CMutexOrder", "HTTP2", nioCore]),
+  tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
+  tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
+  tests(
+    "RPCCallTests",
+    [
+      "RPC", "RPCInProcess", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore,
+      nioPosix, logging,
+    ]),
+  tests(
+    "RPCTransportTests",
+    [
+      "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix,
+      logging,
+    ]),
+  tests(
+    "RPCServicesTests",
+    ["RPCServices", "RPC", "RPCInProcess", "Protobuf", "ServiceAPI", nioCore]),
+]
+
 let package = Package(
   name: "chatelaine-sanitized",
   platforms: [.macOS(.v15)],
@@ -81,6 +114,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
-  targets: libraries + (isForThreads ? [] : fuzzTargets),
+  targets: libraries + (isForThreads ? testsAndTheirTools : fuzzTargets),
   swiftLanguageModes: [.v6]
 )

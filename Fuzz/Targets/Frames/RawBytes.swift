@@ -10,7 +10,10 @@ enum RawBytes {
     let bytes = input.remaining()
     let whole = Transcript(role, limits, Pieces(bytes, sizes: []))
     let cut = Transcript(role, limits, Pieces(bytes, sizes: sizes))
-    require(whole == cut, "the same events, however the bytes were cut: \(whole) \(cut)")
+    // Once it has given up, nghttp2 reads on to the end of the piece.
+    let isSame =
+      whole.hasGivenUp && cut.hasGivenUp ? whole.text.starts(with: cut.text) : whole == cut
+    require(isSame, "the same events, however the bytes were cut: \(whole) \(cut)")
 
     let owner = Owner(role, limits, habits: habits)
     for piece in Pieces(bytes, sizes: sizes) { owner.receive(piece) }
@@ -21,11 +24,14 @@ enum RawBytes {
 
 /// What a session said of bytes while its owner did nothing.
 private struct Transcript: Equatable {
-  private var lines: [String] = []
+  private(set) var text = ""
+  /// The session's last word was a GOAWAY.
+  private(set) var hasGivenUp = false
+  /// The stream whose body is being written down: where DATA was cut is nobody's business.
+  private var bodyOf: Int32?
 
   init(_ role: HTTP2Session.Role, _ limits: HTTP2Limits, _ pieces: Pieces) {
     let session = requireNoError("a session can be made") { try HTTP2Session(role, limits) }
-    var bodies: [Int32: [UInt8]] = [:]
     for piece in pieces {
       var events: [HTTP2Event] = []
       let error: HTTP2Error?
@@ -36,32 +42,40 @@ private struct Transcript: Equatable {
         error = failure
       }
       session.note(events)
-      for event in events { add(event, &bodies) }
-      if let error {
-        lines.append("\(error)")
-        break
-      }
+      for event in events { add(event) }
+      guard let error else { continue }
+      text += "\n\(error)"
+      break
     }
-    // Where DATA was cut is nobody's business.
-    for (id, body) in bodies.sorted(by: { $0.key < $1.key }) { lines.append("body \(id) \(body)") }
+    var late: [HTTP2Event] = []
+    try? session.drain(events: &late)
+    hasGivenUp = Frame.kinds(Array(session.output.readableBytesView)).last == .goAway
+    session.note(late)
     session.end()
   }
 
-  private mutating func add(_ event: HTTP2Event, _ bodies: inout [Int32: [UInt8]]) {
+  private mutating func add(_ event: HTTP2Event) {
+    if case .data(let stream, let bytes) = event {
+      if bodyOf != stream.id { text += "\ndata \(stream.id)" }
+      bodyOf = stream.id
+      for byte in bytes.readableBytesView { text += " \(byte)" }
+      return
+    }
+    bodyOf = nil
+    text += "\n" + Self.words(event)
+  }
+
+  private static func words(_ event: HTTP2Event) -> String {
     switch event {
     case .header(let stream, let block, let endOfStream):
-      lines.append("header \(stream.id) \(endOfStream) \(Self.words(block))")
-    case .data(let stream, let bytes):
-      bodies[stream.id, default: []] += bytes.readableBytesView
-    case .trailer(let stream, let block):
-      lines.append("trailer \(stream.id) \(Self.words(block))")
-    case .endOfStream(let stream): lines.append("end \(stream.id)")
-    case .closed(let stream, let code): lines.append("closed \(stream.id) \(code.rawValue)")
-    case .goAway(let last, let code, let reason):
-      lines.append("goaway \(last) \(code.rawValue) \(reason)")
-    case .pingAcknowledged(let payload): lines.append("pong \(payload)")
-    case .settings: lines.append("settings")
-    default: lines.append("other")
+      "header \(stream.id) \(endOfStream) \(words(block))"
+    case .trailer(let stream, let block): "trailer \(stream.id) \(words(block))"
+    case .endOfStream(let stream): "end \(stream.id)"
+    case .closed(let stream, let code): "closed \(stream.id) \(code.rawValue)"
+    case .goAway(let last, let code, let reason): "goaway \(last) \(code.rawValue) \(reason)"
+    case .pingAcknowledged(let payload): "pong \(payload)"
+    case .settings: "settings"
+    default: "other"
     }
   }
 

@@ -42,21 +42,23 @@ package enum Frame {
     literal(Array(name.utf8), Array(value.utf8))
   }
 
-  /// Requires that `output` is a sequence of whole frames that any peer must accept.
-  package static func requireWhole(_ output: [UInt8], startsWithPreface: Bool) {
+  /// The types of the frames that `output` consists of: all whole, as any peer must accept them.
+  @discardableResult
+  package static func kinds(_ output: [UInt8]) -> [Kind] {
+    var kinds: [Kind] = []
     var rest = output[...]
-    if startsWithPreface {
-      require(rest.starts(with: preface), "a client starts with the preface")
-      rest = rest.dropFirst(preface.count)
-    }
+    if rest.starts(with: preface) { rest = rest.dropFirst(preface.count) }
     while !rest.isEmpty {
       require(rest.count >= headBytes, "a frame has a head")
       let length = rest.prefix(3).reduce(0) { $0 << 8 | Int($1) }
       require(length <= payloadBytesMax, "a frame is no longer than every peer accepts")
       require(rest.count >= headBytes + length, "a frame is complete")
-      require(
-        Kind(rawValue: rest[rest.startIndex + 3]) != nil, "a frame is of a type of RFC 9113")
+      guard let kind = Kind(rawValue: rest[rest.startIndex + 3]) else {
+        fatalError("a frame is of a type of RFC 9113")
+      }
+      kinds.append(kind)
       rest = rest.dropFirst(headBytes + length)
     }
+    return kinds
   }
 }

@@ -1,0 +1,1 @@
+/* Nothing to call: linking mutex_order.c is all. */
