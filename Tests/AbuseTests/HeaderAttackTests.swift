@@ -4,7 +4,7 @@ import Testing
 @Suite struct HeaderAttackTests {
   /// HEADERS and eight CONTINUATION frames, as many as one block may have.
   private static let blockBytes = 9 * Frame.payloadBytesMax
-  private static let blocks = 20
+  private static let blocks = 10
 
   struct Outcome: CustomStringConvertible, Sendable {
     let sent: Int

@@ -1,4 +1,4 @@
-import Foundation
+import TestSupport
 import Testing
 
 /// Clients that begin what they never finish.
@@ -6,11 +6,12 @@ import Testing
   private static let timeout = ["--handshake_timeout_ms", "500"]
   /// Long enough for the time-out many times over; a server that cuts ends it.
   private static let bytes = 60
-  private static let pause = 0.05
 
-  struct Outcome: Sendable {
+  struct Outcome: CustomStringConvertible, Sendable {
     let sent: Int
     let isCut: Bool
+
+    var description: String { "\(isCut ? "cut" : "NOT CUT"), \(sent) bytes sent" }
   }
 
   /// Sends one byte after the other, with pauses.
@@ -64,6 +65,24 @@ import Testing
       return Outcome(sent: outcome.sent, isCut: connection.isCut)
     }
     #expect(outcome.isCut)
+  }
+
+  /// A handshake that would be the first of a valid one.
+  @Test func aSlowHandshakeIsCut() async throws {
+    let certificates = try TestCertificates()
+    let outcome = try await AttackedServer.withstands(
+      "slow TLS handshake", Self.timeout, tls: try certificates.paths("vault")
+    ) { server in
+      let connection = try AttackConnection(port: server.port, isSilent: true)
+      // A record of 512 bytes that begins a ClientHello.
+      let hello: [UInt8] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]
+      let bytes = hello + [UInt8](repeating: 0, count: Self.bytes)
+      let outcome = Self.dribble(bytes, on: connection)
+      connection.wait(for: .seconds(2))
+      return Outcome(sent: outcome.sent, isCut: connection.isCut)
+    }
+    #expect(outcome.isCut)
+    withExtendedLifetime(certificates) {}
   }
 
   @Test(arguments: [
