@@ -20,7 +20,7 @@ final class InteropServer: Sendable {
         certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
         certificateAuthorityFile: paths.authority))
     let server = RPCServer(
-      configuration, services: [InteropService()], eventLoopGroup: Self.group,
+      configuration, services: [DrivenService()], eventLoopGroup: Self.group,
       logger: Logger(label: "interop") { _ in SwiftLogNoOpLogHandler() })
     port = try await server.start()
     running = Task { try await server.run() }
@@ -32,7 +32,7 @@ final class InteropServer: Sendable {
   }
 }
 
-private struct InteropService: RPCService {
+private struct DrivenService: RPCService {
   private let started = Event()
   private let cancelled = Event()
 

@@ -1,24 +1,25 @@
 """Runs the interoperability cases with grpcio against our server.
 
 Usage: run_cases.py PORT [CA CERTIFICATE KEY]
-Prints a line per case: "ok CASE", or "FAIL CASE" and what was different.
+Prints a line per case: "ok   CASE", or "FAIL CASE: " and what was different.
 """
 
 import concurrent.futures
 import os
+import queue
 import sys
 import time
 import traceback
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from grpc._cython import cygrpc
-
 from testing_service import (
     ECHO_INITIAL, ECHO_TRAILING, METHODS, SEE_COMPRESSION, SERVICE, BoolValue, EchoStatus, Empty,
     Payload, ResponseParameters, SimpleRequest, StreamingInputCallRequest,
     StreamingOutputCallRequest, file_bytes, grpc, stub,
 )
+
+from grpc._cython import cygrpc
 
 TIMEOUT = 30
 REQUEST_SIZES = (27182, 8, 1828, 45904)
@@ -84,7 +85,7 @@ class Feed:
     """Requests that are sent when the test wants."""
 
     def __init__(self):
-        self.queue = __import__("queue").SimpleQueue()
+        self.queue = queue.SimpleQueue()
 
     def __iter__(self):
         return iter(self.queue.get, None)
@@ -294,9 +295,10 @@ def main():
     for name in [name for name in vars(Cases) if name[0] != "_" and name not in helpers]:
         try:
             getattr(cases, name)()
-            print("ok", name, flush=True)
+            print(f"ok   {name}", flush=True)
         except Exception as error:
-            print("FAIL", name, " ".join(traceback.format_exception_only(error)), flush=True)
+            what = " ".join("".join(traceback.format_exception_only(error)).split())
+            print(f"FAIL {name}: {what}", flush=True)
 
 
 main()
