@@ -12,7 +12,7 @@ package final class HTTP2Session {
   }
 
   /// How much `drain` packs before it returns.
-  package static let drainBytesMax = 256 << 10
+  package static let drainBytesMax = 128 << 10
 
   package let role: Role
   let limits: HTTP2Limits

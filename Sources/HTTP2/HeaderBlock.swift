@@ -8,7 +8,7 @@ package struct HeaderBlock: Sendable {
 
   /// Per field: name length and value length (4 bytes each, little-endian), name, value.
   private var storage: [UInt8] = []
-  private var listBytes = 0
+  private(set) var listBytes = 0
   /// Fields were dropped because the list passed its limit.
   package private(set) var isTooLarge = false
 

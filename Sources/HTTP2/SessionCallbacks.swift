@@ -6,6 +6,8 @@ internal import NIOCore
 /// They run inside `HTTP2Session.receive` and `drain`, and get the session as an unretained pointer.
 enum SessionCallbacks {
   private static let ok: Int32 = 0
+  /// Times its limit that a header list may be before it isn't even answered.
+  private static let headerListExcessMax = 16
   /// Enough for a sentence.
   private static let problemBytesMax = 160
 
@@ -80,6 +82,10 @@ enum SessionCallbacks {
       name: UnsafeBufferPointer(start: name, count: nameBytes),
       value: UnsafeBufferPointer(start: value, count: valueBytes),
       listBytesMax: owner.limits.headerListBytesMax)
+    // A few bytes on the wire may stand for many: this stream is reset, without more calls here.
+    guard owner.header.listBytes <= owner.limits.headerListBytesMax * headerListExcessMax else {
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
     return ok
   }
 

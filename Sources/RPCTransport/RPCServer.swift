@@ -10,7 +10,7 @@ package final class RPCServer: Sendable {
   private static let backlogMax: CInt = 1024
   /// Beyond these bytes in a channel's queue nothing more is taken from the session.
   private static let writeBuffer = ChannelOptions.Types.WriteBufferWaterMark(
-    low: 64 << 10, high: 512 << 10)
+    low: 32 << 10, high: 128 << 10)
 
   private enum State {
     case idle

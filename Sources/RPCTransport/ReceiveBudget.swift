@@ -1,20 +1,30 @@
-/// Bounds what the large messages of a connection may take together.
+internal import Synchronization
+
+/// Bounds what the large messages of a connection, and of all connections, may take together.
 ///
 /// A message that fits a stream's first window needs nobody's leave. A larger one reserves its whole
 /// length before its sender gets more credit, so that those who have leave always complete: waiting
 /// streams can't starve each other.
 struct ReceiveBudget {
-  private let bytesMax: Int
+  private let shared: ServerShared
   private var reservedBytes = 0
   private var waiting: [ServerCall] = []
 
-  init(bytesMax: Int) {
-    self.bytesMax = bytesMax
+  init(_ shared: ServerShared) {
+    self.shared = shared
+  }
+
+  var hasWaiting: Bool { !waiting.isEmpty }
+
+  private func fits(_ byteCount: Int) -> Bool {
+    reservedBytes + byteCount <= ServerShared.receiveBytesMax
+      && shared.receiveBytes.load(ordering: .relaxed) + byteCount
+        <= max(ServerShared.receiveBytesTotalMax, byteCount)
   }
 
   /// False leaves the call waiting: `release` will name it later.
   mutating func reserve(_ byteCount: Int, for call: ServerCall) -> Bool {
-    guard waiting.isEmpty, reservedBytes + byteCount <= bytesMax else {
+    guard waiting.isEmpty, fits(byteCount) else {
       waiting.append(call)
       return false
     }
@@ -24,6 +34,7 @@ struct ReceiveBudget {
 
   private mutating func grant(_ byteCount: Int, to call: ServerCall) {
     reservedBytes += byteCount
+    shared.receiveBytes.add(byteCount, ordering: .relaxed)
     call.reservedBytes = byteCount
   }
 
@@ -34,10 +45,16 @@ struct ReceiveBudget {
       waiting.removeAll { $0 === call }
     }
     reservedBytes -= call.reservedBytes
+    shared.receiveBytes.subtract(call.reservedBytes, ordering: .relaxed)
     call.reservedBytes = 0
     call.wantedBytes = 0
+    return grantWaiting()
+  }
+
+  /// Those that have leave now; other connections may have given some back.
+  mutating func grantWaiting() -> [ServerCall] {
     var granted: [ServerCall] = []
-    while let next = waiting.first, reservedBytes + next.wantedBytes <= bytesMax {
+    while let next = waiting.first, fits(next.wantedBytes) {
       waiting.removeFirst()
       grant(next.wantedBytes, to: next)
       granted.append(next)

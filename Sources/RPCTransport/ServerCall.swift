@@ -35,6 +35,8 @@ final class ServerCall: @unchecked Sendable {
   /// Nil while there is none, and when the handler ended without ever waiting.
   var task: Task<Void, Never>?
   var isHandlerRunning = false
+  /// Waits in `HeldCalls` to be started.
+  var isHeld = false
 
   /// The request of a unary call.
   var reader: EnvelopeReader

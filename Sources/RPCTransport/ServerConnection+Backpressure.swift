@@ -1,21 +1,30 @@
 internal import HTTP2
 internal import NIOCore
 internal import RPC
+internal import Synchronization
 
-/// Unary calls of a connection that wait because their client doesn't read its answers.
+/// Calls of a connection that wait because their client doesn't read its answers.
 ///
-/// An answer that fits its stream's window leaves at once and needs nobody's leave. Others share a
-/// budget; beyond it finished answers are held, and while any is held no further handler starts: a
-/// client that asks and doesn't read gets nothing prepared.
+/// An answer that fits its windows, and a socket that takes it, needs nobody's leave. Others share a
+/// budget of the connection and one of the process; beyond it finished answers are held, and while
+/// any is held, or much waits in streams, no further handler starts: a client that asks and doesn't
+/// read gets nothing prepared.
 struct HeldCalls {
   /// Answers that wait in the session without a look at the windows.
   static let unblockedBytesMax = 64 << 10
-  /// Answers in the session that their windows don't let out; one alone may be larger.
-  static let blockedBytesMax = 512 << 10
+  /// Answers in the session that can't leave; one alone may be larger.
+  static let blockedBytesMax = 256 << 10
+  /// The same on all connections together.
+  static let blockedBytesTotalMax = 6 << 20
+  /// Bytes in a session's queues beyond which no further handler starts: some streams with slow
+  /// readers are nobody's fault.
+  static let queuedBytesMax = 512 << 10
+  /// How often calls look again that wait for other connections.
+  static let retryInterval = TimeAmount.milliseconds(100)
 
   private(set) var blockedBytes = 0
   private var answers = CircularBuffer<(call: ServerCall, message: ByteBuffer)>()
-  private var requests = CircularBuffer<(call: ServerCall, message: ReceivedMessage)>()
+  private var requests = CircularBuffer<(call: ServerCall, message: ReceivedMessage?)>()
 
   var isEmpty: Bool { answers.isEmpty && requests.isEmpty }
   var hasAnswers: Bool { !answers.isEmpty }
@@ -24,14 +33,16 @@ struct HeldCalls {
     answers.append((call, answer))
   }
 
-  mutating func hold(_ call: ServerCall, _ request: ReceivedMessage) {
+  /// Without a request the call is a streaming one.
+  mutating func hold(_ call: ServerCall, request: ReceivedMessage?) {
     requests.append((call, request))
   }
 
-  mutating func block(_ call: ServerCall, _ byteCount: Int) -> Bool {
-    guard blockedBytes == 0 || blockedBytes + byteCount <= Self.blockedBytesMax else {
-      return false
-    }
+  mutating func block(_ call: ServerCall, _ byteCount: Int, total: borrowing Atomic<Int>) -> Bool {
+    guard blockedBytes == 0 || blockedBytes + byteCount <= Self.blockedBytesMax,
+      total.load(ordering: .relaxed) + byteCount <= Self.blockedBytesTotalMax
+    else { return false }
+    total.add(byteCount, ordering: .relaxed)
     blockedBytes += byteCount
     call.blockedBytes = byteCount
     return true
@@ -43,14 +54,17 @@ struct HeldCalls {
     answers.removeFirst()
   }
 
-  mutating func takeRequest() -> (call: ServerCall, message: ReceivedMessage)? {
+  mutating func takeRequest() -> (call: ServerCall, message: ReceivedMessage?)? {
     requests.popFirst()
   }
 
   /// The call's stream is over.
-  mutating func forget(_ call: ServerCall) {
-    blockedBytes -= call.blockedBytes
-    call.blockedBytes = 0
+  mutating func forget(_ call: ServerCall, total: borrowing Atomic<Int>) {
+    if call.blockedBytes > 0 {
+      total.subtract(call.blockedBytes, ordering: .relaxed)
+      blockedBytes -= call.blockedBytes
+      call.blockedBytes = 0
+    }
     guard !isEmpty else { return }
     answers.removeAll { $0.call === call }
     requests.removeAll { $0.call === call }
@@ -64,6 +78,7 @@ extension ServerConnection {
       answer(call, result)
     } else {
       held.hold(call, message)
+      retryHeld()
     }
   }
 
@@ -73,12 +88,32 @@ extension ServerConnection {
     // What the socket takes now need not wait.
     writePending()
     let waiting = session.outboundBytes - held.blockedBytes
-    if session.sendWindowBytes(of: call.stream) >= byteCount,
+    if channel.isWritable, session.sendWindowBytes(of: call.stream) >= byteCount,
       session.sendWindowBytes >= waiting + byteCount
     {
       return true
     }
-    return held.block(call, byteCount)
+    return held.block(call, byteCount, total: shared.blockedBytes)
+  }
+
+  /// Whether a further handler may prepare an answer.
+  func mayStartHandler() -> Bool {
+    guard !held.hasAnswers else { return false }
+    guard let session, session.outboundBytes > HeldCalls.queuedBytesMax else { return true }
+    writePending()
+    return session.outboundBytes <= HeldCalls.queuedBytesMax
+  }
+
+  /// Looks again after a while: what is waited for may happen on other connections.
+  private func retryHeld() {
+    guard !isRetryScheduled else { return }
+    isRetryScheduled = true
+    channel.eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
+      self.isRetryScheduled = false
+      guard !self.isClosing, !self.held.isEmpty else { return }
+      self.releaseHeld()
+      self.setNeedsFlush()
+    }
   }
 
   /// Called after bytes have left or streams have ended.
@@ -87,12 +122,16 @@ extension ServerConnection {
     isReleasing = true
     defer { isReleasing = false }
     while let (call, message) = held.firstAnswer {
-      guard call.phase == .answered || admits(message.readableBytes, of: call) else { return }
+      guard call.phase == .answered || admits(message.readableBytes, of: call) else {
+        return retryHeld()
+      }
       held.removeFirstAnswer()
       if call.phase == .running { answer(call, Result<ByteBuffer, RPCError>.success(message)) }
     }
-    while !held.hasAnswers, let (call, message) = held.takeRequest() {
-      if call.phase == .receiving { run(call, message) }
+    while mayStartHandler(), let (call, message) = held.takeRequest() {
+      guard call.phase == .receiving else { continue }
+      if let message { run(call, message) } else { runStreaming(call) }
     }
+    if !held.isEmpty { retryHeld() }
   }
 }

@@ -20,7 +20,9 @@ extension ServerConnection {
       stream.attachment = call
       if let timeout, timeout <= .zero { return expire(call) }
       watch(call)
-      if call.isStreaming { runStreaming(call) }
+      if call.isStreaming, head.route.descriptor.shape != .serverStreaming {
+        startStreaming(call)
+      }
       if endOfStream { requestEnded(stream) }
     } catch {
       refuse(stream, header, error, endOfStream: endOfStream)
@@ -74,7 +76,7 @@ extension ServerConnection {
         session?.consumedOnStream(stream, count)
       } else if call.wantedBytes == 0, expected != .max, expected > shared.streamWindowBytes {
         call.wantedBytes = expected
-        if receiveBudget.reserve(expected, for: call) { grant(call) }
+        if receiveBudget.reserve(expected, for: call) { grant(call) } else { retryReceiving() }
       }
     } catch {
       answer(call, Result<ByteBuffer, RPCError>.failure(error))
@@ -103,6 +105,18 @@ extension ServerConnection {
     call.unfinishedBytes = 0
   }
 
+  /// Looks again after a while: other connections may have given leave back.
+  func retryReceiving() {
+    guard !isReceiveRetryScheduled else { return }
+    isReceiveRetryScheduled = true
+    channel.eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
+      self.isReceiveRetryScheduled = false
+      for call in self.receiveBudget.grantWaiting() { self.grant(call) }
+      self.setNeedsFlush()
+      if self.receiveBudget.hasWaiting { self.retryReceiving() }
+    }
+  }
+
   /// The call may hold its whole message: its sender gets credit for what it has used.
   private func grant(_ call: ServerCall) {
     guard !call.isStreaming else { return grantStreaming(call) }
@@ -113,14 +127,17 @@ extension ServerConnection {
 
   func requestEnded(_ stream: HTTP2Stream) {
     guard let call = call(of: stream) else { return refusedRequestEnded(stream.id) }
-    guard !call.isStreaming else { return call.inbound.end() }
+    if call.isStreaming {
+      call.inbound.end()
+      return startStreaming(call)
+    }
     guard call.phase == .receiving else { return }
     finished(call)
     do throws(RPCError) {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
       }
-      if held.hasAnswers { held.hold(call, message) } else { run(call, message) }
+      if mayStartHandler() { run(call, message) } else { held.hold(call, request: message) }
     } catch {
       answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }
@@ -146,7 +163,7 @@ extension ServerConnection {
     if call.isHandlerRunning { call.task = task }
   }
 
-  private func runStreaming(_ call: ServerCall) {
+  func runStreaming(_ call: ServerCall) {
     guard begin(call) else { return }
     let context = context(of: call, isRequestCompressed: false)
     let task = Task.immediate(executorPreference: executor) {
@@ -264,7 +281,7 @@ extension ServerConnection {
     call.task?.cancel()
     finished(call)
     if !call.isHandlerRunning { release(call) }
-    held.forget(call)
+    held.forget(call, total: shared.blockedBytes)
   }
 
   private func countReset(_ stream: HTTP2Stream) {

@@ -18,6 +18,7 @@ extension ServerConnection {
 
   private func checkLife() {
     guard let session, !isClosing else { return }
+    if session.streamCount == 0 { releaseIdleBuffers() }
     switch life.check(hasStreams: session.streamCount > 0) {
     case .nothing: break
     case .drain:

@@ -7,13 +7,26 @@ extension ServerConnection {
   // MARK: Requests
 
   func received(_ bytes: ByteBuffer, on call: ServerCall) {
-    guard call.phase == .running else {
+    guard call.phase != .answered else {
       session?.consumedOnStream(call.stream, bytes.readableBytes)
       return
     }
     call.inbound.append(bytes)
+    if call.receivedBytes > Self.unstartedBytesMax { startStreaming(call) }
     giveCredit(call)
   }
+
+  /// Starts the handler unless it runs or the client has yet to read what it asked for before.
+  func startStreaming(_ call: ServerCall) {
+    guard call.phase == .receiving, !call.isHeld else { return }
+    if mayStartHandler() { return runStreaming(call) }
+    call.isHeld = true
+    held.hold(call, request: nil)
+  }
+
+  /// A server-streaming method starts when its request is complete, or this much of it is there: more
+  /// needs the credit that a waiting handler gives.
+  private static let unstartedBytesMax = 32 << 10
 
   func takeMessage(_ call: ServerCall) -> InboundMessages.Next? {
     guard let next = call.inbound.take() else { return nil }
@@ -34,7 +47,11 @@ extension ServerConnection {
       expected > shared.streamWindowBytes
     {
       call.wantedBytes = expected
-      if receiveBudget.reserve(expected, for: call) { call.inbound.reserve(expected) }
+      if receiveBudget.reserve(expected, for: call) {
+        call.inbound.reserve(expected)
+      } else {
+        retryReceiving()
+      }
     }
     let credit = call.inbound.takeCredit(forMessageUnderWay: call.reservedBytes > 0)
     guard credit > 0 else { return }

@@ -33,7 +33,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   var isCut = false
   var isDraining = false
   var isDrainFinished = false
-  var receiveBudget = ReceiveBudget(bytesMax: ServerShared.receiveBytesMax)
+  var receiveBudget: ReceiveBudget
   /// Handlers that have not ended, whether or not their stream still lives.
   var handlersRunning = 0
   var held = HeldCalls()
@@ -42,6 +42,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   /// This connection's part of `ServerShared.unfinishedBytes`.
   var unfinishedBytes = 0
   var isReleasing = false
+  var isRetryScheduled = false
+  var isReceiveRetryScheduled = false
   private(set) var peer = Peer(address: "")
   let executor: LoopTaskExecutor
 
@@ -49,6 +51,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     self.channel = channel
     self.shared = shared
     life = ConnectionLife(shared.configuration)
+    receiveBudget = ReceiveBudget(shared)
     budgets = PeerBudgets(resets: ServerShared.resets(isMesh: false))
     pings = PingPolicy(interval: shared.configuration.pingIntervalMin.timeAmount)
     executor = LoopTaskExecutor.executor(of: channel.eventLoop)
@@ -168,6 +171,12 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   private func greeted() {
     handshakeTimer?.cancel()
     handshakeTimer = nil
+    // Many connections are made to be used later: see what an idle one needs.
+    channel.eventLoop.execute { if self.session?.streamCount == 0 { self.releaseIdleBuffers() } }
+  }
+
+  func releaseIdleBuffers() {
+    wire?.releaseIdleBuffers()
   }
 
   // MARK: Output
@@ -217,7 +226,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   func close() {
     guard !isClosing else { return }
     isClosing = true
-    wire?.close(within: Self.closeTimeout)
+    wire?.close(within: Self.closeTimeout, isAbrupt: isCut)
   }
 
   // MARK: Deadlines

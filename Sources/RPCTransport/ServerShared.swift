@@ -13,14 +13,20 @@ final class ServerShared: Sendable {
   private static let meshResets = (burst: 20_000, perSecond: 5_000)
   /// What requests of more than a stream's window may take together, per connection.
   static let receiveBytesMax = 8 << 20
+  /// The same on all connections together.
+  static let receiveBytesTotalMax = 12 << 20
   /// Unfinished requests that a connection may have however many others have.
-  static let unfinishedBytesAllowance = 256 << 10
+  static let unfinishedBytesAllowance = 128 << 10
 
   let configuration: RPCServerConfiguration
   let router: Router
   let logger: Logger
   let credentials: TLSCredentials?
   let metrics: ServerMetrics
+  /// What large requests have leave to take, on all connections: see `ReceiveBudget`.
+  let receiveBytes = Atomic(0)
+  /// Answers that can't leave, on all connections: see `HeldCalls`.
+  let blockedBytes = Atomic(0)
   /// Received bytes of unary requests that are not complete, on all connections.
   let unfinishedBytes = Atomic(0)
   let streamWindowBytes = HTTP2Limits.streamWindowBytesDefault

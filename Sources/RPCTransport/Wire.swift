@@ -29,7 +29,6 @@ final class Wire {
   private let tls: TLSConnection?
   private let makeSession: MakeSession
   private(set) var session: HTTP2Session?
-  private var plaintext = ByteBuffer()
   private var ciphertext = ByteBuffer()
   private var isFlushing = false
 
@@ -64,7 +63,8 @@ final class Wire {
 
   func receive(_ bytes: ByteBuffer, events: inout [HTTP2Event]) throws(WireError) {
     guard let tls else { return try receivePlaintext(bytes, events: &events) }
-    plaintext.clear()
+    // Not kept: it would be the largest part of an idle connection.
+    var plaintext = ByteBuffer()
     do throws(TLSError) {
       try tls.receive(bytes, plaintext: &plaintext)
     } catch {
@@ -107,6 +107,12 @@ final class Wire {
     }
   }
 
+  /// Lets go of what a connection needs only while it has calls.
+  func releaseIdleBuffers() {
+    session?.output = ByteBuffer()
+    ciphertext = ByteBuffer()
+  }
+
   private func write(_ session: HTTP2Session) throws(WireError) {
     guard let tls else {
       context.writeAndFlush(NIOAny(session.output), promise: nil)
@@ -133,15 +139,15 @@ final class Wire {
   /// Says good-bye and closes once the peer has too, or after a while if it doesn't.
   ///
   /// Closing at once would make the kernel answer what is still under way with a TCP reset, which
-  /// may overtake our last words.
-  func close(within timeout: TimeAmount) {
+  /// may overtake our last words; with `isAbrupt` a peer that floods is not listened to any longer.
+  func close(within timeout: TimeAmount, isAbrupt: Bool = false) {
     tls?.close()
     if tls != nil { tls?.takeOutput(into: &ciphertext) }
     let channel = context.channel
     let last = ciphertext
     ciphertext = ByteBuffer()
     channel.writeAndFlush(last).whenComplete { _ in
-      channel.close(mode: .output, promise: nil)
+      channel.close(mode: isAbrupt ? .all : .output, promise: nil)
     }
     let timer = channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
     channel.closeFuture.whenComplete { _ in timer.cancel() }

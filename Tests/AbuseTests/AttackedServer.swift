@@ -11,8 +11,7 @@ final class AttackedServer: Sendable {
   private static let listening = "listening on 127.0.0.1:"
   /// Honest calls that must follow an attack's beginning.
   private static let honestCallsMin = 20
-  private static let warmUpCalls = 100
-  private static let warmUpBytes = 60_000
+  private static let warmUpCalls = 200
 
   let port: Int
   let memory: ServerMemory
@@ -102,7 +101,7 @@ final class AttackedServer: Sendable {
     _ name: String, _ growthBytesMax: Int, _ honest: HonestClient,
     _ attack: @escaping @Sendable (AttackedServer) throws -> Outcome
   ) async throws -> Outcome {
-    for _ in 0..<Self.warmUpCalls { try await honest.call(responseBytes: Self.warmUpBytes) }
+    for number in 0..<Self.warmUpCalls { try await honest.call(number: number) }
     let calling = Task { await honest.keepCalling() }
     let baseline = memory.residentBytes
     try memory.forgetPeak()

@@ -36,7 +36,8 @@ import Testing
     let isUsable = connection.wait(for: .seconds(5)) { $0.grpcStatus(last) == 0 }
     let heard = connection.heard
     let refused = (0..<sent).count {
-      heard.fields[Flood.stream($0)]?[":status"] == "431" || heard.isRefused(Flood.stream($0))
+      heard.fields[Flood.stream($0)]?[":status"] == "431"
+        || heard.resets[Flood.stream($0)] != nil
     }
     return Outcome(sent: sent, refused: refused, isCut: connection.isCut, isUsable: isUsable)
   }

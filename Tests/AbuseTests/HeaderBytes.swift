@@ -73,8 +73,11 @@ enum Protobuf {
     return bytes + [UInt8(rest)]
   }
 
-  /// SimpleRequest with `response_size`.
-  static func simpleRequest(responseBytes: Int) -> [UInt8] { [0x10] + varint(responseBytes) }
+  /// SimpleRequest with `response_size` and a payload.
+  static func simpleRequest(responseBytes: Int, payloadBytes: Int = 0) -> [UInt8] {
+    let body = [0x12] + varint(payloadBytes) + [UInt8](repeating: 0, count: payloadBytes)
+    return [0x10] + varint(responseBytes) + [0x1A] + varint(body.count) + body
+  }
 
   /// StreamingOutputCallRequest with `count` answers of `bytes` each.
   static func streamingRequest(count: Int, bytes: Int) -> [UInt8] {

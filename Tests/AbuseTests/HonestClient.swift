@@ -17,7 +17,11 @@ final class HonestClient: Sendable {
   private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   /// What an answer has to be there within.
   private static let timeout: Duration = .seconds(10)
-  private static let responseBytes = 1000
+  private static let messageBytes = 1000
+  /// More than a stream's first window: such messages need the server's leave. One call in eight asks
+  /// for one, and the next sends one.
+  private static let largeMessageBytes = 300_000
+  private static let largeEvery = 8
   /// Between its calls, so that it leaves most of two cores to the attack.
   private static let pause: Duration = .milliseconds(2)
 
@@ -32,9 +36,11 @@ final class HonestClient: Sendable {
 
   var seen: Tally { tally.withLock { $0 } }
 
-  func call(responseBytes: Int = HonestClient.responseBytes) async throws(RPCError) {
+  func call(
+    requestBytes: Int = messageBytes, responseBytes: Int = messageBytes
+  ) async throws(RPCError) {
     let request = ByteBuffer(
-      bytes: Protobuf.simpleRequest(responseBytes: responseBytes))
+      bytes: Protobuf.simpleRequest(responseBytes: responseBytes, payloadBytes: requestBytes))
     let answer = try await client.unary(
       MethodDescriptor(service: "grpc.testing.TestService", method: "UnaryCall", shape: .unary),
       request: request, options: CallOptions(timeout: Self.timeout))
@@ -43,12 +49,21 @@ final class HonestClient: Sendable {
     }
   }
 
+  /// The same mix of small and large messages, whoever counts.
+  func call(number: Int) async throws(RPCError) {
+    switch number % Self.largeEvery {
+    case 0: try await call(responseBytes: Self.largeMessageBytes)
+    case 1: try await call(requestBytes: Self.largeMessageBytes)
+    default: try await call()
+    }
+  }
+
   /// Calls again and again until it is cancelled.
   func keepCalling() async {
     while !Task.isCancelled {
       let start = ContinuousClock.now
       do throws(RPCError) {
-        try await call()
+        try await call(number: seen.calls)
         record(ContinuousClock.now - start, nil)
       } catch {
         if !Task.isCancelled { record(ContinuousClock.now - start, error) }
