@@ -18,6 +18,7 @@ final class AttackedServer: Sendable {
   private let process: ChildProcess
   private let tls: TLSConfiguration?
   private let context: TLSContext?
+  private let honest: HonestClient
 
   /// Starts the server and waits until it listens; `paths` make it one with mutual TLS.
   init(_ arguments: [String] = [], tls paths: CertificatePaths? = nil) async throws {
@@ -43,6 +44,7 @@ final class AttackedServer: Sendable {
       throw AttackError.serverDidNotStart(all.joined(separator: " "))
     }
     self.port = port
+    honest = HonestClient(port: port, tls: tls)
   }
 
   deinit { process.signal(SIGKILL) }
@@ -63,7 +65,14 @@ final class AttackedServer: Sendable {
     try AttackConnection(port: port, tls: context, settings: settings, isSilent: isSilent)
   }
 
+  /// Waits, during an attack, until the honest client has made calls of every kind.
+  func letHonestClientCall() {
+    let calls = honest.seen.calls + HonestClient.kindsOfCalls + 1
+    while honest.seen.calls < calls { usleep(1000) }
+  }
+
   private func stop() async {
+    await honest.close()
     process.signal(SIGKILL)
     _ = await process.exit()
   }
@@ -80,29 +89,26 @@ final class AttackedServer: Sendable {
     _ attack: @escaping @Sendable (AttackedServer) throws -> Outcome
   ) async throws -> Outcome {
     let server = try await AttackedServer(arguments, tls: tls)
-    let honest = HonestClient(port: server.port, tls: server.tls)
     do {
-      let outcome = try await server.attack(name, growthBytesMax, honest, attack)
+      let outcome = try await server.attack(name, growthBytesMax, attack)
       // Somebody who comes after the attack is served as well.
       let newcomer = HonestClient(port: server.port, tls: server.tls)
       try await newcomer.call()
       await newcomer.close()
-      await honest.close()
       await server.stop()
       return outcome
     } catch {
-      await honest.close()
       await server.stop()
       throw error
     }
   }
 
   private func attack<Outcome: Sendable>(
-    _ name: String, _ growthBytesMax: Int, _ honest: HonestClient,
+    _ name: String, _ growthBytesMax: Int,
     _ attack: @escaping @Sendable (AttackedServer) throws -> Outcome
   ) async throws -> Outcome {
     for number in 0..<Self.warmUpCalls { try await honest.call(number: number) }
-    let calling = Task { await honest.keepCalling() }
+    let calling = Task { await self.honest.keepCalling() }
     let baseline = memory.residentBytes
     try memory.forgetPeak()
     let start = ContinuousClock.now
@@ -113,8 +119,7 @@ final class AttackedServer: Sendable {
       result = .failure(error)
     }
     let duration = ContinuousClock.now - start
-    while honest.seen.calls < Self.honestCallsMin { try await Task.sleep(for: .milliseconds(5)) }
-    calling.cancel()
+    honest.stopCalling(after: Self.honestCallsMin)
     await calling.value
     let growth = memory.peakBytes - baseline
     let seen = honest.seen

@@ -16,17 +16,18 @@ final class HonestClient: Sendable {
 
   private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   /// What an answer has to be there within.
-  private static let timeout: Duration = .seconds(10)
+  private static let timeout: Duration = .seconds(5)
   private static let messageBytes = 1000
   /// More than a stream's first window: such messages need the server's leave. One call in eight asks
   /// for one, and the next sends one.
   private static let largeMessageBytes = 300_000
-  private static let largeEvery = 8
+  static let kindsOfCalls = 8
   /// Between its calls, so that it leaves most of two cores to the attack.
   private static let pause: Duration = .milliseconds(2)
 
   private let client: RPCClient
   private let tally = Mutex(Tally())
+  private let callsMax = Mutex(Int.max)
 
   init(port: Int, tls: TLSConfiguration?) {
     client = RPCClient(
@@ -51,25 +52,31 @@ final class HonestClient: Sendable {
 
   /// The same mix of small and large messages, whoever counts.
   func call(number: Int) async throws(RPCError) {
-    switch number % Self.largeEvery {
+    switch number % Self.kindsOfCalls {
     case 0: try await call(responseBytes: Self.largeMessageBytes)
     case 1: try await call(requestBytes: Self.largeMessageBytes)
     default: try await call()
     }
   }
 
-  /// Calls again and again until it is cancelled.
+  /// Calls again and again until `stopCalling`.
   func keepCalling() async {
-    while !Task.isCancelled {
+    while seen.calls < callsMax.withLock({ $0 }) {
       let start = ContinuousClock.now
       do throws(RPCError) {
         try await call(number: seen.calls)
         record(ContinuousClock.now - start, nil)
       } catch {
-        if !Task.isCancelled { record(ContinuousClock.now - start, error) }
+        record(ContinuousClock.now - start, error)
       }
       try? await Task.sleep(for: Self.pause)
     }
+  }
+
+  /// Has `keepCalling` end with the call under way, but not before it has made `calls`.
+  func stopCalling(after calls: Int) {
+    let made = seen.calls
+    callsMax.withLock { $0 = max(made, calls) }
   }
 
   private func record(_ duration: Duration, _ error: RPCError?) {

@@ -109,6 +109,7 @@ import Testing
         uploads[index].connection.send(numbers.flatMap { Frame.headers($0, block) })
         sent += uploads[index].send(body, on: numbers)
       }
+      server.letHonestClientCall()
       return sent
     }
     #expect(sent > 0)
