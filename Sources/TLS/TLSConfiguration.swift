@@ -9,7 +9,8 @@ package struct TLSConfiguration: Sendable, Hashable {
     case notAsked
   }
 
-  /// The certificate chain of this process, its own certificate first.
+  /// The certificate chain of this process, its own certificate first, then those of authorities
+  /// between it and the one that peers trust; exactly these are sent.
   package var certificateFile: String
   package var privateKeyFile: String
   /// The only authorities that a peer's certificate may come from.

@@ -16,13 +16,21 @@ package final class TLSConnection {
 
   /// The most plaintext in one record (RFC 8446, 5.1).
   private static let recordBytesMax = 16 << 10
+  /// What encryption adds to a record: its head, its type and its tag (RFC 8446, 5.2).
+  private static let recordOverheadBytes = 22
+  /// Less room than this is not worth a read.
+  private static let roomBytesMin = 256
+  /// Buffers up to this size are used again; larger ones go, so that a connection that falls silent
+  /// keeps little.
+  private static let keptBytesMax = 512
 
   private let context: TLSContext
   private let expected: ExpectedPeer
   private let handle: OpaquePointer
-  // Both belong to `handle`.
-  private let incoming: OpaquePointer
-  private let outgoing: OpaquePointer
+  // What `RecordPipe` reads from and writes to. Nothing stays in `incoming` between calls: OpenSSL
+  // keeps the beginning of a record itself until the rest arrives.
+  var incoming = ByteBuffer()
+  var outgoing = ByteBuffer()
 
   package private(set) var isEstablished = false
   /// The peer has said that it sends nothing more.
@@ -35,21 +43,16 @@ package final class TLSConnection {
     guard let handle = SSL_new(context.handle) else {
       throw .setup(reason: ErrorQueue.takeReason())
     }
-    guard let incoming = BIO_new(BIO_s_mem()) else {
+    guard let pipe = RecordPipe.make() else {
       SSL_free(handle)
       throw .setup(reason: ErrorQueue.takeReason())
     }
-    guard let outgoing = BIO_new(BIO_s_mem()) else {
-      BIO_free(incoming)
-      SSL_free(handle)
-      throw .setup(reason: ErrorQueue.takeReason())
-    }
-    SSL_set_bio(handle, incoming, outgoing)
+    // One for both directions; it belongs to `handle` from now on.
+    SSL_set_bio(handle, pipe, pipe)
     self.context = context
     self.expected = expected
     self.handle = handle
-    self.incoming = incoming
-    self.outgoing = outgoing
+    RecordPipe.connect(pipe, to: self)
     switch context.role {
     case .server: SSL_set_accept_state(handle)
     case .client: SSL_set_connect_state(handle)
@@ -81,23 +84,26 @@ package final class TLSConnection {
   package func receive(
     _ ciphertext: ByteBuffer, plaintext: inout ByteBuffer
   ) throws(TLSError) {
-    let stored = ciphertext.withUnsafeReadableBytes { bytes in
-      bytes.isEmpty
-        || BIO_write(incoming, bytes.baseAddress, Int32(clamping: bytes.count)) == bytes.count
+    incoming = ciphertext
+    defer { incoming = ByteBuffer() }
+    if plaintext.readableBytes == 0, plaintext.capacity > Self.keptBytesMax {
+      plaintext = ByteBuffer()
     }
-    guard stored else { throw .connectionFailed(reason: "out of memory") }
     if !isEstablished { try handshake() }
     while isEstablished, !isClosedByPeer, try readRecord(into: &plaintext) {}
   }
 
   /// Encrypts all readable bytes of `plaintext`; fetch the result with `takeOutput`.
   package func send(_ plaintext: inout ByteBuffer) throws(TLSError) {
+    let recordCount = plaintext.readableBytes / Self.recordBytesMax + 1
+    outgoing.reserveCapacity(
+      minimumWritableBytes: plaintext.readableBytes + recordCount * Self.recordOverheadBytes)
     while plaintext.readableBytes > 0 {
       ErrorQueue.clear()
       let written = plaintext.withUnsafeReadableBytes {
         SSL_write(handle, $0.baseAddress, Int32(clamping: $0.count))
       }
-      // A memory BIO always has room, so anything else is an error.
+      // There is always room, so anything else is an error.
       guard written > 0 else { throw .connectionFailed(reason: ErrorQueue.takeReason()) }
       plaintext.moveReaderIndex(forwardBy: Int(written))
     }
@@ -113,11 +119,13 @@ package final class TLSConnection {
 
   /// Appends the ciphertext that waits to be sent.
   package func takeOutput(into ciphertext: inout ByteBuffer) {
-    var start: UnsafeMutablePointer<CChar>?
-    let count = copenssl_memory_bio_data(outgoing, &start)
-    guard count > 0, let start else { return }
-    ciphertext.writeBytes(UnsafeRawBufferPointer(start: start, count: count))
-    _ = copenssl_bio_reset(outgoing)
+    if ciphertext.readableBytes == 0 {
+      // Handed over rather than copied.
+      swap(&ciphertext, &outgoing)
+    } else {
+      ciphertext.writeBuffer(&outgoing)
+    }
+    if outgoing.capacity > Self.keptBytesMax { outgoing = ByteBuffer() } else { outgoing.clear() }
   }
 
   private func handshake() throws(TLSError) {
@@ -132,6 +140,7 @@ package final class TLSConnection {
     if case .uri(let uri) = expected, !peerIdentities.contains(uri) {
       throw .wrongPeer(expected: uri, found: peerIdentities)
     }
+    PeerCertificate.discard(of: handle)
     isEstablished = true
   }
 
@@ -139,7 +148,10 @@ package final class TLSConnection {
   private func readRecord(into plaintext: inout ByteBuffer) throws(TLSError) -> Bool {
     ErrorQueue.clear()
     var result: Int32 = 0
-    plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.recordBytesMax) { room in
+    let likely = max(Int(SSL_pending(handle)), min(incoming.readableBytes, Self.recordBytesMax))
+    plaintext.writeWithUnsafeMutableBytes(
+      minimumWritableBytes: max(likely, Self.roomBytesMin)
+    ) { room in
       result = SSL_read(handle, room.baseAddress, Int32(clamping: room.count))
       return max(0, Int(result))
     }

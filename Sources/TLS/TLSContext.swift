@@ -38,7 +38,8 @@ package final class TLSContext: @unchecked Sendable {
       handle,
       Int(
         SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-          | SSL_MODE_RELEASE_BUFFERS))
+          | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN))
+    SSL_CTX_ctrl(handle, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
     let isNameless = role == .server && configuration.clientCertificates == .notAsked
     SSL_CTX_set_verify(
       handle,

@@ -78,6 +78,57 @@ import Testing
     #expect(String(buffer: pair.toClient) == "short")
   }
 
+  @Test func bytesMayArriveInAnyPieces() throws {
+    let pair = try pair()
+    var toClient = ByteBuffer()
+    var toServer = ByteBuffer()
+    try pair.client.start()
+    // One byte at a time, the handshake too; output is taken behind what waits already.
+    var wires = (toServer: ByteBuffer(), toClient: ByteBuffer())
+    func carry() throws {
+      while true {
+        pair.client.takeOutput(into: &wires.toServer)
+        pair.server.takeOutput(into: &wires.toClient)
+        guard wires.toServer.readableBytes + wires.toClient.readableBytes > 0 else { return }
+        if let byte = wires.toServer.readSlice(length: 1) {
+          try pair.server.receive(byte, plaintext: &toServer)
+        }
+        if let byte = wires.toClient.readSlice(length: 1) {
+          try pair.client.receive(byte, plaintext: &toClient)
+        }
+      }
+    }
+    try carry()
+    #expect(pair.client.isEstablished && pair.server.isEstablished)
+    for length in [1, 300, 40_000] {
+      var question = ByteBuffer(repeating: UInt8(truncatingIfNeeded: length), count: length)
+      let expected = question
+      try pair.client.send(&question)
+      try carry()
+      #expect(toServer == expected)
+      toServer.clear()
+    }
+  }
+
+  @Test func whatComesInOnePieceIsReadInOneStep() throws {
+    var pair = try pair()
+    try pair.client.start()
+    try pair.settle()
+    var wire = ByteBuffer()
+    for length in [1, 16_384, 3, 20_000] {
+      var message = ByteBuffer(repeating: 9, count: length)
+      try pair.client.send(&message)
+      pair.client.takeOutput(into: &wire)
+    }
+    var received = ByteBuffer(string: "before")
+    try pair.server.receive(wire, plaintext: &received)
+    #expect(received.readString(length: 6) == "before")
+    #expect(received == ByteBuffer(repeating: 9, count: 36_388))
+    wire.clear()
+    pair.client.takeOutput(into: &wire)
+    #expect(wire.readableBytes == 0)
+  }
+
   @Test func closingIsToldToThePeer() throws {
     var pair = try pair()
     try pair.client.start()

@@ -85,4 +85,17 @@ import Testing
     try credentials.reload()
     #expect(credentials.current !== old)
   }
+
+  @Test func filesThatDidNotChangeAreNotReadAgain() throws {
+    let paths = try certificates.paths("vault")
+    let credentials = try TLSCredentials(.server, configuration(paths))
+    #expect(try !credentials.reloadIfChanged())
+    _ = try certificates.paths("vault")
+    #expect(try credentials.reloadIfChanged())
+    #expect(try !credentials.reloadIfChanged())
+    try "broken".write(toFile: paths.certificate, atomically: true, encoding: .utf8)
+    #expect(throws: TLSError.self) { try credentials.reloadIfChanged() }
+    // Said once.
+    #expect(try !credentials.reloadIfChanged())
+  }
 }
