@@ -11,7 +11,7 @@ final class AttackedServer: Sendable {
   private static let listening = "listening on 127.0.0.1:"
   /// Honest calls that must follow an attack's beginning.
   private static let honestCallsMin = 20
-  private static let warmUpCalls = 200
+  private static let warmUpCalls = 64
 
   let port: Int
   let memory: ServerMemory

@@ -6,7 +6,7 @@ import Testing
   /// 2,000 streams, on few connections and on many.
   private static let spreads = [(connections: 16, streams: 125), (connections: 80, streams: 25)]
   private static let streams = 125
-  private static let patience: Duration = .seconds(1)
+  private static let patience: Duration = .milliseconds(500)
 
   struct Outcome: CustomStringConvertible, Sendable {
     let asked: Int
