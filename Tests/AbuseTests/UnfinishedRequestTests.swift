@@ -114,4 +114,30 @@ import Testing
     }
     #expect(sent > 0)
   }
+
+  /// Handlers that can't write don't read either: what is sent to them must not pile up.
+  @Test(arguments: [(connections: 16, streams: 125), (connections: 80, streams: 25)])
+  func messagesToHandlersThatCannotAnswerTakeLittleMemory(
+    connections: Int, streams: Int
+  ) async throws {
+    let name = "\(connections) x \(streams) duplex calls, nothing read, everything sent"
+    let sent = try await AttackedServer.withstands(name) { server in
+      let block = HeaderBytes.call("FullDuplexCall")
+      let request = envelope(Protobuf.streamingRequest(count: 10, bytes: 1000))
+      let body = [[UInt8]](repeating: request, count: 64_000 / request.count).flatMap { $0 }
+      var uploads = try (0..<connections).map { _ in
+        Upload(try server.connect(settings: [.initialWindowBytes(0)]))
+      }
+      let numbers = (0..<streams).map(Flood.stream)
+      let limit = ContinuousClock.now.advanced(by: .seconds(2))
+      var sent = 0
+      for index in uploads.indices where ContinuousClock.now < limit {
+        uploads[index].connection.send(numbers.flatMap { Frame.headers($0, block) })
+        sent += uploads[index].send(body, on: numbers)
+      }
+      server.letHonestClientCall()
+      return sent
+    }
+    #expect(sent > 0)
+  }
 }
