@@ -68,6 +68,7 @@ final class Owner {
   /// Takes all that the session has to send.
   func drain() {
     while !isOver {
+      let queued = session.outboundBytes
       var events: [HTTP2Event] = []
       do throws(HTTP2Error) {
         try session.drain(events: &events)
@@ -79,7 +80,8 @@ final class Owner {
       let output = Array(session.output.readableBytesView)
       session.output.clear()
       require(
-        output.count <= HTTP2Session.drainBytesMax + Self.drainSlackBytes, "output is bounded")
+        output.count <= HTTP2Session.drainBytesMax + Self.drainSlackBytes + queued,
+        "output is bounded")
       require(
         hasSent || output.starts(with: session.role == .client ? Frame.preface : []),
         "a client starts with the preface")
