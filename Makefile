@@ -29,6 +29,14 @@ test: test-packages $(PYTHON) ## Run every test, on real PostgreSQL, gRPC client
 	  CHATELAINE_TEST_ARTEFACTS=$${CHATELAINE_TEST_ARTEFACTS:-$(CURDIR)/test-artefacts} \
 	  swift test --skip-build --disable-xctest --no-parallel
 
+.PHONY: fuzz
+fuzz: packages ## Feed engines and codecs hostile bytes, SECONDS=60 for each target
+	@Fuzz/run-fuzz $(or $(SECONDS),60)
+
+.PHONY: tsan
+tsan: packages ## Run the tests of the RPC runtime under ThreadSanitizer
+	@Fuzz/run-tsan
+
 .PHONY: lint
 lint: ## Check the format and the rules that the compiler can't
 	@swift format lint --strict --parallel --recursive $(FORMATTED)
