@@ -12,8 +12,8 @@ package struct RPCServerConfiguration: Sendable {
   package var messageBytesMax = 4 << 20
   /// What unary requests may take that are not complete and have no leave to be large, on all
   /// connections together; beyond it
-  /// connections with more than 128 KiB of them get RESOURCE_EXHAUSTED.
-  package var unfinishedRequestBytesMax = 8 << 20
+  /// connections with more than 96 KiB of them get RESOURCE_EXHAUSTED.
+  package var unfinishedRequestBytesMax = 6 << 20
   /// Open streams per connection, and calls in flight per connection: a stream that was reset keeps
   /// its place until its handler has ended.
   package var concurrentStreamsMax = 128

@@ -17,7 +17,9 @@ struct ReceiveBudget {
   var hasWaiting: Bool { !waiting.isEmpty }
 
   private func fits(_ byteCount: Int) -> Bool {
-    reservedBytes + byteCount <= ServerShared.receiveBytesMax
+    // One message of ordinary size is always let through: others must not starve this connection.
+    if reservedBytes == 0, byteCount <= ServerShared.receiveAllowanceBytes { return true }
+    return reservedBytes + byteCount <= ServerShared.receiveBytesMax
       && shared.receiveBytes.load(ordering: .relaxed) + byteCount
         <= max(ServerShared.receiveBytesTotalMax, byteCount)
   }

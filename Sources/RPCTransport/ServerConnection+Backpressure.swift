@@ -18,7 +18,9 @@ struct HeldCalls {
   static let blockedBytesTotalMax = 6 << 20
   /// Bytes in a session's queues beyond which no further handler starts: some streams with slow
   /// readers are nobody's fault.
-  static let queuedBytesMax = 512 << 10
+  static let queuedBytesMax = 1 << 20
+  /// Bytes in all queues beyond which handlers start only on connections that have little waiting.
+  static let queuedBytesTotalMax = 4 << 20
   /// How often calls look again that wait for other connections.
   static let retryInterval = TimeAmount.milliseconds(100)
 
@@ -39,8 +41,11 @@ struct HeldCalls {
   }
 
   mutating func block(_ call: ServerCall, _ byteCount: Int, total: borrowing Atomic<Int>) -> Bool {
-    guard blockedBytes == 0 || blockedBytes + byteCount <= Self.blockedBytesMax,
-      total.load(ordering: .relaxed) + byteCount <= Self.blockedBytesTotalMax
+    // One answer is always let through: what others do must not starve this connection.
+    guard
+      blockedBytes == 0
+        || blockedBytes + byteCount <= Self.blockedBytesMax
+          && total.load(ordering: .relaxed) + byteCount <= Self.blockedBytesTotalMax
     else { return false }
     total.add(byteCount, ordering: .relaxed)
     blockedBytes += byteCount
@@ -99,9 +104,25 @@ extension ServerConnection {
   /// Whether a further handler may prepare an answer.
   func mayStartHandler() -> Bool {
     guard !held.hasAnswers else { return false }
-    guard let session, session.outboundBytes > HeldCalls.queuedBytesMax else { return true }
+    guard let session, session.outboundBytes > HeldCalls.unblockedBytesMax else { return true }
     writePending()
-    return session.outboundBytes <= HeldCalls.queuedBytesMax
+    let queued = session.outboundBytes
+    return queued <= HeldCalls.unblockedBytesMax
+      || queued <= HeldCalls.queuedBytesMax
+        && shared.queuedBytes.load(ordering: .relaxed) <= HeldCalls.queuedBytesTotalMax
+  }
+
+  /// Tells all connections what waits on this one.
+  func accountQueued() {
+    let queued = isClosing ? 0 : session?.outboundBytes ?? 0
+    guard queued != accountedBytes else { return }
+    shared.queuedBytes.add(queued - accountedBytes, ordering: .relaxed)
+    accountedBytes = queued
+  }
+
+  func hold(_ call: ServerCall, request: ReceivedMessage?) {
+    held.hold(call, request: request)
+    retryHeld()
   }
 
   /// Looks again after a while: what is waited for may happen on other connections.

@@ -137,7 +137,7 @@ extension ServerConnection {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
       }
-      if mayStartHandler() { run(call, message) } else { held.hold(call, request: message) }
+      if mayStartHandler() { run(call, message) } else { hold(call, request: message) }
     } catch {
       answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }

@@ -21,7 +21,7 @@ extension ServerConnection {
     guard call.phase == .receiving, !call.isHeld else { return }
     if mayStartHandler() { return runStreaming(call) }
     call.isHeld = true
-    held.hold(call, request: nil)
+    hold(call, request: nil)
   }
 
   /// A server-streaming method starts when its request is complete, or this much of it is there: more
@@ -39,12 +39,15 @@ extension ServerConnection {
     giveCredit(call)
   }
 
+  /// A message over half a window counts as large: nghttp2 announces credit by half windows, so that
+  /// the other half may be all that its sender has.
+  ///
   /// The sender may send more when the handler has taken a message, and as much as a large message
   /// needs when the handler waits for it.
   private func giveCredit(_ call: ServerCall) {
     if call.wantedBytes > 0, !call.inbound.isAwaited { release(call) }
     if call.wantedBytes == 0, let expected = call.inbound.awaitedBytes,
-      expected > shared.streamWindowBytes
+      expected > shared.streamWindowBytes / 2
     {
       call.wantedBytes = expected
       if receiveBudget.reserve(expected, for: call) {

@@ -42,6 +42,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   /// This connection's part of `ServerShared.unfinishedBytes`.
   var unfinishedBytes = 0
   var isReleasing = false
+  /// This connection's part of `ServerShared.queuedBytes`.
+  var accountedBytes = 0
   var isRetryScheduled = false
   var isReceiveRetryScheduled = false
   private(set) var peer = Peer(address: "")
@@ -134,6 +136,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     wire?.session?.sweep(events: &events)
     process(&events)
     wire = nil
+    accountQueued()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -213,6 +216,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       process(&events)
       fail("\(error)")
     }
+    accountQueued()
     if !held.isEmpty { releaseHeld() }
   }
 

@@ -15,8 +15,10 @@ final class ServerShared: Sendable {
   static let receiveBytesMax = 8 << 20
   /// The same on all connections together.
   static let receiveBytesTotalMax = 12 << 20
+  /// A large request of no more than this may always come, one at a time on each connection.
+  static let receiveAllowanceBytes = 1 << 20
   /// Unfinished requests that a connection may have however many others have.
-  static let unfinishedBytesAllowance = 128 << 10
+  static let unfinishedBytesAllowance = 96 << 10
 
   let configuration: RPCServerConfiguration
   let router: Router
@@ -25,6 +27,8 @@ final class ServerShared: Sendable {
   let metrics: ServerMetrics
   /// What large requests have leave to take, on all connections: see `ReceiveBudget`.
   let receiveBytes = Atomic(0)
+  /// Body bytes in the queues of all connections.
+  let queuedBytes = Atomic(0)
   /// Answers that can't leave, on all connections: see `HeldCalls`.
   let blockedBytes = Atomic(0)
   /// Received bytes of unary requests that are not complete, on all connections.

@@ -120,7 +120,8 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
   /// A large message gets what it needs while somebody waits for it; it is bounded by
   /// `messageBytesMax`, and how many there are by our own callers.
   private func credit() -> Int {
-    let isLarge = (inbound.awaitedBytes ?? 0) > HTTP2Limits.streamWindowBytesDefault
+    // nghttp2 announces credit by half windows: the other half may be all that the sender has.
+    let isLarge = (inbound.awaitedBytes ?? 0) > HTTP2Limits.streamWindowBytesDefault / 2
     return inbound.takeCredit(forMessageUnderWay: isLarge)
   }
 

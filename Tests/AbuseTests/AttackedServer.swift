@@ -82,15 +82,17 @@ final class AttackedServer: Sendable {
   /// Starts a server, has `attack` run against it on a thread while an honest client calls, and
   /// checks that neither the honest client nor the server's memory have noticed.
   ///
+  /// `knownGrowth` says why more memory than that is taken today: seen and named, not accepted.
+  ///
   /// - Returns: what the attack found out, and what it cost the server.
   static func withstands<Outcome: Sendable>(
     _ name: String, _ arguments: [String] = [], tls: CertificatePaths? = nil,
-    growthBytesMax: Int = AttackedServer.growthBytesMax,
+    growthBytesMax: Int = AttackedServer.growthBytesMax, knownGrowth: Comment? = nil,
     _ attack: @escaping @Sendable (AttackedServer) throws -> Outcome
   ) async throws -> Outcome {
     let server = try await AttackedServer(arguments, tls: tls)
     do {
-      let outcome = try await server.attack(name, growthBytesMax, attack)
+      let outcome = try await server.attack(name, growthBytesMax, knownGrowth, attack)
       // Somebody who comes after the attack is served as well.
       let newcomer = HonestClient(port: server.port, tls: server.tls)
       try await newcomer.call()
@@ -104,7 +106,7 @@ final class AttackedServer: Sendable {
   }
 
   private func attack<Outcome: Sendable>(
-    _ name: String, _ growthBytesMax: Int,
+    _ name: String, _ growthBytesMax: Int, _ knownGrowth: Comment?,
     _ attack: @escaping @Sendable (AttackedServer) throws -> Outcome
   ) async throws -> Outcome {
     for number in 0..<Self.warmUpCalls { try await honest.call(number: number) }
@@ -125,7 +127,13 @@ final class AttackedServer: Sendable {
     let seen = honest.seen
     Report.add(name, "\(result)", growthBytes: growth, duration, seen)
     #expect(seen.failures.isEmpty, "of \(seen.calls) honest calls")
-    #expect(growth <= growthBytesMax, "\(name): +\(growth >> 10) KiB")
+    guard let knownGrowth else {
+      #expect(growth <= growthBytesMax, "\(name): +\(growth >> 10) KiB")
+      return try result.get()
+    }
+    withKnownIssue(knownGrowth, isIntermittent: true) {
+      #expect(growth <= growthBytesMax, "\(name): +\(growth >> 10) KiB")
+    }
     return try result.get()
   }
 }
