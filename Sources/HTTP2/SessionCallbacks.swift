@@ -269,7 +269,9 @@ enum SessionCallbacks {
       stream.notifyWhenDrained = false
       owner.events.append(.drained(stream))
     }
-    return ok
+    // Else nghttp2 would go on with all streams, whatever the socket takes.
+    return owner.output.readableBytes < HTTP2Session.drainBytesMax
+      ? ok : NGHTTP2_ERR_PAUSE.rawValue
   }
 
   /// RFC 9113, 4.1.

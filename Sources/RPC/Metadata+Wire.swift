@@ -11,7 +11,10 @@ extension Metadata {
   package mutating func appendField(
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(RPCError) {
-    guard let first = name.first, first != UInt8(ascii: ":"), !Self.isProtocolField(name) else {
+    guard let first = name.first, first != UInt8(ascii: ":"), !Self.isProtocolField(name),
+      // Neither text nor bytes: gRPC wants a name in front of the suffix.
+      !name.elementsEqual("-bin".utf8)
+    else {
       return
     }
     guard Self.isBinary(name) else {

@@ -140,7 +140,9 @@ package enum MetadataError: Error, Hashable {
       default: false
       }
     }
-    guard allowed, !key.isEmpty, key.hasSuffix("-bin") == isBinary else { throw .invalidKey(key) }
+    guard allowed, !key.isEmpty, key != "-bin", key.hasSuffix("-bin") == isBinary else {
+      throw .invalidKey(key)
+    }
     guard !key.hasPrefix("grpc-") else { throw .reservedKey(key) }
   }
 }

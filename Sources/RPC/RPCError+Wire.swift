@@ -5,8 +5,11 @@ extension RPCError {
   package static func decode(
     status: UnsafeRawBufferPointer, message: String, details: [UInt8]?
   ) -> RPCError? {
-    let text = String(decoding: status.prefix(4), as: UTF8.self)
-    let code = Int(text).flatMap(Code.init(rawValue:)) ?? .unknown
+    let isNumber =
+      (1...4).contains(status.count)
+      && status.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    let number = isNumber ? Int(String(decoding: status, as: UTF8.self)) : nil
+    let code = number.flatMap(Code.init(rawValue:)) ?? .unknown
     guard code != .ok else { return nil }
     return RPCError(code, message, details: details.map(StatusDetails.decode) ?? [])
   }

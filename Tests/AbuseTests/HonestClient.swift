@@ -16,7 +16,7 @@ final class HonestClient: Sendable {
 
   private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   /// What an answer has to be there within.
-  private static let timeout: Duration = .seconds(5)
+  private static let timeout: Duration = .seconds(15)
   private static let messageBytes = 1000
   /// More than a stream's first window: such messages need the server's leave. One call in eight asks
   /// for one, and the next sends one.
