@@ -31,9 +31,12 @@ let asyncHTTPClient = Target.Dependency.product(
 // MARK: Target shapes
 
 func library(
-  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+  resources: [Resource] = []
 ) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+  .target(
+    name: name, dependencies: dependencies, exclude: exclude, resources: resources,
+    swiftSettings: strict)
 }
 
 func executable(
@@ -95,7 +98,7 @@ let package = Package(
     library("TLS", ["COpenSSL", nioCore]),
     library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
     library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
-    library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
+    library("RPC", ["CZlib", "Protobuf", nioCore, logging], exclude: ["README.md"]),
     library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
     library("RPCInProcess", ["RPC", nioCore]),
     library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
