@@ -33,7 +33,7 @@ def _measure(server, method, callers, place, size):
     for _ in range(RUNS):
         before = cpu_seconds(server.pid)
         output = on_load_core([os.path.join(PRODUCTS, "bench-client"), str(server.port), method,
-                               str(callers), place, str(SECONDS), str(size)], timeout=120)
+                               str(callers), place, str(SECONDS), str(size)])
         used = cpu_seconds(server.pid) - before
         units, seconds, cpu, all_units = re.search(
             r"units (\d+) seconds (\S+) cpu_us (\d+) all_units (\d+)", output).groups()

@@ -167,7 +167,7 @@ class Peer(Server):
         files = self.place.certificates
         tls = [files.authority, files.load, files.load_key] if self.is_tls else []
         on_load_core([sys.executable, os.path.join(HERE, "verify.py"), descriptors(),
-                      str(self.port), *tls], timeout=60)
+                      str(self.port), *tls])
 
     def target(self, method, chunk_bytes=None, file="answer"):
         """`method` of the service, or at nghttpd the file; a body that is sent up goes to both."""

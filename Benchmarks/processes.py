@@ -8,6 +8,8 @@ import time
 
 SERVER_CORE = "0"
 LOAD_CORE = "1"
+# Far more than any load takes.
+HANG_SECONDS = 180
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,8 +70,11 @@ class Server:
 
 def on_load_core(command, **options):
     """Runs a program on the load's core and returns what it printed."""
-    done = subprocess.run(["taskset", "-c", LOAD_CORE, *command], capture_output=True, text=True,
-                          **options)
+    try:
+        done = subprocess.run(["taskset", "-c", LOAD_CORE, *command], capture_output=True,
+                              text=True, timeout=HANG_SECONDS, **options)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"{' '.join(command)}: no end after {HANG_SECONDS} s") from None
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout

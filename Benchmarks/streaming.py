@@ -4,6 +4,7 @@ nghttpd moves the same bytes as a static file, or takes them as an upload.
 """
 
 import contextlib
+import math
 import os
 
 import h2load
@@ -13,8 +14,7 @@ from tables import Series, table
 
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 PEERS = (OURS, NGHTTPD, GRPC_CPP, GRPC_SWIFT)
-# Streams that one run moves; the slow one is given fewer.
-STREAMS = {OURS: 48, NGHTTPD: 96, GRPC_CPP: 48, GRPC_SWIFT: 8}
+SECONDS = int(os.environ.get("BENCH_SECONDS", "2"))
 # nghttpd gets the windows that our server opens: 2^16 bytes a stream, 2^20 a connection.
 WINDOWS = ("-w16", "-W20")
 # Connections, and streams on each.
@@ -43,9 +43,10 @@ def run(place, goals):
 
 def _compare(servers, load, size, method):
     results = {server.name: [] for server in servers}
+    counts = {server.name: load[1] for server in servers}
     for number in range(RUNS + 1):
         for server in servers:
-            count = load[1] if number == 0 else STREAMS[server.name]
+            count = counts[server.name]
             before = cpu_seconds(server.pid)
             loaded = h2load.run(server.target(method, size, "stream" if method == "Source"
                                               else "answer"), *load, requests=count)
@@ -53,6 +54,10 @@ def _compare(servers, load, size, method):
             cpu = (cpu_seconds(server.pid) - before) * 1e6 / mebibytes
             if number > 0:
                 results[server.name].append((mebibytes / loaded.seconds, cpu))
+            else:
+                # The first run warms up and tells how many streams fill the time.
+                rounds = math.ceil(SECONDS / loaded.seconds)
+                counts[server.name] = load[1] * rounds
     rate = {name: Series(rate for rate, _ in runs) for name, runs in results.items()}
     rows = []
     for name, runs in results.items():

@@ -11,7 +11,7 @@ internal import RPCTransport
 /// Swift's pool. One line with the outcome.
 @main
 enum BenchClient {
-  static func main() async throws {
+  static func main() async {
     let logger = Logger(label: "bench-client")
     guard let arguments = Arguments(CommandLine.arguments.dropFirst()) else {
       logger.critical(
@@ -24,9 +24,14 @@ enum BenchClient {
       RPCClientConfiguration(host: "127.0.0.1", port: arguments.port, tls: nil),
       interceptors: [ClientTracingInterceptor()], eventLoopGroup: eventLoop, logger: logger)
     let load = Load(arguments, client: client, eventLoop: eventLoop)
-    let warmUp = try await load.run(for: Load.warmUp)
-    let outcome = try await load.run(for: arguments.duration)
-    print("\(outcome) all_units \(warmUp.units + outcome.units)")
+    do {
+      let warmUp = try await load.run(for: Load.warmUp)
+      let outcome = try await load.run(for: arguments.duration)
+      print("\(outcome) all_units \(warmUp.units + outcome.units)")
+    } catch {
+      logger.critical("a call failed: \(error)")
+      exit(EXIT_FAILURE)
+    }
     exit(EX_OK)
   }
 }
