@@ -34,10 +34,13 @@ struct PeerBudgets {
   /// What each frame of a call allows in addition: a reader of our streams answers with
   /// WINDOW_UPDATE and pings.
   private static let idleFramesPerCallFrame = 8
+  /// How much of that may be saved up: the answers to what we send come later than it.
+  private static let idleFramesSavedMax = 8_000
 
   private var resets: TokenBudget
   private var idleFrames = TokenBudget(
     burst: idleFramesBurst, perSecond: idleFramesPerSecond)
+  private var savedIdleFrames = 0
   private var resetsSeen = 0
   private var idleFramesSeen = 0
   private var callFramesSeen = 0
@@ -55,7 +58,11 @@ struct PeerBudgets {
     resetsSeen += newResets
     idleFramesSeen += newIdleFrames
     callFramesSeen += newCallFrames
-    let excess = max(0, newIdleFrames - Self.idleFramesPerCallFrame * newCallFrames)
+    savedIdleFrames = min(
+      Self.idleFramesSavedMax, savedIdleFrames + Self.idleFramesPerCallFrame * newCallFrames)
+    let paid = min(savedIdleFrames, newIdleFrames)
+    savedIdleFrames -= paid
+    let excess = newIdleFrames - paid
     let areResetsAllowed = resets.spend(newResets)
     return idleFrames.spend(excess) && areResetsAllowed
   }

@@ -65,6 +65,23 @@ private struct StreamingService: RPCService {
     }
   }
 
+  /// Each message is answered by WINDOW_UPDATEs, which must not count as a flood.
+  @Test func aLongExchangeOfLargeMessagesIsNotCut() async throws {
+    try await withStreaming(["Echo": StreamingService.echo]) { _, client in
+      let message = ByteBuffer(repeating: 7, count: 64 << 10)
+      try await client.stream(
+        StreamingService.method("Echo"), options: CallOptions(timeout: .seconds(60))
+      ) { stream in
+        for _ in 0..<600 {
+          try await stream.write(message, isCompressed: nil)
+          #expect(try await stream.next()?.bytes.readableBytes == message.readableBytes)
+        }
+        stream.finish()
+        #expect(try await stream.next() == nil)
+      }
+    }
+  }
+
   @Test func aMessageLargerThanTheWindowArrivesWhole() async throws {
     try await withStreaming(["Echo": StreamingService.echo]) { _, client in
       let large = ByteBuffer(repeating: 7, count: 3 << 20)
