@@ -32,6 +32,9 @@ package final class RPCClient: RPCChannel {
     directory.serve(balancers)
   }
 
+  // The directory knows the balancers, and they know it.
+  deinit { directory.close() }
+
   package func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse {
