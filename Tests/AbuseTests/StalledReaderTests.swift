@@ -61,14 +61,26 @@ import Testing
       ? AttackedServer.growthBytesMax + connections << 20 : AttackedServer.growthBytesMax
   }
 
+  private static func knownGrowth(_ answers: Answers, _ connections: Int) -> KnownGrowth? {
+    if answers == .unary64KiB, connections == spreads[0].connections { return nil }
+    let bytesPerConnection =
+      switch answers {
+      case .unary64KiB: 512 << 10
+      case .unary1MiB: 3 << 20
+      case .streamed: 1 << 20
+      }
+    return KnownGrowth(
+      reason: "each connection may have an answer that waits and what one handler prepared",
+      bytesMax: AttackedServer.growthBytesMax + connections * bytesPerConnection)
+  }
+
   @Test(arguments: Stall.allCases, Answers.allCases)
   func answersThatNobodyReadsTakeLittleMemory(_ stall: Stall, _ answers: Answers) async throws {
     for (connections, streams) in Self.spreads {
       let outcome = try await AttackedServer.withstands(
         "\(connections) x \(streams) x \(answers), stalled \(stall)",
         growthBytesMax: Self.growthBytesMax(answers, connections),
-        knownGrowth: answers == .unary64KiB && connections == Self.spreads[0].connections
-          ? nil : "each connection may have an answer that waits and what one handler prepared"
+        knownGrowth: Self.knownGrowth(answers, connections)
       ) { server in
         let opened = try (0..<connections).map { _ in
           try server.connect(settings: [stall.setting])
