@@ -30,7 +30,11 @@ extension Metadata {
   }
 
   private static func isProtocolField(_ name: UnsafeRawBufferPointer) -> Bool {
-    if name.starts(with: "grpc-".utf8) { return true }
+    if name.starts(with: "grpc-".utf8) {
+      // What both ends of a retry say to each other is for those who retry and who are retried.
+      return !name.elementsEqual(RetryPushback.key.utf8)
+        && !name.elementsEqual(RetryInterceptor.previousAttemptsKey.utf8)
+    }
     return protocolFields.contains { field in
       field.utf8CodeUnitCount == name.count
         && name.elementsEqual(UnsafeRawBufferPointer(start: field.utf8Start, count: name.count))
