@@ -49,7 +49,7 @@ private enum ReceivedFields {
       }
     }
     require(metadata.received() == metadata, "received metadata can be passed on as it is")
-    for entry in metadata.entries where entry.key != "-bin" {
+    for entry in metadata.entries {
       require(!entry.key.hasPrefix("grpc-"), "the protocol's own fields are no metadata")
       switch entry.value {
       case .ascii: require(metadata[entry.key] != nil, "an entry is found by its key")
@@ -130,6 +130,8 @@ private enum Statuses {
     let error = status.withUnsafeBytes {
       RPCError.decode(status: $0, message: message, details: input.remaining())
     }
+    let isNumber = !status.isEmpty && status.allSatisfy { (0x30...0x39).contains($0) }
+    require(error != nil || isNumber, "what is no number is not OK")
     guard let error, let details = StatusDetails.encode(error) else { return }
     require(StatusDetails.decode(details) == error.details, "details can be passed on as they are")
   }
