@@ -32,7 +32,7 @@ interop=(grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.
 tests=(chatelaine/test/v1/kitchen_sink.proto)
 bench=(bench.proto)
 
-# The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev, those
+# The Protobuf descriptor.proto, plugin.proto and friends come with Debian's libprotobuf-dev and libprotoc-dev, those
 # of gRPC with its grpc-proto.
 include=(-IProtos -IBenchmarks -I/usr/include -I/usr/share/grpc-proto)
 work=$(mktemp -d)
