@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(
@@ -68,6 +69,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -94,7 +96,7 @@ let package = Package(
 
     // Engines and runtime: no product knowledge.
     library("Protobuf", ["CMessages"]),
-    library("HTTP2", ["CNghttp2", nioCore]),
+    library("HTTP2", ["CNghttp2", nioCore, deque]),
     library("TLS", ["COpenSSL", nioCore]),
     library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
     library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),

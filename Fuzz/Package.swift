@@ -22,6 +22,7 @@ let instrumented: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -52,7 +53,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
   library("Protobuf", ["CMessages"]),
-  library("HTTP2", ["CNghttp2", nioCore]),
+  library("HTTP2", ["CNghttp2", nioCore, deque]),
   library("TLS", ["COpenSSL", nioCore]),
   library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
   library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
@@ -112,6 +113,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],

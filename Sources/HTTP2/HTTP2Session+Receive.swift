@@ -5,12 +5,12 @@ extension HTTP2Session {
   /// Feeds nghttp2 what a client sent, up to a frame on a stream that the client has ended before:
   /// nghttp2 would ignore it.
   func feedAsServer(_ bytes: UnsafeRawBufferPointer) -> Int {
-    let openedBefore = closedStreams.lastOpened
+    let openedBefore = state.pointee.closedStreams.lastOpened
     var fed = 0
     var offset = 0
     var hasReset = false
-    while let head = frameHeads.next(in: bytes, &offset) {
-      if UInt32(head.kind) > NGHTTP2_CONTINUATION.rawValue { idleFrames += 1 }
+    while let head = state.pointee.frameHeads.next(in: bytes, &offset) {
+      if UInt32(head.kind) > NGHTTP2_CONTINUATION.rawValue { state.pointee.idleFrames += 1 }
       // Even streams and the connection's are for nghttp2 to judge.
       guard head.stream % 2 == 1 else { continue }
       switch UInt32(head.kind) {
@@ -18,7 +18,7 @@ extension HTTP2Session {
         hasReset = true
         continue
       case NGHTTP2_HEADERS.rawValue:
-        if closedStreams.open(head.stream) { continue }
+        if state.pointee.closedStreams.open(head.stream) { continue }
       case NGHTTP2_DATA.rawValue:
         if head.stream > openedBefore, !hasReset { continue }
       default: continue
@@ -30,8 +30,8 @@ extension HTTP2Session {
       guard result >= 0 else { return result }
       fed = start
       hasReset = false
-      if !isLive(head.stream), let code = closedStreams.error(head.stream) {
-        lastProblem = "a frame on a closed stream"
+      if !isLive(head.stream), let code = state.pointee.closedStreams.error(head.stream) {
+        state.pointee.lastProblem = "a frame on a closed stream"
         terminate(code)
         return bytes.count
       }
@@ -47,6 +47,6 @@ extension HTTP2Session {
   }
 
   private func isLive(_ id: Int32) -> Bool {
-    nghttp2_session_get_stream_user_data(handle, id) != nil
+    state.pointee.stream(id) != nil
   }
 }

@@ -12,14 +12,14 @@ extension HTTP2Session {
   ) throws(HTTP2Error) -> HTTP2Stream {
     let stream = HTTP2Stream(id: 0)
     stream.attachment = attachment
-    remember(stream)
+    state.pointee.remember(stream)
     var provider = dataProvider(for: stream)
     let id = fields.withNameValues { list, count in
       nghttp2_submit_request(
         handle, nil, list, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
     }
     guard id > 0 else {
-      forget(stream)
+      state.pointee.forget(stream)
       throw HTTP2Error(library: Int(id))
     }
     stream.id = id
@@ -43,7 +43,7 @@ extension HTTP2Session {
   /// Queues body bytes; they leave as the peer's windows allow.
   package func write(_ stream: HTTP2Stream, _ bytes: ByteBuffer) {
     guard !stream.isClosed else { return }
-    outboundBytes += bytes.readableBytes
+    state.pointee.outboundBytes += bytes.readableBytes
     stream.outbound.append(bytes)
     resume(stream)
   }

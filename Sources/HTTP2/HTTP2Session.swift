@@ -4,7 +4,7 @@ package import NIOCore
 /// One HTTP/2 connection's framing, with no I/O and for one thread at a time.
 ///
 /// nghttp2 calls back while it parses and while it packs. Callbacks only append to lists: no code of
-/// the owner runs until `receive` or `drain` has returned.
+/// the owner runs until `receive` or `drain` has returned and the owner asks for the next event.
 package final class HTTP2Session {
   package enum Role: Sendable {
     case client
@@ -15,149 +15,110 @@ package final class HTTP2Session {
   package static let drainBytesMax = 128 << 10
 
   package let role: Role
-  let limits: HTTP2Limits
-  /// Set in `init`, never nil after it.
-  private var session: OpaquePointer?
-
-  // What callbacks append to.
-  var events: [HTTP2Event] = []
-  var endedBeforePeer: [HTTP2Stream] = []
-  /// Packed bytes to be sent; take them, then `clear` it.
-  package var output = ByteBuffer()
-
-  /// The header block that is arriving: blocks of several streams never mix (RFC 9113, 4.3).
-  var header = HeaderBlock()
-  // What is being parsed, so that a body can be a slice of it.
-  var input = ByteBuffer()
-  var inputStart: UnsafePointer<UInt8>?
-
-  // What a server needs to know of frames that nghttp2 ignores.
-  var frameHeads = FrameHeads()
-  var closedStreams = ClosedStreams()
-
-  /// Streams that nghttp2 has or will have, by slot: nghttp2 doesn't say good-bye to them when a
-  /// session is deleted, and keeps only an unretained pointer to each.
-  var streams: [HTTP2Stream?] = []
-  private var freeSlots: [Int] = []
-  package private(set) var streamCount = 0
-  /// After `sweep` nghttp2 must not run again: it points to streams that are gone.
-  private var isSwept = false
-  /// Body bytes of all streams that wait for the peer.
-  package internal(set) var outboundBytes = 0
-  /// RST_STREAM frames that nghttp2 sent because the peer broke a rule (CVE-2025-8671).
-  package internal(set) var resetsByPeerFault = 0
-  /// Received frames that ask for nothing, and frames of calls both ways: what the former may be is
-  /// measured by the latter.
-  package internal(set) var idleFrames = 0
-  package internal(set) var callFrames = 0
-  /// HEADERS has begun and its block is not complete.
-  package internal(set) var isReceivingHeaderBlock = false
-  /// nghttp2's words for the last rule that the peer broke.
-  package internal(set) var lastProblem: String?
+  private let memory = SessionMemory()
+  let state: UnsafeMutablePointer<SessionState>
 
   package init(_ role: Role, _ limits: HTTP2Limits) throws(HTTP2Error) {
     self.role = role
-    self.limits = limits
-    session = try SessionOptions(limits).makeSession(role, owner: self)
-    try submitSettings()
+    state = .allocate(capacity: 1)
+    state.initialize(to: SessionState(role, limits))
+    state.pointee.handle = try SessionOptions(limits).makeSession(role, state, memory)
+    try submitSettings(limits)
   }
 
-  deinit { nghttp2_session_del(session) }
+  deinit {
+    nghttp2_session_del(handle)
+    state.deinitialize(count: 1)
+    state.deallocate()
+  }
 
-  /// nghttp2's handle; the C calls accept nil, and it is only nil when `init` failed.
-  var handle: OpaquePointer? { session }
+  var handle: OpaquePointer? { state.pointee.handle }
 
   // MARK: Bytes in, bytes out
 
-  /// Feeds bytes from the peer; what they meant is appended to `events`.
-  package func receive(
-    _ bytes: ByteBuffer, events: inout [HTTP2Event]
-  ) throws(HTTP2Error) {
-    guard !isSwept else { return }
-    swap(&self.events, &events)
-    input = bytes
+  /// Feeds bytes from the peer; take what they meant with `nextEvent`, also when this throws.
+  package func receive(_ bytes: ByteBuffer) throws(HTTP2Error) {
+    guard !state.pointee.isSwept else { return }
+    if state.pointee.events.isEmpty, !isReceivingHeaderBlock { state.pointee.headers.clear() }
+    state.pointee.input = bytes
     let consumed = bytes.withUnsafeReadableBytes { buffer in
-      inputStart = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      state.pointee.inputStart = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
       return role == .server ? feedAsServer(buffer) : feed(buffer[...])
     }
-    inputStart = nil
-    input = ByteBuffer()
-    swap(&self.events, &events)
+    state.pointee.inputStart = nil
+    state.pointee.input = ByteBuffer()
     guard consumed >= 0 else { throw HTTP2Error(library: consumed) }
   }
 
-  /// Packs what may be sent into `output`, up to about `drainBytesMax`; closed streams are appended
-  /// to `events`.
-  package func drain(events: inout [HTTP2Event]) throws(HTTP2Error) {
-    guard !isSwept else { return }
-    swap(&self.events, &events)
-    defer { swap(&self.events, &events) }
-    while output.readableBytes < Self.drainBytesMax {
+  /// Packs what may be sent into `output`, up to about `drainBytesMax`. Streams may close thereby, and
+  /// others may have little left to send: see `nextEvent`.
+  package func drain() throws(HTTP2Error) {
+    guard !state.pointee.isSwept else { return }
+    while state.pointee.output.readableBytes < Self.drainBytesMax {
       var start: UnsafePointer<UInt8>?
-      let count = nghttp2_session_mem_send(session, &start)
+      let count = nghttp2_session_mem_send(handle, &start)
       guard count >= 0 else { throw HTTP2Error(library: count) }
       if count > 0 {
-        output.writeBytes(UnsafeRawBufferPointer(start: start, count: count))
+        state.pointee.output.writeBytes(UnsafeRawBufferPointer(start: start, count: count))
       } else if !resetStreamsEndedBeforePeer() {
         break
       }
     }
   }
 
-  /// Nothing more will be read or sent: the connection may be closed.
-  package var isFinished: Bool {
-    nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+  /// Packed bytes to be sent; take them, then `clear` it.
+  package var output: ByteBuffer {
+    get { state.pointee.output }
+    _modify { yield &state.pointee.output }
   }
 
-  package var wantsToSend: Bool { nghttp2_session_want_write(session) != 0 }
+  /// What has happened since, in order; nil when all was taken.
+  package func nextEvent() -> HTTP2Event? { state.pointee.nextEvent() }
+
+  /// Nothing more will be read or sent: the connection may be closed.
+  package var isFinished: Bool {
+    nghttp2_session_want_read(handle) == 0 && nghttp2_session_want_write(handle) == 0
+  }
+
+  package var wantsToSend: Bool { nghttp2_session_want_write(handle) != 0 }
 
   /// Ends every live stream, because the connection has ended; the session does nothing after it.
-  package func sweep(events: inout [HTTP2Event]) {
-    isSwept = true
-    for case let stream? in streams {
-      forget(stream)
-      events.append(.closed(stream, .cancel))
-    }
+  package func sweep() {
+    state.pointee.isSwept = true
+    for case let stream? in state.pointee.streams { state.pointee.close(stream, .cancel) }
+  }
+
+  /// Lets go of what a connection needs only while it has calls.
+  package func releaseIdleBuffers() {
+    state.pointee.output = ByteBuffer()
+    state.pointee.headers.release()
+    memory.trim()
   }
 
   /// A response that is over before its request: the client should stop sending (RFC 9113, 8.1).
   private func resetStreamsEndedBeforePeer() -> Bool {
-    guard !endedBeforePeer.isEmpty else { return false }
-    for stream in endedBeforePeer where !stream.isClosed && !stream.isRemoteEnded {
+    guard !state.pointee.endedBeforePeer.isEmpty else { return false }
+    for stream in state.pointee.endedBeforePeer where !stream.isClosed && !stream.isRemoteEnded {
       reset(stream, .noError)
     }
-    endedBeforePeer.removeAll(keepingCapacity: true)
+    state.pointee.endedBeforePeer.removeAll(keepingCapacity: true)
     return true
   }
 
-  // MARK: Live streams
+  // MARK: What it has counted
 
-  package var liveStreams: [HTTP2Stream] { streams.compactMap { $0 } }
-
-  func remember(_ stream: HTTP2Stream) {
-    streamCount += 1
-    if let slot = freeSlots.popLast() {
-      stream.slot = slot
-      streams[slot] = stream
-    } else {
-      stream.slot = streams.count
-      streams.append(stream)
-    }
-  }
-
-  /// Tells the owner, once: nghttp2 may have more than one word for the end of a stream.
-  func close(_ stream: HTTP2Stream, _ code: ErrorCode) {
-    guard !stream.isClosed else { return }
-    forget(stream)
-    events.append(.closed(stream, code))
-  }
-
-  func forget(_ stream: HTTP2Stream) {
-    guard !stream.isClosed else { return }
-    stream.isClosed = true
-    streamCount -= 1
-    outboundBytes -= stream.outboundBytes
-    streams[stream.slot] = nil
-    freeSlots.append(stream.slot)
-  }
+  package var streamCount: Int { state.pointee.streamCount }
+  package var liveStreams: [HTTP2Stream] { state.pointee.streams.compactMap { $0 } }
+  /// Body bytes of all streams that wait for the peer.
+  package var outboundBytes: Int { state.pointee.outboundBytes }
+  /// RST_STREAM frames that nghttp2 sent because the peer broke a rule (CVE-2025-8671).
+  package var resetsByPeerFault: Int { state.pointee.resetsByPeerFault }
+  /// Received frames that ask for nothing, and frames of calls both ways: what the former may be is
+  /// measured by the latter.
+  package var idleFrames: Int { state.pointee.idleFrames }
+  package var callFrames: Int { state.pointee.callFrames }
+  /// HEADERS has begun and its block is not complete.
+  package var isReceivingHeaderBlock: Bool { state.pointee.isReceivingHeaderBlock }
+  /// nghttp2's words for the last rule that the peer broke.
+  package var lastProblem: String? { state.pointee.lastProblem }
 }

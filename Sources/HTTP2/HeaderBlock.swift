@@ -1,32 +1,20 @@
+internal import NIOCore
+
 /// A received list of header fields, kept flat: nothing becomes a `String` until somebody asks.
 package struct HeaderBlock: Sendable {
-  /// What RFC 9113, 6.5.2 adds to every field's length.
-  private static let fieldOverheadBytes = 32
-  private static let lengthBytes = 4
-  /// Room for the fields of an ordinary call without growing.
-  private static let initialBytes = 384
-
   /// Per field: name length and value length (4 bytes each, little-endian), name, value.
-  private var storage: [UInt8] = []
-  private(set) var listBytes = 0
+  private let fields: ByteBuffer
   /// Fields were dropped because the list passed its limit.
-  package private(set) var isTooLarge = false
+  package let isTooLarge: Bool
 
-  package init() {}
+  /// One without fields.
+  package init() {
+    self.init(ByteBuffer(), isTooLarge: false)
+  }
 
-  mutating func append(
-    name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, listBytesMax: Int
-  ) {
-    listBytes += name.count + value.count + Self.fieldOverheadBytes
-    guard listBytes <= listBytesMax, !isTooLarge else {
-      isTooLarge = true
-      return
-    }
-    if storage.isEmpty { storage.reserveCapacity(Self.initialBytes) }
-    let head = UInt64(truncatingIfNeeded: name.count) | UInt64(value.count) << 32
-    withUnsafeBytes(of: head.littleEndian) { storage.append(contentsOf: $0) }
-    storage.append(contentsOf: name)
-    storage.append(contentsOf: value)
+  init(_ fields: ByteBuffer, isTooLarge: Bool) {
+    self.fields = fields
+    self.isTooLarge = isTooLarge
   }
 
   /// Hands every field to `body`, in order; the bytes are valid during the call only.
@@ -34,13 +22,13 @@ package struct HeaderBlock: Sendable {
     _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
       Void
   ) throws(Failure) {
-    let result = storage.withUnsafeBytes { bytes in
+    let result = fields.withUnsafeReadableBytes { bytes in
       Result { () throws(Failure) in
         var index = 0
         while index < bytes.count {
           let nameBytes = Self.length(bytes, at: index)
-          let valueBytes = Self.length(bytes, at: index + Self.lengthBytes)
-          let name = index + 2 * Self.lengthBytes
+          let valueBytes = Self.length(bytes, at: index + HeaderStorage.lengthBytes)
+          let name = index + 2 * HeaderStorage.lengthBytes
           let value = name + nameBytes
           index = value + valueBytes
           try body(

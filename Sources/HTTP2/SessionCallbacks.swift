@@ -3,7 +3,7 @@ internal import NIOCore
 
 /// The functions that nghttp2 calls. Each appends to a list of the session or stream and returns.
 ///
-/// They run inside `HTTP2Session.receive` and `drain`, and get the session as an unretained pointer.
+/// They run inside `HTTP2Session.receive` and `drain`, and get the address of the session's state.
 enum SessionCallbacks {
   private static let ok: Int32 = 0
   /// Times its limit that a header list may be before it isn't even answered.
@@ -25,14 +25,10 @@ enum SessionCallbacks {
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, invalidFrame)
   }
 
-  private static func owner(_ userData: UnsafeMutableRawPointer?) -> HTTP2Session? {
-    userData.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
-  }
-
-  private static func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
-    nghttp2_session_get_stream_user_data(session, id).map {
-      Unmanaged<HTTP2Stream>.fromOpaque($0).takeUnretainedValue()
-    }
+  private static func state(
+    _ userData: UnsafeMutableRawPointer?
+  ) -> UnsafeMutablePointer<SessionState>? {
+    userData?.assumingMemoryBound(to: SessionState.self)
   }
 
   private static func hasEnd(_ flags: UInt8) -> Bool {
@@ -47,28 +43,28 @@ enum SessionCallbacks {
 
   /// Sees the heads of frames that nghttp2 looks into; `feedAsServer` sees the others.
   private static let beginFrame: nghttp2_on_begin_frame_callback = { _, head, userData in
-    guard let head = head?.pointee, let owner = owner(userData) else { return ok }
+    guard let head = head?.pointee, let state = state(userData) else { return ok }
     switch UInt32(head.type) {
     case NGHTTP2_HEADERS.rawValue:
-      owner.isReceivingHeaderBlock = true
-      owner.callFrames += 1
+      state.pointee.isReceivingHeaderBlock = true
+      state.pointee.callFrames += 1
     case NGHTTP2_DATA.rawValue where head.length > 0 || hasEnd(head.flags):
-      owner.callFrames += 1
+      state.pointee.callFrames += 1
     case NGHTTP2_CONTINUATION.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
       break  // These have limits of their own.
-    case ...NGHTTP2_CONTINUATION.rawValue: owner.idleFrames += 1
+    case ...NGHTTP2_CONTINUATION.rawValue: state.pointee.idleFrames += 1
     default: break
     }
     return ok
   }
 
   private static let beginHeaders: nghttp2_on_begin_headers_callback = { session, frame, userData in
-    guard let frame, let owner = owner(userData) else { return ok }
-    owner.header = HeaderBlock()
+    guard let frame, let state = state(userData) else { return ok }
+    state.pointee.headers.begin()
     let id = frame.pointee.hd.stream_id
-    if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST, stream(session, id) == nil {
+    if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST, state.pointee.stream(id) == nil {
       let stream = HTTP2Stream(id: id)
-      owner.remember(stream)
+      state.pointee.remember(stream)
       nghttp2_session_set_stream_user_data(
         session, id, Unmanaged.passUnretained(stream).toOpaque())
     }
@@ -77,68 +73,72 @@ enum SessionCallbacks {
 
   private static let header: nghttp2_on_header_callback = {
     _, _, name, nameBytes, value, valueBytes, _, userData in
-    guard let owner = owner(userData) else { return ok }
-    owner.header.append(
-      name: UnsafeBufferPointer(start: name, count: nameBytes),
-      value: UnsafeBufferPointer(start: value, count: valueBytes),
-      listBytesMax: owner.limits.headerListBytesMax)
+    guard let state = state(userData) else { return ok }
+    let listBytesMax = state.pointee.limits.headerListBytesMax
+    state.pointee.headers.append(
+      name: UnsafeRawBufferPointer(start: name, count: nameBytes),
+      value: UnsafeRawBufferPointer(start: value, count: valueBytes), listBytesMax: listBytesMax)
     // A few bytes on the wire may stand for many: this stream is reset, without more calls here.
-    guard owner.header.listBytes <= owner.limits.headerListBytesMax * headerListExcessMax else {
-      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
-    }
-    return ok
+    return state.pointee.headers.listBytes <= listBytesMax * headerListExcessMax
+      ? ok : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
   }
 
-  private static let frameReceived: nghttp2_on_frame_recv_callback = { session, frame, userData in
-    guard let frame, let owner = owner(userData) else { return ok }
+  private static let frameReceived: nghttp2_on_frame_recv_callback = { _, frame, userData in
+    guard let frame, let state = state(userData) else { return ok }
     let head = frame.pointee.hd
     switch UInt32(head.type) {
     case NGHTTP2_HEADERS.rawValue:
-      owner.isReceivingHeaderBlock = false
-      guard let stream = stream(session, head.stream_id) else { return ok }
-      headersReceived(owner, stream, endOfStream: hasEnd(head.flags))
+      state.pointee.isReceivingHeaderBlock = false
+      guard let stream = state.pointee.stream(head.stream_id) else { return ok }
+      headersReceived(state, stream.takeUnretainedValue(), endOfStream: hasEnd(head.flags))
     case NGHTTP2_DATA.rawValue where hasEnd(head.flags):
-      guard let stream = stream(session, head.stream_id) else { return ok }
+      guard let stream = state.pointee.stream(head.stream_id)?.takeUnretainedValue() else {
+        return ok
+      }
       stream.isRemoteEnded = true
-      owner.events.append(.endOfStream(stream))
+      state.pointee.events.append(.other(.endOfStream(stream)))
     case NGHTTP2_DATA.rawValue where head.length > 0 && head.length == frame.pointee.data.padlen:
       // Nothing but padding.
-      owner.callFrames -= 1
-      owner.idleFrames += 1
+      state.pointee.callFrames -= 1
+      state.pointee.idleFrames += 1
     case NGHTTP2_RST_STREAM.rawValue:
-      stream(session, head.stream_id)?.isResetByPeer = true
+      state.pointee.stream(head.stream_id)?.takeUnretainedValue().isResetByPeer = true
     case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement(head.flags):
-      owner.events.append(.settings)
+      state.pointee.events.append(.other(.settings))
     case NGHTTP2_PING.rawValue:
-      owner.events.append(
-        isAcknowledgement(head.flags)
-          ? .pingAcknowledged(payload(frame.pointee.ping)) : .ping)
+      state.pointee.events.append(
+        .other(
+          isAcknowledgement(head.flags)
+            ? .pingAcknowledged(payload(frame.pointee.ping)) : .ping))
     case NGHTTP2_GOAWAY.rawValue:
       let goAway = frame.pointee.goaway
-      owner.events.append(
-        .goAway(
-          lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code),
-          reason: text(goAway.opaque_data, goAway.opaque_data_len)))
+      state.pointee.events.append(
+        .other(
+          .goAway(
+            lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code),
+            reason: text(goAway.opaque_data, goAway.opaque_data_len))))
     default: break
     }
     return ok
   }
 
   private static func headersReceived(
-    _ owner: HTTP2Session, _ stream: HTTP2Stream, endOfStream: Bool
+    _ state: UnsafeMutablePointer<SessionState>, _ stream: HTTP2Stream, endOfStream: Bool
   ) {
     if endOfStream { stream.isRemoteEnded = true }
-    // The event takes the block along: the next one may arrive before anybody looks at this one.
-    var header = HeaderBlock()
-    swap(&header, &owner.header)
+    let block = state.pointee.headers.end()
     if stream.hasFinalHeader {
-      owner.events.append(.trailer(stream, header))
+      state.pointee.events.append(.trailer(stream, block))
       return
     }
     // nghttp2 lets 1xx end no stream and gives each its own header block.
-    if owner.role == .client, header[":status"]?.first == "1" { return }
+    if state.pointee.role == .client,
+      state.pointee.headers.fields(of: block)[":status"]?.first == "1"
+    {
+      return
+    }
     stream.hasFinalHeader = true
-    owner.events.append(.header(stream, header, endOfStream: endOfStream))
+    state.pointee.events.append(.header(stream, block, endOfStream: endOfStream))
   }
 
   private static func payload(_ ping: nghttp2_ping) -> UInt64 {
@@ -148,41 +148,42 @@ enum SessionCallbacks {
   }
 
   private static let dataReceived: nghttp2_on_data_chunk_recv_callback = {
-    session, _, id, start, count, userData in
-    guard let owner = owner(userData), let start, let inputStart = owner.inputStart,
-      let stream = stream(session, id)
+    _, _, id, start, count, userData in
+    guard let state = state(userData), let start, let inputStart = state.pointee.inputStart,
+      let stream = state.pointee.stream(id)
     else { return ok }
     let offset = start - inputStart
     // nghttp2 points into what it was given; the slice fails if it ever doesn't.
     guard
-      let slice = owner.input.getSlice(at: owner.input.readerIndex + offset, length: count)
+      let slice = state.pointee.input.getSlice(
+        at: state.pointee.input.readerIndex + offset, length: count)
     else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
-    owner.events.append(.data(stream, slice))
+    state.pointee.events.append(.other(.data(stream.takeUnretainedValue(), slice)))
     return ok
   }
 
   private static let streamClosed: nghttp2_on_stream_close_callback = {
     session, id, code, userData in
-    guard let owner = owner(userData), let stream = stream(session, id) else { return ok }
+    guard let state = state(userData), let stream = state.pointee.stream(id) else { return ok }
     nghttp2_session_set_stream_user_data(session, id, nil)
-    owner.close(stream, ErrorCode(rawValue: code))
+    state.pointee.close(stream.takeUnretainedValue(), ErrorCode(rawValue: code))
     return ok
   }
 
   private static let invalidFrame: nghttp2_on_invalid_frame_recv_callback = {
     _, frame, code, userData in
-    guard let frame, let owner = owner(userData), let words = nghttp2_strerror(code) else {
+    guard let frame, let state = state(userData), let words = nghttp2_strerror(code) else {
       return ok
     }
-    owner.lastProblem = "frame of type \(frame.pointee.hd.type): \(String(cString: words))"
-    owner.closedStreams.reset(frame.pointee.hd.stream_id)
+    state.pointee.lastProblem = "frame of type \(frame.pointee.hd.type): \(String(cString: words))"
+    state.pointee.closedStreams.reset(frame.pointee.hd.stream_id)
     return ok
   }
 
   private static let problem: nghttp2_error_callback2 = { _, _, text, count, userData in
-    guard let owner = owner(userData), let text else { return ok }
+    guard let state = state(userData), let text else { return ok }
     text.withMemoryRebound(to: UInt8.self, capacity: count) { bytes in
-      owner.lastProblem = Self.text(bytes, count)
+      state.pointee.lastProblem = Self.text(bytes, count)
     }
     return ok
   }
@@ -196,23 +197,24 @@ enum SessionCallbacks {
 
   // MARK: Sending
 
-  private static let frameSent: nghttp2_on_frame_send_callback = { session, frame, userData in
-    guard let frame, let owner = owner(userData) else { return ok }
+  private static let frameSent: nghttp2_on_frame_send_callback = { _, frame, userData in
+    guard let frame, let state = state(userData) else { return ok }
     let head = frame.pointee.hd
     switch UInt32(head.type) {
     case NGHTTP2_RST_STREAM.rawValue:
-      owner.closedStreams.reset(head.stream_id)
-      if stream(session, head.stream_id)?.isResetRequested != true {
-        owner.resetsByPeerFault += 1
+      state.pointee.closedStreams.reset(head.stream_id)
+      if state.pointee.stream(head.stream_id)?.takeUnretainedValue().isResetRequested != true {
+        state.pointee.resetsByPeerFault += 1
       }
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
-      owner.callFrames += 1
-      if owner.role == .server, hasEnd(head.flags),
-        let stream = stream(session, head.stream_id), !stream.isRemoteEnded
+      state.pointee.callFrames += 1
+      if state.pointee.role == .server, hasEnd(head.flags),
+        let stream = state.pointee.stream(head.stream_id)?.takeUnretainedValue(),
+        !stream.isRemoteEnded
       {
-        owner.endedBeforePeer.append(stream)
+        state.pointee.endedBeforePeer.append(stream)
       }
-    case NGHTTP2_GOAWAY.rawValue: owner.closedStreams.leave()
+    case NGHTTP2_GOAWAY.rawValue: state.pointee.closedStreams.leave()
     default: break
     }
     return ok
@@ -221,11 +223,11 @@ enum SessionCallbacks {
   /// A request that was queued and never sent has no stream at nghttp2 that could be closed.
   private static let frameNotSent: nghttp2_on_frame_not_send_callback = {
     _, frame, _, userData in
-    guard let frame, let owner = owner(userData), owner.role == .client,
+    guard let frame, let state = state(userData), state.pointee.role == .client,
       UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue
     else { return ok }
-    for case let stream? in owner.streams where stream.id == frame.pointee.hd.stream_id {
-      owner.close(stream, .refusedStream)
+    for case let stream? in state.pointee.streams where stream.id == frame.pointee.hd.stream_id {
+      state.pointee.close(stream, .refusedStream)
     }
     return ok
   }
@@ -258,19 +260,20 @@ enum SessionCallbacks {
 
   private static let sendData: nghttp2_send_data_callback = {
     _, _, frameHead, count, source, userData in
-    guard let owner = owner(userData), let pointer = source?.pointee.ptr, let frameHead else {
+    guard let state = state(userData), let pointer = source?.pointee.ptr, let frameHead else {
       return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
     }
     let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-    owner.output.writeBytes(UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
-    stream.outbound.move(count, to: &owner.output)
-    owner.outboundBytes -= count
+    state.pointee.output.writeBytes(
+      UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
+    stream.outbound.move(count, to: &state.pointee.output)
+    state.pointee.outboundBytes -= count
     if stream.notifyWhenDrained, stream.outboundBytes <= HTTP2Stream.drainedBytes {
       stream.notifyWhenDrained = false
-      owner.events.append(.drained(stream))
+      state.pointee.events.append(.other(.drained(stream)))
     }
     // Else nghttp2 would go on with all streams, whatever the socket takes.
-    return owner.output.readableBytes < HTTP2Session.drainBytesMax
+    return state.pointee.output.readableBytes < HTTP2Session.drainBytesMax
       ? ok : NGHTTP2_ERR_PAUSE.rawValue
   }
 

@@ -8,9 +8,10 @@ struct SessionOptions {
     self.limits = limits
   }
 
-  /// `owner` must outlive the session: nghttp2 keeps an unretained pointer to it.
+  /// `state` and `memory` must outlive the session: nghttp2 keeps their addresses.
   func makeSession(
-    _ role: HTTP2Session.Role, owner: HTTP2Session
+    _ role: HTTP2Session.Role, _ state: UnsafeMutablePointer<SessionState>,
+    _ memory: SessionMemory
   ) throws(HTTP2Error) -> OpaquePointer {
     var callbacks: OpaquePointer?
     try HTTP2Error.check(nghttp2_session_callbacks_new(&callbacks))
@@ -23,12 +24,14 @@ struct SessionOptions {
     configure(option)
 
     var session: OpaquePointer?
-    let userData = Unmanaged.passUnretained(owner).toOpaque()
+    var functions = memory.functions()
     switch role {
     case .client:
-      try HTTP2Error.check(nghttp2_session_client_new2(&session, callbacks, userData, option))
+      try HTTP2Error.check(
+        nghttp2_session_client_new3(&session, callbacks, state, option, &functions))
     case .server:
-      try HTTP2Error.check(nghttp2_session_server_new2(&session, callbacks, userData, option))
+      try HTTP2Error.check(
+        nghttp2_session_server_new3(&session, callbacks, state, option, &functions))
     }
     guard let session else { throw .outOfMemory }
     return session
@@ -51,7 +54,7 @@ struct SessionOptions {
 }
 
 extension HTTP2Session {
-  func submitSettings() throws(HTTP2Error) {
+  func submitSettings(_ limits: HTTP2Limits) throws(HTTP2Error) {
     var entries = [
       nghttp2_settings_entry(
         NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindowBytes),

@@ -1,4 +1,5 @@
 package import Logging
+internal import NIOCore
 
 /// Writes a line for each call when it has ended: how, for whom, in which trace, after how long.
 /// Never messages, and of the metadata only a request's name.
@@ -15,23 +16,13 @@ package struct LoggingInterceptor: ServerInterceptor {
     self.requestIDKey = requestIDKey
   }
 
-  package func intercept<Outcome: Sendable>(
-    _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-  ) async throws -> Outcome {
-    let start = ContinuousClock.now
-    do {
-      let outcome = try await next(context)
-      if logger.logLevel <= .debug { log(context, .ok, since: start, level: .debug) }
-      return outcome
-    } catch {
-      var failure = RPCError(answering: error)
-      let level = Self.level(failure.code)
-      if logger.logLevel <= level {
-        log(context, failure.code, since: start, level: level, detail: failure.detail)
-        failure.detail = nil
-      }
-      throw failure
-    }
+  package func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
+    let code = failure?.code ?? .ok
+    let level = Self.level(code)
+    guard logger.logLevel <= level else { return }
+    log(context, code, level: level, detail: failure?.detail)
+    // Once is enough.
+    failure?.detail = nil
   }
 
   /// What is our fault is an error, what the operator may have to look into is a warning; what
@@ -49,10 +40,9 @@ package struct LoggingInterceptor: ServerInterceptor {
   }
 
   private func log(
-    _ context: ServerContext, _ code: RPCError.Code, since start: ContinuousClock.Instant,
-    level: Logger.Level, detail: String? = nil
+    _ context: ServerContext, _ code: RPCError.Code, level: Logger.Level, detail: String?
   ) {
-    let microseconds = (ContinuousClock.now - start).nanosecondsClamped / 1000
+    let microseconds = (NIODeadline.now() - context.started).nanoseconds / 1000
     var fields: Logger.Metadata = [
       "method": "\(context.method.path)", "code": "\(code)", "microseconds": "\(microseconds)",
       "peer": "\(context.peer.identities.first ?? context.peer.address)",

@@ -38,19 +38,9 @@ package struct MethodHandler: Sendable {
   }
 }
 
-/// Handlers over messages; what generated services call.
+/// Handlers over messages; what generated services call. Unary ones unpack and pack by themselves:
+/// each closure in between would cost every call a frame of its task.
 extension MethodHandler {
-  package static func unary<Request: Message, Response: Message>(
-    _ descriptor: MethodDescriptor, _ request: Request.Type,
-    _ answer: @escaping @Sendable (Request, ServerContext) async throws -> Response
-  ) -> MethodHandler {
-    MethodHandler(
-      descriptor,
-      .unary { bytes, context in
-        try await answer(try Request(request: bytes), context).enveloped()
-      })
-  }
-
   package static func clientStreaming<Request: Message, Response: Message>(
     _ descriptor: MethodDescriptor, _ request: Request.Type,
     _ answer: @escaping @Sendable (RequestStream<Request>, ServerContext) async throws -> Response

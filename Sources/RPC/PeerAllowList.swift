@@ -18,9 +18,7 @@ package struct PeerAllowList: ServerInterceptor {
     Rules(methods.map { ($0.path, identities) }, uniquingKeysWith: { $0.union($1) })
   }
 
-  package func intercept<Outcome: Sendable>(
-    _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-  ) async throws -> Outcome {
+  package func callBegins(_ context: ServerContext) throws {
     guard let allowed = rules[context.method.path],
       context.peer.identities.contains(where: allowed.contains)
     else {
@@ -32,6 +30,5 @@ package struct PeerAllowList: ServerInterceptor {
         ])
       throw RPCError(.permissionDenied, "this peer may not call this method")
     }
-    return try await next(context)
   }
 }

@@ -1,36 +1,19 @@
 package import Logging
 package import NIOCore
 
-/// A method as the server answers it: its handler wrapped in the interceptors.
+/// A method as the server answers it: its handler between the looks of the interceptors.
 package final class Route: Sendable {
   package let descriptor: MethodDescriptor
   /// Its place in `Router.routes`.
   package let index: Int
   private let body: MethodHandler.Body
+  private let interceptors: [any ServerInterceptor]
 
   init(_ handler: MethodHandler, index: Int, interceptors: [any ServerInterceptor]) {
     self.index = index
     descriptor = handler.descriptor
-    body = interceptors.reversed().reduce(handler.body) { next, interceptor in
-      Self.wrap(next, in: interceptor)
-    }
-  }
-
-  private static func wrap(
-    _ body: MethodHandler.Body, in interceptor: some ServerInterceptor
-  ) -> MethodHandler.Body {
-    switch body {
-    case .unary(let next):
-      .unary { request, context in
-        try await interceptor.intercept(context) { context in try await next(request, context) }
-      }
-    case .streaming(let next):
-      .streaming { requests, responses, context in
-        try await interceptor.intercept(context) { context in
-          try await next(requests, responses, context)
-        }
-      }
-    }
+    body = handler.body
+    self.interceptors = interceptors
   }
 
   /// The request is one message and so is the answer: `answer` takes it whole, not `run`.
@@ -43,15 +26,19 @@ package final class Route: Sendable {
   package func answer(
     _ request: ByteBuffer, _ context: ServerContext, logger: Logger
   ) async throws(RPCError) -> ByteBuffer {
+    var begun = 0
     do {
       guard case .unary(let answer) = body else {
         throw RPCError(.internal, "this method is not unary")
       }
-      return try await CallScope.$deadline.withValue(context.deadline) {
+      try begin(context, &begun)
+      let response = try await CallScope.$current.withValue(context) {
         try await answer(request, context)
       }
+      if let failure = end(context, &begun, nil) { throw failure }
+      return response
     } catch {
-      throw failure(error, logger)
+      throw fail(context, &begun, error, logger)
     }
   }
 
@@ -60,27 +47,56 @@ package final class Route: Sendable {
     _ requests: any MessageSource, _ responses: any ResponseSink, _ context: ServerContext,
     logger: Logger
   ) async throws(RPCError) {
+    var begun = 0
     do {
       guard case .streaming(let run) = body else {
         throw RPCError(.internal, "this method is unary")
       }
-      try await CallScope.$deadline.withValue(context.deadline) {
+      try begin(context, &begun)
+      try await CallScope.$current.withValue(context) {
         try await run(requests, responses, context)
       }
+      if let failure = end(context, &begun, nil) { throw failure }
     } catch {
-      throw failure(error, logger)
+      throw fail(context, &begun, error, logger)
     }
   }
 
-  private func failure(_ error: any Error, _ logger: Logger) -> RPCError {
+  // MARK: Interceptors
+
+  /// `begun` counts those that let the call begin.
+  private func begin(_ context: ServerContext, _ begun: inout Int) throws {
+    for interceptor in interceptors {
+      try interceptor.callBegins(context)
+      begun += 1
+    }
+  }
+
+  /// Once for each that `begun` counts.
+  private func end(
+    _ context: ServerContext, _ begun: inout Int, _ failure: RPCError?
+  ) -> RPCError? {
+    var failure = failure
+    while begun > 0 {
+      begun -= 1
+      interceptors[begun].callEnds(context, &failure)
+    }
+    return failure
+  }
+
+  private func fail(
+    _ context: ServerContext, _ begun: inout Int, _ error: any Error, _ logger: Logger
+  ) -> RPCError {
     let failure = RPCError(answering: error)
-    if let detail = failure.detail {
+    // A call that has failed can't succeed any more.
+    let answer = end(context, &begun, failure) ?? failure
+    if let detail = answer.detail {
       logger.error(
         "call failed",
         metadata: [
-          "method": "\(descriptor.path)", "code": "\(failure.code)", "detail": "\(detail)",
+          "method": "\(descriptor.path)", "code": "\(answer.code)", "detail": "\(detail)",
         ])
     }
-    return failure
+    return answer
   }
 }

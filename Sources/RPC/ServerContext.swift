@@ -1,9 +1,16 @@
+package import NIOCore
 internal import Synchronization
 
 /// What interceptors and the handler know of a call besides its messages.
 ///
 /// One object per call: passing it on costs a reference.
-package final class ServerContext: Sendable {
+package final class ServerContext: CallParent {
+  private struct State {
+    var trace: TraceContext?
+    var response = ResponseMetadata()
+    var values: [ObjectIdentifier: any Sendable] = [:]
+  }
+
   package let method: MethodDescriptor
   /// The request's metadata, without the protocol's own fields.
   package let metadata: Metadata
@@ -12,54 +19,42 @@ package final class ServerContext: Sendable {
   package let peer: Peer
   /// The request of a unary or server-streaming call came compressed.
   package let isRequestCompressed: Bool
-  /// What the handler sends beside its messages.
-  package let response: ResponseMetadata
-  private let values = Mutex(ContextValues())
+  /// When the call arrived.
+  package let started: NIODeadline
+  private let state = Mutex(State())
 
   package init(
     method: MethodDescriptor, metadata: Metadata, deadline: Deadline?, peer: Peer,
-    isRequestCompressed: Bool = false, response: ResponseMetadata = ResponseMetadata()
+    isRequestCompressed: Bool = false, started: NIODeadline = .now()
   ) {
     self.method = method
     self.metadata = metadata
     self.deadline = deadline
     self.peer = peer
     self.isRequestCompressed = isRequestCompressed
-    self.response = response
+    self.started = started
+  }
+
+  /// Nil before `TracingInterceptor` has seen the call.
+  package var trace: TraceContext? {
+    get { state.withLock { $0.trace } }
+    set { state.withLock { $0.trace = newValue } }
+  }
+
+  /// What the handler sends beside its messages.
+  package var response: ResponseMetadata {
+    get { state.withLock { $0.response } }
+    set { state.withLock { $0.response = newValue } }
   }
 
   /// What an interceptor found out, by type.
   package subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {
-    get { values.withLock { $0[key] } }
-    set { values.withLock { $0[key] = newValue } }
-  }
-}
-
-/// Who is at the other end of the connection.
-package struct Peer: Sendable, Hashable {
-  /// E.g. `127.0.0.1:51934`; for logs.
-  package let address: String
-  /// URI subject alternative names of the verified client certificate, e.g.
-  /// `spiffe://chatelaine/gateway`; empty without TLS.
-  package let identities: [String]
-
-  package init(address: String, identities: [String] = []) {
-    self.address = address
-    self.identities = identities
+    get { state.withLock { $0.values[ObjectIdentifier(key)] } as? Key.Value }
+    set { state.withLock { $0.values[ObjectIdentifier(key)] = newValue } }
   }
 }
 
 /// A key of a call's values; conform an empty enum.
 package protocol ContextKey {
   associatedtype Value: Sendable
-}
-
-/// A small typed bag.
-private struct ContextValues: Sendable {
-  private var storage: [ObjectIdentifier: any Sendable] = [:]
-
-  subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {
-    get { storage[ObjectIdentifier(key)] as? Key.Value }
-    set { storage[ObjectIdentifier(key)] = newValue }
-  }
 }

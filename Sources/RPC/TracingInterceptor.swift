@@ -3,17 +3,7 @@
 package struct TracingInterceptor: ServerInterceptor {
   package init() {}
 
-  package func intercept<Outcome: Sendable>(
-    _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-  ) async throws -> Outcome {
-    try await CallScope.$trace.withValue(TraceContext(context.metadata) ?? .root()) {
-      try await next(context)
-    }
+  package func callBegins(_ context: ServerContext) {
+    context.trace = TraceContext(context.metadata) ?? .root()
   }
-}
-
-extension ServerContext {
-  /// The trace of the call that this task answers. Held by the task and not by the context, which
-  /// would need an allocation for it.
-  package var trace: TraceContext? { CallScope.trace }
 }

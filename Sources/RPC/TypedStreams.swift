@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 package import Protobuf
 
 /// What a server's handler reads from its client.
@@ -115,14 +115,14 @@ package struct MessageIterator<Element>: AsyncIteratorProtocol {
 
 extension Message {
   /// Packed, with room in front for the envelope's prefix.
-  func enveloped() -> ByteBuffer {
+  package func enveloped() -> ByteBuffer {
     var buffer = Envelope.messageBuffer()
     pack(into: &buffer)
     return buffer
   }
 
   /// A request of a client; malformed bytes are INVALID_ARGUMENT.
-  init(request bytes: ByteBuffer) throws(RPCError) {
+  package init(request bytes: ByteBuffer) throws(RPCError) {
     do {
       self = try Self(unpacking: bytes)
     } catch {

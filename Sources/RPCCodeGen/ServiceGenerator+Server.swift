@@ -64,20 +64,27 @@ extension ServiceGenerator {
     let name = Names.decapitalised(method.name)
     let input = try types.swiftName(method.input)
     let output = try types.swiftName(method.output)
-    let (messages, parameters, arguments) =
-      switch method.shape {
-      case .unary: ([input], "request, context", "request")
-      case .clientStreaming: ([input], "requests, context", "requests")
-      case .serverStreaming:
-        ([input, output], "request, responses, context", "request, to: responses")
-      case .bidirectionalStreaming:
-        ([input, output], "requests, responses, context", "requests, to: responses")
-      }
-    out.line("  .\(method.shape.rawValue)(")
-    out.line("    \(methods).\(name),")
-    out.line("    " + messages.map { "\($0).self" }.joined(separator: ", "))
-    out.line("  ) { \(parameters) in")
-    out.line("    try await self.\(name)(\(arguments), context: context)")
-    out.line("  },")
+    func printStreaming(_ messages: [String], _ parameters: String, _ arguments: String) {
+      out.line("  .\(method.shape.rawValue)(")
+      out.line("    \(methods).\(name),")
+      out.line("    " + messages.map { "\($0).self" }.joined(separator: ", "))
+      out.line("  ) { \(parameters), context in")
+      out.line("    try await self.\(name)(\(arguments), context: context)")
+      out.line("  },")
+    }
+    switch method.shape {
+    case .unary:
+      out.line("  MethodHandler(")
+      out.line("    \(methods).\(name),")
+      out.line("    .unary { request, context in")
+      out.line("      let request = try \(input)(request: request)")
+      out.line("      return try await self.\(name)(request, context: context).enveloped()")
+      out.line("    }),")
+    case .clientStreaming: printStreaming([input], "requests", "requests")
+    case .serverStreaming:
+      printStreaming([input, output], "request, responses", "request, to: responses")
+    case .bidirectionalStreaming:
+      printStreaming([input, output], "requests, responses", "requests, to: responses")
+    }
   }
 }

@@ -34,7 +34,7 @@ final class InProcessCall: Sendable {
     run(Task.detached { await handler(self) })
     run(
       Task.detached {
-        try? await Task.sleep(until: deadline.instant, clock: .continuous)
+        try? await Task.sleep(for: deadline.remaining)
         if !Task.isCancelled { self.expire() }
       })
   }

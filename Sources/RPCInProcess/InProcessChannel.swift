@@ -47,7 +47,7 @@ package struct InProcessChannel: RPCChannel {
   /// Runs the handler of a streaming call; one of a unary method gets and gives one message.
   private func serve(_ call: InProcessCall, _ route: Route, _ context: ServerContext) async {
     let requests = InProcessRequests(call: call, limit: limit)
-    let responses = InProcessResponses(call: call, response: context.response)
+    let responses = InProcessResponses(call: call, context: context)
     do throws(RPCError) {
       if route.isUnary {
         guard let request = try await requests.next() else {
@@ -91,9 +91,10 @@ extension InProcessChannel {
     do {
       let message = try outcome.get()
       try limit.check(message)
+      let response = context.response
       return UnaryResponse(
-        message: message, isCompressed: context.response.isCompressed,
-        metadata: context.response.initial, trailers: context.response.trailing)
+        message: message, isCompressed: response.isCompressed, metadata: response.initial,
+        trailers: response.trailing)
     } catch {
       // What a socket would not carry doesn't reach the caller here either.
       throw RPCError(
@@ -114,7 +115,7 @@ extension InProcessChannel {
         }
       }
       group.addTask {
-        try? await Task.sleep(until: deadline.instant, clock: .continuous)
+        try? await Task.sleep(for: deadline.remaining)
         return nil
       }
       let first = await group.next() ?? nil

@@ -16,13 +16,14 @@ struct InProcessRequests: MessageSource {
 /// Where it writes.
 struct InProcessResponses: ResponseSink {
   let call: InProcessCall
-  let response: ResponseMetadata
+  let context: ServerContext
 
   func sendMetadata() async throws(RPCError) {
-    call.begin(response)
+    call.begin(context.response)
   }
 
   func write(_ message: ByteBuffer, isCompressed: Bool?) async throws(RPCError) {
+    let response = context.response
     call.begin(response)
     try await call.responses.write(
       ReceivedMessage(message, isCompressed: isCompressed ?? response.isCompressed))

@@ -91,8 +91,8 @@ final class Balancer: @unchecked Sendable {
 
   private func start(_ call: ClientCall) {
     guard !call.isDone else { return }
-    guard call.deadlineOnLoop > .now() else { return call.fail(CallFailure.deadlineExceeded) }
-    watch(call.deadlineOnLoop)
+    guard !call.deadline.hasPassed else { return call.fail(CallFailure.deadlineExceeded) }
+    watch(call.deadline.instant)
     submit(call)
   }
 
@@ -226,11 +226,11 @@ final class Balancer: @unchecked Sendable {
     deadlines.fired()
     let now = NIODeadline.now()
     for call in calls where !call.isDone {
-      if call.deadlineOnLoop <= now {
+      if call.deadline.instant <= now {
         call.fail(CallFailure.deadlineExceeded)
         forget(call)
       } else {
-        watch(call.deadlineOnLoop)
+        watch(call.deadline.instant)
       }
     }
   }
@@ -316,8 +316,8 @@ extension Balancer {
           detail: "\(shared.target): \(reason)"))
     }
     call.isRetried = true
-    guard call.deadlineOnLoop > .now() else { return call.fail(CallFailure.deadlineExceeded) }
-    watch(call.deadlineOnLoop)
+    guard !call.deadline.hasPassed else { return call.fail(CallFailure.deadlineExceeded) }
+    watch(call.deadline.instant)
     submit(call, avoiding: subchannel)
   }
 }

@@ -97,6 +97,27 @@ final class ServerMetrics: Sendable {
   func metrics(of route: Route) -> MethodMetrics { methods[route.index] }
 }
 
+/// One connection's part of a meter, told to it now and then instead of with every change.
+struct MeterPart {
+  private(set) var value = 0
+  private var told = 0
+
+  mutating func add(_ amount: Int) {
+    value += amount
+  }
+
+  mutating func tell(_ meter: Meter) {
+    let change = value - told
+    guard change != 0 else { return }
+    told = value
+    if change > 0 {
+      meter.increment(by: Double(change))
+    } else {
+      meter.decrement(by: Double(-change))
+    }
+  }
+}
+
 /// What a client counts: attempts, by method.
 final class ClientMetrics: Sendable {
   private let factory: any MetricsFactory

@@ -11,7 +11,6 @@ class ClientCall: @unchecked Sendable {
   let method: MethodDescriptor
   let options: CallOptions
   let deadline: Deadline
-  let deadlineOnLoop: NIODeadline
   let messageBytesMax: Int
   /// The outcome is known: whatever still arrives is dropped.
   private(set) var isDone = false
@@ -35,7 +34,6 @@ class ClientCall: @unchecked Sendable {
     messageBytesMax = shared.configuration.messageBytesMax
     metrics = shared.metrics.metrics(of: method)
     deadline = options.effectiveDeadline
-    deadlineOnLoop = deadline.onLoop
     metrics.callStarted()
   }
 

@@ -31,7 +31,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
   private var owner: (any ClientConnectionOwner)?
   private var channel: (any Channel)?
   private var wire: Wire?
-  private var events: [HTTP2Event] = []
+  private var isProcessing = false
   private var isReading = false
   private var isFlushScheduled = false
   private var isClosing = false
@@ -135,12 +135,11 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     guard !isClosing, let wire else { return }
     isReading = true
     keepalive.sawLife()
-    var events = takeEvents()
-    do {
-      try wire.receive(unwrapInboundIn(data), events: &events)
-      process(&events)
+    do throws(WireError) {
+      try wire.receive(unwrapInboundIn(data))
+      process()
     } catch {
-      process(&events)
+      process()
       fail("\(error)")
     }
   }
@@ -157,9 +156,12 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     keepalive.stop()
-    var events = takeEvents()
-    wire?.session?.sweep(events: &events)
-    for case .closed(let stream, _) in events { lost(stream) }
+    // What has arrived counts.
+    while let event = session?.nextEvent() { handle(event) }
+    session?.sweep()
+    while let event = session?.nextEvent() {
+      if case .closed(let stream, _) = event { lost(stream) }
+    }
     for call in waiting where !call.isDone {
       owner?.callWasNotProcessed(call, reason: endReason)
     }
@@ -183,32 +185,30 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Events
 
-  private func takeEvents() -> [HTTP2Event] {
-    var taken: [HTTP2Event] = []
-    swap(&taken, &events)
-    return taken
+  /// What an event brings about may bring about more: those wait for their turn.
+  private func process() {
+    guard !isProcessing, let session else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    while let event = session.nextEvent() { handle(event) }
   }
 
-  private func process(_ list: inout [HTTP2Event]) {
-    for event in list {
-      switch event {
-      case .header(let stream, let block, let endOfStream):
-        header(stream, block, endOfStream: endOfStream)
-      case .data(let stream, let bytes): received(bytes, on: stream)
-      case .trailer(let stream, let block): trailer(stream, block)
-      case .endOfStream(let stream):
-        fail(stream, RPCError(.internal, "the response ended without a status"))
-      case .drained(let stream): call(of: stream)?.drained()
-      case .closed(let stream, let code): closed(stream, code)
-      case .settings: settingsArrived()
-      case .ping, .pingAcknowledged: break
-      case .goAway(_, let code, let reason):
-        endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue)) \(reason)"
-        leave()
-      }
+  private func handle(_ event: HTTP2Event) {
+    switch event {
+    case .header(let stream, let block, let endOfStream):
+      header(stream, block, endOfStream: endOfStream)
+    case .data(let stream, let bytes): received(bytes, on: stream)
+    case .trailer(let stream, let block): trailer(stream, block)
+    case .endOfStream(let stream):
+      fail(stream, RPCError(.internal, "the response ended without a status"))
+    case .drained(let stream): call(of: stream)?.drained()
+    case .closed(let stream, let code): closed(stream, code)
+    case .settings: settingsArrived()
+    case .ping, .pingAcknowledged: break
+    case .goAway(_, let code, let reason):
+      endReason = "the server said GOAWAY (HTTP/2 error \(code.rawValue)) \(reason)"
+      leave()
     }
-    list.removeAll(keepingCapacity: true)
-    swap(&list, &events)
   }
 
   private func settingsArrived() {
@@ -301,12 +301,11 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
   private func flush() {
     guard !isClosing, let wire else { return }
-    var events = takeEvents()
-    do {
-      try wire.flush(events: &events)
-      process(&events)
+    do throws(WireError) {
+      try wire.flush()
+      process()
     } catch {
-      process(&events)
+      process()
       return fail("\(error)")
     }
     guard let session = wire.session else { return }

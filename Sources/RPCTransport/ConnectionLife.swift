@@ -18,7 +18,8 @@ struct ConnectionLife {
   private let idleTimeout: TimeAmount
   private let keepaliveInterval: TimeAmount
   private let keepaliveTimeout: TimeAmount
-  private var lastRead = NIODeadline.now()
+  /// When bytes came last.
+  private(set) var lastRead = NIODeadline.now()
   private var idleSince: NIODeadline?
   private var pingSent: NIODeadline?
 

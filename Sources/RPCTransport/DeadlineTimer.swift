@@ -34,11 +34,6 @@ struct DeadlineTimer {
   }
 }
 
-extension Deadline {
-  /// The same moment on NIO's clock.
-  var onLoop: NIODeadline { .now() + .nanoseconds(remaining.nanosecondsClamped.clampedForLoop) }
-}
-
 extension Duration {
   var timeAmount: TimeAmount { .nanoseconds(nanosecondsClamped.clampedForLoop) }
 }

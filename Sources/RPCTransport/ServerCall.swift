@@ -18,20 +18,18 @@ final class ServerCall: @unchecked Sendable {
 
   /// Kept as long as the handler may want something of it.
   let connection: ServerConnection
-  let eventLoop: any EventLoop
   let stream: HTTP2Stream
   let head: RequestHead
-  /// For handlers.
   let deadline: Deadline?
-  /// For the connection's timer.
-  let deadlineOnLoop: NIODeadline?
-  let response = ResponseMetadata()
+  /// When the header fields were read from the socket.
+  let started: NIODeadline
   private let metrics: MethodMetrics
-  private let started: NIODeadline
   /// Body bytes both ways, as they are on the wire.
   var receivedBytes = 0
   var sentBytes = 0
   var phase = Phase.receiving
+  /// Once the handler runs.
+  var context: ServerContext?
   /// Nil while there is none, and when the handler ended without ever waiting.
   var task: Task<Void, Never>?
   var isHandlerRunning = false
@@ -55,16 +53,14 @@ final class ServerCall: @unchecked Sendable {
   var reservedBytes = 0
 
   init(
-    _ stream: HTTP2Stream, _ head: RequestHead, timeout: Duration?, on connection: ServerConnection
+    _ stream: HTTP2Stream, _ head: RequestHead, timeout: Duration?, started: NIODeadline,
+    on connection: ServerConnection
   ) {
     self.connection = connection
-    eventLoop = connection.channel.eventLoop
     self.stream = stream
     self.head = head
-    deadline = timeout.map { .after($0) }
-    let now = NIODeadline.now()
-    started = now
-    deadlineOnLoop = timeout.map { now + $0.timeAmount }
+    self.started = started
+    deadline = timeout.map { .after($0, from: started) }
     metrics = connection.shared.metrics.metrics(of: head.route)
     metrics.callStarted()
     reader = EnvelopeReader(
@@ -72,6 +68,9 @@ final class ServerCall: @unchecked Sendable {
   }
 
   var isStreaming: Bool { !head.route.isUnary }
+  var eventLoop: any EventLoop { connection.eventLoop }
+  /// What the handler wants to send beside its messages.
+  var response: ResponseMetadata { context?.response ?? ResponseMetadata() }
 
   /// The status is decided, or the stream ended without one; only the first counts.
   func decided(_ code: RPCError.Code) {

@@ -129,7 +129,7 @@ extension ServerConnection {
   private func retryHeld() {
     guard !isRetryScheduled else { return }
     isRetryScheduled = true
-    channel.eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
+    eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
       self.isRetryScheduled = false
       guard !self.isClosing, !self.held.isEmpty else { return }
       self.releaseHeld()

@@ -12,11 +12,11 @@ extension ServerConnection {
   // MARK: Requests
 
   func open(_ stream: HTTP2Stream, _ header: HeaderBlock, endOfStream: Bool) {
-    shared.metrics.streams.increment()
+    streams.add(1)
     do throws(RequestHead.Refusal) {
       let head = try RequestHead(header, router: shared.router)
       let timeout = self.timeout(of: head)
-      let call = ServerCall(stream, head, timeout: timeout, on: self)
+      let call = ServerCall(stream, head, timeout: timeout, started: life.lastRead, on: self)
       stream.attachment = call
       if let timeout, timeout <= .zero { return expire(call) }
       watch(call)
@@ -109,7 +109,7 @@ extension ServerConnection {
   func retryReceiving() {
     guard !isReceiveRetryScheduled else { return }
     isReceiveRetryScheduled = true
-    channel.eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
+    eventLoop.scheduleTask(in: HeldCalls.retryInterval) {
       self.isReceiveRetryScheduled = false
       for call in self.receiveBudget.grantWaiting() { self.grant(call) }
       self.setNeedsFlush()
@@ -146,8 +146,7 @@ extension ServerConnection {
   // MARK: Handlers
 
   func run(_ call: ServerCall, _ message: ReceivedMessage) {
-    guard begin(call) else { return }
-    let context = context(of: call, isRequestCompressed: message.isCompressed)
+    guard let context = begin(call, isRequestCompressed: message.isCompressed) else { return }
     // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here and
     // is over on return if the handler never waits.
     let task = Task.immediate(executorPreference: executor) {
@@ -158,14 +157,13 @@ extension ServerConnection {
       } catch {
         result = .failure(error)
       }
-      self.handlerEnded(call) { self.answerOrHold(call, result) }
+      self.handlerEnded(call, result)
     }
     if call.isHandlerRunning { call.task = task }
   }
 
   func runStreaming(_ call: ServerCall) {
-    guard begin(call) else { return }
-    let context = context(of: call, isRequestCompressed: false)
+    guard let context = begin(call, isRequestCompressed: false) else { return }
     let task = Task.immediate(executorPreference: executor) {
       let result: Result<Void, RPCError>
       do throws(RPCError) {
@@ -174,42 +172,55 @@ extension ServerConnection {
       } catch {
         result = .failure(error)
       }
-      self.handlerEnded(call) { self.answer(call, result) }
+      self.handlerEnded(call, result)
     }
     if call.isHandlerRunning { call.task = task }
   }
 
-  /// Takes a place for a handler; false when there is none.
-  private func begin(_ call: ServerCall) -> Bool {
-    guard handlersRunning < shared.configuration.concurrentStreamsMax else {
+  /// Takes a place for a handler; nil when there is none.
+  private func begin(_ call: ServerCall, isRequestCompressed: Bool) -> ServerContext? {
+    guard handlers.value < shared.configuration.concurrentStreamsMax else {
       // Streams that were reset still have their handlers: the client may try again elsewhere.
       call.decided(.unavailable)
       session?.reset(call.stream, .refusedStream)
-      return false
+      return nil
     }
-    handlersRunning += 1
-    shared.metrics.handlers.increment()
+    handlers.add(1)
     call.phase = .running
     call.isHandlerRunning = true
-    return true
-  }
-
-  private func context(of call: ServerCall, isRequestCompressed: Bool) -> ServerContext {
-    ServerContext(
+    let context = ServerContext(
       method: call.head.route.descriptor, metadata: call.head.metadata, deadline: call.deadline,
-      peer: peer, isRequestCompressed: isRequestCompressed, response: call.response)
+      peer: peer, isRequestCompressed: isRequestCompressed, started: call.started)
+    call.context = context
+    return context
   }
 
-  private func handlerEnded(_ call: ServerCall, _ answer: @escaping @Sendable () -> Void) {
-    guard channel.eventLoop.inEventLoop else {
-      return channel.eventLoop.execute { self.handlerEnded(call, answer) }
+  /// Of a unary method.
+  private func handlerEnded(_ call: ServerCall, _ result: Result<ByteBuffer, RPCError>) {
+    guard eventLoop.inEventLoop else {
+      return eventLoop.execute { self.handlerEnded(call, result) }
     }
-    handlersRunning -= 1
-    shared.metrics.handlers.decrement()
+    handlerEnded(call)
+    if call.phase == .running { answerOrHold(call, result) }
+    if call.stream.isClosed { release(call) }
+  }
+
+  /// Of a streaming method.
+  private func handlerEnded(_ call: ServerCall, _ result: Result<Void, RPCError>) {
+    guard eventLoop.inEventLoop else {
+      return eventLoop.execute { self.handlerEnded(call, result) }
+    }
+    handlerEnded(call)
+    if call.phase == .running { answer(call, result) }
+    if call.stream.isClosed { release(call) }
+  }
+
+  private func handlerEnded(_ call: ServerCall) {
+    handlers.add(-1)
     call.isHandlerRunning = false
     call.task = nil
-    if call.phase == .running { answer() }
-    if call.stream.isClosed { release(call) }
+    // The connection's last flush may be over.
+    if isClosing { tellMeters() }
   }
 
   // MARK: Answers
@@ -222,16 +233,17 @@ extension ServerConnection {
     do {
       switch result {
       case .success(let message):
-        let isCompressed = call.head.acceptsGzip && call.response.isCompressed
+        let response = call.response
+        let isCompressed = call.head.acceptsGzip && response.isCompressed
         let sealed = isCompressed ? try Envelope.sealCompressed(message) : Envelope.seal(message)
         try session.respond(
           call.stream,
           ResponseFields.initial(
-            call.response.initial, encoding: isCompressed ? .gzip : .identity),
+            response.initial, encoding: isCompressed ? .gzip : .identity),
           endOfStream: false)
         call.sentBytes = sealed.readableBytes
         session.write(call.stream, sealed)
-        session.finish(call.stream, trailers: ResponseFields.success(call.response.trailing))
+        session.finish(call.stream, trailers: ResponseFields.success(response.trailing))
       case .failure(let error):
         try sendFailure(error, call)
       }
@@ -244,8 +256,9 @@ extension ServerConnection {
   }
 
   func sendFailure(_ error: RPCError, _ call: ServerCall) throws {
+    let response = call.response
     let fields = ResponseFields.failure(
-      error, initial: call.response.initial, trailing: call.response.trailing)
+      error, initial: response.initial, trailing: response.trailing)
     try session?.respond(call.stream, fields, endOfStream: true)
   }
 
@@ -269,7 +282,7 @@ extension ServerConnection {
   /// The stream is over, by whichever side; a handler that still runs is told to stop and keeps its
   /// place until it has.
   func closed(_ stream: HTTP2Stream, _ code: ErrorCode) {
-    shared.metrics.streams.decrement()
+    streams.add(-1)
     if code != .noError { countReset(stream) }
     guard let call = call(of: stream) else {
       forgetRefusal(stream.id)

@@ -11,7 +11,7 @@ extension ServerConnection {
   func startLife() {
     // Kept by the timer until the connection has ended: a weak reference would make each retain of
     // this object, of which a call needs many, a slow one.
-    lifeTimer = channel.eventLoop.scheduleRepeatedTask(
+    lifeTimer = eventLoop.scheduleRepeatedTask(
       initialDelay: life.checkInterval, delay: life.checkInterval
     ) { _ in self.checkLife() }
   }
@@ -24,7 +24,7 @@ extension ServerConnection {
     case .drain:
       guard !isDraining else { return }
       drain()
-      channel.eventLoop.scheduleTask(in: shared.configuration.gracePeriod.timeAmount) {
+      eventLoop.scheduleTask(in: shared.configuration.gracePeriod.timeAmount) {
         self.stop()
       }
     case .ping:
@@ -43,7 +43,7 @@ extension ServerConnection {
       return
     }
     guard headerTimer == nil else { return }
-    headerTimer = channel.eventLoop.scheduleTask(
+    headerTimer = eventLoop.scheduleTask(
       in: shared.configuration.handshakeTimeout.timeAmount
     ) { self.fail("a header block took longer than the handshake timeout") }
   }
@@ -81,8 +81,8 @@ extension ServerConnection {
 
   /// Tells the client to go elsewhere, lets running calls end, then closes.
   func drain() {
-    guard channel.eventLoop.inEventLoop else {
-      return channel.eventLoop.execute { self.drain() }
+    guard eventLoop.inEventLoop else {
+      return eventLoop.execute { self.drain() }
     }
     guard !isDraining, !isClosing else { return }
     isDraining = true
@@ -91,7 +91,7 @@ extension ServerConnection {
     // Its answer tells that the client has seen the announcement: RFC 9113, 6.8.
     session.ping(Self.drainPing)
     setNeedsFlush()
-    channel.eventLoop.scheduleTask(in: Self.closeTimeout) { self.finishDrain() }
+    eventLoop.scheduleTask(in: Self.closeTimeout) { self.finishDrain() }
   }
 
   func pingAcknowledged(_ payload: UInt64) {

@@ -18,8 +18,11 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   let shared: ServerShared
   let channel: any Channel
+  let eventLoop: any EventLoop
   private var wire: Wire?
-  private var events: [HTTP2Event] = []
+  /// The wire's, for as long as the connection lives.
+  private(set) var session: HTTP2Session?
+  private var isProcessing = false
   private var deadlines = DeadlineTimer()
   private var handshakeTimer: Scheduled<Void>?
   var headerTimer: Scheduled<Void>?
@@ -34,8 +37,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   var isDraining = false
   var isDrainFinished = false
   var receiveBudget: ReceiveBudget
+  /// Streams that are open.
+  var streams = MeterPart()
   /// Handlers that have not ended, whether or not their stream still lives.
-  var handlersRunning = 0
+  var handlers = MeterPart()
   var held = HeldCalls()
   /// By stream; no more than may be open.
   var refusals: [Int32: HTTPRefusal] = [:]
@@ -51,6 +56,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   init(_ channel: any Channel, shared: ServerShared) {
     self.channel = channel
+    eventLoop = channel.eventLoop
     self.shared = shared
     life = ConnectionLife(shared.configuration)
     receiveBudget = ReceiveBudget(shared)
@@ -58,8 +64,6 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     pings = PingPolicy(interval: shared.configuration.pingIntervalMin.timeAmount)
     executor = LoopTaskExecutor.executor(of: channel.eventLoop)
   }
-
-  var session: HTTP2Session? { wire?.session }
 
   // MARK: Channel
 
@@ -81,7 +85,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         try makeSession(identities)
       }
       self.wire = wire
-      handshakeTimer = channel.eventLoop.scheduleTask(
+      handshakeTimer = eventLoop.scheduleTask(
         in: shared.configuration.handshakeTimeout.timeAmount
       ) { self.fail("no HTTP/2 within the handshake timeout") }
       shared.metrics.connections.increment()
@@ -98,19 +102,20 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     // Without TLS there are tests and meshes that end TLS themselves; neither is a stranger.
     let isMesh = shared.configuration.tls?.clientCertificates == .required
     budgets = PeerBudgets(resets: ServerShared.resets(isMesh: isMesh))
-    return try HTTP2Session(.server, shared.limits(isMesh: isMesh))
+    let session = try HTTP2Session(.server, shared.limits(isMesh: isMesh))
+    self.session = session
+    return session
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isClosing, let wire else { return }
     isReading = true
     life.sawRead()
-    var events = takeEvents()
-    do {
-      try wire.receive(unwrapInboundIn(data), events: &events)
-      process(&events)
+    do throws(WireError) {
+      try wire.receive(unwrapInboundIn(data))
+      process()
     } catch {
-      process(&events)
+      process()
       fail("\(error)")
     }
   }
@@ -132,11 +137,12 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     lifeTimer?.cancel()
     shared.metrics.connections.decrement()
     deadlines.cancel()
-    var events = takeEvents()
-    wire?.session?.sweep(events: &events)
-    process(&events)
+    session?.sweep()
+    process()
     wire = nil
+    session = nil
     accountQueued()
+    tellMeters()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -145,15 +151,12 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Events
 
-  /// The list is reused from read to read; it is taken out while it is worked on.
-  private func takeEvents() -> [HTTP2Event] {
-    var taken: [HTTP2Event] = []
-    swap(&taken, &events)
-    return taken
-  }
-
-  private func process(_ list: inout [HTTP2Event]) {
-    for event in list {
+  /// What an event brings about may bring about more: those wait for their turn.
+  private func process() {
+    guard !isProcessing, let session else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    while let event = session.nextEvent() {
       switch event {
       case .header(let stream, let header, let endOfStream):
         open(stream, header, endOfStream: endOfStream)
@@ -167,15 +170,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       case .goAway: break
       }
     }
-    list.removeAll(keepingCapacity: true)
-    swap(&list, &events)
   }
 
   private func greeted() {
     handshakeTimer?.cancel()
     handshakeTimer = nil
     // Many connections are made to be used later: see what an idle one needs.
-    channel.eventLoop.execute { if self.session?.streamCount == 0 { self.releaseIdleBuffers() } }
+    eventLoop.execute { if self.session?.streamCount == 0 { self.releaseIdleBuffers() } }
   }
 
   func releaseIdleBuffers() {
@@ -188,7 +189,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   func setNeedsFlush() {
     guard !isReading, !isFlushScheduled else { return }
     isFlushScheduled = true
-    channel.eventLoop.execute {
+    eventLoop.execute {
       self.isFlushScheduled = false
       self.flush()
     }
@@ -197,6 +198,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   private func flush() {
     writePending()
     checkBudgets()
+    tellMeters()
     guard let session, !isClosing else { return }
     guard session.isFinished else { return }
     if let problem = session.lastProblem, !isDraining {
@@ -206,14 +208,19 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     close()
   }
 
+  /// Others see the numbers between two turns of the loop only.
+  func tellMeters() {
+    streams.tell(shared.metrics.streams)
+    handlers.tell(shared.metrics.handlers)
+  }
+
   func writePending() {
     guard !isClosing, let wire else { return }
-    var events = takeEvents()
-    do {
-      try wire.flush(events: &events)
-      process(&events)
+    do throws(WireError) {
+      try wire.flush()
+      process()
     } catch {
-      process(&events)
+      process()
       fail("\(error)")
     }
     accountQueued()
@@ -236,8 +243,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   // MARK: Deadlines
 
   func watch(_ call: ServerCall) {
-    guard let deadline = call.deadlineOnLoop, deadlines.needs(deadline) else { return }
-    deadlines.arm(deadline, on: channel.eventLoop) { self.deadlineFired() }
+    guard let deadline = call.deadline?.instant, deadlines.needs(deadline) else { return }
+    deadlines.arm(deadline, on: eventLoop) { self.deadlineFired() }
   }
 
   private func deadlineFired() {
@@ -246,14 +253,14 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     let now = NIODeadline.now()
     var next: NIODeadline?
     for stream in session.liveStreams {
-      guard let call = call(of: stream), let deadline = call.deadlineOnLoop else { continue }
+      guard let call = call(of: stream), let deadline = call.deadline?.instant else { continue }
       if deadline <= now {
         expire(call)
       } else {
         next = min(next ?? deadline, deadline)
       }
     }
-    if let next { deadlines.arm(next, on: channel.eventLoop) { self.deadlineFired() } }
+    if let next { deadlines.arm(next, on: eventLoop) { self.deadlineFired() } }
     setNeedsFlush()
   }
 }

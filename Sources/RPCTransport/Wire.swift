@@ -61,8 +61,9 @@ final class Wire {
     }
   }
 
-  func receive(_ bytes: ByteBuffer, events: inout [HTTP2Event]) throws(WireError) {
-    guard let tls else { return try receivePlaintext(bytes, events: &events) }
+  /// What the bytes meant are the session's next events, also when this throws.
+  func receive(_ bytes: ByteBuffer) throws(WireError) {
+    guard let tls else { return try receivePlaintext(bytes) }
     // Not kept: it would be the largest part of an idle connection.
     var plaintext = ByteBuffer()
     do throws(TLSError) {
@@ -77,28 +78,26 @@ final class Wire {
       guard tls.isEstablished else { return }
       try startSession()
     }
-    if plaintext.readableBytes > 0 { try receivePlaintext(plaintext, events: &events) }
+    if plaintext.readableBytes > 0 { try receivePlaintext(plaintext) }
   }
 
-  private func receivePlaintext(
-    _ bytes: ByteBuffer, events: inout [HTTP2Event]
-  ) throws(WireError) {
+  private func receivePlaintext(_ bytes: ByteBuffer) throws(WireError) {
     do throws(HTTP2Error) {
-      try session?.receive(bytes, events: &events)
+      try session?.receive(bytes)
     } catch {
       throw .http2(error)
     }
   }
 
   /// Writes what the session may send, while the socket takes it.
-  func flush(events: inout [HTTP2Event]) throws(WireError) {
+  func flush() throws(WireError) {
     // A write may change writability and so call back into this connection's flush.
     guard let session, !isFlushing else { return }
     isFlushing = true
     defer { isFlushing = false }
     while context.channel.isWritable {
       do throws(HTTP2Error) {
-        try session.drain(events: &events)
+        try session.drain()
       } catch {
         throw .http2(error)
       }
@@ -109,7 +108,7 @@ final class Wire {
 
   /// Lets go of what a connection needs only while it has calls.
   func releaseIdleBuffers() {
-    session?.output = ByteBuffer()
+    session?.releaseIdleBuffers()
     ciphertext = ByteBuffer()
   }
 

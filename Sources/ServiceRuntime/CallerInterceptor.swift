@@ -25,16 +25,13 @@ package struct CallerInterceptor: ServerInterceptor {
     self.verifier = verifier
   }
 
-  package func intercept<Outcome: Sendable>(
-    _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-  ) async throws -> Outcome {
+  package func callBegins(_ context: ServerContext) throws {
     if let bytes = context.metadata.bytes(CallMetadata.assertion) {
       context[CallerKey.self] = try verifier.verify(bytes)
     }
     if context.peer.identities.contains(where: Self.believedPeers.contains) {
       context[OriginKey.self] = CallOrigin(metadata: context.metadata)
     }
-    return try await next(context)
   }
 }
 

@@ -21,21 +21,22 @@ final class Conversation {
 
   /// Carries bytes both ways until there are none.
   func settle() throws {
-    while try pass(client, &clientEvents, to: server, &serverEvents)
-      || pass(server, &serverEvents, to: client, &clientEvents)
-    {}
+    while try pass(client, to: server) || pass(server, to: client) {}
   }
 
-  private func pass(
-    _ from: HTTP2Session, _ fromEvents: inout [HTTP2Event], to: HTTP2Session,
-    _ toEvents: inout [HTTP2Event]
-  ) throws -> Bool {
-    try from.drain(events: &fromEvents)
+  private func pass(_ from: HTTP2Session, to: HTTP2Session) throws -> Bool {
+    defer { takeEvents() }
+    try from.drain()
     let bytes = from.output
     from.output = ByteBuffer()
     guard bytes.readableBytes > 0 else { return false }
-    try to.receive(bytes, events: &toEvents)
+    try to.receive(bytes)
     return true
+  }
+
+  func takeEvents() {
+    clientEvents += client.takeEvents()
+    serverEvents += server.takeEvents()
   }
 
   static func request(_ extra: [(String, String)] = []) -> HeaderFields {
@@ -73,5 +74,12 @@ func words(_ events: [HTTP2Event]) -> [String] {
     case .pingAcknowledged(let payload): "pong \(payload)"
     case .goAway(let last, let code, _): "goaway \(last) \(code.rawValue)"
     }
+  }
+}
+
+extension HTTP2Session {
+  /// All that has happened since.
+  func takeEvents() -> [HTTP2Event] {
+    Array(AnyIterator { self.nextEvent() })
   }
 }

@@ -114,10 +114,12 @@ import Testing
     for _ in 0..<3 { _ = try talk.client.request(Conversation.request(), attachment: nil) }
     try talk.settle()
     talk.serverEvents = []
-    talk.server.sweep(events: &talk.serverEvents)
+    talk.server.sweep()
+    talk.takeEvents()
     #expect(words(talk.serverEvents) == ["closed 1 8", "closed 3 8", "closed 5 8"])
     #expect(talk.server.streamCount == 0)
-    talk.server.sweep(events: &talk.serverEvents)
+    talk.server.sweep()
+    talk.takeEvents()
     #expect(talk.serverEvents.count == 3)
   }
 
@@ -190,7 +192,7 @@ import Testing
     var frame = ByteBuffer(bytes: [0, 0, 4, 8, 0])
     frame.writeInteger(second.id)
     frame.writeInteger(UInt32(Int32.max))
-    try talk.server.receive(frame, events: &talk.serverEvents)
+    try talk.server.receive(frame)
     try talk.settle()
     #expect(talk.server.resetsByPeerFault == 1)
     #expect(words(talk.clientEvents).last == "closed 3 3")
@@ -198,11 +200,10 @@ import Testing
 
   @Test func bytesThatAreNotThePrefaceThrow() throws {
     let server = try HTTP2Session(.server, HTTP2Limits())
-    var events: [HTTP2Event] = []
     #expect(throws: HTTP2Error.badPreface) {
-      try server.receive(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n12345"), events: &events)
+      try server.receive(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n12345"))
     }
-    #expect(events.isEmpty)
+    #expect(server.nextEvent() == nil)
   }
 
   /// Every prefix and many single-byte changes of a conversation: errors, perhaps, but no trap.
@@ -212,8 +213,7 @@ import Testing
       Conversation.request([("a", "b")]), attachment: nil)
     client.write(stream, ByteBuffer(string: "hello"))
     client.finish(stream)
-    var ignored: [HTTP2Event] = []
-    try client.drain(events: &ignored)
+    try client.drain()
     let bytes = Array(client.output.readableBytesView)
     for index in bytes.indices {
       feed(Array(bytes[..<index]))
@@ -227,9 +227,8 @@ import Testing
 
   private func feed(_ bytes: [UInt8]) {
     guard let server = try? HTTP2Session(.server, HTTP2Limits()) else { return }
-    var events: [HTTP2Event] = []
-    try? server.receive(ByteBuffer(bytes: bytes), events: &events)
-    try? server.drain(events: &events)
-    server.sweep(events: &events)
+    try? server.receive(ByteBuffer(bytes: bytes))
+    try? server.drain()
+    server.sweep()
   }
 }

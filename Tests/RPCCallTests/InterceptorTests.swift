@@ -15,27 +15,18 @@ import Testing
     let name: String
     let diary: Diary
 
-    func intercept<Outcome: Sendable>(
-      _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-    ) async throws -> Outcome {
+    func callBegins(_ context: ServerContext) {
       diary.note("\(name) in")
-      do {
-        let outcome = try await next(context)
-        diary.note("\(name) ok")
-        return outcome
-      } catch {
-        diary.note("\(name) \(RPCError(answering: error).code)")
-        throw error
-      }
+    }
+
+    func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
+      diary.note("\(name) \(failure?.code ?? .ok)")
     }
   }
 
   private struct Refusing: ServerInterceptor {
-    func intercept<Outcome: Sendable>(
-      _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-    ) async throws -> Outcome {
+    func callBegins(_ context: ServerContext) throws {
       guard context.metadata["let-me"] != nil else { throw RPCError(.permissionDenied, "no") }
-      return try await next(context)
     }
   }
 
@@ -70,6 +61,44 @@ import Testing
       diary.lines.withLock { $0 } == [
         "outer in", "inner in", "handler", "message", "message", "inner aborted", "outer aborted",
       ])
+  }
+
+  /// Has the last word on how calls end.
+  private struct Forgiving: ServerInterceptor {
+    func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
+      if failure?.code == .notFound { failure?.code = .permissionDenied }
+      if context.metadata["spoil"] != nil, failure == nil { failure = RPCError(.dataLoss, "gone") }
+    }
+  }
+
+  @Test(arguments: Transport.allCases)
+  func thoseBehindARefusalSeeNothingAndThoseBeforeItSeeTheEnd(_ transport: Transport) async throws {
+    let diary = Diary()
+    let service = CallService { _, _, _ in diary.note("handler") }
+    let interceptors: [any ServerInterceptor] = [
+      Noting(name: "outer", diary: diary), Refusing(), Noting(name: "inner", diary: diary),
+    ]
+    try await transport.run(service, interceptors: interceptors) { channel in
+      _ = await failure { try await channel.run { try await $0.next() } }
+    }
+    #expect(diary.lines.withLock { $0 } == ["outer in", "outer permissionDenied"])
+  }
+
+  @Test(arguments: Transport.allCases)
+  func oneMayChangeHowACallEnds(_ transport: Transport) async throws {
+    let service = CallService { _, _, context in
+      if context.metadata["spoil"] == nil { throw RPCError(.notFound, "no such thing") }
+    }
+    var metadata = Metadata()
+    try metadata.append("yes", forKey: "spoil")
+    try await transport.run(service, interceptors: [Forgiving()]) { channel in
+      let changed = await failure { try await channel.run { try await $0.next() } }
+      #expect(changed?.code == .permissionDenied)
+      let spoilt = await failure {
+        try await channel.run(metadata: metadata) { try await $0.next() }
+      }
+      #expect(spoilt?.code == .dataLoss)
+    }
   }
 
   @Test(arguments: Transport.allCases)

@@ -32,7 +32,8 @@ import Testing
     Self.expect(
       try Self.content(Self.method("GetThing", client: false, server: false)),
       contains: "shape: .unary", "_ request: TestAPI.Ask, context: ServerContext\n",
-      ") { request, context in\n        try await self.getThing(request, context: context)",
+      ".unary { request, context in\n          let request = try TestAPI.Ask(request: request)\n",
+      "return try await self.getThing(request, context: context).enveloped()\n        }),",
       ") async throws(RPCError) -> TestAPI.Answer {", "ThingsMethods.getThing, request, options:")
   }
 

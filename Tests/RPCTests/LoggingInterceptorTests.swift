@@ -1,5 +1,6 @@
 import Logging
 import RPC
+import Synchronization
 import Testing
 
 @Suite struct LoggingInterceptorTests {
@@ -12,17 +13,26 @@ import Testing
 
   private let lines = LogLines()
 
+  /// What is left of the failure for those further out.
   private func failure(
     level: Logger.Level = .debug, _ answer: @escaping @Sendable () throws -> String
   ) async throws -> RPCError {
-    let interceptor = LoggingInterceptor(logger: lines.logger(level))
-    let context = ServerContext(
-      method: InterceptorCase.method, metadata: Metadata(), deadline: nil,
-      peer: Peer(address: "192.0.2.1:1"))
-    return try #require(
-      await #expect(throws: RPCError.self) {
-        try await interceptor.intercept(context) { _ in try answer() }
-      })
+    let next = Keeper()
+    await #expect(throws: RPCError.self) {
+      try await InterceptorCase.call(
+        [next, LoggingInterceptor(logger: lines.logger(level))]
+      ) { _ in try answer() }
+    }
+    return try #require(next.failure.withLock { $0 })
+  }
+
+  private final class Keeper: ServerInterceptor {
+    let failure = Mutex<RPCError?>(nil)
+
+    func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
+      let seen = failure
+      self.failure.withLock { $0 = seen }
+    }
   }
 
   @Test func anErrorOfTheDomainBecomesItsRPCError() async throws {

@@ -20,11 +20,8 @@ private struct Marker: ServerInterceptor {
 
   let name: String
 
-  func intercept<Outcome: Sendable>(
-    _ context: ServerContext, next: (ServerContext) async throws -> Outcome
-  ) async throws -> Outcome {
+  func callBegins(_ context: ServerContext) {
     context[Trail.self] = (context[Trail.self] ?? []) + [name]
-    return try await next(context)
   }
 }
 

@@ -26,7 +26,6 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
   }
 
   private var session: HTTP2Session?
-  private var events: [HTTP2Event] = []
   private(set) var goAwayCode: ErrorCode?
 
   static func connect(port: Int) async throws -> (client: RawClient, channel: any Channel) {
@@ -47,13 +46,13 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    try? session?.receive(unwrapInboundIn(data), events: &events)
+    try? session?.receive(unwrapInboundIn(data))
     handleEvents()
     flush(context)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    session?.sweep(events: &events)
+    session?.sweep()
     handleEvents()
   }
 
@@ -62,7 +61,7 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
   }
 
   private func handleEvents() {
-    for event in events {
+    while let event = session?.nextEvent() {
       switch event {
       case .header(let stream, let block, _): exchange(stream)?.response.header = block
       case .data(let stream, var bytes):
@@ -79,14 +78,13 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
       case .endOfStream, .settings, .ping, .pingAcknowledged, .drained: break
       }
     }
-    events.removeAll()
   }
 
   private func exchange(_ stream: HTTP2Stream) -> Exchange? { stream.attachment as? Exchange }
 
   private func flush(_ context: ChannelHandlerContext) {
     guard let session else { return }
-    try? session.drain(events: &events)
+    try? session.drain()
     handleEvents()
     let output = session.output
     session.output = ByteBuffer()

@@ -124,7 +124,6 @@ private final class Connection: ChannelInboundHandler {
 
   private let server: ScriptedServer
   private var session: HTTP2Session?
-  private var events: [HTTP2Event] = []
   private var isFrozen = false
   /// Answered after so many pings.
   private var waiting: [(stream: HTTP2Stream, pingCount: Int)] = []
@@ -143,8 +142,7 @@ private final class Connection: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     server.closed()
-    session?.sweep(events: &events)
-    events.removeAll()
+    session?.sweep()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -153,10 +151,8 @@ private final class Connection: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isFrozen else { return }
-    try? session?.receive(unwrapInboundIn(data), events: &events)
-    let events = events
-    self.events.removeAll()
-    for event in events {
+    try? session?.receive(unwrapInboundIn(data))
+    while let event = session?.nextEvent() {
       switch event {
       case .header(let stream, let block, _):
         perform(server.behaviour(for: block), stream, context)
@@ -214,8 +210,8 @@ private final class Connection: ChannelInboundHandler {
 
   private func flush(_ context: ChannelHandlerContext) {
     guard let session, !isFrozen else { return }
-    try? session.drain(events: &events)
-    events.removeAll()
+    try? session.drain()
+    while session.nextEvent() != nil {}
     let output = session.output
     session.output = ByteBuffer()
     if output.readableBytes > 0 {

@@ -96,13 +96,12 @@ final class Party {
 
   func pack(mayFail: Bool) {
     guard !isBroken else { return }
-    var events: [HTTP2Event] = []
     do throws(HTTP2Error) {
-      try session.drain(events: &events)
+      try session.drain()
     } catch {
       fail(error, isAllowed: mayFail)
     }
-    take(events, isDamaged: mayFail)
+    take(session.takeEvents(), isDamaged: mayFail)
     underWay.writeBuffer(&session.output)
     session.output.clear()
   }
@@ -125,13 +124,12 @@ final class Party {
 
   func receive(_ bytes: ByteBuffer, mayFail: Bool) {
     guard !isBroken else { return }
-    var events: [HTTP2Event] = []
     do throws(HTTP2Error) {
-      try session.receive(bytes, events: &events)
+      try session.receive(bytes)
     } catch {
       fail(error, isAllowed: mayFail)
     }
-    take(events, isDamaged: mayFail)
+    take(session.takeEvents(), isDamaged: mayFail)
   }
 
   private func fail(_ error: HTTP2Error, isAllowed: Bool) {

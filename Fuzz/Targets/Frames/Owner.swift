@@ -54,12 +54,11 @@ final class Owner {
 
   func receive(_ bytes: ByteBuffer) {
     guard !isOver else { return }
-    var events: [HTTP2Event] = []
     do throws(HTTP2Error) {
-      try session.receive(bytes, events: &events)
-      take(events)
+      try session.receive(bytes)
+      take(session.takeEvents())
     } catch {
-      take(events)
+      take(session.takeEvents())
       end()
     }
     if habits & 1 == 0 { drain() }
@@ -68,19 +67,17 @@ final class Owner {
   /// Takes all that the session has to send.
   func drain() {
     while !isOver {
-      let queued = session.outboundBytes
-      var events: [HTTP2Event] = []
       do throws(HTTP2Error) {
-        try session.drain(events: &events)
-        take(events)
+        try session.drain()
+        take(session.takeEvents())
       } catch {
-        take(events)
+        take(session.takeEvents())
         return end()
       }
       let output = Array(session.output.readableBytesView)
       session.output.clear()
       require(
-        output.count <= HTTP2Session.drainBytesMax + Self.drainSlackBytes + queued,
+        output.count <= HTTP2Session.drainBytesMax + Self.drainSlackBytes,
         "output is bounded")
       require(
         hasSent || output.starts(with: session.role == .client ? Frame.preface : []),

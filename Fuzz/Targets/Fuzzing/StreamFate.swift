@@ -21,6 +21,11 @@ package final class StreamFate {
 }
 
 extension HTTP2Session {
+  /// All that has happened since.
+  package func takeEvents() -> [HTTP2Event] {
+    Array(AnyIterator { self.nextEvent() })
+  }
+
   /// Checks that `events` are what a stream may go through, and notes them in the streams' fates.
   package func note(_ events: [HTTP2Event]) {
     for event in events {
@@ -85,9 +90,8 @@ extension HTTP2Session {
 
   /// Ends the session as a connection does, and requires that every stream is told.
   package func end() {
-    var events: [HTTP2Event] = []
-    sweep(events: &events)
-    note(events)
+    sweep()
+    note(takeEvents())
     require(streamCount == 0 && liveStreams.isEmpty && outboundBytes == 0, "nothing is left")
   }
 }

@@ -471,12 +471,12 @@ extension BenchAPI.BenchService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         BenchAPI.BenchMethods.get,
-        BenchAPI.GetRequest.self
-      ) { request, context in
-        try await self.get(request, context: context)
-      },
+        .unary { request, context in
+          let request = try BenchAPI.GetRequest(request: request)
+          return try await self.get(request, context: context).enveloped()
+        }),
       .serverStreaming(
         BenchAPI.BenchMethods.source,
         BenchAPI.SourceRequest.self, BenchAPI.Chunk.self

@@ -2276,24 +2276,24 @@ extension TestingAPI.TestService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.TestServiceMethods.emptyCall,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.emptyCall(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.emptyCall(request, context: context).enveloped()
+        }),
+      MethodHandler(
         TestingAPI.TestServiceMethods.unaryCall,
-        TestingAPI.SimpleRequest.self
-      ) { request, context in
-        try await self.unaryCall(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try TestingAPI.SimpleRequest(request: request)
+          return try await self.unaryCall(request, context: context).enveloped()
+        }),
+      MethodHandler(
         TestingAPI.TestServiceMethods.cacheableUnaryCall,
-        TestingAPI.SimpleRequest.self
-      ) { request, context in
-        try await self.cacheableUnaryCall(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.SimpleRequest(request: request)
+          return try await self.cacheableUnaryCall(request, context: context).enveloped()
+        }),
       .serverStreaming(
         TestingAPI.TestServiceMethods.streamingOutputCall,
         TestingAPI.StreamingOutputCallRequest.self, TestingAPI.StreamingOutputCallResponse.self
@@ -2318,12 +2318,12 @@ extension TestingAPI.TestService {
       ) { requests, responses, context in
         try await self.halfDuplexCall(requests, to: responses, context: context)
       },
-      .unary(
+      MethodHandler(
         TestingAPI.TestServiceMethods.unimplementedCall,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.unimplementedCall(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.unimplementedCall(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2337,12 +2337,12 @@ extension TestingAPI.UnimplementedService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.UnimplementedServiceMethods.unimplementedCall,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.unimplementedCall(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.unimplementedCall(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2356,18 +2356,18 @@ extension TestingAPI.ReconnectService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.ReconnectServiceMethods.start,
-        TestingAPI.ReconnectParams.self
-      ) { request, context in
-        try await self.start(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try TestingAPI.ReconnectParams(request: request)
+          return try await self.start(request, context: context).enveloped()
+        }),
+      MethodHandler(
         TestingAPI.ReconnectServiceMethods.stop,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.stop(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.stop(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2381,18 +2381,18 @@ extension TestingAPI.LoadBalancerStatsService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.LoadBalancerStatsServiceMethods.getClientStats,
-        TestingAPI.LoadBalancerStatsRequest.self
-      ) { request, context in
-        try await self.getClientStats(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try TestingAPI.LoadBalancerStatsRequest(request: request)
+          return try await self.getClientStats(request, context: context).enveloped()
+        }),
+      MethodHandler(
         TestingAPI.LoadBalancerStatsServiceMethods.getClientAccumulatedStats,
-        TestingAPI.LoadBalancerAccumulatedStatsRequest.self
-      ) { request, context in
-        try await self.getClientAccumulatedStats(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.LoadBalancerAccumulatedStatsRequest(request: request)
+          return try await self.getClientAccumulatedStats(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2406,18 +2406,18 @@ extension TestingAPI.XdsUpdateHealthService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.XdsUpdateHealthServiceMethods.setServing,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.setServing(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.setServing(request, context: context).enveloped()
+        }),
+      MethodHandler(
         TestingAPI.XdsUpdateHealthServiceMethods.setNotServing,
-        TestingAPI.Empty.self
-      ) { request, context in
-        try await self.setNotServing(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.Empty(request: request)
+          return try await self.setNotServing(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2431,12 +2431,12 @@ extension TestingAPI.XdsUpdateClientConfigureService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         TestingAPI.XdsUpdateClientConfigureServiceMethods.configure,
-        TestingAPI.ClientConfigureRequest.self
-      ) { request, context in
-        try await self.configure(request, context: context)
-      },
+        .unary { request, context in
+          let request = try TestingAPI.ClientConfigureRequest(request: request)
+          return try await self.configure(request, context: context).enveloped()
+        }),
     ]
   }
 

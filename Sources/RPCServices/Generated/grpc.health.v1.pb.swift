@@ -280,12 +280,12 @@ extension HealthAPI.HealthService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         HealthAPI.HealthMethods.check,
-        HealthAPI.HealthCheckRequest.self
-      ) { request, context in
-        try await self.check(request, context: context)
-      },
+        .unary { request, context in
+          let request = try HealthAPI.HealthCheckRequest(request: request)
+          return try await self.check(request, context: context).enveloped()
+        }),
       .serverStreaming(
         HealthAPI.HealthMethods.watch,
         HealthAPI.HealthCheckRequest.self, HealthAPI.HealthCheckResponse.self

@@ -712,18 +712,18 @@ extension AuditAPI.AuditService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         AuditAPI.AuditMethods.appendEvents,
-        AuditAPI.AppendEventsRequest.self
-      ) { request, context in
-        try await self.appendEvents(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuditAPI.AppendEventsRequest(request: request)
+          return try await self.appendEvents(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuditAPI.AuditMethods.listEvents,
-        AuditAPI.ListEventsRequest.self
-      ) { request, context in
-        try await self.listEvents(request, context: context)
-      },
+        .unary { request, context in
+          let request = try AuditAPI.ListEventsRequest(request: request)
+          return try await self.listEvents(request, context: context).enveloped()
+        }),
     ]
   }
 

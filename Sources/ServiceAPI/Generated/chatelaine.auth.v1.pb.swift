@@ -1174,60 +1174,60 @@ extension AuthAPI.AuthService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         AuthAPI.AuthMethods.createAccount,
-        AuthAPI.CreateAccountRequest.self
-      ) { request, context in
-        try await self.createAccount(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.CreateAccountRequest(request: request)
+          return try await self.createAccount(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.getCurrentAccount,
-        AuthAPI.GetCurrentAccountRequest.self
-      ) { request, context in
-        try await self.getCurrentAccount(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.GetCurrentAccountRequest(request: request)
+          return try await self.getCurrentAccount(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.createSession,
-        AuthAPI.CreateSessionRequest.self
-      ) { request, context in
-        try await self.createSession(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.CreateSessionRequest(request: request)
+          return try await self.createSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.deleteCurrentSession,
-        AuthAPI.DeleteCurrentSessionRequest.self
-      ) { request, context in
-        try await self.deleteCurrentSession(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.DeleteCurrentSessionRequest(request: request)
+          return try await self.deleteCurrentSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.authenticate,
-        AuthAPI.AuthenticateRequest.self
-      ) { request, context in
-        try await self.authenticate(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.AuthenticateRequest(request: request)
+          return try await self.authenticate(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.issueOperatorAssertion,
-        AuthAPI.IssueOperatorAssertionRequest.self
-      ) { request, context in
-        try await self.issueOperatorAssertion(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.IssueOperatorAssertionRequest(request: request)
+          return try await self.issueOperatorAssertion(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.createAccessToken,
-        AuthAPI.CreateAccessTokenRequest.self
-      ) { request, context in
-        try await self.createAccessToken(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.CreateAccessTokenRequest(request: request)
+          return try await self.createAccessToken(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listAccessTokens,
-        AuthAPI.ListAccessTokensRequest.self
-      ) { request, context in
-        try await self.listAccessTokens(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try AuthAPI.ListAccessTokensRequest(request: request)
+          return try await self.listAccessTokens(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.deleteAccessToken,
-        AuthAPI.DeleteAccessTokenRequest.self
-      ) { request, context in
-        try await self.deleteAccessToken(request, context: context)
-      },
+        .unary { request, context in
+          let request = try AuthAPI.DeleteAccessTokenRequest(request: request)
+          return try await self.deleteAccessToken(request, context: context).enveloped()
+        }),
     ]
   }
 

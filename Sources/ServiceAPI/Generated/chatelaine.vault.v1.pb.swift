@@ -1260,60 +1260,60 @@ extension VaultAPI.VaultService {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
-      .unary(
+      MethodHandler(
         VaultAPI.VaultMethods.createProviderConfig,
-        VaultAPI.CreateProviderConfigRequest.self
-      ) { request, context in
-        try await self.createProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.CreateProviderConfigRequest(request: request)
+          return try await self.createProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.listProviderConfigs,
-        VaultAPI.ListProviderConfigsRequest.self
-      ) { request, context in
-        try await self.listProviderConfigs(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.ListProviderConfigsRequest(request: request)
+          return try await self.listProviderConfigs(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.getProviderConfig,
-        VaultAPI.GetProviderConfigRequest.self
-      ) { request, context in
-        try await self.getProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.GetProviderConfigRequest(request: request)
+          return try await self.getProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.updateProviderConfig,
-        VaultAPI.UpdateProviderConfigRequest.self
-      ) { request, context in
-        try await self.updateProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.UpdateProviderConfigRequest(request: request)
+          return try await self.updateProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.deleteProviderConfig,
-        VaultAPI.DeleteProviderConfigRequest.self
-      ) { request, context in
-        try await self.deleteProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.DeleteProviderConfigRequest(request: request)
+          return try await self.deleteProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.enableProviderConfig,
-        VaultAPI.EnableProviderConfigRequest.self
-      ) { request, context in
-        try await self.enableProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.EnableProviderConfigRequest(request: request)
+          return try await self.enableProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.disableProviderConfig,
-        VaultAPI.DisableProviderConfigRequest.self
-      ) { request, context in
-        try await self.disableProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.DisableProviderConfigRequest(request: request)
+          return try await self.disableProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.importProviderConfig,
-        VaultAPI.ImportProviderConfigRequest.self
-      ) { request, context in
-        try await self.importProviderConfig(request, context: context)
-      },
-      .unary(
+        .unary { request, context in
+          let request = try VaultAPI.ImportProviderConfigRequest(request: request)
+          return try await self.importProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.resolveCredential,
-        VaultAPI.ResolveCredentialRequest.self
-      ) { request, context in
-        try await self.resolveCredential(request, context: context)
-      },
+        .unary { request, context in
+          let request = try VaultAPI.ResolveCredentialRequest(request: request)
+          return try await self.resolveCredential(request, context: context).enveloped()
+        }),
     ]
   }
 
