@@ -20,14 +20,17 @@ final class ClientPresence: ChannelInboundHandler, RemovableChannelHandler {
     return try? channel.pipeline.syncOperations.handler(type: ClientPresence.self)
   }
 
+  /// Says what to cancel. The task runs already, and may have begun a request whose client has left
+  /// again: what comes last of the three cancels.
   func watch(_ connection: Task<Void, Never>) {
     self.connection = connection
+    cancelIfAlone()
   }
 
   /// From now on a client that leaves ends everything.
   func begin() {
     isWatching = true
-    if hasLeft { connection?.cancel() }
+    cancelIfAlone()
   }
 
   func end() {
@@ -46,7 +49,11 @@ final class ClientPresence: ChannelInboundHandler, RemovableChannelHandler {
 
   private func leave() {
     hasLeft = true
-    if isWatching { connection?.cancel() }
+    cancelIfAlone()
+  }
+
+  private func cancelIfAlone() {
+    if isWatching, hasLeft { connection?.cancel() }
   }
 }
 
