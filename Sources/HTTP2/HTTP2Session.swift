@@ -28,6 +28,8 @@ package final class HTTP2Session {
 
   deinit {
     nghttp2_session_del(handle)
+    // Some records hold a reference.
+    while nextEvent() != nil {}
     state.deinitialize(count: 1)
     state.deallocate()
   }
@@ -39,14 +41,14 @@ package final class HTTP2Session {
   /// Feeds bytes from the peer; take what they meant with `nextEvent`, also when this throws.
   package func receive(_ bytes: ByteBuffer) throws(HTTP2Error) {
     guard !state.pointee.isSwept else { return }
-    if state.pointee.events.isEmpty, !isReceivingHeaderBlock { state.pointee.headers.clear() }
+    state.pointee.settleRecords()
+    if !isReceivingHeaderBlock { state.pointee.headers.clear() }
     state.pointee.input = bytes
     let consumed = bytes.withUnsafeReadableBytes { buffer in
       state.pointee.inputStart = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
       return role == .server ? feedAsServer(buffer) : feed(buffer[...])
     }
     state.pointee.inputStart = nil
-    state.pointee.input = ByteBuffer()
     guard consumed >= 0 else { throw HTTP2Error(library: consumed) }
   }
 

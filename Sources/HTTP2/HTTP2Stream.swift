@@ -12,27 +12,27 @@ package final class HTTP2Stream {
     case trailers(HeaderFields)
   }
 
-  package internal(set) var id: Int32
+  @exclusivity(unchecked) package internal(set) var id: Int32
   /// What the session's owner keeps with the stream.
-  package var attachment: AnyObject?
+  @exclusivity(unchecked) package var attachment: AnyObject?
   /// The peer has ended its half.
-  package internal(set) var isRemoteEnded = false
-  package internal(set) var isClosed = false
+  @exclusivity(unchecked) package internal(set) var isRemoteEnded = false
+  @exclusivity(unchecked) package internal(set) var isClosed = false
   /// The peer sent RST_STREAM.
-  package internal(set) var isResetByPeer = false
+  @exclusivity(unchecked) package internal(set) var isResetByPeer = false
   /// Asks for one `drained` event, at `drainedBytes` waiting or fewer.
-  package var notifyWhenDrained = false
+  @exclusivity(unchecked) package var notifyWhenDrained = false
 
   /// Place in the session's table of live streams.
-  var slot = -1
-  var outbound = OutboundQueue()
-  var end = End.open
+  @exclusivity(unchecked) var slot = -1
+  @exclusivity(unchecked) var outbound = OutboundQueue()
+  @exclusivity(unchecked) var end = End.open
   /// nghttp2 asked for bytes when there were none and waits to be told of new ones.
-  var isDeferred = false
+  @exclusivity(unchecked) var isDeferred = false
   /// A reset that we asked for isn't the peer's fault.
-  var isResetRequested = false
+  @exclusivity(unchecked) var isResetRequested = false
   /// A client has seen the final response header: what follows are trailers.
-  var hasFinalHeader = false
+  @exclusivity(unchecked) var hasFinalHeader = false
 
   init(id: Int32) {
     self.id = id

@@ -1,8 +1,8 @@
 internal import CNghttp2
 
 /// Header fields to send: those that never change first, then those of this message.
-package struct HeaderFields {
-  private struct Field {
+package struct HeaderFields: Sendable {
+  private struct Field: Sendable {
     let nameBytes: Int
     let valueBytes: Int
     let flags: UInt8

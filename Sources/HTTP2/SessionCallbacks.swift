@@ -90,55 +90,53 @@ enum SessionCallbacks {
     case NGHTTP2_HEADERS.rawValue:
       state.pointee.isReceivingHeaderBlock = false
       guard let stream = state.pointee.stream(head.stream_id) else { return ok }
-      headersReceived(state, stream.takeUnretainedValue(), endOfStream: hasEnd(head.flags))
+      headersReceived(state, stream, endOfStream: hasEnd(head.flags))
     case NGHTTP2_DATA.rawValue where hasEnd(head.flags):
-      guard let stream = state.pointee.stream(head.stream_id)?.takeUnretainedValue() else {
-        return ok
-      }
-      stream.isRemoteEnded = true
-      state.pointee.events.append(.other(.endOfStream(stream)))
+      guard let stream = state.pointee.stream(head.stream_id) else { return ok }
+      stream._withUnsafeGuaranteedRef { $0.isRemoteEnded = true }
+      state.pointee.records.append(EventRecord(kind: .endOfStream, stream: stream))
     case NGHTTP2_DATA.rawValue where head.length > 0 && head.length == frame.pointee.data.padlen:
       // Nothing but padding.
       state.pointee.callFrames -= 1
       state.pointee.idleFrames += 1
     case NGHTTP2_RST_STREAM.rawValue:
-      state.pointee.stream(head.stream_id)?.takeUnretainedValue().isResetByPeer = true
+      state.pointee.stream(head.stream_id)?._withUnsafeGuaranteedRef { $0.isResetByPeer = true }
     case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement(head.flags):
-      state.pointee.events.append(.other(.settings))
+      state.pointee.records.append(EventRecord(kind: .settings))
     case NGHTTP2_PING.rawValue:
-      state.pointee.events.append(
-        .other(
-          isAcknowledgement(head.flags)
-            ? .pingAcknowledged(payload(frame.pointee.ping)) : .ping))
+      state.pointee.records.append(
+        isAcknowledgement(head.flags)
+          ? EventRecord(kind: .pingAcknowledged, number: payload(frame.pointee.ping))
+          : EventRecord(kind: .ping))
     case NGHTTP2_GOAWAY.rawValue:
       let goAway = frame.pointee.goaway
-      state.pointee.events.append(
-        .other(
-          .goAway(
-            lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code),
-            reason: text(goAway.opaque_data, goAway.opaque_data_len))))
+      state.pointee.goAways.append(
+        .goAway(
+          lastStreamID: goAway.last_stream_id, ErrorCode(rawValue: goAway.error_code),
+          reason: text(goAway.opaque_data, goAway.opaque_data_len)))
+      state.pointee.records.append(EventRecord(kind: .goAway))
     default: break
     }
     return ok
   }
 
   private static func headersReceived(
-    _ state: UnsafeMutablePointer<SessionState>, _ stream: HTTP2Stream, endOfStream: Bool
+    _ state: UnsafeMutablePointer<SessionState>, _ stream: Unmanaged<HTTP2Stream>,
+    endOfStream: Bool
   ) {
-    if endOfStream { stream.isRemoteEnded = true }
-    let block = state.pointee.headers.end()
-    if stream.hasFinalHeader {
-      state.pointee.events.append(.trailer(stream, block))
-      return
+    stream._withUnsafeGuaranteedRef { object in
+      if endOfStream { object.isRemoteEnded = true }
+      let kind: EventRecord.Kind = object.hasFinalHeader ? .trailer : .header
+      let record = state.pointee.headers.end(kind, stream, endOfStream: endOfStream)
+      // nghttp2 lets 1xx end no stream and gives each its own header block.
+      if kind == .header, state.pointee.role == .client,
+        state.pointee.headers.fields(of: record)[":status"]?.first == "1"
+      {
+        return
+      }
+      object.hasFinalHeader = true
+      state.pointee.records.append(record)
     }
-    // nghttp2 lets 1xx end no stream and gives each its own header block.
-    if state.pointee.role == .client,
-      state.pointee.headers.fields(of: block)[":status"]?.first == "1"
-    {
-      return
-    }
-    stream.hasFinalHeader = true
-    state.pointee.events.append(.header(stream, block, endOfStream: endOfStream))
   }
 
   private static func payload(_ ping: nghttp2_ping) -> UInt64 {
@@ -153,12 +151,12 @@ enum SessionCallbacks {
       let stream = state.pointee.stream(id)
     else { return ok }
     let offset = start - inputStart
-    // nghttp2 points into what it was given; the slice fails if it ever doesn't.
-    guard
-      let slice = state.pointee.input.getSlice(
-        at: state.pointee.input.readerIndex + offset, length: count)
-    else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
-    state.pointee.events.append(.other(.data(stream.takeUnretainedValue(), slice)))
+    // nghttp2 points into what it was given.
+    guard offset >= 0, offset + count <= state.pointee.input.readableBytes else {
+      return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+    }
+    state.pointee.records.append(
+      EventRecord(kind: .data, stream: stream, start: offset, byteCount: count))
     return ok
   }
 
@@ -166,7 +164,7 @@ enum SessionCallbacks {
     session, id, code, userData in
     guard let state = state(userData), let stream = state.pointee.stream(id) else { return ok }
     nghttp2_session_set_stream_user_data(session, id, nil)
-    state.pointee.close(stream.takeUnretainedValue(), ErrorCode(rawValue: code))
+    stream._withUnsafeGuaranteedRef { state.pointee.close($0, ErrorCode(rawValue: code)) }
     return ok
   }
 
@@ -203,7 +201,9 @@ enum SessionCallbacks {
     switch UInt32(head.type) {
     case NGHTTP2_RST_STREAM.rawValue:
       state.pointee.closedStreams.reset(head.stream_id)
-      if state.pointee.stream(head.stream_id)?.takeUnretainedValue().isResetRequested != true {
+      if state.pointee.stream(head.stream_id)?._withUnsafeGuaranteedRef({ $0.isResetRequested })
+        != true
+      {
         state.pointee.resetsByPeerFault += 1
       }
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
@@ -238,7 +238,15 @@ enum SessionCallbacks {
     guard let pointer = source?.pointee.ptr, let flags else {
       return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
     }
-    let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    return Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
+      next($0, session, id, length, flags)
+    }
+  }
+
+  private static func next(
+    _ stream: HTTP2Stream, _ session: OpaquePointer?, _ id: Int32, _ length: Int,
+    _ flags: UnsafeMutablePointer<UInt32>
+  ) -> Int {
     let count = min(length, stream.outbound.byteCount)
     if count > 0 { flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
     guard count == stream.outbound.byteCount else { return count }
@@ -263,14 +271,17 @@ enum SessionCallbacks {
     guard let state = state(userData), let pointer = source?.pointee.ptr, let frameHead else {
       return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
     }
-    let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer)
     state.pointee.output.writeBytes(
       UnsafeRawBufferPointer(start: frameHead, count: frameHeadBytes))
-    stream.outbound.move(count, to: &state.pointee.output)
     state.pointee.outboundBytes -= count
-    if stream.notifyWhenDrained, stream.outboundBytes <= HTTP2Stream.drainedBytes {
-      stream.notifyWhenDrained = false
-      state.pointee.events.append(.other(.drained(stream)))
+    stream._withUnsafeGuaranteedRef { object in
+      object.outbound.move(count, to: &state.pointee.output)
+      guard object.notifyWhenDrained, object.outboundBytes <= HTTP2Stream.drainedBytes else {
+        return
+      }
+      object.notifyWhenDrained = false
+      state.pointee.records.append(EventRecord(kind: .drained, stream: stream))
     }
     // Else nghttp2 would go on with all streams, whatever the socket takes.
     return state.pointee.output.readableBytes < HTTP2Session.drainBytesMax

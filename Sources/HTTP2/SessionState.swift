@@ -7,20 +7,16 @@ internal import NIOCore
 /// It has an address of its own, which nghttp2 gets: through it a callback neither counts references
 /// nor checks for overlapping access, which would cost each call some hundred nanoseconds.
 struct SessionState {
-  /// An event whose header block is still in `headers`.
-  enum Event {
-    case header(HTTP2Stream, HeaderStorage.Block, endOfStream: Bool)
-    case trailer(HTTP2Stream, HeaderStorage.Block)
-    case other(HTTP2Event)
-  }
-
   let role: HTTP2Session.Role
   let limits: HTTP2Limits
   /// nghttp2's session; the C calls accept nil, and it is nil only when it could not be made.
   var handle: OpaquePointer?
 
   // What callbacks append to.
-  var events = Deque<Event>()
+  var records = Deque<EventRecord>()
+  var goAways: [HTTP2Event] = []
+  /// Older than `records`: what nobody had asked for when the next bytes came.
+  private var overdue = Deque<HTTP2Event>()
   var endedBeforePeer: [HTTP2Stream] = []
   var output = ByteBuffer()
   /// Blocks of several streams never mix (RFC 9113, 4.3).
@@ -35,7 +31,7 @@ struct SessionState {
   var closedStreams = ClosedStreams()
 
   /// Streams that nghttp2 has or will have, by slot: nghttp2 doesn't say good-bye to them when a
-  /// session is deleted, and keeps only an unretained pointer to each.
+  /// session is deleted, and keeps only an unretained pointer to each. So do records.
   var streams: [HTTP2Stream?] = []
   private var freeSlots: [Int] = []
   private(set) var streamCount = 0
@@ -81,8 +77,10 @@ struct SessionState {
   /// Tells the owner, once: nghttp2 may have more than one word for the end of a stream.
   mutating func close(_ stream: HTTP2Stream, _ code: ErrorCode) {
     guard !stream.isClosed else { return }
+    records.append(
+      EventRecord(
+        kind: .closed, stream: Unmanaged.passRetained(stream), number: UInt64(code.rawValue)))
     forget(stream)
-    events.append(.other(.closed(stream, code)))
   }
 
   mutating func forget(_ stream: HTTP2Stream) {
@@ -97,13 +95,47 @@ struct SessionState {
 
   // MARK: Events
 
+  var hasEvents: Bool { !records.isEmpty || !overdue.isEmpty }
+
+  /// What records point into is about to change.
+  mutating func settleRecords() {
+    while let record = records.popFirst() { overdue.append(event(record)) }
+  }
+
   mutating func nextEvent() -> HTTP2Event? {
-    switch events.popFirst() {
-    case .header(let stream, let block, let endOfStream):
-      .header(stream, headers.fields(of: block), endOfStream: endOfStream)
-    case .trailer(let stream, let block): .trailer(stream, headers.fields(of: block))
-    case .other(let event): event
-    case nil: nil
+    if !overdue.isEmpty { return overdue.popFirst() }
+    guard let record = records.popFirst() else {
+      // Nothing points there any more: the buffer can be used again.
+      if input.readableBytes > 0 { input = ByteBuffer() }
+      return nil
+    }
+    return event(record)
+  }
+
+  private mutating func event(_ record: EventRecord) -> HTTP2Event {
+    guard let stream = record.stream else {
+      return switch record.kind {
+      case .ping: .ping
+      case .pingAcknowledged: .pingAcknowledged(record.number)
+      case .goAway where !goAways.isEmpty: goAways.removeFirst()
+      default: .settings
+      }
+    }
+    return switch record.kind {
+    case .data:
+      .data(
+        stream.takeUnretainedValue(),
+        input.getSlice(
+          at: input.readerIndex + record.start, length: record.byteCount) ?? ByteBuffer())
+    case .endOfStream: .endOfStream(stream.takeUnretainedValue())
+    case .drained: .drained(stream.takeUnretainedValue())
+    case .closed:
+      .closed(
+        stream.takeRetainedValue(), ErrorCode(rawValue: UInt32(truncatingIfNeeded: record.number)))
+    case .trailer: .trailer(stream.takeUnretainedValue(), headers.fields(of: record))
+    default:
+      .header(
+        stream.takeUnretainedValue(), headers.fields(of: record), endOfStream: record.endOfStream)
     }
   }
 }

@@ -6,11 +6,24 @@ internal import Glibc
 /// protobuf-c allocates field by field; a bump arena keeps those pieces together and makes freeing
 /// one call. Blocks come from malloc, so alignment is that of any C type.
 package final class Arena {
-  /// Covers the messages of an ordinary call in one block.
-  private static let blockBytes = 4096
+  /// Covers the messages of an ordinary call; with its head still a size for which malloc has its
+  /// quickest lists.
+  private static let firstBlockBytes = 1008
+  private static let blockBytes = 4080
   private static let alignmentBytes = 16
 
-  private var blocks: [UnsafeMutableRawBufferPointer] = []
+  /// In front of each block; its size keeps what follows aligned.
+  private struct BlockHead {
+    let older: UnsafeMutableRawPointer?
+    let byteCount: Int
+  }
+
+  private static let headBytes = 16
+
+  /// The newest block.
+  private var newest: UnsafeMutableRawPointer?
+  /// The block that `next` points into.
+  private var open: UnsafeMutableRawPointer?
   private var next: UnsafeMutableRawPointer?
   private var available = 0
   private var allocatedBytes = 0
@@ -22,10 +35,22 @@ package final class Arena {
   }
 
   deinit {
-    for block in blocks {
-      if let start = block.baseAddress { explicit_bzero(start, block.count) }
-      block.deallocate()
+    var block = newest
+    while let start = block {
+      let head = start.load(as: BlockHead.self)
+      // Nothing was written behind `next`.
+      let unused = start == open ? available : 0
+      explicit_bzero(start + Self.headBytes, head.byteCount - unused)
+      free(start)
+      block = head.older
     }
+  }
+
+  private func addBlock(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    guard let block = malloc(Self.headBytes + byteCount) else { fatalError("out of memory") }
+    block.storeBytes(of: BlockHead(older: newest, byteCount: byteCount), as: BlockHead.self)
+    newest = block
+    return block
   }
 
   /// Uninitialised memory that lives as long as the arena.
@@ -36,16 +61,14 @@ package final class Arena {
       available -= size
       return start
     }
-    let isLarge = size > Self.blockBytes / 4
-    let blockSize = isLarge ? size : Self.blockBytes
-    let block = UnsafeMutableRawPointer.allocate(
-      byteCount: blockSize, alignment: Self.alignmentBytes)
-    blocks.append(UnsafeMutableRawBufferPointer(start: block, count: blockSize))
-    if !isLarge {
-      next = block + size
-      available = Self.blockBytes - size
-    }
-    return block
+    let blockBytes = newest == nil ? Self.firstBlockBytes : Self.blockBytes
+    guard size <= blockBytes / 4 else { return addBlock(size) + Self.headBytes }
+    // What is left of the block before stays unused, and is wiped with it.
+    let block = addBlock(blockBytes)
+    open = block
+    next = block + Self.headBytes + size
+    available = blockBytes - size
+    return block + Self.headBytes
   }
 
   /// As `allocate`, or nil once a peer's bytes have made the decoder ask for too much.

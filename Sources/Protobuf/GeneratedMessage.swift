@@ -78,8 +78,9 @@ extension Arena {
     ProtobufCAllocator(
       alloc: { context, size in
         guard let context else { return nil }
-        return Unmanaged<Arena>.fromOpaque(context).takeUnretainedValue()
-          .allocateWithinLimit(byteCount: size)
+        return Unmanaged<Arena>.fromOpaque(context)._withUnsafeGuaranteedRef {
+          $0.allocateWithinLimit(byteCount: size)
+        }
       },
       free: { _, _ in },
       allocator_data: Unmanaged.passUnretained(self).toOpaque())

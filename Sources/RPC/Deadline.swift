@@ -11,9 +11,9 @@ package struct Deadline: Sendable, Hashable, Comparable {
     self.instant = instant
   }
 
-  /// `timeout` after `start`.
-  package static func after(_ timeout: Duration, from start: NIODeadline = .now()) -> Deadline {
-    Deadline(start + .nanoseconds(min(timeout.nanosecondsClamped, nanosecondsMax)))
+  /// `timeout` from now.
+  package static func after(_ timeout: Duration) -> Deadline {
+    Deadline(.now() + .nanoseconds(min(timeout.nanosecondsClamped, nanosecondsMax)))
   }
 
   /// What is left; never negative.

@@ -2,7 +2,7 @@ package import NIOCore
 
 /// The length-prefixed frame of a gRPC message: one byte of flags, four of length, the message.
 package enum Envelope {
-  package static let prefixBytes = 5
+  package static var prefixBytes: Int { 5 }
   /// Enough for most answers without growing.
   private static let initialBytes = 256
 
@@ -13,6 +13,20 @@ package enum Envelope {
     buffer.moveWriterIndex(to: prefixBytes)
     buffer.moveReaderIndex(to: prefixBytes)
     return buffer
+  }
+
+  /// The message in `bytes` when they are one whole envelope, uncompressed and within the limit: most
+  /// requests are. Nil says nothing; `EnvelopeReader` knows what is wrong or missing.
+  package static func message(of bytes: ByteBuffer, messageBytesMax: Int) -> ByteBuffer? {
+    let isWhole = bytes.withUnsafeReadableBytes { bytes in
+      guard bytes.count >= prefixBytes, bytes[0] == 0 else { return false }
+      let count = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
+      return count == bytes.count - prefixBytes && count <= messageBytesMax
+    }
+    guard isWhole else { return nil }
+    var message = bytes
+    message.moveReaderIndex(forwardBy: prefixBytes)
+    return message
   }
 
   /// The flag of a compressed message; the other seven bits are zero.
@@ -28,6 +42,18 @@ package enum Envelope {
     seal(message, flags: 0)
   }
 
+  /// The first five bytes as a number.
+  private static func prefix(of envelope: ByteBuffer) -> UInt64 {
+    envelope.withUnsafeReadableBytes { bytes in
+      let count = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+      return prefix(flags: bytes[0], byteCount: Int(count))
+    }
+  }
+
+  private static func prefix(flags: UInt8, byteCount: Int) -> UInt64 {
+    UInt64(flags) << 32 | UInt64(UInt32(truncatingIfNeeded: byteCount))
+  }
+
   private static func seal(_ message: consuming ByteBuffer, flags: UInt8) -> ByteBuffer {
     let count = message.readableBytes
     guard message.readerIndex >= prefixBytes else {
@@ -37,10 +63,14 @@ package enum Envelope {
       sealed.writeBuffer(&message)
       return sealed
     }
-    let start = message.readerIndex - prefixBytes
-    message.setInteger(flags, at: start)
-    message.setInteger(UInt32(truncatingIfNeeded: count), at: start + 1)
-    message.moveReaderIndex(to: start)
+    message.moveReaderIndex(to: message.readerIndex - prefixBytes)
+    // Writing would copy a buffer that somebody else holds too.
+    guard prefix(of: message) != prefix(flags: flags, byteCount: count) else { return message }
+    message.withUnsafeMutableReadableBytes { bytes in
+      bytes[0] = flags
+      bytes.storeBytes(
+        of: UInt32(truncatingIfNeeded: count).bigEndian, toByteOffset: 1, as: UInt32.self)
+    }
     return message
   }
 }

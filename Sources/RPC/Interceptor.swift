@@ -2,7 +2,9 @@
 ///
 /// Neither look may wait, so a call pays a few nanoseconds for each interceptor, wherever it runs; what
 /// needs to wait belongs into a handler, or into the service behind it.
-package protocol ServerInterceptor: Sendable {
+///
+/// A class, so that asking one costs a reference and no copy.
+package protocol ServerInterceptor: AnyObject, Sendable {
   /// In the order of the server's list. Throwing refuses the call: neither the interceptors behind nor
   /// the handler see it.
   func callBegins(_ context: ServerContext) throws

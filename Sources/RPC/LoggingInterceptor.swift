@@ -6,20 +6,23 @@ internal import NIOCore
 ///
 /// It gives every error its gRPC form, so that what it logs is what the peer gets; the detail that is
 /// for the operator stays in the line.
-package struct LoggingInterceptor: ServerInterceptor {
+package final class LoggingInterceptor: ServerInterceptor {
   private let logger: Logger
+  /// Asked once: a logger's own answer costs more than all else that a silent call does here.
+  private let logLevel: Logger.Level
   private let requestIDKey: String?
 
   /// `requestIDKey` is the metadata by which callers name a request, if they do.
   package init(logger: Logger, requestIDKey: String? = nil) {
     self.logger = logger
+    logLevel = logger.logLevel
     self.requestIDKey = requestIDKey
   }
 
   package func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
     let code = failure?.code ?? .ok
     let level = Self.level(code)
-    guard logger.logLevel <= level else { return }
+    guard logLevel <= level else { return }
     log(context, code, level: level, detail: failure?.detail)
     // Once is enough.
     failure?.detail = nil

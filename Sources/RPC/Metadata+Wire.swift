@@ -35,10 +35,7 @@ extension Metadata {
       return !name.elementsEqual(RetryPushback.key.utf8)
         && !name.elementsEqual(RetryInterceptor.previousAttemptsKey.utf8)
     }
-    return protocolFields.contains { field in
-      field.utf8CodeUnitCount == name.count
-        && name.elementsEqual(UnsafeRawBufferPointer(start: field.utf8Start, count: name.count))
-    }
+    return protocolFields.contains { name.isText($0) }
   }
 
   /// Hands every pair to `body` as header fields: binary values in base64 without padding.

@@ -83,11 +83,8 @@ package struct Metadata: Sendable, Hashable {
   static func isVisible(_ byte: UInt8) -> Bool { (0x20...0x7E).contains(byte) }
 
   mutating func store(_ key: some Collection<UInt8>, _ value: some Collection<UInt8>) {
-    for length in [key.count, value.count] {
-      withUnsafeBytes(of: UInt32(truncatingIfNeeded: length).littleEndian) {
-        storage.append(contentsOf: $0)
-      }
-    }
+    let head = UInt64(UInt32(truncatingIfNeeded: key.count)) | UInt64(value.count) << 32
+    withUnsafeBytes(of: head.littleEndian) { storage.append(contentsOf: $0) }
     storage.append(contentsOf: key)
     storage.append(contentsOf: value)
   }

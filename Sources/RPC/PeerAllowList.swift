@@ -1,7 +1,7 @@
 package import Logging
 
 /// Lets only named peers call each method; a method that is not listed is denied to all.
-package struct PeerAllowList: ServerInterceptor {
+package final class PeerAllowList: ServerInterceptor {
   /// Method path (`/package.Service/Method`) to URI identities, e.g. `spiffe://chatelaine/gateway`.
   package typealias Rules = [String: Set<String>]
 

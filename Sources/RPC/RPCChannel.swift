@@ -102,9 +102,13 @@ extension ByteBuffer: PackingBuffer {
 extension Message {
   /// Decodes the readable bytes of `buffer`.
   package init(unpacking buffer: ByteBuffer) throws(MessageError) {
-    let result = buffer.withUnsafeReadableBytes { bytes in
-      Result { () throws(MessageError) in try Self(unpacking: bytes) }
+    do {
+      self = try buffer.withUnsafeReadableBytes { try Self(unpacking: $0) }
+    } catch let error as MessageError {
+      throw error
+    } catch {
+      // The closure throws no other: only its type has been lost.
+      throw .malformed(message: Self.messageName)
     }
-    self = try result.get()
   }
 }

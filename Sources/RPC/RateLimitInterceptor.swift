@@ -4,7 +4,7 @@ internal import Synchronization
 /// Refuses the calls of a peer that makes too many: RESOURCE_EXHAUSTED, with the time to wait.
 ///
 /// A peer is who `Peer.name` says. Time is when calls arrive.
-package struct RateLimitInterceptor: ServerInterceptor {
+package final class RateLimitInterceptor: ServerInterceptor {
   /// More than a mesh has; what a table of so many takes is some hundred KiB.
   package static let peerCountMaxDefault = 4096
 

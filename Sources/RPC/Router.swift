@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Finds the method of a call by its path, without making a `String` of the path.
 package struct Router: Sendable {
   /// Open addressing: hashes of paths (0 where there is none) and places in `routes`. A power of
@@ -47,14 +49,36 @@ package struct Router: Sendable {
     return RPCError(.unimplemented, "unknown service")
   }
 
+  /// FNV-1a over words instead of bytes; never 0, which stands for an empty slot.
+  private static func hash(_ path: UnsafeRawBufferPointer) -> UInt64 {
+    let prime: UInt64 = 0x100_0000_01b3
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(path.count)
+    var index = 0
+    while index + 8 <= path.count {
+      hash = (hash ^ path.loadUnaligned(fromByteOffset: index, as: UInt64.self)) &* prime
+      hash ^= hash >> 32
+      index += 8
+    }
+    while index < path.count {
+      hash = (hash ^ UInt64(path[index])) &* prime
+      index += 1
+    }
+    return hash | 1
+  }
+
+  private func isPath(_ path: UnsafeRawBufferPointer, at place: Int) -> Bool {
+    paths[place].withUnsafeBytes { known in
+      guard known.count == path.count, let known = known.baseAddress, let path = path.baseAddress
+      else { return false }
+      return memcmp(known, path, paths[place].count) == 0
+    }
+  }
+
   /// Where `path` is, or where it would be, and its hash.
   private func find(_ path: UnsafeRawBufferPointer) -> (slot: Int, hash: UInt64) {
-    // FNV-1a; never 0, which stands for an empty slot.
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in path { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    hash |= 1
+    let hash = Self.hash(path)
     var slot = Int(truncatingIfNeeded: hash >> 1) & (hashes.count - 1)
-    while hashes[slot] != 0, hashes[slot] != hash || !paths[places[slot]].elementsEqual(path) {
+    while hashes[slot] != 0, hashes[slot] != hash || !isPath(path, at: places[slot]) {
       slot = (slot + 1) & (hashes.count - 1)
     }
     return (slot, hash)

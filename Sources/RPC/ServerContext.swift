@@ -7,7 +7,7 @@ internal import Synchronization
 package final class ServerContext: CallParent {
   private struct State {
     var trace: TraceContext?
-    var response = ResponseMetadata()
+    var response: ResponseMetadata?
     var values: [ObjectIdentifier: any Sendable] = [:]
   }
 
@@ -43,9 +43,12 @@ package final class ServerContext: CallParent {
 
   /// What the handler sends beside its messages.
   package var response: ResponseMetadata {
-    get { state.withLock { $0.response } }
+    get { responseIfSet ?? ResponseMetadata() }
     set { state.withLock { $0.response = newValue } }
   }
+
+  /// Nil when there is nothing to send beside messages, as with most calls.
+  package var responseIfSet: ResponseMetadata? { state.withLock { $0.response } }
 
   /// What an interceptor found out, by type.
   package subscript<Key: ContextKey>(_ key: Key.Type) -> Key.Value? {

@@ -1,6 +1,6 @@
 /// Reads the trace of a call, or begins one, for its log line and for the calls that its handler
 /// makes in turn: they find it in `CallScope.trace`.
-package struct TracingInterceptor: ServerInterceptor {
+package final class TracingInterceptor: ServerInterceptor {
   package init() {}
 
   package func callBegins(_ context: ServerContext) {

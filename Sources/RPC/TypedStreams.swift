@@ -114,19 +114,19 @@ package struct MessageIterator<Element>: AsyncIteratorProtocol {
 }
 
 extension Message {
-  /// Packed, with room in front for the envelope's prefix.
+  /// Packed, with the envelope's prefix in front, which `Envelope.seal` then only has to uncover.
   package func enveloped() -> ByteBuffer {
-    var buffer = Envelope.messageBuffer()
-    pack(into: &buffer)
-    return buffer
+    var envelope = EnvelopeBuffer()
+    pack(into: &envelope)
+    return envelope.message
   }
 
   /// A request of a client; malformed bytes are INVALID_ARGUMENT.
   package init(request bytes: ByteBuffer) throws(RPCError) {
-    do {
+    do throws(MessageError) {
       self = try Self(unpacking: bytes)
     } catch {
-      throw RPCError(.invalidArgument, "\(error)")
+      throw RPCError(undecodable: error)
     }
   }
 
@@ -137,5 +137,33 @@ extension Message {
     } catch {
       throw RPCError(.internal, "the response could not be decoded", detail: "\(error)")
     }
+  }
+}
+
+/// Takes a message that is packed in one piece together with its prefix.
+private struct EnvelopeBuffer: PackingBuffer {
+  private(set) var message = ByteBuffer()
+
+  mutating func append(byteCount: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+    guard message.writerIndex == 0 else {
+      // Not in one piece; sealing finds that the prefix is wrong.
+      return message.append(byteCount: byteCount, write)
+    }
+    let prefixBytes = Envelope.prefixBytes
+    message.writeWithUnsafeMutableBytes(minimumWritableBytes: prefixBytes + byteCount) { room in
+      room[0] = 0
+      room.storeBytes(
+        of: UInt32(truncatingIfNeeded: byteCount).bigEndian, toByteOffset: 1, as: UInt32.self)
+      write(UnsafeMutableRawBufferPointer(rebasing: room[prefixBytes..<prefixBytes + byteCount]))
+      return prefixBytes + byteCount
+    }
+    message.moveReaderIndex(to: prefixBytes)
+  }
+}
+
+extension RPCError {
+  /// INVALID_ARGUMENT: the client has sent what isn't the message.
+  fileprivate init(undecodable error: MessageError) {
+    self.init(.invalidArgument, "\(error)")
   }
 }

@@ -9,13 +9,14 @@ final class MethodMetrics: Sendable {
   private let label: String
   private let method: String
   private let factory: any MetricsFactory
-  private let started: Counter
-  private let sent: Recorder
-  private let received: Recorder
+  // The backend's own objects: the generic ones in front of them convert each number at run time.
+  private let started: any CounterHandler
+  private let sent: any RecorderHandler
+  private let received: any RecorderHandler
   /// A histogram per outcome, made when it first happens.
-  private let durations = Mutex<[RPCError.Code: Metrics.Timer]>([:])
+  private let durations = Mutex<[RPCError.Code: any TimerHandler]>([:])
   /// The one that nearly every call needs, without the lock.
-  private let successes: Metrics.Timer
+  private let successes: any TimerHandler
 
   /// `label` is `grpc.server.call` or `grpc.client.attempt`.
   init(_ label: String, method: String, factory: any MetricsFactory) {
@@ -23,26 +24,26 @@ final class MethodMetrics: Sendable {
     self.method = method
     self.factory = factory
     let dimensions = [("grpc.method", method)]
-    started = Counter(label: "\(label).started", dimensions: dimensions, factory: factory)
-    sent = Recorder(
+    started = factory.makeCounter(label: "\(label).started", dimensions: dimensions)
+    sent = factory.makeRecorder(
       label: "\(label).sent_total_compressed_message_size", dimensions: dimensions,
-      factory: factory)
-    received = Recorder(
+      aggregate: true)
+    received = factory.makeRecorder(
       label: "\(label).rcvd_total_compressed_message_size", dimensions: dimensions,
-      factory: factory)
+      aggregate: true)
     successes = Self.timer(label, method, .ok, factory)
   }
 
   private static func timer(
     _ label: String, _ method: String, _ code: RPCError.Code, _ factory: any MetricsFactory
-  ) -> Metrics.Timer {
-    Metrics.Timer(
+  ) -> any TimerHandler {
+    factory.makeTimer(
       label: "\(label).duration",
-      dimensions: [("grpc.method", method), ("grpc.status", code.statusName)], factory: factory)
+      dimensions: [("grpc.method", method), ("grpc.status", code.statusName)])
   }
 
   func callStarted() {
-    started.increment()
+    started.increment(by: 1)
   }
 
   func callEnded(
@@ -58,8 +59,8 @@ final class MethodMetrics: Sendable {
         return timer
       }
     timer.recordNanoseconds(nanoseconds)
-    sent.record(sentBytes)
-    received.record(receivedBytes)
+    sent.record(Int64(sentBytes))
+    received.record(Int64(receivedBytes))
   }
 }
 

@@ -1,4 +1,5 @@
 internal import HTTP2
+internal import NIOCore
 internal import RPC
 
 /// A request's header fields, read as a gRPC call; a refusal says how HTTP or gRPC answers it.
@@ -11,7 +12,7 @@ struct RequestHead {
   }
 
   let route: Route
-  let timeout: Duration?
+  let timeout: TimeAmount?
   let metadata: Metadata
   /// How the client's compressed messages are compressed.
   let encoding: MessageEncoding
@@ -31,7 +32,7 @@ struct RequestHead {
     guard fields.acceptsTrailers else {
       throw .http(status: "400", reason: "gRPC calls need \"te: trailers\"")
     }
-    if let failure = fields.failure { throw .status(failure) }
+    if let failure = fields.failures.first { throw .status(failure) }
     guard let route = fields.route else {
       throw .status(router.unimplemented(header[":path"] ?? ""))
     }
@@ -45,17 +46,18 @@ struct RequestHead {
 
 /// What is gathered in one pass over the fields.
 private struct Fields {
-  private static let contentType = Array("application/grpc".utf8)
+  private static let contentType: StaticString = "application/grpc"
 
   var isPost = false
   var isGRPC = false
   var acceptsTrailers = false
   var route: Route?
-  var timeout: Duration?
+  var timeout: TimeAmount?
   var metadata = Metadata()
   var encoding = MessageEncoding.identity
   var acceptsGzip = false
-  var failure: RPCError?
+  /// A list, as an empty one costs nothing.
+  var failures: [RPCError] = []
 
   mutating func take(
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ router: Router
@@ -70,17 +72,20 @@ private struct Fields {
     case 12 where name.isText("content-type"):
       isGRPC = Self.isGRPC(value)
     case 12 where name.isText("grpc-timeout"):
-      timeout = TimeoutField.decode(value)
-      if timeout == nil { failure = RPCError(.internal, "malformed grpc-timeout") }
+      timeout = TimeoutField.decode(value)?.timeAmount
+      if timeout == nil { failures.append(RPCError(.internal, "malformed grpc-timeout")) }
     case 13 where name.isText("grpc-encoding"):
       take(encoding: value)
     case 20 where name.isText("grpc-accept-encoding"):
       acceptsGzip = Self.containsGzip(value)
+    case 7 where name.isText(":scheme"), 10 where name.isText(":authority"),
+      10 where name.isText("user-agent"), 14 where name.isText("content-length"):
+      break
     default:
       do {
         try metadata.appendField(name: name, value: value)
       } catch {
-        failure = error
+        failures.append(error)
       }
     }
   }
@@ -89,7 +94,7 @@ private struct Fields {
     if value.isText("gzip") {
       encoding = .gzip
     } else if !value.isText("identity") {
-      failure = RPCError(.unimplemented, "this grpc-encoding is not supported")
+      failures.append(RPCError(.unimplemented, "this grpc-encoding is not supported"))
     }
   }
 
@@ -102,17 +107,11 @@ private struct Fields {
 
   /// `application/grpc`, alone or followed by `+` or `;` (PROTOCOL-HTTP2, "Content-Type").
   static func isGRPC(_ value: UnsafeRawBufferPointer) -> Bool {
-    guard value.starts(with: contentType) else { return false }
-    return value.count == contentType.count
-      || value[contentType.count] == UInt8(ascii: "+")
-      || value[contentType.count] == UInt8(ascii: ";")
-  }
-}
-
-extension UnsafeRawBufferPointer {
-  /// Compares with a constant without making a `String`.
-  func isText(_ text: StaticString) -> Bool {
-    count == text.utf8CodeUnitCount
-      && elementsEqual(UnsafeRawBufferPointer(start: text.utf8Start, count: count))
+    let count = contentType.utf8CodeUnitCount
+    guard value.count >= count,
+      UnsafeRawBufferPointer(rebasing: value[..<count]).isText(contentType)
+    else { return false }
+    return value.count == count || value[count] == UInt8(ascii: "+")
+      || value[count] == UInt8(ascii: ";")
   }
 }

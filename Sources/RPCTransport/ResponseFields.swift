@@ -12,6 +12,10 @@ enum ResponseFields {
     (":status", "200"), ("content-type", "application/grpc"), ("grpc-encoding", "gzip"),
   ])
 
+  /// Those of most answers.
+  static let plain = HeaderFields(initial)
+  static let plainSuccess = HeaderFields(success)
+
   static func initial(_ metadata: Metadata, encoding: MessageEncoding) -> HeaderFields {
     var fields = HeaderFields(encoding == .gzip ? initialWithGzip : initial)
     fields.append(metadata)

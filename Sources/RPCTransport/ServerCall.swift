@@ -25,18 +25,20 @@ final class ServerCall: @unchecked Sendable {
   let started: NIODeadline
   private let metrics: MethodMetrics
   /// Body bytes both ways, as they are on the wire.
-  var receivedBytes = 0
-  var sentBytes = 0
-  var phase = Phase.receiving
+  @exclusivity(unchecked) var receivedBytes = 0
+  @exclusivity(unchecked) var sentBytes = 0
+  @exclusivity(unchecked) var phase = Phase.receiving
   /// Once the handler runs.
-  var context: ServerContext?
+  @exclusivity(unchecked) var context: ServerContext?
   /// Nil while there is none, and when the handler ended without ever waiting.
-  var task: Task<Void, Never>?
-  var isHandlerRunning = false
+  @exclusivity(unchecked) var task: Task<Void, Never>?
+  @exclusivity(unchecked) var isHandlerRunning = false
   /// Waits in `HeldCalls` to be started.
   var isHeld = false
 
-  /// The request of a unary call.
+  /// The request of a unary call, when it came in one piece.
+  @exclusivity(unchecked) var request: ByteBuffer?
+  /// Else its pieces.
   var reader: EnvelopeReader
   // The two directions of a streaming call.
   lazy var inbound = InboundMessages(reader)
@@ -44,27 +46,27 @@ final class ServerCall: @unchecked Sendable {
   var hasSentHeader = false
 
   /// Bytes of the request in `ServerShared.unfinishedBytes`.
-  var unfinishedBytes = 0
+  @exclusivity(unchecked) var unfinishedBytes = 0
   /// Bytes of its answer in `HeldCalls.blockedBytes`.
-  var blockedBytes = 0
+  @exclusivity(unchecked) var blockedBytes = 0
 
   // Flow control of a large message: see `ReceiveBudget`.
-  var wantedBytes = 0
-  var reservedBytes = 0
+  @exclusivity(unchecked) var wantedBytes = 0
+  @exclusivity(unchecked) var reservedBytes = 0
 
   init(
-    _ stream: HTTP2Stream, _ head: RequestHead, timeout: Duration?, started: NIODeadline,
+    _ stream: HTTP2Stream, _ head: RequestHead, timeout: TimeAmount?, started: NIODeadline,
     on connection: ServerConnection
   ) {
     self.connection = connection
     self.stream = stream
     self.head = head
     self.started = started
-    deadline = timeout.map { .after($0, from: started) }
+    deadline = timeout.map { Deadline(started + $0) }
     metrics = connection.shared.metrics.metrics(of: head.route)
     metrics.callStarted()
     reader = EnvelopeReader(
-      messageBytesMax: connection.shared.configuration.messageBytesMax, encoding: head.encoding)
+      messageBytesMax: connection.shared.messageBytesMax, encoding: head.encoding)
   }
 
   var isStreaming: Bool { !head.route.isUnary }

@@ -29,12 +29,11 @@ extension ServerConnection {
     }
   }
 
-  private func timeout(of head: RequestHead) -> Duration? {
-    let configuration = shared.configuration
-    guard head.route.isUnary else {
-      return [head.timeout, configuration.streamDurationMax].compactMap { $0 }.min()
+  private func timeout(of head: RequestHead) -> TimeAmount? {
+    guard let latest = head.route.isUnary ? shared.callTimeoutMax : shared.streamTimeoutMax else {
+      return head.timeout
     }
-    return min(head.timeout ?? configuration.callDurationMax, configuration.callDurationMax)
+    return min(head.timeout ?? latest, latest)
   }
 
   private func refuse(
@@ -63,8 +62,17 @@ extension ServerConnection {
     call.receivedBytes += count
     session?.consumedOnConnection(count)
     guard !call.isStreaming else { return received(bytes, on: call) }
-    call.reader.append(bytes)
+    if call.receivedBytes == count,
+      let request = Envelope.message(of: bytes, messageBytesMax: shared.messageBytesMax)
+    {
+      call.request = request
+      return
+    }
     do throws(RPCError) {
+      guard call.request == nil else {
+        throw RPCError(.unimplemented, "a unary method takes one message")
+      }
+      call.reader.append(bytes)
       let expected = try call.reader.expectedBytes ?? .max
       guard call.reader.bufferedBytes <= expected else {
         throw RPCError(.unimplemented, "a unary method takes one message")
@@ -132,54 +140,91 @@ extension ServerConnection {
       return startStreaming(call)
     }
     guard call.phase == .receiving else { return }
+    if let request = call.request {
+      call.request = nil
+      return start(call, ReceivedMessage(request))
+    }
     finished(call)
     do throws(RPCError) {
       guard let message = try call.reader.next(), call.reader.bufferedBytes == 0 else {
         throw RPCError(.internal, "the request ended without a complete message")
       }
-      if mayStartHandler() { run(call, message) } else { hold(call, request: message) }
+      start(call, message)
     } catch {
       answer(call, Result<ByteBuffer, RPCError>.failure(error))
     }
   }
 
+  private func start(_ call: ServerCall, _ message: ReceivedMessage) {
+    if mayStartHandler() { run(call, message) } else { hold(call, request: message) }
+  }
+
   // MARK: Handlers
 
   func run(_ call: ServerCall, _ message: ReceivedMessage) {
-    guard let context = begin(call, isRequestCompressed: message.isCompressed) else { return }
-    // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here and
-    // is over on return if the handler never waits.
-    let task = Task.immediate(executorPreference: executor) {
-      let result: Result<ByteBuffer, RPCError>
-      do throws(RPCError) {
-        result = .success(
-          try await call.head.route.answer(message.bytes, context, logger: self.shared.logger))
-      } catch {
-        result = .failure(error)
-      }
-      self.handlerEnded(call, result)
+    let route = call.head.route
+    guard let handler = route.unary,
+      let context = begin(call, isRequestCompressed: message.isCompressed)
+    else { return }
+    do throws(RPCError) {
+      try route.begin(context, shared.logger)
+    } catch {
+      return handlerEnded(call, Result<ByteBuffer, RPCError>.failure(error))
     }
-    if call.isHandlerRunning { call.task = task }
+    let request = message.bytes
+    // Set here, a new task takes it along; set in the task it would cost frames of it.
+    CallScope.$current.withValue(context) {
+      // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here and
+      // is over on return if the handler never waits.
+      let task = Task.immediate(executorPreference: executor) {
+        let result: Result<ByteBuffer, RPCError>
+        do {
+          let response = try await handler(request, context)
+          result = self.ended(route, context, nil).map { .failure($0) } ?? .success(response)
+        } catch {
+          result = .failure(self.ended(route, context, error) ?? RPCError(answering: error))
+        }
+        self.handlerEnded(call, result)
+      }
+      if call.isHandlerRunning { call.task = task }
+    }
   }
 
   func runStreaming(_ call: ServerCall) {
-    guard let context = begin(call, isRequestCompressed: false) else { return }
-    let task = Task.immediate(executorPreference: executor) {
-      let result: Result<Void, RPCError>
-      do throws(RPCError) {
-        result = .success(
-          try await call.head.route.run(call, call, context, logger: self.shared.logger))
-      } catch {
-        result = .failure(error)
-      }
-      self.handlerEnded(call, result)
+    let route = call.head.route
+    guard let handler = route.streaming,
+      let context = begin(call, isRequestCompressed: false)
+    else { return }
+    do throws(RPCError) {
+      try route.begin(context, shared.logger)
+    } catch {
+      return handlerEnded(call, Result<Void, RPCError>.failure(error))
     }
-    if call.isHandlerRunning { call.task = task }
+    CallScope.$current.withValue(context) {
+      let task = Task.immediate(executorPreference: executor) {
+        let failure: RPCError?
+        do {
+          try await handler(call, call, context)
+          failure = self.ended(route, context, nil)
+        } catch {
+          failure = self.ended(route, context, error) ?? RPCError(answering: error)
+        }
+        self.handlerEnded(call, failure.map { .failure($0) } ?? .success(()))
+      }
+      if call.isHandlerRunning { call.task = task }
+    }
+  }
+
+  /// What the peer gets now that the handler has returned or thrown.
+  private func ended(
+    _ route: Route, _ context: ServerContext, _ error: (any Error)?
+  ) -> RPCError? {
+    route.end(context, error, shared.logger)
   }
 
   /// Takes a place for a handler; nil when there is none.
   private func begin(_ call: ServerCall, isRequestCompressed: Bool) -> ServerContext? {
-    guard handlers.value < shared.configuration.concurrentStreamsMax else {
+    guard handlers.value < shared.concurrentStreamsMax else {
       // Streams that were reset still have their handlers: the client may try again elsewhere.
       call.decided(.unavailable)
       session?.reset(call.stream, .refusedStream)
@@ -233,7 +278,14 @@ extension ServerConnection {
     do {
       switch result {
       case .success(let message):
-        let response = call.response
+        guard let response = call.context?.responseIfSet else {
+          let sealed = Envelope.seal(message)
+          try session.respond(call.stream, ResponseFields.plain, endOfStream: false)
+          call.sentBytes = sealed.readableBytes
+          session.write(call.stream, sealed)
+          session.finish(call.stream, trailers: ResponseFields.plainSuccess)
+          break
+        }
         let isCompressed = call.head.acceptsGzip && response.isCompressed
         let sealed = isCompressed ? try Envelope.sealCompressed(message) : Envelope.seal(message)
         try session.respond(
@@ -290,7 +342,7 @@ extension ServerConnection {
     }
     stream.attachment = nil
     call.decided(.cancelled)
-    call.close(call.ending)
+    if call.isStreaming { call.close(call.ending) }
     call.task?.cancel()
     finished(call)
     if !call.isHandlerRunning { release(call) }

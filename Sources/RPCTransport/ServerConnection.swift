@@ -19,28 +19,28 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   let shared: ServerShared
   let channel: any Channel
   let eventLoop: any EventLoop
-  private var wire: Wire?
+  @exclusivity(unchecked) private var wire: Wire?
   /// The wire's, for as long as the connection lives.
-  private(set) var session: HTTP2Session?
-  private var isProcessing = false
-  private var deadlines = DeadlineTimer()
+  @exclusivity(unchecked) private(set) var session: HTTP2Session?
+  @exclusivity(unchecked) private var isProcessing = false
+  @exclusivity(unchecked) private var deadlines = DeadlineTimer()
   private var handshakeTimer: Scheduled<Void>?
   var headerTimer: Scheduled<Void>?
   var lifeTimer: RepeatedTask?
-  var life: ConnectionLife
+  @exclusivity(unchecked) var life: ConnectionLife
   var budgets: PeerBudgets
-  var pings: PingPolicy
-  private var isReading = false
-  private var isFlushScheduled = false
-  private(set) var isClosing = false
+  @exclusivity(unchecked) var pings: PingPolicy
+  @exclusivity(unchecked) private var isReading = false
+  @exclusivity(unchecked) private var isFlushScheduled = false
+  @exclusivity(unchecked) private(set) var isClosing = false
   var isCut = false
   var isDraining = false
   var isDrainFinished = false
   var receiveBudget: ReceiveBudget
   /// Streams that are open.
-  var streams = MeterPart()
+  @exclusivity(unchecked) var streams = MeterPart()
   /// Handlers that have not ended, whether or not their stream still lives.
-  var handlers = MeterPart()
+  @exclusivity(unchecked) var handlers = MeterPart()
   var held = HeldCalls()
   /// By stream; no more than may be open.
   var refusals: [Int32: HTTPRefusal] = [:]
@@ -48,10 +48,10 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   var unfinishedBytes = 0
   var isReleasing = false
   /// This connection's part of `ServerShared.queuedBytes`.
-  var accountedBytes = 0
+  @exclusivity(unchecked) var accountedBytes = 0
   var isRetryScheduled = false
   var isReceiveRetryScheduled = false
-  private(set) var peer = Peer(address: "")
+  @exclusivity(unchecked) private(set) var peer = Peer(address: "")
   let executor: LoopTaskExecutor
 
   init(_ channel: any Channel, shared: ServerShared) {

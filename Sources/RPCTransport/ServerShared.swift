@@ -33,6 +33,11 @@ final class ServerShared: Sendable {
   let blockedBytes = Atomic(0)
   /// Received bytes of unary requests that are not complete, on all connections.
   let unfinishedBytes = Atomic(0)
+  /// Of the configuration, as each call needs them.
+  let callTimeoutMax: TimeAmount
+  let streamTimeoutMax: TimeAmount?
+  let messageBytesMax: Int
+  let concurrentStreamsMax: Int
   let streamWindowBytes = HTTP2Limits.streamWindowBytesDefault
 
   init(
@@ -40,6 +45,10 @@ final class ServerShared: Sendable {
     logger: Logger
   ) {
     self.configuration = configuration
+    callTimeoutMax = configuration.callDurationMax.timeAmount
+    streamTimeoutMax = configuration.streamDurationMax?.timeAmount
+    messageBytesMax = configuration.messageBytesMax
+    concurrentStreamsMax = configuration.concurrentStreamsMax
     self.router = router
     self.credentials = credentials
     self.logger = logger

@@ -15,7 +15,7 @@ package enum OriginKey: ContextKey {
 ///
 /// A call with a bad assertion is refused; one without reaches its handler, where
 /// `context.caller()` refuses it.
-package struct CallerInterceptor: ServerInterceptor {
+package final class CallerInterceptor: ServerInterceptor {
   /// Whose word about a call's origin counts.
   static let believedPeers: Set<String> = [PeerIdentity.gateway, PeerIdentity.operator]
 

@@ -11,9 +11,14 @@ import Testing
   }
 
   /// Notes when it is entered and how it is left.
-  private struct Noting: ServerInterceptor {
+  private final class Noting: ServerInterceptor {
     let name: String
     let diary: Diary
+
+    init(name: String, diary: Diary) {
+      self.name = name
+      self.diary = diary
+    }
 
     func callBegins(_ context: ServerContext) {
       diary.note("\(name) in")
@@ -24,7 +29,7 @@ import Testing
     }
   }
 
-  private struct Refusing: ServerInterceptor {
+  private final class Refusing: ServerInterceptor {
     func callBegins(_ context: ServerContext) throws {
       guard context.metadata["let-me"] != nil else { throw RPCError(.permissionDenied, "no") }
     }
@@ -64,7 +69,7 @@ import Testing
   }
 
   /// Has the last word on how calls end.
-  private struct Forgiving: ServerInterceptor {
+  private final class Forgiving: ServerInterceptor {
     func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
       if failure?.code == .notFound { failure?.code = .permissionDenied }
       if context.metadata["spoil"] != nil, failure == nil { failure = RPCError(.dataLoss, "gone") }

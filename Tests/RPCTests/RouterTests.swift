@@ -15,10 +15,14 @@ private struct Service: RPCService {
 }
 
 /// Writes its name into the call's values on the way in.
-private struct Marker: ServerInterceptor {
+private final class Marker: ServerInterceptor {
   enum Trail: ContextKey { typealias Value = [String] }
 
   let name: String
+
+  init(name: String) {
+    self.name = name
+  }
 
   func callBegins(_ context: ServerContext) {
     context[Trail.self] = (context[Trail.self] ?? []) + [name]
