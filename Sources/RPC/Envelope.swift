@@ -114,24 +114,37 @@ package struct EnvelopeReader {
   }
 
   package mutating func append(_ bytes: ByteBuffer) {
-    if buffer.readableBytes == 0 {
-      buffer = bytes
-    } else {
-      var bytes = bytes
-      buffer.writeBuffer(&bytes)
+    guard buffer.readableBytes > 0 else { return buffer = bytes }
+    var bytes = bytes
+    if isShared || buffer.writableBytes < bytes.readableBytes {
+      makeRoom(max(buffer.readableBytes + bytes.readableBytes, 2 * buffer.readableBytes))
     }
+    buffer.writeBuffer(&bytes)
+  }
+
+  /// Messages that were taken may still refer to the buffer: to write there copies all of it, what was
+  /// taken before included, and so a stream would copy all that it has ever carried again and again.
+  private var isShared: Bool { buffer.readerIndex > 0 }
+
+  /// Moves what is held into a buffer of its own with room for `byteCount`.
+  private mutating func makeRoom(_ byteCount: Int) {
+    var larger = ByteBufferAllocator().buffer(capacity: byteCount)
+    larger.writeBytes(buffer.readableBytesView)
+    buffer = larger
   }
 
   /// Copies what is held out of the larger buffer that it may be a slice of: a few bytes that wait
   /// must not keep a whole read alive.
   package mutating func detach() {
     guard buffer.readableBytes < buffer.storageCapacity / 2 else { return }
-    buffer = ByteBuffer(bytes: buffer.readableBytesView)
+    makeRoom(buffer.readableBytes)
   }
 
   /// Makes room for the whole message under way at once, when its sender has been given leave.
   package mutating func reserve(_ byteCount: Int) {
-    buffer.reserveCapacity(minimumWritableBytes: max(0, byteCount - buffer.readableBytes))
+    if isShared || buffer.writableBytes < byteCount - buffer.readableBytes {
+      makeRoom(max(byteCount, buffer.readableBytes))
+    }
   }
 
   /// The next complete message, if there is one; decompressed it is still within the limit.

@@ -31,24 +31,32 @@ enum Blocks {
   ]
 
   static func take(from input: inout Input) -> HeaderBlock {
-    var block = HeaderBlock()
-    while !input.isEmpty {
-      let name = input.byte()
-      let value = input.byte()
-      append(
-        Int(name) < names.count ? Array(names[Int(name)].utf8) : input.bytes(Int(name)),
-        Int(value) < values.count ? Array(values[Int(value)].utf8) : input.bytes(Int(value)),
-        to: &block)
-    }
-    return block
-  }
-
-  static func append(_ name: [UInt8], _ value: [UInt8], to block: inout HeaderBlock) {
-    name.withUnsafeBufferPointer { name in
-      value.withUnsafeBufferPointer { value in
-        block.append(name: name, value: value, listBytesMax: listBytesMax)
+    make { append in
+      while !input.isEmpty {
+        let name = input.byte()
+        let value = input.byte()
+        append(
+          Int(name) < names.count ? Array(names[Int(name)].utf8) : input.bytes(Int(name)),
+          Int(value) < values.count ? Array(values[Int(value)].utf8) : input.bytes(Int(value)))
       }
     }
+  }
+
+  /// A block of the fields that `body` appends, stored as a session stores them.
+  static func make(_ body: (_ append: ([UInt8], [UInt8]) -> Void) -> Void) -> HeaderBlock {
+    var storage = HeaderStorage()
+    storage.begin()
+    body { name, value in
+      name.withUnsafeBytes { name in
+        value.withUnsafeBytes { value in
+          storage.append(name: name, value: value, listBytesMax: listBytesMax)
+        }
+      }
+    }
+    // No block looks at its stream.
+    let stream = HTTP2Stream(id: 1)
+    return storage.fields(
+      of: storage.end(.header, Unmanaged.passUnretained(stream), endOfStream: false))
   }
 }
 
@@ -120,9 +128,7 @@ private enum Answers {
   }
 
   private static func block(_ fields: HeaderFields) -> HeaderBlock {
-    var block = HeaderBlock()
-    fields.forEach { Blocks.append($0, $1, to: &block) }
-    return block
+    Blocks.make { append in fields.forEach { append($0, $1) } }
   }
 }
 
