@@ -126,9 +126,8 @@ let package = Package(
     library(
       "ServiceRuntime",
       [
-        "RPC", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography", "ServiceAPI",
-        "Identity", nioCore,
-        nioPosix, logging, metrics, lifecycle, unixSignals,
+        "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography",
+        "ServiceAPI", "Identity", nioCore, nioPosix, logging, metrics, lifecycle, unixSignals,
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
@@ -237,13 +236,16 @@ let package = Package(
     tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
     tests(
       "ServiceRuntimeTests",
-      ["ServiceRuntime", "Cryptography", "Identity", "RPC", "Protobuf", "ServiceAPI", logging]),
+      [
+        "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess", "RPCServices",
+        "Protobuf", "ServiceAPI", logging,
+      ]),
     tests(
       "AuthServerTests",
       [
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
-        "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCTransport", "ServiceAPI",
-        "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
+        "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
+        "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
       "GatewayServerTests",

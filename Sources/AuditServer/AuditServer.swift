@@ -10,7 +10,7 @@ enum AuditServer {
   /// Which peers may call which method; what is not listed here is denied to all.
   static var allowedPeers: PeerAllowList.Rules {
     [
-      AuditAPI.AuditMethods.appendEvents.path: Recorder.identities,
+      AuditAPI.AuditMethods.appendEvents.path: .named(Recorder.identities),
       AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
     ]
   }

@@ -1,9 +1,11 @@
+internal import RPCServices
 internal import RPCTransport
 internal import ServiceLifecycle
 
 /// Runs an RPC server until the process is told to stop, then lets its calls end.
 struct RPCServerService: Service {
   let server: RPCServer
+  let health: HealthService
   let chassis: ServiceChassis
 
   func run() async throws {
@@ -13,6 +15,8 @@ struct RPCServerService: Service {
       try await server.run()
     } onGracefulShutdown: {
       chassis.withdrawReady()
+      // Before connections are asked to leave: who watches learns why, and watching ends.
+      health.beginGracefulShutdown()
       server.beginGracefulShutdown()
     }
   }

@@ -45,7 +45,8 @@ package struct ServiceChassis: Sendable {
   /// costs little, and all that is said of it in the log has its trace.
   ///
   /// The transport itself sees to the rest: it ends a call at its deadline, tells the handler of a
-  /// cancellation, and measures. Without a verifier no call has a caller.
+  /// cancellation, and measures. Without a verifier no call has a caller. `rules` are those of the
+  /// service's own methods; who may call the standard services is the same everywhere.
   package static func interceptors(
     allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger
   ) -> [any ServerInterceptor] {
@@ -56,7 +57,8 @@ package struct ServiceChassis: Sendable {
       RateLimitInterceptor(peerRateLimit),
       // TLS has said who the peer is; this, what that peer may call. Before anything is verified, for
       // that costs more than all the rest.
-      PeerAllowList(rules, logger: logger),
+      PeerAllowList(
+        rules.merging(StandardServices.allowedPeers) { own, _ in own }, logger: logger),
     ]
     // For whom the peer calls; what that user may do is decided where it is done.
     if let verifier { list.append(CallerInterceptor(verifier)) }
@@ -70,18 +72,20 @@ package struct ServiceChassis: Sendable {
   /// that its attempts are one call to those before it.
   package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
 
-  /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop.
+  /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop; beside
+  /// `services` it answers the standard ones.
   package func server(
     _ services: [any RPCService], allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?
   ) -> any Service {
     var configuration = RPCServerConfiguration(
       host: settings.listenAddress.host, port: settings.listenAddress.port, tls: settings.tls)
     configuration.gracePeriod = settings.drainTimeout
+    let standard = StandardServices(beside: services)
     let server = RPCServer(
-      configuration, services: services,
+      configuration, services: standard.all,
       interceptors: Self.interceptors(allowing: rules, verifier: verifier, logger: logger),
       eventLoopGroup: eventLoopGroup, logger: logger)
-    return RPCServerService(server: server, chassis: self)
+    return RPCServerService(server: server, health: standard.health, chassis: self)
   }
 
   /// A client of another service, which must prove to be `identity`; `service` belongs into the list

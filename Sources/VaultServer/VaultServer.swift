@@ -11,13 +11,11 @@ import Vault
 enum VaultServer {
   /// Which peers may call which method; what is not listed here is denied to all.
   static var allowedPeers: PeerAllowList.Rules {
-    var rules = PeerAllowList.rules(VaultAPI.VaultMethods.all, allow: [PeerIdentity.gateway])
-    for method in [
+    let forOperators = [
       VaultAPI.VaultMethods.importProviderConfig, VaultAPI.VaultMethods.listProviderConfigs,
-    ] {
-      rules[method.path]?.insert(PeerIdentity.operator)
-    }
-    return rules
+    ]
+    return PeerAllowList.rules(VaultAPI.VaultMethods.all, allow: [PeerIdentity.gateway])
+      .merging(PeerAllowList.rules(forOperators, allow: [PeerIdentity.operator])) { $0.union($1) }
   }
 
   @Sendable

@@ -5,6 +5,7 @@ import LocalDeployment
 import Logging
 import NIOPosix
 import RPC
+import RPCServices
 import RPCTransport
 import ServiceAPI
 import ServiceRuntime
@@ -77,6 +78,26 @@ import Testing
     #expect(await auth.exit() == .code(0))
     #expect(auth.output.contains("\"message\":\"stopped\""))
     #expect(!FileManager.default.fileExists(atPath: readyFile))
+  }
+
+  @Test func whoWatchesItsHealthLearnsThatItStopsServing() async throws {
+    let auth = try await AuthProcess(environment())
+    let address = try #require(await auth.address(), "\(auth.output)")
+    let vault = try client(of: address, as: "vault")
+    let end = await #expect(throws: RPCError.self) {
+      try await HealthAPI.HealthClient(channel: vault.connection)
+        .watch(HealthAPI.HealthCheckRequest(service: "chatelaine.auth.v1.Auth")) {
+          (responses) async throws in
+          #expect(try await responses.next()?.status == .serving)
+          auth.process.signal(SIGTERM)
+          #expect(try await responses.next()?.status == .notServing)
+          _ = try await responses.next()
+        }
+    }
+    #expect(end?.code == .unavailable)
+    // Before the grace period is over: who watches does not hold up the end.
+    #expect(await auth.exit() == .code(0))
+    await vault.connection.close()
   }
 
   @Test func everythingWrongWithItsSettingsIsToldAtOnce() async throws {

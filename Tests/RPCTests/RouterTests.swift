@@ -55,9 +55,9 @@ private final class Marker: ServerInterceptor {
   }
 
   @Test func theAllowListDeniesByDefault() async throws {
-    let service = Service("a.B", ["Open", "Closed"], { request, _ in request })
+    let service = Service("a.B", ["Open", "Known", "Closed"], { request, _ in request })
     let list = PeerAllowList(
-      ["/a.B/Open": ["spiffe://chatelaine/gateway"]],
+      ["/a.B/Open": ["spiffe://chatelaine/gateway"], "/a.B/Known": .anyVerifiedPeer],
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     func code(_ method: String, _ identities: [String]) async -> RPCError.Code {
       let channel = InProcessChannel(
@@ -75,6 +75,8 @@ private final class Marker: ServerInterceptor {
     #expect(await code("Open", ["spiffe://chatelaine/gateway"]) == .ok)
     #expect(await code("Open", ["spiffe://chatelaine/auth"]) == .permissionDenied)
     #expect(await code("Open", []) == .permissionDenied)
+    #expect(await code("Known", ["spiffe://chatelaine/auth"]) == .ok)
+    #expect(await code("Known", []) == .permissionDenied)
     #expect(await code("Closed", ["spiffe://chatelaine/gateway"]) == .permissionDenied)
     #expect(await code("Missing", []) == .unimplemented)
   }
