@@ -1,9 +1,11 @@
 import NIOCore
 import Protobuf
 import RPC
+import ServiceRuntime
 import Synchronization
 
-/// Answers calls from a table of closures, and remembers what was asked.
+/// Answers calls from a table of closures, and remembers what was asked, as the real clients would
+/// have sent it.
 final class FakeChannel: RPCChannel {
   typealias Handler = @Sendable (ByteBuffer, CallOptions) throws -> ByteBuffer
 
@@ -13,6 +15,7 @@ final class FakeChannel: RPCChannel {
     var isStopped = false
   }
   private let state = Mutex(State())
+  private let interceptors = ClientInterceptors(ServiceChassis.clientInterceptors)
 
   /// The metadata of every call so far, oldest first.
   var calls: [(path: String, metadata: Metadata)] { state.withLock { $0.calls } }
@@ -38,6 +41,14 @@ final class FakeChannel: RPCChannel {
   func unary(
     _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
   ) async throws(RPCError) -> UnaryResponse {
+    try await interceptors.call(method, options) { (options) async throws(RPCError) in
+      try answer(method, request, options)
+    }
+  }
+
+  private func answer(
+    _ method: MethodDescriptor, _ request: ByteBuffer, _ options: CallOptions
+  ) throws(RPCError) -> UnaryResponse {
     let (handler, isStopped) = state.withLock { state in
       state.calls.append((method.path, options.metadata))
       return (state.handlers[method.path], state.isStopped)

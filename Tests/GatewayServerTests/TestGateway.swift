@@ -32,6 +32,7 @@ struct TestGateway: Sendable {
   static func run<Result: Sendable>(
     publicOrigin: String = "http://portal.example", allowing endpoints: [String] = [],
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
   ) async throws -> Result {
     let backend = FakeBackend()
@@ -39,7 +40,6 @@ struct TestGateway: Sendable {
     for endpoint in endpoints { _ = allowList.insert(endpoint) }
     let nowhere = NetworkAddress(host: "127.0.0.1", port: 0)
     let group = MultiThreadedEventLoopGroup.singleton
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let server = try GatewayServer(
       GatewayConfiguration(
         authAddress: nowhere, vaultAddress: nowhere, auditAddress: nowhere,

@@ -3,6 +3,7 @@ import Hummingbird
 import Identity
 import Logging
 import NIOCore
+import RPC
 
 /// Answers every request: finds its route, runs it, turns errors into answers, and adds what every
 /// response carries.
@@ -22,6 +23,8 @@ struct GatewayResponder: HTTPResponder {
     let origin = origin(of: request, channel: context.channel)
     var logger = logger
     logger[metadataKey: "requestId"] = "\(origin.requestID)"
+    let trace = RequestTrace(request.headers)
+    if let id = trace.trace?.traceID { logger[metadataKey: "trace"] = "\(id)" }
 
     var surface = Surface.api
     var log = AccessLog(method: request.method, route: "-", start: start, logger: logger)
@@ -34,10 +37,12 @@ struct GatewayResponder: HTTPResponder {
         surface = route.surface
         log = AccessLog(
           method: request.method, route: route.template.text, start: start, logger: logger)
-        response = try await route.answer(
-          Exchange(
-            request: request, target: target, variables: variables, origin: origin, log: log,
-            channel: context.channel))
+        let exchange = Exchange(
+          request: request, target: target, variables: variables, origin: origin, log: log,
+          channel: context.channel)
+        response = try await CallScope.$current.withValue(trace) {
+          try await route.answer(exchange)
+        }
       case .otherVerbs(let verbs, let found):
         surface = found
         throw Problem(

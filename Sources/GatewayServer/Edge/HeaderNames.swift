@@ -4,6 +4,8 @@ import HTTPTypes
 extension HTTPField.Name {
   static let requestID = fixed("X-Request-Id")
   static let forwardedFor = fixed("X-Forwarded-For")
+  static let traceParent = fixed("traceparent")
+  static let traceState = fixed("tracestate")
   static let csrfToken = fixed("X-CSRF-Token")
   static let fetchSite = fixed("Sec-Fetch-Site")
   static let referrerPolicy = fixed("Referrer-Policy")
