@@ -251,7 +251,8 @@ let package = Package(
       "GatewayServerTests",
       [
         "GatewayServer", "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioPosix, logging,
+        "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
+        logging,
       ]),
     tests(
       "IntegrationTests",
