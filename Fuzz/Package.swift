@@ -70,7 +70,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("Conversations", ["HTTP2", nioCore]),
   fuzzTarget("Envelopes", ["RPC", nioCore]),
   fuzzTarget("MetadataFields", ["RPC"]),
-  fuzzTarget("CallHeads", ["CNghttp2", "HTTP2", "RPC", "RPCTransport"]),
+  fuzzTarget("CallHeads", ["CNghttp2", "HTTP2", "RPC", "RPCTransport", nioCore]),
   fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
 ]

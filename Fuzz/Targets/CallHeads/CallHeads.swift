@@ -1,4 +1,5 @@
 internal import Fuzzing
+internal import NIOCore
 internal import RPC
 
 @testable internal import HTTP2
