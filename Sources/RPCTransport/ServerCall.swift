@@ -41,7 +41,8 @@ final class ServerCall: @unchecked Sendable {
   /// Else its pieces.
   var reader: EnvelopeReader
   // The two directions of a streaming call.
-  lazy var inbound = InboundMessages(reader)
+  // Not lazy: that would copy it, and what it holds, for each change.
+  var inbound: InboundMessages
   var gate = WriteGate()
   var hasSentHeader = false
 
@@ -65,8 +66,10 @@ final class ServerCall: @unchecked Sendable {
     deadline = timeout.map { Deadline(started + $0) }
     metrics = connection.shared.metrics.metrics(of: head.route)
     metrics.callStarted()
-    reader = EnvelopeReader(
+    let reader = EnvelopeReader(
       messageBytesMax: connection.shared.messageBytesMax, encoding: head.encoding)
+    self.reader = reader
+    inbound = InboundMessages(reader)
   }
 
   var isStreaming: Bool { !head.route.isUnary }
