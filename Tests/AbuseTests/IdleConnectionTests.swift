@@ -5,8 +5,6 @@ import Testing
 @Suite struct IdleConnectionTests {
   /// What one may cost, TLS or not.
   private static let bytesPerConnectionMax = 40 << 10
-  /// What one with TLS costs at most today.
-  private static let bytesPerTLSConnectionMax = 64 << 10
   /// Descriptors that a process has besides its connections.
   private static let otherDescriptors = 500
   private static let connections = 10_000
@@ -52,10 +50,7 @@ import Testing
     let count = Self.tlsConnections
     let outcome = try await AttackedServer.withstands(
       "\(count) idle TLS connections", tls: paths,
-      growthBytesMax: count * Self.bytesPerConnectionMax,
-      knownGrowth: KnownGrowth(
-        reason: "nghttp2's frame buffer of 16 KiB and OpenSSL's records are touched by TLS",
-        bytesMax: count * Self.bytesPerTLSConnectionMax)
+      growthBytesMax: count * Self.bytesPerConnectionMax
     ) { server in
       try Self.hold(count, on: server)
     }
