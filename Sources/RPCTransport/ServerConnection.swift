@@ -170,6 +170,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
       case .goAway: break
       }
     }
+    // No flush comes after the connection's end.
+    if isClosing { tellMeters() }
   }
 
   private func greeted() {
