@@ -23,7 +23,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
   /// The wire's, for as long as the connection lives.
   @exclusivity(unchecked) private(set) var session: HTTP2Session?
   @exclusivity(unchecked) private var isProcessing = false
-  @exclusivity(unchecked) private var deadlines = DeadlineTimer()
+  private var deadlines = DeadlineTimer()
   private var handshakeTimer: Scheduled<Void>?
   var headerTimer: Scheduled<Void>?
   var lifeTimer: RepeatedTask?
