@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 STATE_DIR ?= .chatelaine
 PORT ?= 8080
-FORMATTED := Package.swift Sources Tests
+FORMATTED := Package.swift Sources Tests Benchmarks/Sources Fuzz/Package.swift Fuzz/Targets
 PYTHON := .build/venv/bin/python
 
 .PHONY: help
@@ -53,7 +53,7 @@ generate: packages ## Generate C and Swift from Protos/, and .env.example from t
 
 .PHONY: check-generated
 check-generated: generate ## Fail when what is generated differs from what is checked in
-	@changes=$$(git status --porcelain -- Sources Tests Protos .env.example); \
+	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos .env.example); \
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
 .PHONY: bench

@@ -31,29 +31,58 @@ let asyncHTTPClient = Target.Dependency.product(
 
 // MARK: Target shapes
 
+/// Where a target's folder lies: its name says what it is, its area what it may know.
+enum Area: String {
+  /// Speaks gRPC: a package of its own one day, so it imports from no other area.
+  case runtime = "Sources/Runtime"
+  /// What services stand on: cryptography, PostgreSQL, the operating system.
+  case platform = "Sources/Platform"
+  /// Rules, values and use cases: no RPC, no SQL, no C.
+  case domain = "Sources/Domain"
+  case services = "Sources/Services"
+  case tools = "Sources/Tools"
+  /// What only tests and benchmarks use.
+  case support = "Tests/Support"
+  case benchmarks = "Benchmarks/Sources"
+
+  func path(_ name: String) -> String { "\(rawValue)/\(name)" }
+}
+
 func library(
-  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+  _ area: Area, _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
   resources: [Resource] = []
 ) -> Target {
   .target(
-    name: name, dependencies: dependencies, exclude: exclude, resources: resources,
-    swiftSettings: strict)
+    name: name, dependencies: dependencies, path: area.path(name), exclude: exclude,
+    resources: resources, swiftSettings: strict)
 }
 
 func executable(
-  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+  _ area: Area, _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
 ) -> Target {
   .executableTarget(
-    name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+    name: name, dependencies: dependencies, path: area.path(name), resources: resources,
+    swiftSettings: strict)
 }
 
+func system(_ area: Area, _ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: area.path("C/\(name)"), pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func clang(_ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(
+    name: String(path.split(separator: "/").last ?? ""), dependencies: dependencies, path: path)
+}
+
+/// Tests lie in the folder of the area that they test.
 func tests(
-  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+  _ folder: String, _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
   resources: [Resource] = []
 ) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies, exclude: exclude, resources: resources,
-    swiftSettings: strict)
+    name: name, dependencies: dependencies, path: "Tests/\(folder)/\(name)", exclude: exclude,
+    resources: resources, swiftSettings: strict)
 }
 
 let package = Package(
@@ -68,117 +97,123 @@ let package = Package(
     .executable(name: "protoc-gen-chatelaine", targets: ["protoc-gen-chatelaine"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
-    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
-    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
   ],
   targets: [
     // C libraries.
-    .systemLibrary(
-      name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(
-      name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
-    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "CLinux"),
-    .target(name: "CMessages", dependencies: ["CProtobufC"]),
-    .target(name: "CInteropMessages", dependencies: ["CProtobufC", "CMessages"]),
-    .target(name: "CBenchMessages", dependencies: ["CProtobufC", "CMessages"]),
+    system(.runtime, "CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
+    system(.runtime, "COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+    system(.runtime, "CProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
+    system(.runtime, "CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    system(.platform, "CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
+    system(.platform, "CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+    clang("Sources/Platform/C/CLinux"),
+
+    // Generated protobuf-c: what gRPC itself needs, our services', the tests', the benchmarks'.
+    clang("Sources/Runtime/C/CMessages", ["CProtobufC"]),
+    clang("Sources/Services/CServiceMessages", ["CProtobufC", "CMessages"]),
+    clang("Tests/Support/CInteropMessages", ["CProtobufC", "CMessages"]),
+    clang("Tests/Support/CTestMessages", ["CProtobufC", "CMessages"]),
+    clang("Benchmarks/Sources/CBenchMessages", ["CProtobufC", "CMessages"]),
 
     // Engines and runtime: no product knowledge.
-    library("Protobuf", ["CMessages"]),
-    library("HTTP2", ["CNghttp2", nioCore, deque]),
-    library("TLS", ["COpenSSL", nioCore]),
-    library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
-    library("Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
-    library("RPC", ["CZlib", "Protobuf", nioCore, logging], exclude: ["README.md"]),
-    library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
-    library("RPCInProcess", ["RPC", nioCore]),
-    library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
-    library("RPCInterop", ["CInteropMessages", "Protobuf", "RPC", "RPCServices", nioCore]),
+    library(.runtime, "Protobuf", ["CMessages"]),
+    library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
+    library(.runtime, "TLS", ["COpenSSL", nioCore]),
+    library(.platform, "Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
+    library(
+      .platform, "Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
+    library(.runtime, "RPC", ["CZlib", "Protobuf", nioCore, logging], exclude: ["README.md"]),
+    library(
+      .runtime, "RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+    library(.runtime, "RPCInProcess", ["RPC", nioCore]),
+    library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
+    library(
+      .support, "RPCInterop", ["CInteropMessages", "Protobuf", "RPC", "RPCServices", nioCore]),
     executable(
-      "interop-server",
+      .support, "interop-server",
       [
         "RPCInterop", "RPCServices", "RPCTransport", "TLS", argumentParser, logging, nioPosix,
         unixSignals,
       ]),
     executable(
-      "interop-client",
+      .support, "interop-client",
       ["RPC", "RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioCore, nioPosix]),
-    library("BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
+    library(.benchmarks, "BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
-      "bench-server",
+      .benchmarks, "bench-server",
       ["BenchMessages", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging, metrics]),
     executable(
-      "bench-client", ["BenchMessages", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
-    library("RPCCodeGen", ["Protobuf", "CMessages"]),
-    executable("protoc-gen-chatelaine", ["RPCCodeGen"]),
-    library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
+      .benchmarks, "bench-client",
+      ["BenchMessages", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
+    library(.runtime, "RPCCodeGen", ["Protobuf", "CMessages"]),
+    executable(.runtime, "protoc-gen-chatelaine", ["RPCCodeGen"]),
+    library(.services, "ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
     library(
-      "ServiceRuntime",
+      .services, "ServiceRuntime",
       [
         "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography",
         "ServiceAPI", "Identity", nioCore, nioPosix, logging, metrics, lifecycle, unixSignals,
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
-    library("Identity"),
-    library("Receipts", ["Identity"]),
-    library("Providers", resources: [.embedInCode("Catalogue")]),
-    library("DotEnv", ["Cryptography"]),
-    library("Auth", ["Cryptography", "Identity", "Receipts"]),
-    library("Vault", ["Cryptography", "Identity", "Providers", "Receipts"]),
-    library("Audit", ["Identity"]),
+    library(.domain, "Identity"),
+    library(.domain, "Receipts", ["Identity"]),
+    library(.domain, "Providers", resources: [.embedInCode("Catalogue")]),
+    library(.domain, "DotEnv", ["Cryptography"]),
+    library(.domain, "Auth", ["Cryptography", "Identity", "Receipts"]),
+    library(.domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts"]),
+    library(.domain, "Audit", ["Identity"]),
 
     // Services: adapters, wiring, main.
     library(
-      "Outbox",
+      .services, "Outbox",
       [
         "Postgres", "Protobuf", "RPC", "ServiceAPI", "Identity", "Receipts", nioCore, logging,
         lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
-      "AuthServer",
+      .services, "AuthServer",
       [
         "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Receipts", "RPC",
         "RPCTransport",
         "ServiceAPI", "ServiceRuntime", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
-      "VaultServer",
+      .services, "VaultServer",
       [
         "Vault", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
-      "AuditServer",
+      .services, "AuditServer",
       [
         "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC", "RPCTransport",
         "ServiceAPI",
         "ServiceRuntime", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
-      "GatewayServer",
+      .services, "GatewayServer",
       [
         "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "RPCTransport", "ServiceAPI",
         "ServiceRuntime", hummingbird, mustache, asyncHTTPClient, httpTypes, nioCore, nioPosix,
         logging, lifecycle,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
-      "LocalDeployment",
+      .tools, "LocalDeployment",
       ["COpenSSL", "CLinux", "Cryptography", nioCore, logging]),
     executable(
-      "ChatelaineCLI",
+      .tools, "ChatelaineCLI",
       [
         "DotEnv", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
@@ -186,111 +221,110 @@ let package = Package(
       ]),
 
     // Tests.
-    .target(
-      name: "CTestMessages", dependencies: ["CProtobufC", "CMessages"], path: "Tests/CTestMessages"),
     tests(
-      "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
+      "Runtime", "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
       exclude: ["Python"]),
-    tests("RPCCodeGenTests", ["RPCCodeGen", "Protobuf"]),
+    tests("Runtime", "RPCCodeGenTests", ["RPCCodeGen", "Protobuf"]),
     tests(
-      "RPCServicesTests",
+      "Runtime", "RPCServicesTests",
       ["RPCServices", "RPC", "RPCInProcess", "Protobuf", "ServiceAPI", nioCore]),
     library(
-      "TestSupport",
+      .support, "TestSupport",
       ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
-    tests("HTTP2Tests", ["HTTP2", nioCore]),
+    tests("Runtime", "HTTP2Tests", ["HTTP2", nioCore]),
     tests(
-      "HTTP2ConformanceTests",
+      "Runtime", "HTTP2ConformanceTests",
       [
         "HTTP2", "TLS", "RPC", "RPCTransport", "LocalDeployment", "TestSupport", nioCore, nioPosix,
         logging,
       ]),
-    tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
-    tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
+    tests("Runtime", "TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
+    tests("Runtime", "RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(
-      "RPCCallTests",
+      "Runtime", "RPCCallTests",
       [
         "RPC", "RPCInProcess", "RPCTransport", "TLS", "LocalDeployment", "TestSupport", nioCore,
         nioPosix, logging,
       ]),
     tests(
-      "RPCTransportTests",
+      "Runtime", "RPCTransportTests",
       [
         "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix,
         logging,
       ]),
     tests(
-      "InteropTests",
+      "Runtime", "InteropTests",
       [
         "RPC", "RPCInProcess", "RPCInterop", "RPCServices", "RPCTransport", "TLS",
         "LocalDeployment", "TestSupport", .target(name: "interop-server"),
         .target(name: "interop-client"), nioCore, nioPosix, logging,
       ], exclude: ["Python"]),
     tests(
-      "AbuseTests",
+      "Runtime", "AbuseTests",
       [
         "CNghttp2", "CZlib", "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport",
         .target(name: "interop-server"), nioCore, nioPosix, logging,
       ]),
-    tests("IdentityTests", ["Identity"]),
-    tests("AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
+    tests("Domain", "IdentityTests", ["Identity"]),
+    tests("Domain", "AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
     tests(
-      "ServiceRuntimeTests",
+      "Services", "ServiceRuntimeTests",
       [
         "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess", "RPCServices",
         "Protobuf", "ServiceAPI", logging,
       ]),
     tests(
-      "AuthServerTests",
+      "Services", "AuthServerTests",
       [
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
-      "GatewayServerTests",
+      "Services", "GatewayServerTests",
       [
         "GatewayServer", "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "ServiceAPI",
         "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
         logging,
       ]),
     tests(
-      "IntegrationTests",
+      "System", "IntegrationTests",
       [
         "TestSupport", "LocalDeployment", asyncHTTPClient, hummingbird, httpTypes, nioCore,
         nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),
       ], exclude: ["Python"]),
-    tests("BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
-    tests("LocalDeploymentTests", ["LocalDeployment"]),
     tests(
-      "PostgresTests",
+      "System", "BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
+    tests("Tools", "LocalDeploymentTests", ["LocalDeployment"]),
+    tests(
+      "Platform", "PostgresTests",
       ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
-    tests("CryptographyTests", ["Cryptography", "CLinux"]),
-    tests("ProvidersTests", ["Providers"]),
-    tests("DotEnvTests", ["DotEnv", "Cryptography"]),
+    tests("Platform", "CryptographyTests", ["Cryptography", "CLinux"]),
+    tests("Domain", "ProvidersTests", ["Providers"]),
+    tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
-      "ChatelaineCLITests",
+      "Tools", "ChatelaineCLITests",
       ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
-    tests("VaultTests", ["Vault", "Cryptography", "Identity", "Providers", "Receipts"]),
-    tests("AuditTests", ["Audit", "Identity"]),
+    tests("Domain", "VaultTests", ["Vault", "Cryptography", "Identity", "Providers", "Receipts"]),
+    tests("Domain", "AuditTests", ["Audit", "Identity"]),
     tests(
-      "VaultServerTests",
+      "Services", "VaultServerTests",
       [
         "VaultServer", "Vault", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
         "TestSupport", logging, nioPosix,
       ]),
     tests(
-      "AuditServerTests",
+      "Services", "AuditServerTests",
       [
         "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
         "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
         nioPosix,
       ]),
     tests(
-      "OutboxTests",
+      "Services", "OutboxTests",
       [
         "Outbox", "Identity", "LocalDeployment", "Postgres", "Protobuf", "Receipts", "RPC",
         "RPCInProcess", "ServiceAPI", "TestSupport", logging, nioPosix,

@@ -56,7 +56,8 @@ let libraries: [Target] = [
   library("HTTP2", ["CNghttp2", nioCore, deque]),
   library("TLS", ["COpenSSL", nioCore]),
   library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
-  library("ServiceAPI", ["Protobuf", "RPC", "CMessages", nioCore]),
+  .target(name: "CServiceMessages", dependencies: ["CProtobufC", "CMessages"]),
+  library("ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
   library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
 ]
 
@@ -112,10 +113,10 @@ let package = Package(
   name: "chatelaine-sanitized",
   platforms: [.macOS(.v15)],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
-    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
   ],
   targets: libraries + (isForThreads ? testsAndTheirTools : fuzzTargets),
   swiftLanguageModes: [.v6]

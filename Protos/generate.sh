@@ -76,26 +76,27 @@ protoc "${include[@]}" --include_imports --descriptor_set_out="$work/original.bi
   "${ours[@]}" "${google[@]}" "${standard[@]}" "${interop[@]}" "${tests[@]}" "${bench[@]}"
 "$plugin" --rewrite-descriptors <"$work/original.bin" >"$work/rewritten.bin"
 
-write_c Sources/CMessages CMessages "$work/rewritten.bin" \
-  "${ours[@]}" "${google[@]}" "${standard[@]}"
-clear Sources/Protobuf/Generated
-write_swift Sources/Protobuf/Generated module=Protobuf \
+write_c Sources/Runtime/C/CMessages CMessages "$work/rewritten.bin" "${google[@]}" "${standard[@]}"
+write_c Sources/Services/CServiceMessages CServiceMessages "$work/rewritten.bin" "${ours[@]}"
+clear Sources/Runtime/Protobuf/Generated
+write_swift Sources/Runtime/Protobuf/Generated module=Protobuf \
   google/rpc/status.proto google/rpc/error_details.proto
-write_swift Sources/Protobuf/Generated module=Protobuf,only=descriptors "${described[@]}"
-clear Sources/ServiceAPI/Generated
-write_swift Sources/ServiceAPI/Generated module=ServiceAPI "${ours[@]}"
-clear Sources/RPCServices/Generated
-write_swift Sources/RPCServices/Generated module=RPCServices "${standard[@]}"
+write_swift Sources/Runtime/Protobuf/Generated module=Protobuf,only=descriptors "${described[@]}"
+clear Sources/Services/ServiceAPI/Generated
+write_swift Sources/Services/ServiceAPI/Generated module=ServiceAPI,c_module=CServiceMessages \
+  "${ours[@]}"
+clear Sources/Runtime/RPCServices/Generated
+write_swift Sources/Runtime/RPCServices/Generated module=RPCServices "${standard[@]}"
 
 # Messages that only tests need stay out of the products.
-write_c Sources/CInteropMessages CInteropMessages "$work/rewritten.bin" "${interop[@]}"
-clear Sources/RPCInterop/Generated
-write_swift Sources/RPCInterop/Generated module=RPCInterop,c_module=CInteropMessages \
+write_c Tests/Support/CInteropMessages CInteropMessages "$work/rewritten.bin" "${interop[@]}"
+clear Tests/Support/RPCInterop/Generated
+write_swift Tests/Support/RPCInterop/Generated module=RPCInterop,c_module=CInteropMessages \
   "${interop[@]}"
-write_c Tests/CTestMessages CTestMessages "$work/rewritten.bin" "${tests[@]}"
-clear Tests/ProtobufTests/Generated
-write_swift Tests/ProtobufTests/Generated module=ProtobufTests,c_module=CTestMessages "${tests[@]}"
-write_c Sources/CBenchMessages CBenchMessages "$work/rewritten.bin" "${bench[@]}"
-clear Sources/BenchMessages/Generated
-write_swift Sources/BenchMessages/Generated module=BenchMessages,c_module=CBenchMessages \
+write_c Tests/Support/CTestMessages CTestMessages "$work/rewritten.bin" "${tests[@]}"
+clear Tests/Runtime/ProtobufTests/Generated
+write_swift Tests/Runtime/ProtobufTests/Generated module=ProtobufTests,c_module=CTestMessages "${tests[@]}"
+write_c Benchmarks/Sources/CBenchMessages CBenchMessages "$work/rewritten.bin" "${bench[@]}"
+clear Benchmarks/Sources/BenchMessages/Generated
+write_swift Benchmarks/Sources/BenchMessages/Generated module=BenchMessages,c_module=CBenchMessages \
   "${bench[@]}"
