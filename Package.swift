@@ -162,45 +162,49 @@ let package = Package(
       .services, "ServiceRuntime",
       [
         "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography",
-        "ServiceAPI", "Identity", nioCore, nioPosix, logging, metrics, lifecycle, unixSignals,
+        "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics, lifecycle,
+        unixSignals,
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
     library(.domain, "Identity"),
     library(.domain, "Receipts", ["Identity"]),
+    library(.domain, "UseCases", ["Cryptography", "Identity", "Receipts"]),
     library(.domain, "Providers", resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography"]),
-    library(.domain, "Auth", ["Cryptography", "Identity", "Receipts"]),
-    library(.domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts"]),
-    library(.domain, "Audit", ["Identity"]),
+    library(.domain, "Auth", ["Cryptography", "Identity", "Receipts", "UseCases"]),
+    library(
+      .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+    library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
 
     // Services: adapters, wiring, main.
     library(
       .services, "Outbox",
       [
-        "Postgres", "Protobuf", "RPC", "ServiceAPI", "Identity", "Receipts", nioCore, logging,
-        lifecycle,
+        "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime", "Identity", "Receipts",
+        nioCore,
+        logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "AuthServer",
       [
         "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Receipts", "RPC",
         "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", nioCore, logging, lifecycle,
+        "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "VaultServer",
       [
         "Vault", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Providers",
         "Receipts", "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", nioCore, logging, lifecycle,
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "AuditServer",
       [
         "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC", "RPCTransport",
-        "ServiceAPI",
-        "ServiceRuntime", nioCore, logging, lifecycle,
+        "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
+        lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "GatewayServer",
@@ -266,7 +270,8 @@ let package = Package(
         .target(name: "interop-server"), nioCore, nioPosix, logging,
       ]),
     tests("Domain", "IdentityTests", ["Identity"]),
-    tests("Domain", "AuthTests", ["Auth", "Cryptography", "Identity", "Receipts"]),
+    tests("Domain", "AuthTests", ["Auth", "Cryptography", "Identity", "Receipts", "UseCases"]),
+    tests("Domain", "UseCasesTests", ["UseCases", "Identity", "Receipts"]),
     tests(
       "Services", "ServiceRuntimeTests",
       [
@@ -276,6 +281,7 @@ let package = Package(
     tests(
       "Services", "AuthServerTests",
       [
+        "UseCases",
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
@@ -307,11 +313,14 @@ let package = Package(
     tests(
       "Tools", "ChatelaineCLITests",
       ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
-    tests("Domain", "VaultTests", ["Vault", "Cryptography", "Identity", "Providers", "Receipts"]),
-    tests("Domain", "AuditTests", ["Audit", "Identity"]),
+    tests(
+      "Domain", "VaultTests",
+      ["Vault", "Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+    tests("Domain", "AuditTests", ["Audit", "Identity", "Receipts", "UseCases"]),
     tests(
       "Services", "VaultServerTests",
       [
+        "UseCases",
         "VaultServer", "Vault", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
         "TestSupport", logging, nioPosix,
@@ -319,6 +328,7 @@ let package = Package(
     tests(
       "Services", "AuditServerTests",
       [
+        "UseCases",
         "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
         "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
         nioPosix,

@@ -2,7 +2,7 @@ internal import BenchMessages
 internal import RPC
 
 /// Answers as every peer in the benchmark does, byte for byte.
-struct BenchHandler: BenchAPI.BenchService {
+struct BenchHandler: BenchAPI.BenchServiceProtocol {
   private static let ciphertext = [UInt8](repeating: 0xC3, count: 60)
   private static let iv = [UInt8](repeating: 0xA5, count: 12)
   private static let tag = [UInt8](repeating: 0x5A, count: 16)

@@ -1,3 +1,5 @@
+package import UseCases
+
 /// Every way in which the audit log refuses or fails.
 package enum AuditError: Error, Hashable {
   /// A request field at fault, by its JSON name.
@@ -14,6 +16,17 @@ package enum AuditError: Error, Hashable {
   case invalid(Field, reason: String)
   /// One event of a batch is at fault, so none of the batch was kept.
   case invalidEvent(index: Int, EventProblem)
+  /// The caller's credential doesn't allow it.
+  case denied(Refusal)
   /// The database failed; `detail` is for the operator's log.
   case storage(detail: String)
+}
+
+extension AuditError: UseCaseError {
+  package var refusal: Refusal? {
+    if case .denied(let refusal) = self { refusal } else { nil }
+  }
+
+  /// Reading and appending leave no receipt of a failure: the log would be about itself.
+  package var receiptReason: String? { nil }
 }

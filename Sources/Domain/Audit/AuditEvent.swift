@@ -1,5 +1,6 @@
 package import FoundationEssentials
 package import Identity
+package import Receipts
 
 /// One thing that happened, checked and ready to be kept for good.
 package struct AuditEvent: Sendable, Hashable {
@@ -83,5 +84,50 @@ package struct RecordedEvent: Sendable, Hashable {
   package init(sequence: Int64, event: AuditEvent) {
     self.sequence = sequence
     self.event = event
+  }
+}
+
+extension AuditEvent {
+  /// The event that a receipt of this service is, with no way through an outbox.
+  init(_ receipt: Receipt, source: String) {
+    let actor: Actor =
+      switch receipt.actor {
+      case .user(let id, let email): Actor(type: "user", id: id.text, name: email)
+      case .operator: Actor(type: "operator", id: "", name: "operator")
+      case .anonymous: Actor(type: "anonymous", id: "", name: "")
+      case .service(let name): Actor(type: "service", id: name, name: name)
+      }
+    let outcome: Outcome =
+      switch receipt.outcome {
+      case .success: .success
+      case .failure: .failure
+      case .denied: .denied
+      }
+    self.init(
+      id: receipt.id, time: receipt.time, actor: actor, action: receipt.action.rawValue,
+      target: Target(
+        type: receipt.target.type, id: receipt.target.id, name: receipt.target.name),
+      outcome: outcome, ipAddress: receipt.origin.ipAddress, userAgent: receipt.origin.userAgent,
+      requestID: receipt.origin.requestID, details: Self.json(receipt.details), source: source,
+      accountID: receipt.accountID)
+  }
+
+  private static func json(_ details: [String: Receipt.Detail]) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Texts, numbers and flags always encode.
+    guard let data = try? encoder.encode(details) else { return "{}" }
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+extension Receipt.Detail: Encodable {
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .text(let text): try container.encode(text)
+    case .number(let number): try container.encode(number)
+    case .flag(let flag): try container.encode(flag)
+    }
   }
 }

@@ -1,52 +1,87 @@
+package import FoundationEssentials
+package import Identity
+import Receipts
+package import UseCases
+
 /// The use cases of the audit log.
+///
+/// Each begins at the door, which says who may come in; a refusal is itself an event of the log.
 package struct AuditService: Sendable {
   /// Events of one append.
   package static let batchEventsMax = 500
-  /// Events of one page, and how many come when the reader doesn't say.
-  package static let pageEventsMax = 200
-  package static let pageEventsDefault = 50
 
+  /// The name under which the log records what it refused itself.
+  static let name = "audit"
+
+  private let door: Door<AuditError>
   private let store: any AuditStore
 
-  package init(store: any AuditStore) {
+  package init(
+    store: any AuditStore, clock: @escaping @Sendable () -> Date = { Date() }
+  ) {
+    door = Door(clock: clock) { (receipt) async throws(AuditError) in
+      _ = try await store.append([AuditEvent(receipt, source: Self.name)])
+    }
     self.store = store
   }
 
-  /// Keeps a batch, each id once, all or nothing; returns how many events were new.
-  package func append(_ events: [AuditEvent]) async throws(AuditError) -> Int {
-    guard events.count <= Self.batchEventsMax else {
-      throw .invalid(.events, reason: "holds more than \(Self.batchEventsMax) events")
-    }
-    for (index, event) in events.enumerated() {
-      do {
-        try event.check()
-      } catch {
-        throw .invalidEvent(index: index, error)
+  /// Keeps a batch of a service, each id once, all or nothing; returns how many events were new.
+  package func append(
+    _ events: [AuditEvent], by service: String
+  ) async throws(AuditError) -> Int {
+    try await door.perform(.auditEventAppend, by: .service(service), from: CallOrigin()) {
+      (_) async throws(AuditError) -> Act<Int> in
+      guard events.count <= Self.batchEventsMax else {
+        throw .invalid(.events, reason: "holds more than \(Self.batchEventsMax) events")
       }
+      for (index, event) in events.enumerated() {
+        do throws(EventProblem) {
+          try event.check()
+        } catch {
+          throw .invalidEvent(index: index, error)
+        }
+      }
+      guard !events.isEmpty else { return .looked(0) }
+      return .looked(try await store.append(events))
     }
-    guard !events.isEmpty else { return 0 }
-    return try await store.append(events)
   }
 
-  /// Reads one page, newest first; `size` 0 means the default, `token` empty the first page.
+  /// Reads one page of the caller's log, newest first; `size` 0 means the default, `token` empty the
+  /// first page.
   package func page(
-    of query: EventQuery, size: Int, token: String
-  ) async throws(AuditError) -> EventPage {
-    guard (0...Self.pageEventsMax).contains(size) else {
-      throw .invalid(.pageSize, reason: "must be 1 to \(Self.pageEventsMax), or 0 for the default")
+    of query: EventQuery, size: Int, token: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(AuditError) -> Page<RecordedEvent> {
+    try await door.perform(.auditEventList, by: .caller(caller), from: origin) {
+      (_) async throws(AuditError) -> Act<Page<RecordedEvent>> in
+      if let since = query.since, let until = query.until, since > until {
+        throw .invalid(.since, reason: "is later than 'until'")
+      }
+      let request = try Self.page(size: size, token: token, of: query, by: caller)
+      let events = try await store.events(
+        of: caller.userID, matching: query, below: request.position, limit: request.limit + 1)
+      return .looked(
+        request.page(of: events) { recorded in
+          PagePosition(
+            timeMicroseconds: recorded.event.time.microsecondsSince1970,
+            sequence: recorded.sequence)
+        })
     }
-    if let since = query.since, let until = query.until, since > until {
-      throw .invalid(.since, reason: "is later than 'until'")
+  }
+
+  private static func page(
+    size: Int, token: String, of query: EventQuery, by caller: Caller
+  ) throws(AuditError) -> PageRequest {
+    do {
+      return try PageRequest(size: size, token: token, of: query.name(for: caller.userID))
+    } catch {
+      throw .invalid(error == .size ? .pageSize : .pageToken, reason: error.reason)
     }
-    let position = token.isEmpty ? nil : try EventPageToken(token, query: query).position
-    let limit = size == 0 ? Self.pageEventsDefault : size
-    // One more than wanted tells whether there is a next page.
-    let events = try await store.events(matching: query, below: position, limit: limit + 1)
-    guard events.count > limit, let last = events.prefix(limit).last else {
-      return EventPage(events: events, nextPageToken: nil)
-    }
-    return EventPage(
-      events: Array(events.prefix(limit)),
-      nextPageToken: EventPageToken(position: EventPosition(last), query: query).text)
+  }
+
+  /// Records that a peer called a method that is not for it.
+  package func refuse(peer: String, method: String) async throws(AuditError) {
+    try await door.refuse(
+      .peerCall, by: .service(peer), from: CallOrigin(), on: .method(method),
+      because: .peerNotAllowed)
   }
 }

@@ -1,3 +1,6 @@
+package import Identity
+package import UseCases
+
 /// Where events are kept.
 package protocol AuditStore: Sendable {
   /// Adds those events whose id is not there yet, all or none, and returns how many those were.
@@ -5,8 +8,10 @@ package protocol AuditStore: Sendable {
   /// An id that appears twice in `events` counts once as new.
   func append(_ events: [AuditEvent]) async throws(AuditError) -> Int
 
-  /// The first `limit` matching events below `position`, newest first.
+  /// The first `limit` matching events of the account's log below `position`, newest first: by time,
+  /// so that an event that was delivered late shows where it belongs; the sequence decides between
+  /// events of the same microsecond.
   func events(
-    matching query: EventQuery, below position: EventPosition?, limit: Int
+    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent]
 }

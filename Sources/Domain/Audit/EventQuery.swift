@@ -1,10 +1,8 @@
 package import FoundationEssentials
-package import Identity
+import Identity
 
-/// What a reader wants to see of one account's log.
+/// What a reader wants to see of their own log.
 package struct EventQuery: Sendable, Hashable {
-  /// The account; never left out, so nobody reads another's log.
-  package var accountID: UserID
   package var action: ActionFilter?
   package var outcome: AuditEvent.Outcome?
   /// Inclusive.
@@ -13,10 +11,9 @@ package struct EventQuery: Sendable, Hashable {
   package var until: Date?
 
   package init(
-    accountID: UserID, action: ActionFilter? = nil, outcome: AuditEvent.Outcome? = nil,
+    action: ActionFilter? = nil, outcome: AuditEvent.Outcome? = nil,
     since: Date? = nil, until: Date? = nil
   ) {
-    self.accountID = accountID
     self.action = action
     self.outcome = outcome
     self.since = since
@@ -24,34 +21,20 @@ package struct EventQuery: Sendable, Hashable {
   }
 }
 
-/// Some events, newest first.
-package struct EventPage: Sendable, Hashable {
-  package var events: [RecordedEvent]
-  /// Nil on the last page.
-  package var nextPageToken: String?
-
-  package init(events: [RecordedEvent], nextPageToken: String?) {
-    self.events = events
-    self.nextPageToken = nextPageToken
-  }
-}
-
-/// The place in the log just after which a page begins.
-///
-/// The log is read by time, so that an event that was delivered late shows where it belongs; the
-/// sequence decides between events of the same microsecond.
-package struct EventPosition: Sendable, Hashable {
-  package var timeMicroseconds: Int64
-  package var sequence: Int64
-
-  package init(timeMicroseconds: Int64, sequence: Int64) {
-    self.timeMicroseconds = timeMicroseconds
-    self.sequence = sequence
-  }
-
-  package init(_ recorded: RecordedEvent) {
-    self.init(
-      timeMicroseconds: recorded.event.time.microsecondsSince1970, sequence: recorded.sequence)
+extension EventQuery {
+  /// An unambiguous text of the list that this query reads of one account, for its page tokens.
+  func name(for account: UserID) -> String {
+    let action =
+      switch action {
+      case nil: "any"
+      case .exactly(let text): "exactly \(text)"
+      case .startingWith(let text): "prefix \(text)"
+      }
+    return [
+      "audit-events", account.text, action, outcome.map { "\($0.rawValue)" } ?? "any",
+      since.map { "\($0.microsecondsSince1970)" } ?? "always",
+      until.map { "\($0.microsecondsSince1970)" } ?? "always",
+    ].joined(separator: "\n")
   }
 }
 

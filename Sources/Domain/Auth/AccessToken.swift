@@ -9,6 +9,8 @@ package struct AccessToken: Sendable, Hashable {
   package let name: String
   /// The first characters of the token, so that its owner recognises it.
   package let hint: String
+  /// What it may be used for.
+  package let scopes: Scopes
   package let createTime: Date
   /// Nil: valid until revoked.
   package let expireTime: Date?
@@ -16,13 +18,14 @@ package struct AccessToken: Sendable, Hashable {
   package let lastUseTime: Date?
 
   package init(
-    id: UUID, accountID: UserID, name: String, hint: String, createTime: Date, expireTime: Date?,
-    lastUseTime: Date? = nil
+    id: UUID, accountID: UserID, name: String, hint: String, scopes: Scopes, createTime: Date,
+    expireTime: Date?, lastUseTime: Date? = nil
   ) {
     self.id = id
     self.accountID = accountID
     self.name = name
     self.hint = hint
+    self.scopes = scopes
     self.createTime = createTime
     self.expireTime = expireTime
     self.lastUseTime = lastUseTime
@@ -47,16 +50,15 @@ package struct AccessToken: Sendable, Hashable {
     }
   }
 
+  static func checkScopes(_ scopes: Scopes) throws(AuthError) {
+    guard !scopes.all.isEmpty else {
+      throw .invalid(.scopes, reason: "must name what the token may be used for")
+    }
+  }
+
   static func checkLifetime(_ lifetime: Duration) throws(AuthError) {
     guard lifetimes.contains(lifetime) else {
       throw .invalid(.expiresIn, reason: "must be 1 minute to 10 years")
     }
   }
-}
-
-/// One page of a user's access tokens, newest first.
-package struct AccessTokenPage: Sendable, Hashable {
-  package let accessTokens: [AccessToken]
-  /// Nil on the last page.
-  package let nextPageToken: String?
 }

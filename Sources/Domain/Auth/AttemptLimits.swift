@@ -1,4 +1,4 @@
-internal import Identity
+import Identity
 
 /// How often people may try to get in. Counted in this process: behind several, each counts its own.
 package final class AttemptLimits: Sendable {

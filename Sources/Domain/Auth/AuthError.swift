@@ -1,3 +1,5 @@
+package import UseCases
+
 /// Every way in which accounts, sessions and access tokens refuse or fail.
 package enum AuthError: Error, Hashable {
   /// A request field at fault, by its JSON name.
@@ -9,6 +11,8 @@ package enum AuthError: Error, Hashable {
     case name
     case expiresIn
     case id
+    case scopes
+    case request
     case pageSize
     case pageToken
   }
@@ -21,8 +25,8 @@ package enum AuthError: Error, Hashable {
   case wrongCredentials
   /// The session or access token is unknown, over or revoked: the caller can't tell which.
   case unauthenticated
-  /// The use case ends a session, and the caller came without one.
-  case noSession
+  /// The caller's credential doesn't allow it.
+  case denied(Refusal)
   /// No such thing, or another user's: the caller can't tell which.
   case notFound
   /// The user has `AuthService.accessTokensPerAccountMax` access tokens already.
@@ -39,4 +43,20 @@ package enum AuthError: Error, Hashable {
   case storage(detail: String)
   /// Hashing, signing or randomness failed; `detail` is for the operator's log.
   case engine(detail: String)
+}
+
+extension AuthError: UseCaseError {
+  package var refusal: Refusal? {
+    if case .denied(let refusal) = self { refusal } else { nil }
+  }
+
+  package var receiptReason: String? {
+    switch self {
+    case .notFound: "not-found"
+    case .tooManyAccessTokens: "too-many-access-tokens"
+    // Before anyone is known: a flood of them must not fill the log.
+    case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts: nil
+    case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storage, .engine: nil
+    }
+  }
 }

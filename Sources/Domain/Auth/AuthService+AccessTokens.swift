@@ -1,61 +1,96 @@
 package import Cryptography
-internal import FoundationEssentials
+import FoundationEssentials
 package import Identity
-internal import Receipts
+import Receipts
+package import UseCases
 
 extension AuthService {
-  /// Access tokens of one page, and how many come when the reader doesn't say.
-  package static let pageAccessTokensMax = 200
-  package static let pageAccessTokensDefault = 50
-
   /// Creates an access token. The secret is in this answer only.
+  ///
+  /// A token that creates another can give it neither more scopes nor a longer life than its own.
   package func createAccessToken(
-    name: String, expiresIn lifetime: Duration?, for caller: Caller, from origin: CallOrigin
+    name: String, scopes: Scopes, expiresIn lifetime: Duration?, for caller: Caller,
+    from origin: CallOrigin
   ) async throws(AuthError) -> (secret: SecureToken, token: AccessToken) {
-    try AccessToken.checkName(name)
-    if let lifetime { try AccessToken.checkLifetime(lifetime) }
-    let secret = try Self.token(prefix: AccessToken.tokenPrefix)
-    let now = now
-    let token = AccessToken(
-      id: UUID(), accountID: caller.userID, name: name, hint: secret.hint, createTime: now,
-      expireTime: lifetime.map { now.advanced(by: $0.timeInterval) })
-    var details: [String: Receipt.Detail] = [:]
-    if let lifetime { details["expiresInSeconds"] = .number(Int(lifetime.components.seconds)) }
-    let receipt = ReceiptDraft(.accessTokenCreate, by: caller, from: origin)
-      .receipt(at: now, target: .accessToken(token), details: details)
-    try await store.insert(
-      token, hash: secret.storageHash, countMax: Self.accessTokensPerAccountMax, receipt: receipt)
-    return (secret, token)
+    try await door.perform(.accessTokenCreate, by: .caller(caller), from: origin) {
+      (entry) async throws(AuthError) -> Act<(secret: SecureToken, token: AccessToken)> in
+      try AccessToken.checkName(name)
+      try AccessToken.checkScopes(scopes)
+      if let lifetime { try AccessToken.checkLifetime(lifetime) }
+      let secret = try Self.token(prefix: AccessToken.tokenPrefix)
+      let now = door.now
+      let token = AccessToken(
+        id: UUID(), accountID: caller.userID, name: name, hint: secret.hint, scopes: scopes,
+        createTime: now, expireTime: lifetime.map { now.advanced(by: $0.timeInterval) })
+      entry.set(.accessToken(token))
+      entry.set("scopes", .text(scopes.text))
+      if let lifetime {
+        entry.set("expiresInSeconds", .number(Int(lifetime.components.seconds)))
+      }
+      try await checkHeritage(of: token, from: caller)
+      try await store.insert(
+        token, hash: secret.storageHash, countMax: Self.accessTokensPerAccountMax,
+        receipt: entry.success(at: now))
+      return .committed((secret, token))
+    }
+  }
+
+  /// Throws `.denied(.moreThanOwn)` when the caller is an access token that has less to give.
+  private func checkHeritage(
+    of token: AccessToken, from caller: Caller
+  ) async throws(AuthError) {
+    guard case .accessToken(let id) = caller.credential else { return }
+    guard let parent = try await store.accessToken(id, of: caller.userID) else {
+      throw .unauthenticated
+    }
+    guard caller.scopes.include(token.scopes), parent.scopes.include(token.scopes) else {
+      throw .denied(.moreThanOwn)
+    }
+    guard let end = parent.expireTime else { return }
+    guard let childEnd = token.expireTime, childEnd <= end else { throw .denied(.moreThanOwn) }
   }
 
   /// One page of the caller's tokens, newest first; `size` 0 means the default, an empty
   /// `pageToken` the first page.
   package func accessTokens(
-    of caller: Caller, size: Int, pageToken: String
-  ) async throws(AuthError) -> AccessTokenPage {
-    guard (0...Self.pageAccessTokensMax).contains(size) else {
-      throw .invalid(
-        .pageSize, reason: "must be 1 to \(Self.pageAccessTokensMax), or 0 for the default")
+    of caller: Caller, size: Int, pageToken: String, from origin: CallOrigin
+  ) async throws(AuthError) -> Page<AccessToken> {
+    try await door.perform(.accessTokenList, by: .caller(caller), from: origin) {
+      (_) async throws(AuthError) -> Act<Page<AccessToken>> in
+      let request = try Self.page(size: size, token: pageToken, of: "access-tokens")
+      let found = try await store.accessTokens(
+        of: caller.userID, behind: request.position, limit: request.limit + 1)
+      return .looked(
+        request.page(of: found) { PagePosition(time: $0.createTime, id: $0.id) })
     }
-    let position = pageToken.isEmpty ? nil : try AccessTokenPosition(pageToken)
-    let limit = size == 0 ? Self.pageAccessTokensDefault : size
-    // One more than wanted tells whether there is a next page.
-    let found = try await store.accessTokens(
-      of: caller.userID, behind: position, limit: limit + 1)
-    let page = Array(found.prefix(limit))
-    let next = found.count > limit ? page.last.map { AccessTokenPosition($0).text } : nil
-    return AccessTokenPage(accessTokens: page, nextPageToken: next)
+  }
+
+  private static func page(
+    size: Int, token: String, of list: String
+  ) throws(AuthError) -> PageRequest {
+    do {
+      return try PageRequest(size: size, token: token, of: list)
+    } catch {
+      throw .invalid(error == .size ? .pageSize : .pageToken, reason: error.reason)
+    }
   }
 
   /// Revokes a token of the caller's; another user's is `.notFound` like none at all.
   package func deleteAccessToken(
     _ id: String, for caller: Caller, from origin: CallOrigin
   ) async throws(AuthError) {
-    guard let id = UUID(uuidString: id) else { throw .notFound }
-    let draft = ReceiptDraft(.accessTokenDelete, by: caller, from: origin)
-    let now = now
-    try await store.deleteAccessToken(id, of: caller.userID) { token in
-      draft.receipt(at: now, target: .accessToken(token))
+    try await door.perform(.accessTokenDelete, by: .caller(caller), from: origin) {
+      (entry) async throws(AuthError) -> Act<Void> in
+      guard let id = UUID(uuidString: id) else { throw .notFound }
+      entry.set(Receipt.Target(type: "access-token", id: id.uuidString.lowercased()))
+      let now = door.now
+      let draft = entry
+      try await store.deleteAccessToken(id, of: caller.userID) { token in
+        var entry = draft
+        entry.set(.accessToken(token))
+        return entry.success(at: now)
+      }
+      return .committed(())
     }
   }
 }

@@ -1,32 +1,44 @@
 package import Cryptography
-internal import FoundationEssentials
+import FoundationEssentials
 package import Identity
-internal import Receipts
+import Receipts
+import UseCases
 
 extension AuthService {
+  /// Bytes of what a forged request is reported as.
+  package static let requestLineBytesMax = 512
+
   /// Signs a person up. Takes as long for an e-mail address that is taken, since the password is
   /// hashed before anyone looks; that it is taken, the answer says.
   package func createAccount(
     email: String, password: SecretBytes, displayName: String, from origin: CallOrigin
   ) async throws(AuthError) -> Account {
-    try limits.admitSignUp(from: origin)
-    let email = try EmailAddress(email)
-    let password = try NewPassword(password, email: email)
-    let account = Account(
-      id: UserID(UUID()), email: email, displayName: try DisplayName(displayName),
-      createTime: now)
-    let hash = try await passwords.hash(password.secret)
-    let receipt = ReceiptDraft(
-      .accountCreate, by: .user(account.id, email: email.text), on: account, from: origin
-    ).receipt(at: account.createTime, target: .account(account))
-    try await store.insert(account, passwordHash: hash, receipt: receipt)
-    return account
+    try await door.perform(.accountCreate, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<Account> in
+      try limits.admitSignUp(from: origin)
+      let email = try EmailAddress(email)
+      let password = try NewPassword(password, email: email)
+      let now = door.now
+      let account = Account(
+        id: UserID(UUID()), email: email, displayName: try DisplayName(displayName),
+        createTime: now)
+      let hash = try await passwords.hash(password.secret)
+      entry.isBy(account.id, email: email.text)
+      entry.set(.account(account))
+      try await store.insert(account, passwordHash: hash, receipt: entry.success(at: now))
+      return .committed(account)
+    }
   }
 
   /// The caller's own account.
-  package func currentAccount(of caller: Caller) async throws(AuthError) -> Account {
-    guard let account = try await store.account(caller.userID) else { throw .unauthenticated }
-    return account
+  package func currentAccount(
+    of caller: Caller, from origin: CallOrigin
+  ) async throws(AuthError) -> Account {
+    try await door.perform(.accountGet, by: .caller(caller), from: origin) {
+      (_) async throws(AuthError) -> Act<Account> in
+      guard let account = try await store.account(caller.userID) else { throw .unauthenticated }
+      return .looked(account)
+    }
   }
 
   /// Lets an operator act for the user with this e-mail address, and leaves a receipt of it in that
@@ -34,15 +46,42 @@ extension AuthService {
   package func impersonate(
     email: String, from origin: CallOrigin
   ) async throws(AuthError) -> Authenticated {
-    let email = try EmailAddress(email)
-    guard let account = try await store.account(emailKey: email.key)?.account else {
-      throw .notFound
+    try await door.perform(.operatorImpersonate, by: .operator, from: origin) {
+      (entry) async throws(AuthError) -> Act<Authenticated> in
+      let email = try EmailAddress(email)
+      guard let account = try await store.account(emailKey: email.key)?.account else {
+        throw .notFound
+      }
+      entry.show(in: account.id)
+      entry.set(.account(account))
+      return .succeeded(try authenticated(account, by: .operator, at: door.now))
     }
-    let now = now
-    // The receipt first: no assertion leaves without one.
-    try await store.record(
-      ReceiptDraft(.operatorImpersonate, by: .operator, on: account, from: origin)
-        .receipt(at: now, target: .account(account)))
-    return try authenticated(account, by: .operator, at: now)
+  }
+
+  /// Records that a request with the caller's credential was refused because their own pages didn't
+  /// send it. `request` is its method and path.
+  package func reportForgery(
+    of request: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(AuthError) {
+    try await door.refuse(
+      .requestForge, by: .caller(caller), from: origin,
+      on: try Self.target(ofRequest: request), because: .crossSite)
+  }
+
+  /// Records that a peer called a method that is not for it.
+  package func refuse(peer: String, method: String) async throws(AuthError) {
+    try await door.refuse(
+      .peerCall, by: .service(peer), from: CallOrigin(), on: .method(method),
+      because: .peerNotAllowed)
+  }
+
+  private static func target(ofRequest request: String) throws(AuthError) -> Receipt.Target {
+    guard (1...requestLineBytesMax).contains(request.utf8.count) else {
+      throw .invalid(.request, reason: "must have 1 to \(requestLineBytesMax) bytes")
+    }
+    guard request.isFreeOfControlCharacters else {
+      throw .invalid(.request, reason: "must not contain control characters")
+    }
+    return Receipt.Target(type: "request", id: "", name: request)
   }
 }

@@ -1,7 +1,8 @@
 package import Cryptography
-internal import FoundationEssentials
+import FoundationEssentials
 package import Identity
-internal import Receipts
+import Receipts
+import UseCases
 
 /// A session that has just begun.
 package struct StartedSession: Sendable {
@@ -29,106 +30,113 @@ extension AuthService {
   package func createSession(
     email: String, password: SecretBytes, from origin: CallOrigin
   ) async throws(AuthError) -> StartedSession {
-    let email = try EmailAddress(email)
-    try limits.admitLogIn(for: email, from: origin)
-    let stored = try await store.account(emailKey: email.key)
-    let verification = try await passwords.verify(password, against: stored?.passwordHash)
-    guard let stored else {
-      try await store.countUnknownLogIn(at: now)
-      throw .wrongCredentials
+    let started = try await door.perform(.sessionCreate, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<StartedSession?> in
+      let email = try EmailAddress(email)
+      try limits.admitLogIn(for: email, from: origin)
+      let stored = try await store.account(emailKey: email.key)
+      let verification = try await passwords.verify(password, against: stored?.passwordHash)
+      guard let stored else {
+        try await store.countUnknownLogIn(at: door.now)
+        return .looked(nil)
+      }
+      entry.show(in: stored.account.id)
+      entry.set(.account(stored.account))
+      guard let verification else { return .failed(nil, reason: "wrong-password") }
+      var rehash: PasswordRehash?
+      if verification.needsRehash {
+        rehash = PasswordRehash(
+          oldHash: stored.passwordHash, newHash: try await passwords.hash(password))
+      }
+      return .committed(
+        try await start(for: stored.account, rehash: rehash, from: origin, &entry))
     }
-    guard let verification else {
-      try await store.record(
-        ReceiptDraft(.sessionCreate, by: .anonymous, on: stored.account, from: origin)
-          .receipt(
-            at: now, target: .account(stored.account), outcome: .failure,
-            details: ["reason": .text("wrong-password")]))
-      throw .wrongCredentials
-    }
-    var rehash: PasswordRehash?
-    if verification.needsRehash {
-      rehash = PasswordRehash(
-        oldHash: stored.passwordHash, newHash: try await passwords.hash(password))
-    }
-    return try await start(for: stored.account, rehash: rehash, from: origin)
+    guard let started else { throw .wrongCredentials }
+    return started
   }
 
   private func start(
-    for account: Account, rehash: PasswordRehash?, from origin: CallOrigin
+    for account: Account, rehash: PasswordRehash?, from origin: CallOrigin, _ entry: inout Entry
   ) async throws(AuthError) -> StartedSession {
     let token = try Self.token(prefix: Session.tokenPrefix)
-    let now = now
+    let now = door.now
     let session = Session(
       id: UUID(), accountID: account.id, createTime: now, lastSeenTime: now,
       expireTime: now.advanced(by: policy.maxAge.timeInterval), origin: origin)
-    let receipt = ReceiptDraft(
-      .sessionCreate, by: .user(account.id, email: account.email.text), on: account, from: origin
-    ).receipt(at: now, target: .session(session.id))
+    entry.isBy(account.id, email: account.email.text)
+    entry.set(.session(session.id))
     try await store.insert(
       session, tokenHash: token.storageHash, rehash: rehash,
-      sessionsMax: Self.sessionsPerAccountMax, receipt: receipt)
+      sessionsMax: Self.sessionsPerAccountMax, receipt: entry.success(at: now))
     return StartedSession(token: token, session: session, account: account)
   }
 
   /// Exchanges a session token or access token for an assertion; `.unauthenticated` for one that is
   /// unknown, over or revoked.
   package func authenticate(
-    _ credential: PresentedCredential
+    _ credential: PresentedCredential, from origin: CallOrigin
   ) async throws(AuthError) -> Authenticated {
-    let now = now
-    switch credential {
-    case .sessionToken(let text):
-      guard let token = SecureToken(text, prefix: Session.tokenPrefix),
-        let (session, account) = try await store.session(tokenHash: token.storageHash),
-        policy.isAlive(session, at: now)
-      else { throw .unauthenticated }
-      let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
-      if session.lastSeenTime <= threshold {
-        try await store.noteSeen(session: session.id, at: now, unlessSince: threshold)
+    try await door.perform(.credentialAuthenticate, by: .stranger, from: origin) {
+      (_) async throws(AuthError) -> Act<Authenticated> in
+      switch credential {
+      case .sessionToken(let text): .looked(try await authenticate(sessionToken: text))
+      case .accessToken(let text): .looked(try await authenticate(accessToken: text))
       }
-      return try authenticated(account, by: .session(session.id), at: now)
-    case .accessToken(let text):
-      guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
-        let (stored, account) = try await store.accessToken(hash: token.storageHash),
-        stored.isAlive(at: now)
-      else { throw .unauthenticated }
-      let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
-      if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
-        try await store.noteUse(accessToken: stored.id, at: now, unlessSince: threshold)
-      }
-      return try authenticated(account, by: .accessToken(stored.id), at: now)
     }
+  }
+
+  private func authenticate(
+    sessionToken text: SecretBytes
+  ) async throws(AuthError) -> Authenticated {
+    let now = door.now
+    guard let token = SecureToken(text, prefix: Session.tokenPrefix),
+      let (session, account) = try await store.session(tokenHash: token.storageHash),
+      policy.isAlive(session, at: now)
+    else { throw .unauthenticated }
+    let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
+    if session.lastSeenTime <= threshold {
+      try await store.noteSeen(session: session.id, at: now, unlessSince: threshold)
+    }
+    return try authenticated(account, by: .session(session.id), at: now)
+  }
+
+  private func authenticate(
+    accessToken text: SecretBytes
+  ) async throws(AuthError) -> Authenticated {
+    let now = door.now
+    guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
+      let (stored, account) = try await store.accessToken(hash: token.storageHash),
+      stored.isAlive(at: now)
+    else { throw .unauthenticated }
+    let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
+    if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
+      try await store.noteUse(accessToken: stored.id, at: now, unlessSince: threshold)
+    }
+    return try authenticated(
+      account, by: .accessToken(stored.id), scopes: stored.scopes, at: now)
   }
 
   /// Ends the caller's session; one that is over already stays over.
   package func deleteCurrentSession(
     of caller: Caller, from origin: CallOrigin
   ) async throws(AuthError) {
-    guard case .session(let id) = caller.credential else { throw .noSession }
-    let receipt = ReceiptDraft(.sessionDelete, by: caller, from: origin)
-      .receipt(at: now, target: .session(id))
-    try await store.deleteSession(id, of: caller.userID, receipt: receipt)
+    try await door.perform(.sessionDelete, by: .caller(caller), from: origin) {
+      (entry) async throws(AuthError) -> Act<Void> in
+      guard case .session(let id) = caller.credential else { throw .denied(.wrongCredential) }
+      entry.set(.session(id))
+      try await store.deleteSession(id, of: caller.userID, receipt: entry.success(at: door.now))
+      return .committed(())
+    }
   }
 
   /// Forgets sessions that nobody can use any more, and with them where people logged in from.
   package func removeEndedSessions() async throws(AuthError) -> Int {
-    let now = now
-    return try await store.deleteSessions(
-      overAt: now, orUnseenSince: now.advanced(by: -policy.idleTime.timeInterval))
-  }
-
-  func authenticated(
-    _ account: Account, by credential: Caller.Credential, at now: Date
-  ) throws(AuthError) -> Authenticated {
-    let caller = Caller(userID: account.id, email: account.email.text, credential: credential)
-    return Authenticated(account: account, assertion: try assertions.issue(for: caller, at: now))
-  }
-
-  static func token(prefix: String) throws(AuthError) -> SecureToken {
-    do {
-      return try SecureToken.generate(prefix: prefix)
-    } catch {
-      throw .engine(detail: "token: \(error)")
+    try await door.perform(.sessionSweep, by: .service(Self.name), from: CallOrigin()) {
+      (_) async throws(AuthError) -> Act<Int> in
+      let now = door.now
+      return .looked(
+        try await store.deleteSessions(
+          overAt: now, orUnseenSince: now.advanced(by: -policy.idleTime.timeInterval)))
     }
   }
 }

@@ -1,38 +1,71 @@
 package import Cryptography
 package import FoundationEssentials
-internal import Identity
+import Identity
+import Receipts
+import UseCases
 
 /// The use cases of accounts, sessions and access tokens.
 ///
-/// A change and its receipt are committed together.
+/// Each begins at the door, which says who may come in and what leaves a receipt.
 package struct AuthService: Sendable {
   /// Access tokens of one account.
   package static let accessTokensPerAccountMax = 200
   /// Sessions of one account; the oldest end when there are more.
   package static let sessionsPerAccountMax = 50
 
+  /// The name by which the service itself comes to the door.
+  static let name = "auth"
+
+  let door: Door<AuthError>
   let store: any AuthStore
   let passwords: PasswordChecker
   let assertions: any AssertionIssuer
   let policy: SessionPolicy
   let limits: AttemptLimits
-  private let clock: @Sendable () -> Date
 
   package init(
     store: any AuthStore, passwords: PasswordHashingPool, assertions: any AssertionIssuer,
     policy: SessionPolicy = SessionPolicy(), limits: AttemptLimits = AttemptLimits(),
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
+    door = Door(clock: clock) { (receipt) async throws(AuthError) in
+      try await store.record(receipt)
+    }
     self.store = store
     self.passwords = PasswordChecker(pool: passwords)
     self.assertions = assertions
     self.policy = policy
     self.limits = limits
-    self.clock = clock
   }
 
-  /// Now, in whole milliseconds: what is stored, shown and put into page tokens is the same moment.
-  var now: Date {
-    Date(timeIntervalSince1970: (clock().timeIntervalSince1970 * 1000).rounded(.down) / 1000)
+  func authenticated(
+    _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
+    at now: Date
+  ) throws(AuthError) -> Authenticated {
+    let caller = Caller(
+      userID: account.id, email: account.email.text, credential: credential, scopes: scopes)
+    return Authenticated(account: account, assertion: try assertions.issue(for: caller, at: now))
+  }
+
+  static func token(prefix: String) throws(AuthError) -> SecureToken {
+    do {
+      return try SecureToken.generate(prefix: prefix)
+    } catch {
+      throw .engine(detail: "token: \(error)")
+    }
+  }
+}
+
+extension Receipt.Target {
+  static func account(_ account: Account) -> Receipt.Target {
+    Receipt.Target(type: "account", id: account.id.text, name: account.email.text)
+  }
+
+  static func session(_ id: UUID) -> Receipt.Target {
+    Receipt.Target(type: "session", id: id.uuidString.lowercased())
+  }
+
+  static func accessToken(_ token: AccessToken) -> Receipt.Target {
+    Receipt.Target(type: "access-token", id: token.id.uuidString.lowercased(), name: token.name)
   }
 }

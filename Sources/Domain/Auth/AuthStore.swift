@@ -1,6 +1,7 @@
 package import FoundationEssentials
 package import Identity
 package import Receipts
+package import UseCases
 
 /// Where accounts, sessions and access tokens are kept. Every change takes the receipt that is
 /// committed with it; all methods throw `.storage` or
@@ -65,6 +66,9 @@ package protocol AuthStore: Sendable {
   /// The access token with this hash and whose it is, whether or not it is over.
   func accessToken(hash: [UInt8]) async throws(AuthError) -> (token: AccessToken, account: Account)?
 
+  /// The account's access token with this id, whether or not it is over.
+  func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken?
+
   /// Notes that the token was used, unless that was noted since `threshold`.
   func noteUse(
     accessToken id: UUID, at now: Date, unlessSince threshold: Date)
@@ -72,7 +76,7 @@ package protocol AuthStore: Sendable {
 
   /// Newest first, those behind `position`, at most `limit`.
   func accessTokens(
-    of account: UserID, behind position: AccessTokenPosition?, limit: Int
+    of account: UserID, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken]
 
   /// Revokes a token of this account and keeps the receipt that `receipt` makes of it; throws

@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 
 /// Hashes and checks passwords in the pool, with this module's errors.
 struct PasswordChecker: Sendable {

@@ -1,4 +1,4 @@
-internal import Synchronization
+import Synchronization
 
 /// Counts attempts by key, each key with a bucket that refills steadily.
 ///

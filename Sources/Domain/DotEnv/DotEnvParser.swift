@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 
 /// One pass over the bytes of a file. A line that cannot be read never swallows the ones after it.
 struct DotEnvParser {

@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 
 /// The value of an assignment, read straight into memory that is wiped.
 struct DotEnvValue {

@@ -29,11 +29,14 @@ package struct Caller: Sendable, Hashable {
   package let userID: UserID
   package let email: String
   package let credential: Credential
+  /// What an access token was given; empty for the other credentials.
+  package let scopes: Scopes
 
-  package init(userID: UserID, email: String, credential: Credential) {
+  package init(userID: UserID, email: String, credential: Credential, scopes: Scopes = Scopes([])) {
     self.userID = userID
     self.email = email
     self.credential = credential
+    self.scopes = scopes
   }
 }
 

@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// All providers the product knows: data, read from `Catalogue/providers.json`.
 package struct ProviderCatalogue: Sendable {

@@ -12,6 +12,8 @@ package struct Receipt: Sendable, Hashable {
     case `operator`
     /// Nobody proved who they are, e.g. at a failed log-in.
     case anonymous
+    /// One of the services, by its certificate.
+    case service(String)
   }
 
   /// How it ended.

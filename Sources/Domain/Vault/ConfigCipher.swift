@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 import FoundationEssentials
 import Identity
 import Providers

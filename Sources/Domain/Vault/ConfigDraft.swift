@@ -1,7 +1,7 @@
-internal import Cryptography
-internal import FoundationEssentials
-internal import Identity
-internal import Providers
+import Cryptography
+import FoundationEssentials
+import Identity
+import Providers
 
 /// What a caller sends to store a key, as it arrived.
 package struct NewConfig: Sendable {

@@ -1,6 +1,6 @@
-internal import FoundationEssentials
-internal import Identity
-internal import Synchronization
+import FoundationEssentials
+import Identity
+import Synchronization
 
 /// Unwrapped data keys for a short while, since unwrapping for each use would double its cost.
 ///

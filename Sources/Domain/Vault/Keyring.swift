@@ -1,6 +1,6 @@
 package import Cryptography
-internal import FoundationEssentials
-internal import Identity
+import FoundationEssentials
+import Identity
 
 /// The key-encryption keys of this process: one that wraps, and older ones that only unwrap.
 package struct Keyring: Sendable {

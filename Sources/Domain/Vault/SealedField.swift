@@ -1,6 +1,6 @@
-internal import Cryptography
-internal import FoundationEssentials
-internal import Identity
+import Cryptography
+import FoundationEssentials
+import Identity
 
 /// One encrypted field of one row, in the form in which the database holds it.
 ///

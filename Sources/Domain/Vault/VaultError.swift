@@ -1,3 +1,5 @@
+package import UseCases
+
 /// Every way in which the vault refuses or fails.
 package enum VaultError: Error, Hashable {
   /// A request field at fault, by its JSON name.
@@ -14,6 +16,8 @@ package enum VaultError: Error, Hashable {
 
   /// Bad input; `reason` names the limit and never repeats a secret.
   case invalid(Field, reason: String)
+  /// The caller's credential doesn't allow it.
+  case denied(Refusal)
   /// No such configuration, or another user's: the caller can't tell which.
   case notFound
   /// The user has another configuration with this label for this provider.
@@ -34,11 +38,14 @@ package enum VaultError: Error, Hashable {
   case storage(detail: String)
 }
 
-extension VaultError {
-  /// The word for a receipt's details; nil for input that never became an action.
-  var receiptReason: String? {
+extension VaultError: UseCaseError {
+  package var refusal: Refusal? {
+    if case .denied(let refusal) = self { refusal } else { nil }
+  }
+
+  package var receiptReason: String? {
     switch self {
-    case .invalid: nil
+    case .invalid, .denied: nil
     case .notFound: "not-found"
     case .alreadyExists: "already-exists"
     case .disabled: "disabled"

@@ -1,7 +1,8 @@
-internal import FoundationEssentials
+import FoundationEssentials
 package import Identity
-internal import Providers
-internal import Receipts
+import Providers
+import Receipts
+import UseCases
 
 /// The fields of a configuration to change; nil leaves a field as it is.
 package struct ConfigPatch: Sendable {
@@ -26,14 +27,14 @@ extension VaultService {
   package func update(
     _ id: String, _ patch: ConfigPatch, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ProviderConfig {
-    let time = now
-    let draft = ReceiptDraft(.providerConfigUpdate, caller, origin)
-    return try await change(id, draft) { (stored) throws(VaultError) in
-      let sealCount = try apply(patch, to: &stored, at: time)
-      let changed = patch.fieldNames.joined(separator: ",")
-      return ConfigChange(
-        .update(stored, sealCount: sealCount),
-        receipt: draft.on(stored.config).with("changed", .text(changed)).success(at: time))
+    try await door.perform(.providerConfigUpdate, by: .caller(caller), from: origin) {
+      (entry) async throws(VaultError) -> Act<ProviderConfig> in
+      entry.set("changed", .text(patch.fieldNames.joined(separator: ",")))
+      let time = door.now
+      return .committed(
+        try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
+          .update(sealCount: try apply(patch, to: &stored, at: time))
+        })
     }
   }
 
@@ -41,14 +42,16 @@ extension VaultService {
   package func setEnabled(
     _ id: String, to enabled: Bool, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ProviderConfig {
-    let time = now
-    let draft = ReceiptDraft(
-      enabled ? .providerConfigEnable : .providerConfigDisable, caller, origin)
-    return try await change(id, draft) { (stored) throws(VaultError) in
-      stored.config.enabled = enabled
-      stored.config.updateTime = time
-      return ConfigChange(
-        .update(stored, sealCount: 0), receipt: draft.on(stored.config).success(at: time))
+    try await door.perform(
+      enabled ? .providerConfigEnable : .providerConfigDisable, by: .caller(caller), from: origin
+    ) { (entry) async throws(VaultError) -> Act<ProviderConfig> in
+      let time = door.now
+      return .committed(
+        try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
+          stored.config.enabled = enabled
+          stored.config.updateTime = time
+          return .update(sealCount: 0)
+        })
     }
   }
 
@@ -56,24 +59,37 @@ extension VaultService {
   package func delete(
     _ id: String, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) {
-    let time = now
-    let draft = ReceiptDraft(.providerConfigDelete, caller, origin)
-    _ = try await change(id, draft) { (stored) throws(VaultError) in
-      ConfigChange(.delete, receipt: draft.on(stored.config).success(at: time))
+    try await door.perform(.providerConfigDelete, by: .caller(caller), from: origin) {
+      (entry) async throws(VaultError) -> Act<Void> in
+      _ = try await change(id, of: caller, &entry) { (_) throws(VaultError) in .delete }
+      return .committed(())
     }
   }
 
-  /// Runs `decide` on the caller's configuration inside the store's transaction; returns what the
-  /// configuration was changed to.
+  private enum Change: Sendable {
+    /// What was made of the configuration; `sealCount` fields were sealed anew.
+    case update(sealCount: Int)
+    case delete
+  }
+
+  /// Runs `decide` on the caller's configuration inside the store's transaction, with the receipt;
+  /// returns what the configuration was changed to.
   private func change(
-    _ id: String, _ draft: ReceiptDraft,
-    _ decide: @escaping @Sendable (inout StoredConfig) throws(VaultError) -> ConfigChange
+    _ id: String, of caller: Caller, _ entry: inout Entry,
+    _ decide: @escaping @Sendable (inout StoredConfig) throws(VaultError) -> Change
   ) async throws(VaultError) -> ProviderConfig {
     let configID = try Self.configID(id)
-    return try await recordingFailure(of: draft.on(id: configID)) { () throws(VaultError) in
-      try await store.change(configID, of: draft.caller.userID) { (stored) throws(VaultError) in
-        var stored = stored
-        return try decide(&stored)
+    entry.isAbout(id: configID)
+    let (draft, time) = (entry, door.now)
+    return try await store.change(configID, of: caller.userID) { (stored) throws(VaultError) in
+      var (stored, entry) = (stored, draft)
+      let change = try decide(&stored)
+      entry.isAbout(stored.config)
+      let receipt = entry.success(at: time)
+      return switch change {
+      case .update(let sealCount):
+        ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
+      case .delete: ConfigChange(.delete, receipt: receipt)
       }
     }
   }

@@ -1,8 +1,9 @@
-internal import Cryptography
-internal import FoundationEssentials
+import Cryptography
+import FoundationEssentials
 package import Identity
-internal import Providers
-internal import Receipts
+import Providers
+import Receipts
+import UseCases
 
 /// What came of importing a key.
 package struct ImportResult: Sendable, Hashable {
@@ -27,23 +28,29 @@ package struct ImportResult: Sendable, Hashable {
 extension VaultService {
   /// Stores a key unless the same one is there already.
   ///
-  /// With `validateOnly`, says what would happen and stores nothing, not even a receipt.
+  /// With `validateOnly`, says what would happen and stores nothing; when a stored key had to be
+  /// opened to say it, that leaves a receipt all the same.
   package func importConfig(
     _ new: NewConfig, validateOnly: Bool, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ImportResult {
-    let draft = try ConfigDraft(new, catalogue: catalogue)
-    let receipt = ReceiptDraft(.providerConfigImport, caller, origin)
-    if let stored = try await present(draft, for: caller) {
-      return try await compare(draft, with: stored, validateOnly ? nil : receipt)
-    }
-    if validateOnly { return ImportResult(outcome: .imported, config: nil) }
-    do {
-      return ImportResult(outcome: .imported, config: try await store(draft, as: receipt))
-    } catch {
-      // Somebody stored one between our look and our insert: say which.
-      guard case .alreadyExists = error, let stored = try await present(draft, for: caller)
-      else { throw error }
-      return try await compare(draft, with: stored, receipt)
+    try await door.perform(.providerConfigImport, by: .caller(caller), from: origin) {
+      (entry) async throws(VaultError) -> Act<ImportResult> in
+      let draft = try ConfigDraft(new, catalogue: catalogue)
+      entry.isAbout(provider: draft.provider.id, label: draft.label)
+      if validateOnly { entry.set("validateOnly", .flag(true)) }
+      if let stored = try await present(draft, for: caller) {
+        return try compare(draft, with: stored, &entry)
+      }
+      if validateOnly { return .looked(ImportResult(outcome: .imported, config: nil)) }
+      do throws(VaultError) {
+        let config = try await insert(draft, for: caller, &entry)
+        return .committed(ImportResult(outcome: .imported, config: config))
+      } catch {
+        // Somebody stored one between our look and our insert: say which.
+        guard case .alreadyExists = error, let stored = try await present(draft, for: caller)
+        else { throw error }
+        return try compare(draft, with: stored, &entry)
+      }
     }
   }
 
@@ -54,28 +61,18 @@ extension VaultService {
       provider: draft.provider.id, label: draft.label, of: caller.userID)
   }
 
-  /// Opens what is stored and compares it in constant time. Leaves a receipt, for a key was opened.
+  /// Opens what is stored and compares it in constant time.
   private func compare(
-    _ draft: ConfigDraft, with stored: StoredConfig, _ receipt: ReceiptDraft?
-  ) async throws(VaultError) -> ImportResult {
-    let receipt = receipt?.on(stored.config)
-    do {
-      let key = try cipher.openKey(of: stored)
-      let url = try cipher.openURL(of: stored)
-      let isSame =
-        key.constantTimeEquals(draft.key.bytes) && url == draft.endpoint.url?.description
-      if let receipt {
-        try await store.record(
-          isSame
-            ? receipt.with("result", .text("already-present")).success(at: now)
-            : receipt.failure("conflict", at: now), use: nil)
-      }
-      return ImportResult(outcome: isSame ? .alreadyPresent : .conflict, config: stored.config)
-    } catch {
-      if let receipt, let reason = error.receiptReason {
-        try await store.record(receipt.failure(reason, at: now), use: nil)
-      }
-      throw error
+    _ draft: ConfigDraft, with stored: StoredConfig, _ entry: inout Entry
+  ) throws(VaultError) -> Act<ImportResult> {
+    entry.isAbout(stored.config)
+    let key = try cipher.openKey(of: stored)
+    let url = try cipher.openURL(of: stored)
+    guard key.constantTimeEquals(draft.key.bytes), url == draft.endpoint.url?.description else {
+      return .failed(
+        ImportResult(outcome: .conflict, config: stored.config), reason: "conflict")
     }
+    entry.set("result", .text("already-present"))
+    return .succeeded(ImportResult(outcome: .alreadyPresent, config: stored.config))
   }
 }

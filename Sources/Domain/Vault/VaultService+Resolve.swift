@@ -1,8 +1,9 @@
 package import Cryptography
-internal import FoundationEssentials
+import FoundationEssentials
 package import Identity
-internal import Providers
-internal import Receipts
+import Providers
+import Receipts
+import UseCases
 
 /// A key that was opened for one use.
 package struct ResolvedCredential: Sendable {
@@ -24,30 +25,30 @@ extension VaultService {
   package func resolve(
     provider: String, label: String, purpose: String, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ResolvedCredential {
-    let provider = try catalogue.known(provider)
-    let label = label.isEmpty ? nil : try Label(label)
-    try Self.check(purpose: purpose)
-    let draft = ReceiptDraft(.credentialResolve, caller, origin)
-      .with("purpose", .text(purpose))
-    let named = draft.on(provider: provider.id, label: label)
-
-    let stored = try await recordingFailure(of: named) { () throws(VaultError) in
-      let found =
-        if let label {
-          try await store.storedConfig(
-            provider: provider.id, label: label, of: caller.userID)
-        } else {
-          try await store.preferredConfig(provider: provider.id, of: caller.userID)
-        }
-      guard let found else { throw .notFound }
-      return found
-    }
-    return try await recordingFailure(of: draft.on(stored.config)) { () throws(VaultError) in
+    try await door.perform(.credentialResolve, by: .caller(caller), from: origin) {
+      (entry) async throws(VaultError) -> Act<ResolvedCredential> in
+      let provider = try catalogue.known(provider)
+      let label = label.isEmpty ? nil : try Label(label)
+      try Self.check(purpose: purpose)
+      entry.set("purpose", .text(purpose))
+      entry.isAbout(provider: provider.id, label: label)
+      guard let stored = try await found(provider, label, of: caller) else { throw .notFound }
+      entry.isAbout(stored.config)
       let credential = try open(stored, of: provider)
-      let time = now
+      let time = door.now
       try await store.record(
-        draft.on(stored.config).success(at: time), use: Self.use(of: stored.config, at: time))
-      return credential
+        entry.success(at: time), use: Self.use(of: stored.config, at: time))
+      return .committed(credential)
+    }
+  }
+
+  private func found(
+    _ provider: Provider, _ label: Label?, of caller: Caller
+  ) async throws(VaultError) -> StoredConfig? {
+    if let label {
+      try await store.storedConfig(provider: provider.id, label: label, of: caller.userID)
+    } else {
+      try await store.preferredConfig(provider: provider.id, of: caller.userID)
     }
   }
 

@@ -1,95 +1,102 @@
 package import FoundationEssentials
 package import Identity
 package import Providers
-internal import Receipts
+import Receipts
+package import UseCases
 
 /// The use cases of the vault. Every one is for one user and sees that user's configurations only.
 ///
-/// A change and its receipt are committed together. A failed attempt leaves a receipt of its own;
-/// when that can't be written, its failure is what the caller gets.
+/// Each begins at the door, which says who may come in and what leaves a receipt.
 package struct VaultService: Sendable {
   /// Configurations of one user.
   package static let configsPerUserMax = 2_000
-  /// Configurations of one page, and how many come when the caller doesn't say.
-  package static let pageConfigsMax = 200
-  package static let pageConfigsDefault = 50
 
+  let door: Door<VaultError>
   let store: any VaultStore
   let catalogue: ProviderCatalogue
   let cipher: ConfigCipher
-  private let clock: @Sendable () -> Date
 
   package init(
     store: any VaultStore, keyring: Keyring, cache: DataKeyCache = DataKeyCache(),
     catalogue: ProviderCatalogue = .standard, clock: @escaping @Sendable () -> Date = { Date() }
   ) {
+    door = Door(clock: clock) { (receipt) async throws(VaultError) in
+      try await store.record(receipt, use: nil)
+    }
     self.store = store
     self.catalogue = catalogue
-    self.clock = clock
     cipher = ConfigCipher(keyring: keyring, cache: cache)
-  }
-
-  /// Now, rounded to the microseconds that the database holds.
-  var now: Date {
-    Date(timeIntervalSince1970: (clock().timeIntervalSince1970 * 1_000_000).rounded() / 1_000_000)
   }
 
   /// Seals and stores a key.
   package func create(
     _ new: NewConfig, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ProviderConfig {
-    let draft = try ConfigDraft(new, catalogue: catalogue)
-    return try await store(
-      draft, as: ReceiptDraft(.providerConfigCreate, caller, origin))
+    try await door.perform(.providerConfigCreate, by: .caller(caller), from: origin) {
+      (entry) async throws(VaultError) -> Act<ProviderConfig> in
+      let draft = try ConfigDraft(new, catalogue: catalogue)
+      return .committed(try await insert(draft, for: caller, &entry))
+    }
   }
 
   /// Seals a checked draft and stores it with its receipt.
-  func store(
-    _ draft: ConfigDraft, as receipt: ReceiptDraft
+  func insert(
+    _ draft: ConfigDraft, for caller: Caller, _ entry: inout Entry
   ) async throws(VaultError) -> ProviderConfig {
-    let userID = receipt.caller.userID
-    let config = draft.config(of: userID, at: now)
-    let receipt = receipt.on(config)
-    return try await recordingFailure(of: receipt) { () throws(VaultError) in
-      var dataKey = try await store.dataKey(of: userID)
-      if dataKey == nil {
-        dataKey = try await store.adopt(cipher.keyring.createDataKey(for: userID))
-      }
-      guard let dataKey else { throw .cannotSeal(detail: "no data key was adopted") }
-      let stored = try cipher.seal(
-        config, key: draft.key, url: draft.endpoint.url, with: dataKey)
-      try await store.insert(
-        stored, configsMax: Self.configsPerUserMax, receipt: receipt.success(at: now))
-      return config
+    let config = draft.config(of: caller.userID, at: door.now)
+    entry.isAbout(config)
+    var dataKey = try await store.dataKey(of: caller.userID)
+    if dataKey == nil {
+      dataKey = try await store.adopt(cipher.keyring.createDataKey(for: caller.userID))
     }
+    guard let dataKey else { throw .cannotSeal(detail: "no data key was adopted") }
+    let stored = try cipher.seal(
+      config, key: draft.key, url: draft.endpoint.url, with: dataKey)
+    try await store.insert(
+      stored, configsMax: Self.configsPerUserMax, receipt: entry.success(at: door.now))
+    return config
   }
 
   /// Returns one configuration; opens nothing.
-  package func get(_ id: String, for caller: Caller) async throws(VaultError) -> ProviderConfig {
-    guard let config = try await store.config(Self.configID(id), of: caller.userID) else {
-      throw .notFound
+  package func get(
+    _ id: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) -> ProviderConfig {
+    try await door.perform(.providerConfigGet, by: .caller(caller), from: origin) {
+      (_) async throws(VaultError) -> Act<ProviderConfig> in
+      guard let config = try await store.config(Self.configID(id), of: caller.userID) else {
+        throw .notFound
+      }
+      return .looked(config)
     }
-    return config
   }
 
   /// Returns a page, oldest first; opens nothing. `size` 0 means the default.
   package func list(
-    size: Int, token: String, for caller: Caller
-  ) async throws(VaultError) -> ConfigPage {
-    guard (0...Self.pageConfigsMax).contains(size) else {
-      throw .invalid(
-        .pageSize, reason: "must be 1 to \(Self.pageConfigsMax), or 0 for the default")
+    size: Int, token: String, for caller: Caller, from origin: CallOrigin
+  ) async throws(VaultError) -> Page<ProviderConfig> {
+    try await door.perform(.providerConfigList, by: .caller(caller), from: origin) {
+      (_) async throws(VaultError) -> Act<Page<ProviderConfig>> in
+      let request = try Self.page(size: size, token: token)
+      let found = try await store.configs(
+        of: caller.userID, after: request.position, limit: request.limit + 1)
+      return .looked(
+        request.page(of: found) { PagePosition(time: $0.createTime, id: $0.id) })
     }
-    let position = token.isEmpty ? nil : try ConfigPosition(pageToken: token)
-    let limit = size == 0 ? Self.pageConfigsDefault : size
-    // One more than wanted tells whether there is a next page.
-    let configs = try await store.configs(
-      of: caller.userID, after: position, limit: limit + 1)
-    guard configs.count > limit, let last = configs.prefix(limit).last else {
-      return ConfigPage(configs: configs, nextPageToken: nil)
+  }
+
+  /// Records that a peer called a method that is not for it.
+  package func refuse(peer: String, method: String) async throws(VaultError) {
+    try await door.refuse(
+      .peerCall, by: .service(peer), from: CallOrigin(), on: .method(method),
+      because: .peerNotAllowed)
+  }
+
+  private static func page(size: Int, token: String) throws(VaultError) -> PageRequest {
+    do {
+      return try PageRequest(size: size, token: token, of: "provider-configs")
+    } catch {
+      throw .invalid(error == .size ? .pageSize : .pageToken, reason: error.reason)
     }
-    let next = ConfigPosition(createTime: last.createTime, id: last.id)
-    return ConfigPage(configs: Array(configs.prefix(limit)), nextPageToken: next.pageToken)
   }
 
   /// Reads a configuration's id; text that is no UUID names nothing.
@@ -98,25 +105,28 @@ package struct VaultService: Sendable {
     guard let id = UUID(uuidString: text) else { throw .notFound }
     return id
   }
-
-  /// Runs `body` and leaves a receipt when it fails at what was asked.
-  func recordingFailure<Success>(
-    of receipt: ReceiptDraft, _ body: () async throws(VaultError) -> Success
-  ) async throws(VaultError) -> Success {
-    do {
-      return try await body()
-    } catch {
-      if let reason = error.receiptReason {
-        try await store.record(receipt.failure(reason, at: now), use: nil)
-      }
-      throw error
-    }
-  }
 }
 
-/// Some configurations, oldest first.
-package struct ConfigPage: Sendable, Hashable {
-  package let configs: [ProviderConfig]
-  /// Nil on the last page.
-  package let nextPageToken: String?
+extension Entry {
+  private static let targetType = "provider-config"
+
+  /// About this configuration.
+  mutating func isAbout(_ config: ProviderConfig) {
+    set(
+      Receipt.Target(
+        type: Self.targetType, id: config.id.uuidString.lowercased(),
+        name: "\(config.provider)/\(config.label.text)"))
+    set("origin", .text(config.origin))
+  }
+
+  /// About a configuration of which only the id is known.
+  mutating func isAbout(id: UUID) {
+    set(Receipt.Target(type: Self.targetType, id: id.uuidString.lowercased()))
+  }
+
+  /// About a configuration that was asked for by name.
+  mutating func isAbout(provider: String, label: Label?) {
+    let name = label.map { "\(provider)/\($0.text)" } ?? provider
+    set(Receipt.Target(type: Self.targetType, id: "", name: name))
+  }
 }

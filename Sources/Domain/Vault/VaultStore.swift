@@ -1,6 +1,7 @@
 package import FoundationEssentials
 package import Identity
 package import Receipts
+package import UseCases
 
 /// Where configurations and wrapped data keys are kept. Every method sees one user's rows only.
 package protocol VaultStore: Sendable {
@@ -21,7 +22,7 @@ package protocol VaultStore: Sendable {
 
   /// The first `limit` configurations after `position`, oldest first.
   func configs(
-    of userID: UserID, after position: ConfigPosition?, limit: Int
+    of userID: UserID, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig]
 
   /// The user's configuration under exactly this provider and label.
@@ -74,16 +75,5 @@ package struct ConfigUse: Sendable, Hashable {
   package init(configID: UUID, time: Date) {
     self.configID = configID
     self.time = time
-  }
-}
-
-/// The place in a user's list just after which a page begins.
-package struct ConfigPosition: Sendable, Hashable {
-  package let createTime: Date
-  package let id: UUID
-
-  package init(createTime: Date, id: UUID) {
-    self.createTime = createTime
-    self.id = id
   }
 }

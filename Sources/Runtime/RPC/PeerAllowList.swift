@@ -17,10 +17,16 @@ package final class PeerAllowList: ServerInterceptor {
 
   private let rules: Rules
   private let logger: Logger
+  private let onRefusal: @Sendable (Peer, MethodDescriptor) -> Void
 
-  package init(_ rules: Rules, logger: Logger) {
+  /// `onRefusal` hears of each call that is refused, on the event loop: it must not wait.
+  package init(
+    _ rules: Rules, logger: Logger,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
+  ) {
     self.rules = rules
     self.logger = logger
+    self.onRefusal = onRefusal
   }
 
   /// The same callers for every method of `methods`.
@@ -36,6 +42,7 @@ package final class PeerAllowList: ServerInterceptor {
           "method": "\(context.method.path)", "peer": "\(context.peer.address)",
           "identities": "\(context.peer.identities)",
         ])
+      onRefusal(context.peer, context.method)
       throw RPCError(.permissionDenied, "this peer may not call this method")
     }
   }

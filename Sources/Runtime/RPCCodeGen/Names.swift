@@ -73,10 +73,10 @@ enum Names {
     return identifier(decapitalised(words.joined()))
   }
 
-  /// The protocol of a service's server side: `Vault` to `VaultService`, but not
-  /// `TestServiceService`.
+  /// The protocol of a service's server side: `Vault` to `VaultServiceProtocol`, which leaves
+  /// `VaultService` to the type with the use cases.
   static func serviceProtocol(_ service: String) -> String {
-    service.hasSuffix("Service") ? service : service + "Service"
+    (service.hasSuffix("Service") ? service : service + "Service") + "Protocol"
   }
 
   /// The C struct: `chatelaine.vault.v1.ProviderConfig` to `Chatelaine__Vault__V1__ProviderConfig`.

@@ -4,7 +4,7 @@ internal import Synchronization
 /// `grpc.health.v1`: tells load balancers and orchestrators which services answer.
 ///
 /// Statuses are set from outside; the empty name stands for the server as a whole.
-package final class HealthService: HealthAPI.HealthService {
+package final class HealthService: HealthAPI.HealthServiceProtocol {
   package typealias Status = HealthAPI.HealthCheckResponse.ServingStatus
 
   /// Calls of Watch that may be open at once; more are refused with RESOURCE_EXHAUSTED.

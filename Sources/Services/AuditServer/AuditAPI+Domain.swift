@@ -4,20 +4,21 @@ import Identity
 import Protobuf
 import RPC
 import ServiceAPI
+import UseCases
 
 extension AuditAPI.AppendEventsRequest {
   /// The events as the domain knows them; the first that isn't one is named by its place.
-  func events(from recorder: Recorder) throws(AuditError) -> [Audit.AuditEvent] {
+  func events(from recorder: String) throws(AuditError) -> [Audit.AuditEvent] {
     // Before any work is done on them.
-    guard events.count <= Audit.AuditService.batchEventsMax else {
+    guard events.count <= AuditService.batchEventsMax else {
       throw .invalid(
-        .events, reason: "holds more than \(Audit.AuditService.batchEventsMax) events")
+        .events, reason: "holds more than \(AuditService.batchEventsMax) events")
     }
     var checked: [Audit.AuditEvent] = []
     checked.reserveCapacity(events.count)
     for (index, event) in events.enumerated() {
       do {
-        checked.append(try Audit.AuditEvent(event, source: recorder.name))
+        checked.append(try Audit.AuditEvent(event, source: recorder))
       } catch {
         throw .invalidEvent(index: index, error)
       }
@@ -73,8 +74,7 @@ extension AuditAPI.AuditEvent.Outcome {
 }
 
 extension EventQuery {
-  /// The caller's own log and nobody else's.
-  init(_ request: AuditAPI.ListEventsRequest, of caller: Caller) throws(AuditError) {
+  init(_ request: AuditAPI.ListEventsRequest) throws(AuditError) {
     var outcome: AuditEvent.Outcome?
     if request.outcome != .unspecified {
       outcome = AuditEvent.Outcome(request.outcome)
@@ -83,16 +83,16 @@ extension EventQuery {
       }
     }
     self.init(
-      accountID: caller.userID, action: try ActionFilter.parse(request.action),
+      action: try ActionFilter.parse(request.action),
       outcome: outcome, since: request.since?.date,
       until: request.until?.date)
   }
 }
 
 extension AuditAPI.ListEventsResponse {
-  init(_ page: EventPage) throws(MessageError) {
+  init(_ page: Page<RecordedEvent>) throws(MessageError) {
     var events: [AuditAPI.AuditEvent] = []
-    for recorded in page.events { events.append(try AuditAPI.AuditEvent(recorded)) }
+    for recorded in page.elements { events.append(try AuditAPI.AuditEvent(recorded)) }
     self.init(events: events, nextPageToken: page.nextPageToken ?? "")
   }
 }

@@ -5,14 +5,16 @@ import ServiceAPI
 import ServiceRuntime
 
 /// The audit log's methods over RPC.
-struct AuditHandler: AuditAPI.AuditService {
-  let audit: Audit.AuditService
+struct AuditHandler: AuditAPI.AuditServiceProtocol {
+  let audit: AuditService
 
   func appendEvents(
     _ request: AuditAPI.AppendEventsRequest, context: ServerContext
   ) async throws -> AuditAPI.AppendEventsResponse {
-    let events = try request.events(from: Recorder(context.peer))
-    let appended = try await audit.append(events)
+    // By its certificate: what a service says of itself doesn't count.
+    let recorder = PeerIdentity.name(of: context.peer)
+    let events = try request.events(from: recorder)
+    let appended = try await audit.append(events, by: recorder)
     return AuditAPI.AppendEventsResponse(
       appended: Int32(appended), duplicates: Int32(events.count - appended))
   }
@@ -20,25 +22,9 @@ struct AuditHandler: AuditAPI.AuditService {
   func listEvents(
     _ request: AuditAPI.ListEventsRequest, context: ServerContext
   ) async throws -> AuditAPI.ListEventsResponse {
-    let query = try EventQuery(request, of: context.caller())
     let page = try await audit.page(
-      of: query, size: Int(request.pageSize), token: request.pageToken)
+      of: EventQuery(request), size: Int(request.pageSize), token: request.pageToken,
+      for: context.caller(), from: context.origin)
     return try AuditAPI.ListEventsResponse(page)
-  }
-}
-
-/// The service that sends events, by its certificate: what it says of itself does not count.
-struct Recorder {
-  static let identities: Set<String> = [
-    PeerIdentity.auth, PeerIdentity.vault, PeerIdentity.gateway,
-  ]
-
-  let name: String
-
-  init(_ peer: Peer) throws(RPCError) {
-    guard let identity = peer.identities.first(where: Self.identities.contains),
-      let name = identity.split(separator: "/").last
-    else { throw RPCError(.permissionDenied, "this peer may not append events") }
-    self.name = String(name)
   }
 }

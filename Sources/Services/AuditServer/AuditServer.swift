@@ -1,4 +1,5 @@
 import Audit
+import Outbox
 import Postgres
 import RPC
 import ServiceAPI
@@ -8,24 +9,28 @@ import ServiceRuntime
 /// What the audit service consists of.
 enum AuditServer {
   /// Which peers may call which method; what is not listed here is denied to all.
-  static var allowedPeers: PeerAllowList.Rules {
-    [
-      AuditAPI.AuditMethods.appendEvents.path: .named(Recorder.identities),
-      AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
-    ]
-  }
+  static let allowedPeers: PeerAllowList.Rules = [
+    AuditAPI.AuditMethods.appendEvents.path: [PeerIdentity.auth, PeerIdentity.vault],
+    AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
+  ]
 
+  /// What the process runs, started in this order and stopped in reverse.
   @Sendable
   static func assemble(
     _ configuration: AuditConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
-      configuration.database, migrations: AuditMigrations.all)
-    let audit = Audit.AuditService(store: PostgresAuditStore(postgres: postgres))
+      configuration.database, migrations: AuditSchema.migrations)
+    let audit = AuditService(store: PostgresAuditStore(postgres: postgres))
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .audit)
+    let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
+      try await audit.refuse(peer: peer, method: method)
+    }
     return [
-      postgresService,
-      chassis.server([AuditHandler(audit: audit)], allowing: allowedPeers, verifier: verifier),
+      postgresService, refusals,
+      chassis.server(
+        [AuditHandler(audit: audit)], allowing: allowedPeers, verifier: verifier,
+        onRefusal: refusals.note),
     ]
   }
 }

@@ -2,6 +2,7 @@ import Audit
 import FoundationEssentials
 import Identity
 import Postgres
+import UseCases
 
 /// The table of events.
 struct PostgresAuditStore: AuditStore {
@@ -56,13 +57,13 @@ struct PostgresAuditStore: AuditStore {
   }
 
   func events(
-    matching query: EventQuery, below position: EventPosition?, limit: Int
+    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent] {
     var sql: PostgresQuery = """
       SELECT sequence, id, time, actor_type, actor_id, actor_name, action, target_type, target_id,
              target_name, outcome, ip_address, user_agent, request_id, details, source, account_id
         FROM events
-       WHERE account_id = \(query.accountID.uuid)
+       WHERE account_id = \(account.uuid)
       """
     switch query.action {
     case nil: break

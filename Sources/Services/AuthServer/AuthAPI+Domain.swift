@@ -1,9 +1,9 @@
-internal import Auth
-internal import Cryptography
-internal import FoundationEssentials
-internal import Identity
-internal import Protobuf
-internal import ServiceAPI
+import Auth
+import Cryptography
+import FoundationEssentials
+import Identity
+import Protobuf
+import ServiceAPI
 
 extension AuthAPI.Account {
   init(_ account: Account) {
@@ -18,7 +18,37 @@ extension AuthAPI.AccessToken {
     self.init(
       id: token.id.uuidString.lowercased(), name: token.name, prefix: token.hint,
       createTime: Timestamp(token.createTime), expireTime: token.expireTime.map { Timestamp($0) },
-      lastUseTime: token.lastUseTime.map { Timestamp($0) })
+      lastUseTime: token.lastUseTime.map { Timestamp($0) },
+      scopes: Identity.Scope.allCases.filter(token.scopes.all.contains).map {
+        AuthAPI.AccessToken.Scope($0)
+      })
+  }
+}
+
+extension AuthAPI.AccessToken.Scope {
+  fileprivate init(_ scope: Identity.Scope) {
+    switch scope {
+    case .use: self = .use
+    case .manage: self = .manage
+    case .readAudit: self = .readAudit
+    }
+  }
+}
+
+extension Scopes {
+  /// What was asked for; nothing means what every token may do.
+  init(requested scopes: [AuthAPI.AccessToken.Scope]) throws(AuthError) {
+    var all: [Scope] = scopes.isEmpty ? [.use] : []
+    for scope in scopes {
+      switch scope {
+      case .use: all.append(.use)
+      case .manage: all.append(.manage)
+      case .readAudit: all.append(.readAudit)
+      case .unspecified, .unrecognized:
+        throw .invalid(.scopes, reason: "must be of USE, MANAGE and READ_AUDIT")
+      }
+    }
+    self.init(all)
   }
 }
 

@@ -1,6 +1,6 @@
-internal import Auth
-internal import Cryptography
-internal import ServiceRuntime
+import Auth
+import Cryptography
+import ServiceRuntime
 
 /// The settings of `auth`.
 struct AuthConfiguration: ServiceConfiguration {

@@ -1,5 +1,6 @@
 package import Auth
 package import RPC
+import ServiceRuntime
 
 extension AuthError: RPCErrorConvertible {
   /// Reasons in `google.rpc.ErrorInfo` are stable; clients may act on them.
@@ -8,9 +9,9 @@ extension AuthError: RPCErrorConvertible {
   package var rpcError: RPCError {
     switch self {
     case .invalid(let field, let reason):
-      RPCError(
-        .invalidArgument, "\(field.rawValue) \(reason)",
-        details: [.badRequest(field: field.rawValue, description: reason)])
+      .invalid(field.rawValue, reason)
+    case .denied(let refusal):
+      .denied(refusal, domain: Self.domain)
     case .emailTaken:
       RPCError(
         .alreadyExists, "there is an account with this e-mail address",
@@ -21,8 +22,6 @@ extension AuthError: RPCErrorConvertible {
         details: [.errorInfo(reason: "WRONG_CREDENTIALS", domain: Self.domain)])
     case .unauthenticated:
       RPCError(.unauthenticated, "the session or access token is not valid")
-    case .noSession:
-      RPCError(.failedPrecondition, "there is no session to end")
     case .notFound:
       RPCError(.notFound, "not found")
     case .tooManyAccessTokens:

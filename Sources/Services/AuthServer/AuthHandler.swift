@@ -1,12 +1,14 @@
-internal import Auth
-internal import Cryptography
-internal import Protobuf
-internal import RPC
-internal import ServiceAPI
-internal import ServiceRuntime
+import Auth
+import Cryptography
+import Identity
+import Protobuf
+import RPC
+import ServiceAPI
+import ServiceRuntime
+import UseCases
 
 /// Answers chatelaine.auth.v1.Auth with the use cases of `AuthService`.
-struct AuthHandler: AuthAPI.AuthService {
+struct AuthHandler: AuthAPI.AuthServiceProtocol {
   let auth: AuthService
 
   func createAccount(
@@ -21,7 +23,7 @@ struct AuthHandler: AuthAPI.AuthService {
   func getCurrentAccount(
     _ request: AuthAPI.GetCurrentAccountRequest, context: ServerContext
   ) async throws -> AuthAPI.Account {
-    AuthAPI.Account(try await auth.currentAccount(of: context.caller()))
+    AuthAPI.Account(try await auth.currentAccount(of: context.caller(), from: context.origin))
   }
 
   func createSession(
@@ -43,7 +45,8 @@ struct AuthHandler: AuthAPI.AuthService {
     _ request: AuthAPI.AuthenticateRequest, context: ServerContext
   ) async throws -> AuthAPI.AuthenticateResponse {
     let credential = try PresentedCredential(request.credential)
-    return AuthAPI.AuthenticateResponse(try await auth.authenticate(credential))
+    return AuthAPI.AuthenticateResponse(
+      try await auth.authenticate(credential, from: context.origin))
   }
 
   func issueOperatorAssertion(
@@ -53,11 +56,20 @@ struct AuthHandler: AuthAPI.AuthService {
     return AuthAPI.AuthenticateResponse(answer)
   }
 
+  func reportForgery(
+    _ request: AuthAPI.ReportForgeryRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await auth.reportForgery(
+      of: request.request, for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
   func createAccessToken(
     _ request: AuthAPI.CreateAccessTokenRequest, context: ServerContext
   ) async throws -> AuthAPI.CreateAccessTokenResponse {
     let (secret, token) = try await auth.createAccessToken(
-      name: request.name, expiresIn: request.expiresIn.map(\.duration),
+      name: request.name, scopes: try Scopes(requested: request.scopes),
+      expiresIn: request.expiresIn.map(\.duration),
       for: context.caller(), from: context.origin)
     return AuthAPI.CreateAccessTokenResponse(
       token: secret.text.withUTF8String { $0 }, accessToken: AuthAPI.AccessToken(token))
@@ -67,9 +79,10 @@ struct AuthHandler: AuthAPI.AuthService {
     _ request: AuthAPI.ListAccessTokensRequest, context: ServerContext
   ) async throws -> AuthAPI.ListAccessTokensResponse {
     let page = try await auth.accessTokens(
-      of: context.caller(), size: Int(request.pageSize), pageToken: request.pageToken)
+      of: context.caller(), size: Int(request.pageSize), pageToken: request.pageToken,
+      from: context.origin)
     return AuthAPI.ListAccessTokensResponse(
-      accessTokens: page.accessTokens.map { AuthAPI.AccessToken($0) },
+      accessTokens: page.elements.map { AuthAPI.AccessToken($0) },
       nextPageToken: page.nextPageToken ?? "")
   }
 

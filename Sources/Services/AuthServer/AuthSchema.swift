@@ -1,10 +1,13 @@
-internal import Outbox
-internal import Postgres
+import Outbox
+import Postgres
 
-/// The steps of the schema `auth`, in order.
+/// The schema of `auth`, step by step.
 enum AuthSchema {
   static let migrations = [
     Migration(number: 1, name: "accounts", sql: PackageResources._001_accounts_sql),
     OutboxSchema.migration(number: 2, runtimeRole: "auth"),
+    Migration(
+      number: 3, name: "access_token_scopes",
+      sql: PackageResources._003_access_token_scopes_sql),
   ]
 }

@@ -1,16 +1,16 @@
-internal import Auth
-internal import Cryptography
-internal import Outbox
-internal import Postgres
-internal import RPC
-internal import ServiceAPI
-internal import ServiceLifecycle
-internal import ServiceRuntime
+import Auth
+import Cryptography
+import Outbox
+import Postgres
+import RPC
+import ServiceAPI
+import ServiceLifecycle
+import ServiceRuntime
 
-/// The wiring of `auth`.
+/// What `auth` consists of.
 enum AuthServer {
-  /// Who may call what: the gateway acts for users, the operator's command line only asks to.
-  static let callers: PeerAllowList.Rules = {
+  /// Which peers may call which method; what is not listed here is denied to all.
+  static let allowedPeers: PeerAllowList.Rules = {
     let forOperators = [AuthAPI.AuthMethods.issueOperatorAssertion]
     let forUsers = AuthAPI.AuthMethods.all.filter { !forOperators.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
@@ -18,8 +18,9 @@ enum AuthServer {
   }()
 
   /// What the process runs, started in this order and stopped in reverse.
-  static func services(
-    _ configuration: AuthConfiguration, on chassis: ServiceChassis
+  @Sendable
+  static func assemble(
+    _ configuration: AuthConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let database = try await chassis.database(
       configuration.database, migrations: AuthSchema.migrations)
@@ -33,10 +34,14 @@ enum AuthServer {
       passwords: PasswordHashingPool(threadCount: configuration.passwordThreads),
       assertions: SignedAssertionIssuer(signer: signer), policy: configuration.sessions,
       limits: AttemptLimits(configuration.rates))
+    let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
+      try await auth.refuse(peer: peer, method: method)
+    }
     let server = chassis.server(
-      [AuthHandler(auth: auth)], allowing: callers,
-      verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth))
+      [AuthHandler(auth: auth)], allowing: allowedPeers,
+      verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
+      onRefusal: refusals.note)
     let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
-    return [database.service, audit.service, relay, sweeper, server]
+    return [database.service, audit.service, relay, refusals, sweeper, server]
   }
 }

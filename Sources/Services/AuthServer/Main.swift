@@ -1,10 +1,8 @@
-internal import ServiceRuntime
+import ServiceRuntime
 
 @main
 enum Main {
   static func main() async {
-    await ServiceChassis.main(AuthConfiguration.self) { configuration, chassis in
-      try await AuthServer.services(configuration, on: chassis)
-    }
+    await ServiceChassis.main(AuthConfiguration.self, assemble: AuthServer.assemble)
   }
 }

@@ -1,9 +1,10 @@
-internal import Auth
-internal import FoundationEssentials
-internal import Identity
-internal import Outbox
-internal import Postgres
-internal import Receipts
+import Auth
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
+import UseCases
 
 extension PostgresAuthStore {
   func insert(
@@ -21,9 +22,10 @@ extension PostgresAuthStore {
       guard let count, count < countMax else { throw AuthError.tooManyAccessTokens }
       try await transaction.execute(
         """
-        INSERT INTO access_tokens (id, account_id, name, hint, token_hash, create_time, expire_time)
-        VALUES (\(token.id), \(token.accountID.uuid), \(token.name), \(token.hint), \(hash),
-                \(token.createTime), \(token.expireTime))
+        INSERT INTO access_tokens (id, account_id, name, hint, scope, token_hash, create_time,
+                                   expire_time)
+        VALUES (\(token.id), \(token.accountID.uuid), \(token.name), \(token.hint),
+                \(token.scopes.text), \(hash), \(token.createTime), \(token.expireTime))
         """)
       try await outbox.insert(receipt, in: transaction)
     } refusal: { error in
@@ -38,7 +40,7 @@ extension PostgresAuthStore {
     try await query { () throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT t.id, t.account_id, t.name, t.hint, t.create_time, t.expire_time, t.last_use_time,
+        SELECT t.id, t.account_id, t.name, t.hint, t.scope, t.create_time, t.expire_time, t.last_use_time,
                a.email, a.display_name, a.create_time AS account_create_time
           FROM access_tokens AS t
           JOIN accounts AS a ON a.id = t.account_id
@@ -47,6 +49,17 @@ extension PostgresAuthStore {
       ) { row throws(PostgresError) in
         (token: try AccessToken(row: row), account: try Account(row: row))
       }
+    }
+  }
+
+  func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken? {
+    try await query { () throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT id, account_id, name, hint, scope, create_time, expire_time, last_use_time
+          FROM access_tokens
+         WHERE id = \(id) AND account_id = \(account.uuid)
+        """, as: AccessToken.init(row:))
     }
   }
 
@@ -63,16 +76,16 @@ extension PostgresAuthStore {
   }
 
   func accessTokens(
-    of account: UserID, behind position: AccessTokenPosition?, limit: Int
+    of account: UserID, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken] {
     try await query { () throws(PostgresError) in
       try await postgres.all(
         """
-        SELECT id, account_id, name, hint, create_time, expire_time, last_use_time
+        SELECT id, account_id, name, hint, scope, create_time, expire_time, last_use_time
           FROM access_tokens
          WHERE account_id = \(account.uuid)
-           AND (\(position?.createTime)::timestamptz IS NULL
-                OR (create_time, id) < (\(position?.createTime), \(position?.id)))
+           AND (\(position?.time)::timestamptz IS NULL
+                OR (create_time, id) < (\(position?.time), \(position?.id)))
          ORDER BY create_time DESC, id DESC
          LIMIT \(limit)
         """, as: AccessToken.init(row:))
@@ -87,7 +100,7 @@ extension PostgresAuthStore {
         """
         DELETE FROM access_tokens
          WHERE id = \(id) AND account_id = \(account.uuid)
-        RETURNING id, account_id, name, hint, create_time, expire_time, last_use_time
+        RETURNING id, account_id, name, hint, scope, create_time, expire_time, last_use_time
         """, as: AccessToken.init(row:))
       guard let token else { throw AuthError.notFound }
       try await outbox.insert(receipt(token), in: transaction)

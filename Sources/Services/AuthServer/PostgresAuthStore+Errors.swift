@@ -1,5 +1,5 @@
-internal import Auth
-internal import Postgres
+import Auth
+import Postgres
 
 extension PostgresAuthStore {
   /// Runs a single statement with this domain's errors.

@@ -1,9 +1,9 @@
-internal import Auth
-internal import FoundationEssentials
-internal import Identity
-internal import Outbox
-internal import Postgres
-internal import Receipts
+import Auth
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
 
 /// Accounts, sessions and access tokens in the schema `auth`.
 struct PostgresAuthStore: AuthStore {

@@ -1,6 +1,6 @@
-internal import Auth
-internal import Logging
-internal import ServiceLifecycle
+import Auth
+import Logging
+import ServiceLifecycle
 
 /// Removes sessions that are over, now and then; any number of processes may do it.
 struct SessionSweeper: Service {

@@ -1,7 +1,7 @@
-internal import Auth
-internal import FoundationEssentials
-internal import Identity
-internal import ServiceRuntime
+import Auth
+import FoundationEssentials
+import Identity
+import ServiceRuntime
 
 /// Signs assertions for every service that takes them.
 struct SignedAssertionIssuer: AssertionIssuer {

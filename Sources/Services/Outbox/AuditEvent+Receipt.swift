@@ -25,6 +25,7 @@ extension AuditAPI.AuditEvent.Actor {
     case .user(let id, let email): self.init(type: "user", id: id.text, name: email)
     case .operator: self.init(type: "operator", name: "operator")
     case .anonymous: self.init(type: "anonymous")
+    case .service(let name): self.init(type: "service", id: name, name: name)
     }
   }
 }

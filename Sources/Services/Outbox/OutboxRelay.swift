@@ -1,8 +1,8 @@
 package import Logging
 package import Postgres
 package import RPC
-internal import ServiceAPI
-internal import ServiceLifecycle
+import ServiceAPI
+import ServiceLifecycle
 
 /// Carries receipts from the outbox to the audit log: at least once, and the log keeps each once.
 ///

@@ -1,8 +1,8 @@
-internal import FoundationEssentials
+import FoundationEssentials
 package import Postgres
-internal import Protobuf
+import Protobuf
 package import Receipts
-internal import ServiceAPI
+import ServiceAPI
 
 /// Writes receipts beside the changes they record, and tells the relay that there are some.
 package struct PostgresOutbox: Sendable {

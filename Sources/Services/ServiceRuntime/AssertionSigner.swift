@@ -32,7 +32,8 @@ package struct AssertionSigner: Sendable {
       userId: caller.userID.text, credential: caller.credential.wireKind,
       credentialId: caller.credential.wireID, email: caller.email,
       audience: audience.map(\.rawValue).sorted(), issueTime: Timestamp(issued),
-      expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes))
+      expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes),
+      scope: caller.scopes.text)
     let packed = assertion.packed()
     let signed = IdentityAPI.SignedAssertion(
       keyId: key.verifyingKey.keyID, assertion: packed,

@@ -44,7 +44,15 @@ package struct AssertionVerifier: Sendable {
     else { throw .malformed }
     try checkTimes(from: issueTime.date, to: expireTime.date)
     guard assertion.audience.contains(audience.rawValue) else { throw .wrongAudience }
-    return Caller(userID: userID, email: assertion.email, credential: credential)
+    return Caller(
+      userID: userID, email: assertion.email, credential: credential,
+      scopes: scopes(of: assertion))
+  }
+
+  /// An `auth` from before scopes says none of a token, and knew only tokens for use.
+  private func scopes(of assertion: IdentityAPI.Assertion) -> Scopes {
+    guard assertion.credential == .accessToken else { return Scopes([]) }
+    return assertion.scope.isEmpty ? .standard : Scopes(text: assertion.scope)
   }
 
   private func checkTimes(from issued: Date, to expires: Date) throws(AssertionError) {

@@ -48,7 +48,8 @@ package struct ServiceChassis: Sendable {
   /// cancellation, and measures. Without a verifier no call has a caller. `rules` are those of the
   /// service's own methods; who may call the standard services is the same everywhere.
   package static func interceptors(
-    allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger
+    allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
   ) -> [any ServerInterceptor] {
     var list: [any ServerInterceptor] = [
       TracingInterceptor(),
@@ -58,7 +59,8 @@ package struct ServiceChassis: Sendable {
       // TLS has said who the peer is; this, what that peer may call. Before anything is verified, for
       // that costs more than all the rest.
       PeerAllowList(
-        rules.merging(StandardServices.allowedPeers) { own, _ in own }, logger: logger),
+        rules.merging(StandardServices.allowedPeers) { own, _ in own }, logger: logger,
+        onRefusal: onRefusal),
     ]
     // For whom the peer calls; what that user may do is decided where it is done.
     if let verifier { list.append(CallerInterceptor(verifier)) }
@@ -73,9 +75,11 @@ package struct ServiceChassis: Sendable {
   package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
 
   /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop; beside
-  /// `services` it answers the standard ones.
+  /// `services` it answers the standard ones. `onRefusal` hears of the calls of peers that may not
+  /// make them; it must not wait.
   package func server(
-    _ services: [any RPCService], allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?
+    _ services: [any RPCService], allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void
   ) -> any Service {
     var configuration = RPCServerConfiguration(
       host: settings.listenAddress.host, port: settings.listenAddress.port, tls: settings.tls)
@@ -83,7 +87,8 @@ package struct ServiceChassis: Sendable {
     let standard = StandardServices(beside: services)
     let server = RPCServer(
       configuration, services: standard.all,
-      interceptors: Self.interceptors(allowing: rules, verifier: verifier, logger: logger),
+      interceptors: Self.interceptors(
+        allowing: rules, verifier: verifier, logger: logger, onRefusal: onRefusal),
       eventLoopGroup: eventLoopGroup, logger: logger)
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }

@@ -3,6 +3,7 @@ import Identity
 import Outbox
 import Postgres
 import Receipts
+import UseCases
 import Vault
 
 /// The vault's tables. Every query names the user whose rows it may touch.
@@ -31,7 +32,7 @@ struct PostgresVaultStore: VaultStore {
   }
 
   func configs(
-    of userID: UserID, after position: ConfigPosition?, limit: Int
+    of userID: UserID, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig] {
     var query: PostgresQuery = """
       SELECT \(Self.shownColumns)
@@ -39,7 +40,7 @@ struct PostgresVaultStore: VaultStore {
        WHERE c.user_id = \(userID.uuid)
       """
     if let position {
-      query += " AND (c.create_time, c.id) > (\(position.createTime), \(position.id))"
+      query += " AND (c.create_time, c.id) > (\(position.time), \(position.id))"
     }
     query += " ORDER BY c.create_time, c.id LIMIT \(limit)"
     return try await reading { () throws(PostgresError) in

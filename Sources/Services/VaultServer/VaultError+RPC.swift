@@ -1,4 +1,5 @@
 package import RPC
+import ServiceRuntime
 package import Vault
 
 extension VaultError: RPCErrorConvertible {
@@ -8,9 +9,9 @@ extension VaultError: RPCErrorConvertible {
   package var rpcError: RPCError {
     switch self {
     case .invalid(let field, let reason):
-      RPCError(
-        .invalidArgument, "\(field.rawValue) \(reason)",
-        details: [.badRequest(field: field.rawValue, description: reason)])
+      .invalid(field.rawValue, reason)
+    case .denied(let refusal):
+      .denied(refusal, domain: Self.domain)
     case .notFound:
       RPCError(.notFound, "there is no such provider configuration")
     case .alreadyExists(let provider, let label):

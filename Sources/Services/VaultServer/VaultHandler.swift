@@ -3,10 +3,11 @@ import Protobuf
 import RPC
 import ServiceAPI
 import ServiceRuntime
+import UseCases
 import Vault
 
 /// The vault's methods over RPC.
-struct VaultHandler: VaultAPI.VaultService {
+struct VaultHandler: VaultAPI.VaultServiceProtocol {
   let vault: VaultService
 
   func createProviderConfig(
@@ -21,16 +22,18 @@ struct VaultHandler: VaultAPI.VaultService {
     _ request: VaultAPI.ListProviderConfigsRequest, context: ServerContext
   ) async throws -> VaultAPI.ListProviderConfigsResponse {
     let page = try await vault.list(
-      size: Int(request.pageSize), token: request.pageToken, for: context.caller())
+      size: Int(request.pageSize), token: request.pageToken, for: context.caller(),
+      from: context.origin)
     return VaultAPI.ListProviderConfigsResponse(
-      providerConfigs: page.configs.map(VaultAPI.ProviderConfig.init(_:)),
+      providerConfigs: page.elements.map(VaultAPI.ProviderConfig.init(_:)),
       nextPageToken: page.nextPageToken ?? "")
   }
 
   func getProviderConfig(
     _ request: VaultAPI.GetProviderConfigRequest, context: ServerContext
   ) async throws -> VaultAPI.ProviderConfig {
-    VaultAPI.ProviderConfig(try await vault.get(request.id, for: context.caller()))
+    VaultAPI.ProviderConfig(
+      try await vault.get(request.id, for: context.caller(), from: context.origin))
   }
 
   func updateProviderConfig(

@@ -10,20 +10,24 @@ import Vault
 /// What the vault consists of.
 enum VaultServer {
   /// Which peers may call which method; what is not listed here is denied to all.
-  static var allowedPeers: PeerAllowList.Rules {
+  static let allowedPeers: PeerAllowList.Rules = {
     let forOperators = [
       VaultAPI.VaultMethods.importProviderConfig, VaultAPI.VaultMethods.listProviderConfigs,
     ]
-    return PeerAllowList.rules(VaultAPI.VaultMethods.all, allow: [PeerIdentity.gateway])
+    let forUsers = VaultAPI.VaultMethods.all.filter {
+      $0 != VaultAPI.VaultMethods.importProviderConfig
+    }
+    return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
       .merging(PeerAllowList.rules(forOperators, allow: [PeerIdentity.operator])) { $0.union($1) }
-  }
+  }()
 
+  /// What the process runs, started in this order and stopped in reverse.
   @Sendable
   static func assemble(
     _ configuration: VaultConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
-      configuration.database, migrations: VaultMigrations.all)
+      configuration.database, migrations: VaultSchema.migrations)
     let keyring = configuration.keyring
     for missing in try await KeyRegister(postgres: postgres).check(keyring) {
       chassis.logger.error(
@@ -40,11 +44,16 @@ enum VaultServer {
       store: PostgresVaultStore(postgres: postgres, outbox: outbox), keyring: keyring,
       cache: cache)
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .vault)
+    let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
+      try await vault.refuse(peer: peer, method: method)
+    }
     return [
       postgresService, auditService,
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
-      DataKeyCacheSweeper(cache: cache),
-      chassis.server([VaultHandler(vault: vault)], allowing: allowedPeers, verifier: verifier),
+      refusals, DataKeyCacheSweeper(cache: cache),
+      chassis.server(
+        [VaultHandler(vault: vault)], allowing: allowedPeers, verifier: verifier,
+        onRefusal: refusals.note),
     ]
   }
 }

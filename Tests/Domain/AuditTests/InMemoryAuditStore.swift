@@ -2,6 +2,7 @@ import Audit
 import FoundationEssentials
 import Identity
 import Synchronization
+import UseCases
 
 /// A log in memory with the rules of the real one.
 final class InMemoryAuditStore: AuditStore {
@@ -21,9 +22,9 @@ final class InMemoryAuditStore: AuditStore {
   }
 
   func events(
-    matching query: EventQuery, below position: EventPosition?, limit: Int
+    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent] {
-    let matching = all.filter { query.admits($0.event) }
+    let matching = all.filter { $0.event.accountID == account && query.admits($0.event) }
     let ordered = matching.sorted { Self.key($0) > Self.key($1) }
     let below = ordered.filter { recorded in
       guard let position else { return true }
@@ -39,7 +40,6 @@ final class InMemoryAuditStore: AuditStore {
 
 extension EventQuery {
   fileprivate func admits(_ event: AuditEvent) -> Bool {
-    guard event.accountID == accountID else { return false }
     if let outcome, event.outcome != outcome { return false }
     if let since, event.time < since { return false }
     if let until, event.time >= until { return false }

@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Receipts
 import Testing
+import UseCases
 
 @testable import Auth
 
@@ -10,10 +11,19 @@ import Testing
   private let auth = TestAuth()
 
   private func create(
-    _ name: String = "laptop", expiresIn: Duration? = nil, for account: Account
+    _ name: String = "laptop", scopes: Scope..., expiresIn: Duration? = nil,
+    for account: Account, by caller: Caller? = nil
   ) async throws(AuthError) -> (secret: SecureToken, token: AccessToken) {
     try await auth.service.createAccessToken(
-      name: name, expiresIn: expiresIn, for: auth.caller(account), from: TestAuth.origin)
+      name: name, scopes: scopes.isEmpty ? .standard : Scopes(scopes), expiresIn: expiresIn,
+      for: caller ?? auth.caller(account), from: TestAuth.origin)
+  }
+
+  /// The caller who acts with `token`.
+  private func caller(_ token: AccessToken, of account: Account) -> Caller {
+    Caller(
+      userID: account.id, email: account.email.text, credential: .accessToken(token.id),
+      scopes: token.scopes)
   }
 
   @Test func anAccessTokenSpeaksForItsOwner() async throws {
@@ -22,7 +32,8 @@ import Testing
     #expect(auth.store.accessTokenHashes == [secret.storageHash])
     #expect(token.hint.hasPrefix("chat_"))
 
-    let answer = try await auth.service.authenticate(.accessToken(secret.text))
+    let answer = try await auth.service.authenticate(
+      .accessToken(secret.text), from: TestAuth.origin)
     #expect(answer.account == account)
     #expect(auth.store.receipts.last?.action == .accessTokenCreate)
     #expect(auth.store.receipts.last?.target.name == "laptop")
@@ -33,10 +44,10 @@ import Testing
     let (secret, token) = try await create(expiresIn: .seconds(120), for: account)
     #expect(token.expireTime == auth.clock.date.addingTimeInterval(120))
     auth.clock.advance(by: .seconds(119))
-    _ = try await auth.service.authenticate(.accessToken(secret.text))
+    _ = try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
     auth.clock.advance(by: .seconds(1))
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.accessToken(secret.text))
+      try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
     }
   }
 
@@ -46,7 +57,7 @@ import Testing
     try await auth.service.deleteAccessToken(
       token.id.uuidString, for: auth.caller(account), from: TestAuth.origin)
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.accessToken(secret.text))
+      try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
     }
     #expect(auth.store.receipts.last?.action == .accessTokenDelete)
   }
@@ -61,10 +72,10 @@ import Testing
           id, for: auth.caller(stranger), from: TestAuth.origin)
       }
     }
-    _ = try await auth.service.authenticate(.accessToken(secret.text))
+    _ = try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
     let page = try await auth.service.accessTokens(
-      of: auth.caller(stranger), size: 0, pageToken: "")
-    #expect(page.accessTokens.isEmpty)
+      of: auth.caller(stranger), size: 0, pageToken: "", from: TestAuth.origin)
+    #expect(page.elements.isEmpty)
   }
 
   @Test func pagesHoldEveryTokenOnceNewestFirst() async throws {
@@ -78,9 +89,9 @@ import Testing
     var pageToken = ""
     repeat {
       let page = try await auth.service.accessTokens(
-        of: auth.caller(account), size: 3, pageToken: pageToken)
-      #expect(page.accessTokens.count <= 3)
-      names += page.accessTokens.map(\.name)
+        of: auth.caller(account), size: 3, pageToken: pageToken, from: TestAuth.origin)
+      #expect(page.elements.count <= 3)
+      names += page.elements.map(\.name)
       pageToken = page.nextPageToken ?? ""
     } while !pageToken.isEmpty
     #expect(names.count == 7)
@@ -92,7 +103,8 @@ import Testing
   func aForeignPageTokenIsRefused(_ text: String) async throws {
     let account = try await auth.signUp()
     await #expect(throws: AuthError.self) {
-      try await auth.service.accessTokens(of: auth.caller(account), size: 0, pageToken: text)
+      try await auth.service.accessTokens(
+        of: auth.caller(account), size: 0, pageToken: text, from: TestAuth.origin)
     }
   }
 
@@ -107,17 +119,22 @@ import Testing
       }
     }
     await #expect(throws: AuthError.self) {
-      try await auth.service.accessTokens(of: auth.caller(account), size: 201, pageToken: "")
+      try await auth.service.accessTokens(
+        of: auth.caller(account), size: 201, pageToken: "", from: TestAuth.origin)
     }
   }
 
   @Test func useIsNotedOncePerInterval() async throws {
     let account = try await auth.signUp()
     let (secret, _) = try await create(for: account)
-    for _ in 1...3 { _ = try await auth.service.authenticate(.accessToken(secret.text)) }
+    for _ in 1...3 {
+      _ = try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
+    }
     #expect(auth.store.noteCount == 1)
     auth.clock.advance(by: .seconds(60))
-    for _ in 1...3 { _ = try await auth.service.authenticate(.accessToken(secret.text)) }
+    for _ in 1...3 {
+      _ = try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
+    }
     #expect(auth.store.noteCount == 2)
   }
 
@@ -127,5 +144,65 @@ import Testing
       _ = try await create("token \(number)", for: account)
     }
     await #expect(throws: AuthError.tooManyAccessTokens) { try await create(for: account) }
+  }
+
+  @Test func aTokenForUseChangesNothing() async throws {
+    let account = try await auth.signUp()
+    let (_, token) = try await create(for: account)
+    let user = caller(token, of: account)
+    await #expect(throws: AuthError.denied(.missingScope)) {
+      try await create("another", for: account, by: user)
+    }
+    await #expect(throws: AuthError.denied(.missingScope)) {
+      try await auth.service.deleteAccessToken(
+        token.id.uuidString, for: user, from: TestAuth.origin)
+    }
+    await #expect(throws: AuthError.denied(.missingScope)) {
+      try await auth.service.accessTokens(of: user, size: 0, pageToken: "", from: TestAuth.origin)
+    }
+    #expect(auth.store.accessTokenHashes.count == 1)
+    let denied = auth.store.receipts.filter { $0.outcome == .denied }
+    #expect(denied.map(\.action) == [.accessTokenCreate, .accessTokenDelete, .accessTokenList])
+    #expect(denied.allSatisfy { $0.details["reason"] == .text("missing-scope") })
+    #expect(denied.allSatisfy { $0.accountID == account.id })
+  }
+
+  @Test func aTokenGivesAnotherNoMoreThanItHas() async throws {
+    let account = try await auth.signUp()
+    let (_, parent) = try await create(
+      scopes: .use, .manage, expiresIn: .seconds(3600), for: account)
+    let manager = caller(parent, of: account)
+    _ = try await create("child", expiresIn: .seconds(60), for: account, by: manager)
+    await #expect(throws: AuthError.denied(.moreThanOwn)) {
+      try await create(
+        "reader", scopes: .readAudit, expiresIn: .seconds(60), for: account,
+        by: manager)
+    }
+    await #expect(throws: AuthError.denied(.moreThanOwn)) {
+      try await create("longer", expiresIn: .seconds(7200), for: account, by: manager)
+    }
+    await #expect(throws: AuthError.denied(.moreThanOwn)) {
+      try await create("endless", for: account, by: manager)
+    }
+    #expect(auth.store.accessTokenHashes.count == 2)
+  }
+
+  @Test func theScopesOfATokenAreInItsAssertion() async throws {
+    let account = try await auth.signUp()
+    let (secret, token) = try await create(scopes: .use, .readAudit, for: account)
+    #expect(token.scopes.text == "use read-audit")
+    let answer = try await auth.service.authenticate(
+      .accessToken(secret.text), from: TestAuth.origin)
+    #expect(String(decoding: answer.assertion.bytes, as: UTF8.self).hasSuffix("use read-audit"))
+    #expect(auth.store.receipts.last?.details["scopes"] == .text("use read-audit"))
+  }
+
+  @Test func aTokenMayDoSomething() async throws {
+    let account = try await auth.signUp()
+    await #expect(throws: AuthError.self) {
+      try await auth.service.createAccessToken(
+        name: "idle", scopes: Scopes([]), expiresIn: nil, for: auth.caller(account),
+        from: TestAuth.origin)
+    }
   }
 }

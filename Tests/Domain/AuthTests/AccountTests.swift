@@ -12,7 +12,9 @@ import Testing
   @Test func aSignUpIsKeptWithItsReceipt() async throws {
     let account = try await auth.signUp("Ann@example.com")
     #expect(account.email.text == "Ann@example.com")
-    #expect(try await auth.service.currentAccount(of: auth.caller(account)) == account)
+    #expect(
+      try await auth.service.currentAccount(of: auth.caller(account), from: TestAuth.origin)
+        == account)
 
     let receipt = try #require(auth.store.receipts.first)
     #expect(receipt.action == .accountCreate)
@@ -70,6 +72,33 @@ import Testing
     await #expect(throws: AuthError.notFound) {
       try await auth.service.impersonate(email: "nobody@example.com", from: CallOrigin())
     }
-    #expect(auth.store.receipts.isEmpty)
+    // In nobody's log: there is no such account.
+    #expect(auth.store.receipts.map(\.outcome) == [.failure])
+    #expect(auth.store.receipts.map(\.accountID) == [nil])
+  }
+
+  @Test func aForgedRequestIsInItsVictimsLog() async throws {
+    let account = try await auth.signUp()
+    try await auth.service.reportForgery(
+      of: "POST /access-tokens", for: auth.caller(account), from: TestAuth.origin)
+    let receipt = auth.store.receipts.last
+    #expect(receipt?.action == .requestForge)
+    #expect(receipt?.outcome == .denied)
+    #expect(receipt?.accountID == account.id)
+    #expect(receipt?.target.name == "POST /access-tokens")
+    for bad in ["", "POST /\n", String(repeating: "x", count: 513)] {
+      await #expect(throws: AuthError.self) {
+        try await auth.service.reportForgery(
+          of: bad, for: auth.caller(account), from: TestAuth.origin)
+      }
+    }
+  }
+
+  @Test func aRefusedPeerIsInNobodysLog() async throws {
+    try await auth.service.refuse(peer: "vault", method: "/chatelaine.auth.v1.Auth/Authenticate")
+    let receipt = auth.store.receipts.last
+    #expect(receipt?.actor == .service("vault"))
+    #expect(receipt?.outcome == .denied)
+    #expect(receipt?.accountID == nil)
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Identity
 import Receipts
 import Synchronization
+import UseCases
 
 @testable import Auth
 
@@ -157,6 +158,10 @@ final class InMemoryAuthStore: AuthStore {
     }
   }
 
+  func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken? {
+    state.withLock { $0.tokens.values.first { $0.id == id && $0.accountID == account } }
+  }
+
   func noteUse(
     accessToken id: UUID, at now: Date, unlessSince threshold: Date
   ) async throws(AuthError) {
@@ -164,6 +169,7 @@ final class InMemoryAuthStore: AuthStore {
       for (hash, old) in state.tokens where old.id == id {
         state.tokens[hash] = AccessToken(
           id: old.id, accountID: old.accountID, name: old.name, hint: old.hint,
+          scopes: old.scopes,
           createTime: old.createTime, expireTime: old.expireTime, lastUseTime: now)
         state.noteCount += 1
       }
@@ -171,7 +177,7 @@ final class InMemoryAuthStore: AuthStore {
   }
 
   func accessTokens(
-    of account: UserID, behind position: AccessTokenPosition?, limit: Int
+    of account: UserID, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken] {
     state.withLock { state in
       let sorted = state.tokens.values.filter { $0.accountID == account }
@@ -179,7 +185,7 @@ final class InMemoryAuthStore: AuthStore {
       let rest = sorted.drop { token in
         guard let position else { return false }
         return (token.createTime, token.id.uuidString)
-          >= (position.createTime, position.id.uuidString)
+          >= (position.time, position.id.uuidString)
       }
       return Array(rest.prefix(limit))
     }

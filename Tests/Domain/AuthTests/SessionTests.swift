@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Receipts
 import Testing
+import UseCases
 
 @testable import Auth
 
@@ -15,7 +16,8 @@ import Testing
     #expect(started.account == account)
     #expect(auth.store.sessionTokenHashes == [started.token.storageHash])
 
-    let answer = try await auth.service.authenticate(.sessionToken(started.token.text))
+    let answer = try await auth.service.authenticate(
+      .sessionToken(started.token.text), from: TestAuth.origin)
     #expect(answer.account == account)
     let receipt = try #require(auth.store.receipts.last)
     #expect(receipt.action == .sessionCreate)
@@ -83,11 +85,11 @@ import Testing
     let token = try await auth.logIn().token.text
     for _ in 1...3 {
       auth.clock.advance(by: .seconds(3 * 86_400))
-      _ = try await auth.service.authenticate(.sessionToken(token))
+      _ = try await auth.service.authenticate(.sessionToken(token), from: TestAuth.origin)
     }
     auth.clock.advance(by: .seconds(86_400))
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.sessionToken(token))
+      try await auth.service.authenticate(.sessionToken(token), from: TestAuth.origin)
     }
   }
 
@@ -96,17 +98,21 @@ import Testing
     let token = try await auth.logIn().token.text
     auth.clock.advance(by: SessionPolicy.idleTimeMax)
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.sessionToken(token))
+      try await auth.service.authenticate(.sessionToken(token), from: TestAuth.origin)
     }
   }
 
   @Test func beingSeenIsWrittenOncePerInterval() async throws {
     _ = try await auth.signUp()
     let token = try await auth.logIn().token.text
-    for _ in 1...5 { _ = try await auth.service.authenticate(.sessionToken(token)) }
+    for _ in 1...5 {
+      _ = try await auth.service.authenticate(.sessionToken(token), from: TestAuth.origin)
+    }
     #expect(auth.store.noteCount == 0)
     auth.clock.advance(by: .seconds(60))
-    for _ in 1...5 { _ = try await auth.service.authenticate(.sessionToken(token)) }
+    for _ in 1...5 {
+      _ = try await auth.service.authenticate(.sessionToken(token), from: TestAuth.origin)
+    }
     #expect(auth.store.noteCount == 1)
   }
 
@@ -116,7 +122,7 @@ import Testing
     let caller = auth.caller(account, .session(started.session.id))
     try await auth.service.deleteCurrentSession(of: caller, from: TestAuth.origin)
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.sessionToken(started.token.text))
+      try await auth.service.authenticate(.sessionToken(started.token.text), from: TestAuth.origin)
     }
     try await auth.service.deleteCurrentSession(of: caller, from: TestAuth.origin)
     #expect(auth.store.receipts.count { $0.action == .sessionDelete } == 1)
@@ -124,7 +130,7 @@ import Testing
 
   @Test func onlyASessionCanBeEnded() async throws {
     let account = try await auth.signUp()
-    await #expect(throws: AuthError.noSession) {
+    await #expect(throws: AuthError.denied(.wrongCredential)) {
       try await auth.service.deleteCurrentSession(
         of: auth.caller(account, .accessToken(UUID())), from: TestAuth.origin)
     }
@@ -133,7 +139,8 @@ import Testing
   @Test(arguments: ["", "chs_", "chs_short", "chat_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])
   func anythingElseIsNoSessionToken(_ text: String) async throws {
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.sessionToken(SecretBytes(utf8: text)))
+      try await auth.service.authenticate(
+        .sessionToken(SecretBytes(utf8: text)), from: TestAuth.origin)
     }
   }
 
@@ -146,9 +153,9 @@ import Testing
       tokens.append(try await auth.logIn().token.text)
     }
     await #expect(throws: AuthError.unauthenticated) {
-      try await auth.service.authenticate(.sessionToken(tokens[0]))
+      try await auth.service.authenticate(.sessionToken(tokens[0]), from: TestAuth.origin)
     }
-    _ = try await auth.service.authenticate(.sessionToken(tokens[1]))
+    _ = try await auth.service.authenticate(.sessionToken(tokens[1]), from: TestAuth.origin)
   }
 
   @Test func sessionsThatAreOverAreForgotten() async throws {

@@ -66,7 +66,9 @@ final class TestClock: Sendable {
 struct PlainAssertions: AssertionIssuer {
   func issue(for caller: Caller, at now: Date) throws(AuthError) -> IssuedAssertion {
     IssuedAssertion(
-      bytes: Array("\(caller.userID.text) \(caller.credential)".utf8),
+      bytes: Array(
+        [caller.userID.text, "\(caller.credential)", caller.scopes.text].filter { !$0.isEmpty }
+          .joined(separator: " ").utf8),
       expireTime: now.addingTimeInterval(60))
   }
 }

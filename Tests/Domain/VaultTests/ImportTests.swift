@@ -39,7 +39,20 @@ import Vault
     _ = try await vault.create(for: owner)
     let again = try await vault.importConfig(validateOnly: true, for: owner)
     #expect(again.outcome == .alreadyPresent)
-    #expect(vault.store.receipts.count == 1)
+    #expect(vault.store.stored.count == 1)
+  }
+
+  @Test func aDryRunThatOpensAKeyLeavesAReceipt() async throws {
+    _ = try await vault.create(for: owner)
+    _ = try await vault.importConfig(validateOnly: true, for: owner)
+    _ = try await vault.importConfig(key: "sk-another", validateOnly: true, for: owner)
+    let receipts = vault.store.receipts.filter { $0.action == .providerConfigImport }
+    #expect(receipts.map(\.outcome) == [.success, .failure])
+    #expect(receipts.allSatisfy { $0.details["validateOnly"] == .flag(true) })
+    vault.store.failReceipts(with: .storage(detail: "disk full"))
+    await #expect(throws: VaultError.storage(detail: "disk full")) {
+      try await vault.importConfig(validateOnly: true, for: owner)
+    }
   }
 }
 

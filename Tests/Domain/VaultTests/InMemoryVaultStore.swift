@@ -2,6 +2,7 @@ import FoundationEssentials
 import Identity
 import Receipts
 import Synchronization
+import UseCases
 import Vault
 
 /// Rows in memory with the rules of the real store.
@@ -53,13 +54,13 @@ final class InMemoryVaultStore: VaultStore {
   }
 
   func configs(
-    of userID: UserID, after position: ConfigPosition?, limit: Int
+    of userID: UserID, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig] {
     let own = ordered(userID).map(\.config)
     let after = own.filter { config in
       guard let position else { return true }
       return (config.createTime, config.id.uuidString)
-        > (position.createTime, position.id.uuidString)
+        > (position.time, position.id.uuidString)
     }
     return Array(after.prefix(limit))
   }

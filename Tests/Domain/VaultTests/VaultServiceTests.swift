@@ -3,6 +3,7 @@ import FoundationEssentials
 import Identity
 import Receipts
 import Testing
+import UseCases
 import Vault
 
 @Suite struct VaultServiceTests {
@@ -19,7 +20,9 @@ import Vault
     let credential = try await vault.resolve(for: owner)
     #expect(credential.key.revealed == TestVault.key)
     #expect(credential.baseURL == nil)
-    #expect(try await vault.service.get(config.id.uuidString, for: owner).label == .default)
+    #expect(
+      try await vault.service.get(config.id.uuidString, for: owner, from: CallOrigin()).label
+        == .default)
   }
 
   @Test func anEndpointOfOnesOwnComesBackAndIsShownMasked() async throws {
@@ -85,8 +88,8 @@ import Vault
     var labels: [String] = []
     var token = ""
     repeat {
-      let page = try await vault.service.list(size: 3, token: token, for: owner)
-      labels += page.configs.map(\.label.text)
+      let page = try await vault.service.list(size: 3, token: token, for: owner, from: CallOrigin())
+      labels += page.elements.map(\.label.text)
       token = page.nextPageToken ?? ""
     } while !token.isEmpty
     #expect(labels == (0..<7).map { "k\($0)" })
@@ -96,7 +99,7 @@ import Vault
   func aForeignPageTokenIsRefused(token: String) async {
     let refusal = VaultError.invalid(.pageToken, reason: "is not a page token of this service")
     await #expect(throws: refusal) {
-      try await vault.service.list(size: 3, token: token, for: owner)
+      try await vault.service.list(size: 3, token: token, for: owner, from: CallOrigin())
     }
   }
 
@@ -107,8 +110,8 @@ import Vault
     row.sealedKey = SealedField(stored: [])
     row.config.label = Label(stored: "Not a label!")
     vault.store.tamper(row)
-    let page = try await vault.service.list(size: 0, token: "", for: owner)
-    #expect(page.configs.count == 2)
+    let page = try await vault.service.list(size: 0, token: "", for: owner, from: CallOrigin())
+    #expect(page.elements.count == 2)
     #expect(try await vault.resolve(label: "good", for: owner).key.revealed == TestVault.key)
   }
 
@@ -158,7 +161,7 @@ import Vault
     let config = try await vault.create(for: owner)
     try await vault.service.delete(config.id.uuidString, for: owner, from: TestVault.origin)
     await #expect(throws: VaultError.notFound) {
-      try await vault.service.get(config.id.uuidString, for: owner)
+      try await vault.service.get(config.id.uuidString, for: owner, from: CallOrigin())
     }
     await #expect(throws: VaultError.notFound) { try await vault.resolve(for: owner) }
   }
@@ -180,7 +183,7 @@ import Vault
   @Test func theTimeOfLastUseIsPreciseToAMinute() async throws {
     let config = try await vault.create(for: owner)
     func lastUse() async throws -> Date? {
-      try await vault.service.get(config.id.uuidString, for: owner).lastUseTime
+      try await vault.service.get(config.id.uuidString, for: owner, from: CallOrigin()).lastUseTime
     }
     _ = try await vault.resolve(for: owner)
     let first = try #require(try await lastUse())
@@ -197,7 +200,9 @@ import Vault
     let id = config.id.uuidString
     let other = TestVault.caller()
     _ = try await vault.create("mistral", for: other)
-    await #expect(throws: VaultError.notFound) { try await vault.service.get(id, for: other) }
+    await #expect(throws: VaultError.notFound) {
+      try await vault.service.get(id, for: other, from: CallOrigin())
+    }
     await #expect(throws: VaultError.notFound) {
       try await vault.update(config, label: "mine", for: other)
     }
@@ -208,13 +213,15 @@ import Vault
       try await vault.service.delete(id, for: other, from: TestVault.origin)
     }
     await #expect(throws: VaultError.notFound) { try await vault.resolve(for: other) }
-    let page = try await vault.service.list(size: 0, token: "", for: other)
-    #expect(page.configs.map(\.provider) == ["mistral"])
+    let page = try await vault.service.list(size: 0, token: "", for: other, from: CallOrigin())
+    #expect(page.elements.map(\.provider) == ["mistral"])
     #expect(try await vault.resolve(for: owner).key.revealed == TestVault.key)
   }
 
   @Test(arguments: ["", "x", "../1"])
   func anIDThatIsNoneNamesNothing(id: String) async {
-    await #expect(throws: VaultError.self) { try await vault.service.get(id, for: owner) }
+    await #expect(throws: VaultError.self) {
+      try await vault.service.get(id, for: owner, from: CallOrigin())
+    }
   }
 }

@@ -65,7 +65,7 @@ import Testing
     #expect(response.error == nil)
     let content = try #require(response.files.first?.content)
     for line in [
-      "package protocol ThingsService: RPCService", "func getThing(",
+      "package protocol ThingsServiceProtocol: RPCService", "func getThing(",
       "package struct ThingsClient: Sendable", "shape: .unary", "shape: .serverStreaming",
       #"verb: "GET", template: "/v1/things/{id}""#, #"verb: "POST", template: "/v1/more""#,
       "body: .all",

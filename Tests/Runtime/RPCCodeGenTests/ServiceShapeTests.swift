@@ -71,14 +71,14 @@ import Testing
   @Test func aServiceWithoutMethodsIsOneToo() throws {
     Self.expect(
       try Self.content(),
-      contains: "package protocol ThingsService: RPCService",
+      contains: "package protocol ThingsServiceProtocol: RPCService",
       "package static let all: [MethodDescriptor] = [")
   }
 
   @Test func theWordServiceIsNotRepeated() throws {
     let content = try Self.content(
       service: "ThingService", Self.method("Get", client: false, server: false))
-    Self.expect(content, contains: "package protocol ThingService: RPCService")
+    Self.expect(content, contains: "package protocol ThingServiceProtocol: RPCService")
     #expect(!content.contains("ServiceService"))
   }
 }

@@ -33,7 +33,7 @@ struct AuditDatabase {
         url: cluster.connectionURL(user: role, database: name, password: "test"))
     }
     try await PostgresMigrator.migrate(
-      AuditMigrations.all, schema: AuditMigrations.schema, using: url("audit_owner"),
+      AuditSchema.migrations, schema: "audit", using: url("audit_owner"),
       logger: .quiet)
     postgres = client(try url("audit"))
     superuser = client(all)

@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Postgres
 import Testing
+import UseCases
 
 @testable import AuditServer
 
@@ -17,7 +18,7 @@ import Testing
       event.details = #"{"n": 1, "t": "a\"b", "x": [true, null]}"#
       #expect(try await database.store.append([event]) == 1)
       let kept = try await database.store.events(
-        matching: EventQuery(accountID: owner), below: nil, limit: 10)
+        of: owner, matching: EventQuery(), below: nil, limit: 10)
       #expect(kept.map(\.sequence) == [1])
       var found = try #require(kept.first?.event)
       #expect(found.time.microsecondsSince1970 == event.time.microsecondsSince1970)
@@ -63,30 +64,37 @@ import Testing
       let audit = AuditService(store: database.store)
       // Several in each second, so that the sequence has to decide.
       for index in 0..<60 {
-        _ = try await audit.append([
-          .sample(
-            owner, action: index % 3 == 0 ? "session.create" : "provider-config.create",
-            outcome: index % 2 == 0 ? .success : .failure, second: Double(index / 4)),
-          .sample(UserID(UUID()), second: Double(index)),
-        ])
+        _ = try await audit.append(
+          [
+            .sample(
+              owner, action: index % 3 == 0 ? "session.create" : "provider-config.create",
+              outcome: index % 2 == 0 ? .success : .failure, second: Double(index / 4)),
+            .sample(UserID(UUID()), second: Double(index)),
+          ], by: "vault")
       }
       let start = Date(timeIntervalSince1970: 1_700_000_000)
-      let filters: [(EventQuery, Int)] = [
-        (EventQuery(accountID: owner), 60),
-        (EventQuery(accountID: owner, action: .exactly("session.create")), 20),
-        (EventQuery(accountID: owner, action: .startingWith("provider-config.")), 40),
-        (EventQuery(accountID: owner, outcome: .failure), 30),
-        (EventQuery(accountID: owner, since: start + 5, until: start + 10), 20),
-        (EventQuery(accountID: owner, action: .exactly("session.create"), outcome: .failure), 10),
-        (EventQuery(accountID: UserID(UUID())), 0),
+      let filters: [(UserID, EventQuery, Int)] = [
+        (owner, EventQuery(), 60),
+        (owner, EventQuery(action: .exactly("session.create")), 20),
+        (owner, EventQuery(action: .startingWith("provider-config.")), 40),
+        (owner, EventQuery(outcome: .failure), 30),
+        (owner, EventQuery(since: start + 5, until: start + 10), 20),
+        (owner, EventQuery(action: .exactly("session.create"), outcome: .failure), 10),
+        (UserID(UUID()), EventQuery(), 0),
       ]
-      for (query, expected) in filters {
-        var seen: [EventPosition] = []
+      for (account, query, expected) in filters {
+        let reader = Caller(
+          userID: account, email: "owner@example.org", credential: .session(UUID()))
+        var seen: [PagePosition] = []
         var token = ""
         repeat {
-          let page = try await audit.page(of: query, size: 7, token: token)
-          #expect(page.events.allSatisfy { $0.event.accountID == query.accountID })
-          seen += page.events.map(EventPosition.init(_:))
+          let page = try await audit.page(
+            of: query, size: 7, token: token, for: reader, from: CallOrigin())
+          #expect(page.elements.allSatisfy { $0.event.accountID == account })
+          seen += page.elements.map {
+            PagePosition(
+              timeMicroseconds: $0.event.time.microsecondsSince1970, sequence: $0.sequence)
+          }
           token = page.nextPageToken ?? ""
         } while !token.isEmpty
         #expect(seen.count == expected)

@@ -7,11 +7,11 @@ import Testing
 
 @Suite struct AllowedCallersTests {
   @Test func everyMethodHasOneCallerAndOnlyOperatorsImpersonate() {
-    #expect(Set(AuthServer.callers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
+    #expect(Set(AuthServer.allowedPeers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
     for method in AuthAPI.AuthMethods.all {
       let isForOperators = method == AuthAPI.AuthMethods.issueOperatorAssertion
       #expect(
-        AuthServer.callers[method.path]
+        AuthServer.allowedPeers[method.path]
           == [isForOperators ? PeerIdentity.operator : PeerIdentity.gateway])
     }
   }

@@ -36,7 +36,7 @@ import Testing
         threadCount: 1),
       assertions: SignedAssertionIssuer(signer: signer))
     let interceptors = ServiceChassis.interceptors(
-      allowing: AuthServer.callers,
+      allowing: AuthServer.allowedPeers,
       verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     return AuthAPI.AuthClient(

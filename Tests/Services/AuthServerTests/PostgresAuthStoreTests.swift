@@ -5,6 +5,7 @@ import Postgres
 import Receipts
 import ServiceAPI
 import Testing
+import UseCases
 
 @testable import Auth
 @testable import AuthServer
@@ -35,8 +36,8 @@ import Testing
 
   private func token(of account: Account, at time: Date, name: String = "laptop") -> AccessToken {
     AccessToken(
-      id: UUID(), accountID: account.id, name: name, hint: "chat_abcdef", createTime: time,
-      expireTime: nil)
+      id: UUID(), accountID: account.id, name: name, hint: "chat_abcdef",
+      scopes: Scopes([.use, .readAudit]), createTime: time, expireTime: nil)
   }
 
   private func hash() throws -> [UInt8] { try SecureRandom.bytes(32) }
@@ -251,14 +252,14 @@ import Testing
         hash: try hash(), countMax: 9, receipt: receipt(.accessTokenCreate, of: account))
     }
     var names: [String] = []
-    var position: AccessTokenPosition?
+    var position: PagePosition?
     while true {
       let page = try await database.store.accessTokens(
         of: account.id, behind: position, limit: 2)
       guard let last = page.last else { break }
       names += page.map(\.name)
       // Through its text, as a caller would send it back.
-      position = try AccessTokenPosition(AccessTokenPosition(last).text)
+      position = PagePosition(time: last.createTime, id: last.id)
     }
     #expect(names.sorted() == ["0", "1", "2", "3", "4", "5"])
     #expect(Set(names.prefix(2)) == ["4", "5"])

@@ -3,7 +3,7 @@ import ServiceAPI
 import Synchronization
 
 /// An audit log in memory that does to events what a test wants.
-final class FakeAuditLog: AuditAPI.AuditService {
+final class FakeAuditLog: AuditAPI.AuditServiceProtocol {
   enum Reaction: Sendable {
     case obey
     case refuse(RPCError)

@@ -14,7 +14,8 @@ import Testing
   private let ann = Caller(
     userID: UserID(UUID()), email: "ann@example.com", credential: .session(UUID()))
   private let eve = Caller(
-    userID: UserID(UUID()), email: "eve@example.com", credential: .accessToken(UUID()))
+    userID: UserID(UUID()), email: "eve@example.com", credential: .accessToken(UUID()),
+    scopes: .standard)
 
   init() throws { signer = AssertionSigner(key: try .generate()) }
 
@@ -36,10 +37,18 @@ import Testing
   @Test func aSignedCallerIsTheVerifiedCaller() throws {
     let callers = [
       ann, eve, Caller(userID: ann.userID, email: ann.email, credential: .operator),
+      Caller(
+        userID: eve.userID, email: eve.email, credential: eve.credential,
+        scopes: Scopes([.manage, .readAudit])),
     ]
     for caller in callers {
       #expect(try verifier().verify(sign(caller)) == caller)
     }
+  }
+
+  @Test func aTokenOfAnAuthThatKnowsNoScopesIsForUse() throws {
+    let older = Caller(userID: eve.userID, email: eve.email, credential: eve.credential)
+    #expect(try verifier().verify(sign(older)).scopes == .standard)
   }
 
   @Test func anAssertionIsValidForItsLifetimeAndTheClocksSkew() throws {

@@ -7,6 +7,7 @@ import Receipts
 import ServiceAPI
 import TestSupport
 import Testing
+import UseCases
 import Vault
 
 @testable import VaultServer
@@ -52,7 +53,7 @@ import Vault
     try await withVault { vault, database in
       let url = "https://llm.example.org:8443/v1"
       let config = try await create(vault, "custom", label: "home", baseURL: url)
-      #expect(try await vault.get(config.id.uuidString, for: owner) == config)
+      #expect(try await vault.get(config.id.uuidString, for: owner, from: CallOrigin()) == config)
 
       let used = try await resolve(vault, "custom", label: "home")
       #expect(used.key.withUTF8String { $0 } == Self.key)
@@ -69,10 +70,12 @@ import Vault
       }
       _ = try await vault.setEnabled(id, to: true, for: owner, from: Self.origin)
       #expect(try await resolve(vault, "custom").key.withUTF8String { $0 } == "another-key")
-      let stored = try await vault.get(id, for: owner)
+      let stored = try await vault.get(id, for: owner, from: CallOrigin())
       #expect(stored.lastUseTime != nil)
       try await vault.delete(id, for: owner, from: Self.origin)
-      await #expect(throws: VaultError.notFound) { try await vault.get(id, for: owner) }
+      await #expect(throws: VaultError.notFound) {
+        try await vault.get(id, for: owner, from: CallOrigin())
+      }
 
       let receipts = try await database.receipts()
       #expect(
@@ -95,8 +98,8 @@ import Vault
       var labels: [String] = []
       var token = ""
       repeat {
-        let page = try await vault.list(size: 4, token: token, for: owner)
-        labels += page.configs.map(\.label.text)
+        let page = try await vault.list(size: 4, token: token, for: owner, from: CallOrigin())
+        labels += page.elements.map(\.label.text)
         token = page.nextPageToken ?? ""
       } while !token.isEmpty
       #expect(labels == (0..<11).map { "k\($0)" })
@@ -169,7 +172,7 @@ import Vault
         return await group.reduce(into: [Bool]()) { $0.append($1) }
       }
       #expect(outcomes.count { $0 } == 3)
-      #expect(try await vault.get(config.id.uuidString, for: owner) == config)
+      #expect(try await vault.get(config.id.uuidString, for: owner, from: CallOrigin()) == config)
     }
   }
 
@@ -179,7 +182,9 @@ import Vault
       _ = try await create(vault, label: "good")
       try await database.superuser.execute(
         "UPDATE vault.provider_configs SET api_key = 'x', origin = '' WHERE label = 'bad'")
-      #expect(try await vault.list(size: 0, token: "", for: owner).configs.count == 2)
+      #expect(
+        try await vault.list(size: 0, token: "", for: owner, from: CallOrigin()).elements.count == 2
+      )
       #expect(try await resolve(vault, label: "good").key.count == Self.key.utf8.count)
       await #expect(throws: VaultError.self) { try await resolve(vault, label: "bad") }
     }

@@ -35,7 +35,7 @@ struct VaultDatabase {
         url: cluster.connectionURL(user: role, database: name, password: "test"))
     }
     try await PostgresMigrator.migrate(
-      VaultMigrations.all, schema: VaultMigrations.schema, using: url("vault_owner"),
+      VaultSchema.migrations, schema: "vault", using: url("vault_owner"),
       logger: .quiet)
     self.name = name
     postgres = client(try url("vault"))

@@ -50,6 +50,46 @@ import Vault
       provider: "openai", apiKey: PostgresVaultStoreTests.key)
   }
 
+  @Test func whatATokenMayDoIsReadFromItsSignedAssertion() async throws {
+    try await withVault { database, client in
+      let gateway = client(PeerIdentity.gateway)
+      let owner = PostgresVaultStoreTests.caller()
+      func token(_ scopes: Scope...) throws -> CallOptions {
+        try acting(
+          as: Caller(
+            userID: owner.userID, email: owner.email, credential: .accessToken(UUID()),
+            scopes: Scopes(scopes)))
+      }
+      let config = try await gateway.createProviderConfig(request, options: token(.manage))
+      _ = try await gateway.resolveCredential(
+        .init(provider: "openai", purpose: "POST /v1/models"), options: token(.use))
+      for (name, call) in [
+        ("create", { _ = try await gateway.createProviderConfig(request, options: token(.use)) }),
+        ("list", { _ = try await gateway.listProviderConfigs(.init(), options: token(.use)) }),
+        (
+          "delete",
+          { _ = try await gateway.deleteProviderConfig(.init(id: config.id), options: token(.use)) }
+        ),
+        (
+          "use",
+          {
+            _ = try await gateway.resolveCredential(
+              .init(provider: "openai", purpose: "GET /"), options: token(.manage, .readAudit))
+          }
+        ),
+      ] as [(String, () async throws -> Void)] {
+        let error = await #expect(throws: RPCError.self, "\(name)") { try await call() }
+        #expect(error?.code == .permissionDenied, "\(name)")
+      }
+      let denied = try await database.receipts().filter { $0.outcome == .denied }
+      #expect(
+        denied.map(\.action) == [
+          "provider-config.create", "provider-config.list", "provider-config.delete",
+          "credential.resolve",
+        ])
+    }
+  }
+
   @Test func aKeyGoesInAndComesOutForItsOwner() async throws {
     try await withVault { database, client in
       let gateway = client(PeerIdentity.gateway)

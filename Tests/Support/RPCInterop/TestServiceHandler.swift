@@ -2,7 +2,7 @@ internal import Foundation
 internal import RPC
 
 /// Answers as requests ask: how large, how soon, compressed or not, with which status.
-struct TestServiceHandler: TestingAPI.TestService {
+struct TestServiceHandler: TestingAPI.TestServiceProtocol {
   /// A request may ask for 2 GiB; a server that anyone can reach gives no more than this.
   private static let payloadBytesMax = 32 << 20
   /// What a half-duplex call may ask for before it is served.

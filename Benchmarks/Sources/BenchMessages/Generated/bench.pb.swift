@@ -385,7 +385,7 @@ package enum BenchAPI {
   }
 
   /// As large as a stored configuration's key: 49 bytes asked, about 190 answered.
-  package protocol BenchService: RPCService {
+  package protocol BenchServiceProtocol: RPCService {
     /// `Get`.
     func get(
       _ request: BenchAPI.GetRequest, context: ServerContext
@@ -467,7 +467,7 @@ package enum BenchAPI {
   }
 }
 
-extension BenchAPI.BenchService {
+extension BenchAPI.BenchServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

@@ -197,7 +197,7 @@ package enum HealthAPI {
   }
 
   /// `grpc.health.v1.Health`, server side.
-  package protocol HealthService: RPCService {
+  package protocol HealthServiceProtocol: RPCService {
     /// If the requested service is unknown, the call will fail with status
     /// NOT_FOUND.
     func check(
@@ -276,7 +276,7 @@ package enum HealthAPI {
   }
 }
 
-extension HealthAPI.HealthService {
+extension HealthAPI.HealthServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

@@ -616,7 +616,7 @@ package enum ReflectionV1alphaAPI {
   }
 
   /// `grpc.reflection.v1alpha.ServerReflection`, server side.
-  package protocol ServerReflectionService: RPCService {
+  package protocol ServerReflectionServiceProtocol: RPCService {
     /// The reflection service is structured as a bidirectional stream, ensuring
     /// all related requests go to a single server.
     func serverReflectionInfo(
@@ -654,7 +654,7 @@ package enum ReflectionV1alphaAPI {
   }
 }
 
-extension ReflectionV1alphaAPI.ServerReflectionService {
+extension ReflectionV1alphaAPI.ServerReflectionServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

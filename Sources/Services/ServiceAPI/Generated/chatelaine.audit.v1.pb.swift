@@ -68,7 +68,7 @@ package enum AuditAPI {
 
     /// Who did it.
     package struct Actor: GeneratedMessage, JSONArrayElement {
-      /// `user`, `operator` or `service`.
+      /// `user`, `operator`, `service` or `anonymous`.
       package var type: String
       /// Field 2.
       package var id: String
@@ -658,7 +658,7 @@ package enum AuditAPI {
   }
 
   /// Owns the record of who did what. Entries are only ever added.
-  package protocol AuditService: RPCService {
+  package protocol AuditServiceProtocol: RPCService {
     /// Adds events; one that is there already, by id, is counted and left as it is.
     func appendEvents(
       _ request: AuditAPI.AppendEventsRequest, context: ServerContext
@@ -708,7 +708,7 @@ package enum AuditAPI {
   }
 }
 
-extension AuditAPI.AuditService {
+extension AuditAPI.AuditServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

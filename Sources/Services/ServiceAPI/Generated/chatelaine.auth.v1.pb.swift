@@ -529,8 +529,109 @@ package enum AuthAPI {
     }
   }
 
+  /// `chatelaine.auth.v1.ReportForgeryRequest`.
+  package struct ReportForgeryRequest: GeneratedMessage, JSONArrayElement {
+    /// Method and path of the request, 1 to 512 bytes.
+    package var request: String
+
+    /// Every field defaulted.
+    package init(
+      request: String = ""
+    ) {
+      self.request = request
+    }
+
+    package init() {
+      self.request = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ReportForgeryRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__report_forgery_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ReportForgeryRequest.self).pointee
+      self.request = try CField.string(c.request, "request")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ReportForgeryRequest.self)
+      c.pointee.request = CField.data(self.request, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("request", self.request)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "request":
+        self.request = try .reading(value, "request")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// A named bearer credential for SDKs.
   package struct AccessToken: GeneratedMessage, JSONArrayElement {
+    /// What a token may be used for.
+    package enum Scope: GeneratedEnum {
+      /// `SCOPE_UNSPECIFIED`.
+      case unspecified
+      /// Use the owner's keys through the proxy.
+      case use
+      /// List and change the owner's keys and access tokens.
+      case manage
+      /// Read the owner's audit log.
+      case readAudit
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .use
+        case 2: self = .manage
+        case 3: self = .readAudit
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .use: 1
+        case .manage: 2
+        case .readAudit: 3
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "SCOPE_UNSPECIFIED"
+        case .use: "USE"
+        case .manage: "MANAGE"
+        case .readAudit: "READ_AUDIT"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "SCOPE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "USE": self = Self(rawValue: 1)
+        case "MANAGE": self = Self(rawValue: 2)
+        case "READ_AUDIT": self = Self(rawValue: 3)
+        default: return nil
+        }
+      }
+    }
+
     /// Field 1.
     package var id: String
     /// Field 2.
@@ -543,6 +644,8 @@ package enum AuthAPI {
     package var expireTime: Timestamp?
     /// Field 6.
     package var lastUseTime: Timestamp?
+    /// Field 7.
+    package var scopes: [AuthAPI.AccessToken.Scope]
 
     /// Every field defaulted.
     package init(
@@ -551,7 +654,8 @@ package enum AuthAPI {
       prefix: String = "",
       createTime: Timestamp? = nil,
       expireTime: Timestamp? = nil,
-      lastUseTime: Timestamp? = nil
+      lastUseTime: Timestamp? = nil,
+      scopes: [AuthAPI.AccessToken.Scope] = []
     ) {
       self.id = id
       self.name = name
@@ -559,6 +663,7 @@ package enum AuthAPI {
       self.createTime = createTime
       self.expireTime = expireTime
       self.lastUseTime = lastUseTime
+      self.scopes = scopes
     }
 
     package init() {
@@ -568,6 +673,7 @@ package enum AuthAPI {
       self.createTime = nil
       self.expireTime = nil
       self.lastUseTime = nil
+      self.scopes = []
     }
 
     package static let messageName = "chatelaine.auth.v1.AccessToken"
@@ -583,6 +689,7 @@ package enum AuthAPI {
       self.createTime = try CField.message(c.create_time)
       if c._expire_time_case.rawValue == 5 { self.expireTime = try CField.required(c.expire_time) }
       if c._last_use_time_case.rawValue == 6 { self.lastUseTime = try CField.required(c.last_use_time) }
+      self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -599,6 +706,8 @@ package enum AuthAPI {
         c.pointee._last_use_time_case = .init(rawValue: 6)
         c.pointee.last_use_time = CField.pointer(value, in: arena)
       }
+      c.pointee.n_scopes = self.scopes.count
+      c.pointee.scopes = CField.array(self.scopes, in: arena) { Chatelaine__Auth__V1__AccessToken__Scope(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -608,6 +717,7 @@ package enum AuthAPI {
       writer.field("createTime", self.createTime)
       writer.field("expireTime", self.expireTime)
       writer.field("lastUseTime", self.lastUseTime)
+      writer.field("scopes", self.scopes)
     }
 
     package mutating func setField(
@@ -626,6 +736,8 @@ package enum AuthAPI {
         self.expireTime = try .reading(value, "expireTime")
       case "lastUseTime", "last_use_time":
         self.lastUseTime = try .reading(value, "lastUseTime")
+      case "scopes":
+        self.scopes = try .reading(value, "scopes")
       default: return false
       }
       return true
@@ -638,19 +750,24 @@ package enum AuthAPI {
     package var name: String
     /// How long it is valid, 1 minute to 10 years; without it until revoked.
     package var expiresIn: ProtoDuration?
+    /// Without any, USE alone. A token that creates another can't give it more than it has itself.
+    package var scopes: [AuthAPI.AccessToken.Scope]
 
     /// Every field defaulted.
     package init(
       name: String = "",
-      expiresIn: ProtoDuration? = nil
+      expiresIn: ProtoDuration? = nil,
+      scopes: [AuthAPI.AccessToken.Scope] = []
     ) {
       self.name = name
       self.expiresIn = expiresIn
+      self.scopes = scopes
     }
 
     package init() {
       self.name = ""
       self.expiresIn = nil
+      self.scopes = []
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateAccessTokenRequest"
@@ -662,6 +779,7 @@ package enum AuthAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateAccessTokenRequest.self).pointee
       self.name = try CField.string(c.name, "name")
       if c._expires_in_case.rawValue == 2 { self.expiresIn = try CField.required(c.expires_in) }
+      self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -671,11 +789,14 @@ package enum AuthAPI {
         c.pointee._expires_in_case = .init(rawValue: 2)
         c.pointee.expires_in = CField.pointer(value, in: arena)
       }
+      c.pointee.n_scopes = self.scopes.count
+      c.pointee.scopes = CField.array(self.scopes, in: arena) { Chatelaine__Auth__V1__AccessToken__Scope(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("name", self.name)
       writer.field("expiresIn", self.expiresIn)
+      writer.field("scopes", self.scopes)
     }
 
     package mutating func setField(
@@ -686,6 +807,8 @@ package enum AuthAPI {
         self.name = try .reading(value, "name")
       case "expiresIn", "expires_in":
         self.expiresIn = try .reading(value, "expiresIn")
+      case "scopes":
+        self.scopes = try .reading(value, "scopes")
       default: return false
       }
       return true
@@ -961,6 +1084,14 @@ package enum AuthAPI {
       httpRules: [
       ])
 
+    /// Records that a request with the caller's credential was refused because the portal's own pages
+    /// didn't send it.
+    package static let reportForgery = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ReportForgery",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// Creates an access token; the token itself is in this answer only.
     package static let createAccessToken = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "CreateAccessToken",
@@ -999,6 +1130,7 @@ package enum AuthAPI {
       deleteCurrentSession,
       authenticate,
       issueOperatorAssertion,
+      reportForgery,
       createAccessToken,
       listAccessTokens,
       deleteAccessToken,
@@ -1006,7 +1138,7 @@ package enum AuthAPI {
   }
 
   /// Owns who people are and how they prove it.
-  package protocol AuthService: RPCService {
+  package protocol AuthServiceProtocol: RPCService {
     /// Signs a person up.
     func createAccount(
       _ request: AuthAPI.CreateAccountRequest, context: ServerContext
@@ -1036,6 +1168,12 @@ package enum AuthAPI {
     func issueOperatorAssertion(
       _ request: AuthAPI.IssueOperatorAssertionRequest, context: ServerContext
     ) async throws -> AuthAPI.AuthenticateResponse
+
+    /// Records that a request with the caller's credential was refused because the portal's own pages
+    /// didn't send it.
+    func reportForgery(
+      _ request: AuthAPI.ReportForgeryRequest, context: ServerContext
+    ) async throws -> Empty
 
     /// Creates an access token; the token itself is in this answer only.
     func createAccessToken(
@@ -1117,6 +1255,16 @@ package enum AuthAPI {
         AuthMethods.issueOperatorAssertion, request, options: options)
     }
 
+    /// Records that a request with the caller's credential was refused because the portal's own pages
+    /// didn't send it.
+    package func reportForgery(
+      _ request: AuthAPI.ReportForgeryRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.reportForgery, request, options: options)
+    }
+
     /// Creates an access token; the token itself is in this answer only.
     package func createAccessToken(
       _ request: AuthAPI.CreateAccessTokenRequest,
@@ -1170,7 +1318,7 @@ package enum AuthAPI {
   }
 }
 
-extension AuthAPI.AuthService {
+extension AuthAPI.AuthServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -1209,6 +1357,12 @@ extension AuthAPI.AuthService {
         .unary { request, context in
           let request = try AuthAPI.IssueOperatorAssertionRequest(request: request)
           return try await self.issueOperatorAssertion(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.reportForgery,
+        .unary { request, context in
+          let request = try AuthAPI.ReportForgeryRequest(request: request)
+          return try await self.reportForgery(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.createAccessToken,
@@ -1258,34 +1412,39 @@ extension ProtoFileDescriptor {
       UgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIqgBChRBdXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASAB\
       KAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGly\
       ZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50IjUKHUlzc3Vl\
-      T3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCKvAgoLQWNjZXNzVG9rZW4SDgoCaWQY\
-      ASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRlX3RpbWUY\
-      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUgASgLMhou\
-      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiABKAsyGi5n\
-      b29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSC2xhc3RVc2VUaW1liAEBQg4KDF9leHBpcmVfdGltZUIQCg5fbGFzdF91\
-      c2VfdGltZSJ8ChhDcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2lu\
-      GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBAUINCgtfZXhwaXJlc19pbiJ1ChlD\
-      cmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsy\
-      Hy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1\
-      ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhM\
-      aXN0QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5B\
-      Y2Nlc3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhE\
-      ZWxldGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQYASABKAlSAmlkMrMICgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5j\
-      aGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIb\
-      gtPkkwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYx\
-      LkdldEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkv\
-      djEvbWUSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0\
-      ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEK\
-      DEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5h\
-      dXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEnUKFklzc3VlT3BlcmF0b3JBc3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRl\
-      UmVzcG9uc2USkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2Vu\
-      UmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoiFS9hcGkv\
-      djEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNj\
-      ZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMC\
-      FxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRl\
-      bGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vz\
-      cy10b2tlbnMve2lkfWIGcHJvdG8z
+      T3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIwChRSZXBvcnRGb3JnZXJ5UmVxdWVz\
+      dBIYCgdyZXF1ZXN0GAEgASgJUgdyZXF1ZXN0IrMDCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgC\
+      IAEoCVIEbmFtZRIWCgZwcmVmaXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90\
+      b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt\
+      ZXN0YW1wSABSCmV4cGlyZVRpbWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1l\
+      c3RhbXBIAVILbGFzdFVzZVRpbWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rv\
+      a2VuLlNjb3BlUgZzY29wZXMiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQARIKCgZNQU5BR0UQ\
+      AhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lIrsBChhDcmVhdGVBY2Nlc3NU\
+      b2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVm\
+      LkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNz\
+      VG9rZW4uU2NvcGVSBnNjb3Blc0INCgtfZXhwaXJlc19pbiJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRv\
+      a2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9r\
+      ZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNp\
+      emUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhMaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNj\
+      ZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25l\
+      eHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxldGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQY\
+      ASABKAlSAmlkMoYJCgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3Vu\
+      dFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPkkwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIK\
+      EUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdldEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEvbWUSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9u\
+      UmVzcG9uc2USXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNl\
+      c3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5BdXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEnUK\
+      Fklzc3VlT3BlcmF0b3JBc3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJl\
+      cXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USUQoNUmVwb3J0Rm9yZ2VyeRIoLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5SZXBvcnRGb3JnZXJ5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRKSAQoRQ3Jl\
+      YXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0Gi0uY2hhdGVs\
+      YWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiIILT5JMCGiIVL2FwaS92MS9hY2Nlc3MtdG9rZW5z\
+      OgEqEowBChBMaXN0QWNjZXNzVG9rZW5zEisuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0\
+      GiwuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL3YxL2FjY2Vz\
+      cy10b2tlbnMSfQoRRGVsZXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQWNjZXNzVG9rZW5S\
+      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwqGi9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9YgZw\
+      cm90bzM=
       """)
 }

@@ -83,6 +83,9 @@ package enum IdentityAPI {
     package var expireTime: Timestamp?
     /// Random, so that two assertions never have the same bytes.
     package var nonce: [UInt8]
+    /// What an access token was given: words between spaces (RFC 6749, 3.3), e.g. `use manage`. Empty
+    /// for the other credentials.
+    package var scope: String
 
     /// Every field defaulted.
     package init(
@@ -93,7 +96,8 @@ package enum IdentityAPI {
       audience: [String] = [],
       issueTime: Timestamp? = nil,
       expireTime: Timestamp? = nil,
-      nonce: [UInt8] = []
+      nonce: [UInt8] = [],
+      scope: String = ""
     ) {
       self.userId = userId
       self.credential = credential
@@ -103,6 +107,7 @@ package enum IdentityAPI {
       self.issueTime = issueTime
       self.expireTime = expireTime
       self.nonce = nonce
+      self.scope = scope
     }
 
     package init() {
@@ -114,6 +119,7 @@ package enum IdentityAPI {
       self.issueTime = nil
       self.expireTime = nil
       self.nonce = []
+      self.scope = ""
     }
 
     package static let messageName = "chatelaine.identity.v1.Assertion"
@@ -131,6 +137,7 @@ package enum IdentityAPI {
       self.issueTime = try CField.message(c.issue_time)
       self.expireTime = try CField.message(c.expire_time)
       self.nonce = CField.bytes(c.nonce)
+      self.scope = try CField.string(c.scope, "scope")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -144,6 +151,7 @@ package enum IdentityAPI {
       c.pointee.issue_time = CField.pointer(self.issueTime, in: arena)
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
       c.pointee.nonce = CField.data(self.nonce, in: arena)
+      c.pointee.scope = CField.data(self.scope, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -155,6 +163,7 @@ package enum IdentityAPI {
       writer.field("issueTime", self.issueTime)
       writer.field("expireTime", self.expireTime)
       writer.field("nonce", self.nonce)
+      writer.field("scope", self.scope)
     }
 
     package mutating func setField(
@@ -177,6 +186,8 @@ package enum IdentityAPI {
         self.expireTime = try .reading(value, "expireTime")
       case "nonce":
         self.nonce = try .reading(value, "nonce")
+      case "scope":
+        self.scope = try .reading(value, "scope")
       default: return false
       }
       return true
@@ -259,14 +270,14 @@ extension ProtoFileDescriptor {
     dependencies: [.googleProtobufTimestamp],
     base64: """
       CiZjaGF0ZWxhaW5lL2lkZW50aXR5L3YxL2Fzc2VydGlvbi5wcm90bxIWY2hhdGVsYWluZS5pZGVudGl0eS52MRofZ29v\
-      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKuAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
+      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLEAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
       CgpjcmVkZW50aWFsGAIgASgOMiwuY2hhdGVsYWluZS5pZGVudGl0eS52MS5Bc3NlcnRpb24uQ3JlZGVudGlhbFIKY3Jl\
       ZGVudGlhbBIjCg1jcmVkZW50aWFsX2lkGAMgASgJUgxjcmVkZW50aWFsSWQSFAoFZW1haWwYBCABKAlSBWVtYWlsEhoK\
       CGF1ZGllbmNlGAUgAygJUghhdWRpZW5jZRI5Cgppc3N1ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVz\
       dGFtcFIJaXNzdWVUaW1lEjsKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhw\
-      aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2UiVQoKQ3JlZGVudGlhbBIaChZDUkVERU5USUFMX1VOU1BFQ0lGSUVE\
-      EAASCwoHU0VTU0lPThABEhAKDEFDQ0VTU19UT0tFThACEgwKCE9QRVJBVE9SEAMiZAoPU2lnbmVkQXNzZXJ0aW9uEhUK\
-      BmtleV9pZBgBIAEoCVIFa2V5SWQSHAoJYXNzZXJ0aW9uGAIgASgMUglhc3NlcnRpb24SHAoJc2lnbmF0dXJlGAMgASgM\
-      UglzaWduYXR1cmViBnByb3RvMw==
+      aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2USFAoFc2NvcGUYCSABKAlSBXNjb3BlIlUKCkNyZWRlbnRpYWwSGgoW\
+      Q1JFREVOVElBTF9VTlNQRUNJRklFRBAAEgsKB1NFU1NJT04QARIQCgxBQ0NFU1NfVE9LRU4QAhIMCghPUEVSQVRPUhAD\
+      ImQKD1NpZ25lZEFzc2VydGlvbhIVCgZrZXlfaWQYASABKAlSBWtleUlkEhwKCWFzc2VydGlvbhgCIAEoDFIJYXNzZXJ0\
+      aW9uEhwKCXNpZ25hdHVyZRgDIAEoDFIJc2lnbmF0dXJlYgZwcm90bzM=
       """)
 }

@@ -1084,7 +1084,7 @@ package enum VaultAPI {
   }
 
   /// Owns the keys. Every call is for the user of the signed assertion in its metadata.
-  package protocol VaultService: RPCService {
+  package protocol VaultServiceProtocol: RPCService {
     /// Seals and stores a key.
     func createProviderConfig(
       _ request: VaultAPI.CreateProviderConfigRequest, context: ServerContext
@@ -1256,7 +1256,7 @@ package enum VaultAPI {
   }
 }
 
-extension VaultAPI.VaultService {
+extension VaultAPI.VaultServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

@@ -1811,7 +1811,7 @@ package enum TestingAPI {
 
   /// A simple service to test the various types of RPCs and experiment with
   /// performance with various types of payload.
-  package protocol TestService: RPCService {
+  package protocol TestServiceProtocol: RPCService {
     /// One empty request followed by one empty response.
     func emptyCall(
       _ request: TestingAPI.Empty, context: ServerContext
@@ -1989,7 +1989,7 @@ package enum TestingAPI {
 
   /// A simple service NOT implemented at servers so clients can test for
   /// that case.
-  package protocol UnimplementedService: RPCService {
+  package protocol UnimplementedServiceProtocol: RPCService {
     /// A call that no server should implement
     func unimplementedCall(
       _ request: TestingAPI.Empty, context: ServerContext
@@ -2044,7 +2044,7 @@ package enum TestingAPI {
   }
 
   /// A service used to control reconnect server.
-  package protocol ReconnectService: RPCService {
+  package protocol ReconnectServiceProtocol: RPCService {
     /// `Start`.
     func start(
       _ request: TestingAPI.ReconnectParams, context: ServerContext
@@ -2112,7 +2112,7 @@ package enum TestingAPI {
   }
 
   /// A service used to obtain stats for verifying LB behavior.
-  package protocol LoadBalancerStatsService: RPCService {
+  package protocol LoadBalancerStatsServiceProtocol: RPCService {
     /// Gets the backend distribution for RPCs sent by a test client.
     func getClientStats(
       _ request: TestingAPI.LoadBalancerStatsRequest, context: ServerContext
@@ -2180,7 +2180,7 @@ package enum TestingAPI {
   }
 
   /// A service to remotely control health status of an xDS test server.
-  package protocol XdsUpdateHealthService: RPCService {
+  package protocol XdsUpdateHealthServiceProtocol: RPCService {
     /// `SetServing`.
     func setServing(
       _ request: TestingAPI.Empty, context: ServerContext
@@ -2240,7 +2240,7 @@ package enum TestingAPI {
   }
 
   /// A service to dynamically update the configuration of an xDS test client.
-  package protocol XdsUpdateClientConfigureService: RPCService {
+  package protocol XdsUpdateClientConfigureServiceProtocol: RPCService {
     /// Update the tes client's configuration.
     func configure(
       _ request: TestingAPI.ClientConfigureRequest, context: ServerContext
@@ -2272,7 +2272,7 @@ package enum TestingAPI {
   }
 }
 
-extension TestingAPI.TestService {
+extension TestingAPI.TestServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -2333,7 +2333,7 @@ extension TestingAPI.TestService {
   }
 }
 
-extension TestingAPI.UnimplementedService {
+extension TestingAPI.UnimplementedServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -2352,7 +2352,7 @@ extension TestingAPI.UnimplementedService {
   }
 }
 
-extension TestingAPI.ReconnectService {
+extension TestingAPI.ReconnectServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -2377,7 +2377,7 @@ extension TestingAPI.ReconnectService {
   }
 }
 
-extension TestingAPI.LoadBalancerStatsService {
+extension TestingAPI.LoadBalancerStatsServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -2402,7 +2402,7 @@ extension TestingAPI.LoadBalancerStatsService {
   }
 }
 
-extension TestingAPI.XdsUpdateHealthService {
+extension TestingAPI.XdsUpdateHealthServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [
@@ -2427,7 +2427,7 @@ extension TestingAPI.XdsUpdateHealthService {
   }
 }
 
-extension TestingAPI.XdsUpdateClientConfigureService {
+extension TestingAPI.XdsUpdateClientConfigureServiceProtocol {
   /// Every method with the code that answers it.
   package var methodHandlers: [MethodHandler] {
     [

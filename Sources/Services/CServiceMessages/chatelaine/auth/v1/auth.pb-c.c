@@ -412,6 +412,51 @@ void   chatelaine__auth__v1__issue_operator_assertion_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__issue_operator_assertion_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__report_forgery_request__init
+                     (Chatelaine__Auth__V1__ReportForgeryRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ReportForgeryRequest init_value = CHATELAINE__AUTH__V1__REPORT_FORGERY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__report_forgery_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__report_forgery_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__report_forgery_request__pack
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__report_forgery_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__report_forgery_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__report_forgery_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ReportForgeryRequest *
+       chatelaine__auth__v1__report_forgery_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ReportForgeryRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__report_forgery_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__report_forgery_request__free_unpacked
+                     (Chatelaine__Auth__V1__ReportForgeryRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__report_forgery_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__access_token__init
                      (Chatelaine__Auth__V1__AccessToken         *message)
 {
@@ -1127,7 +1172,77 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_
   (ProtobufCMessageInit) chatelaine__auth__v1__issue_operator_assertion_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__report_forgery_request__field_descriptors[1] =
+{
+  {
+    "request",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ReportForgeryRequest, request),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__report_forgery_request__field_indices_by_name[] = {
+  0,   /* field[0] = request */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__report_forgery_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__report_forgery_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ReportForgeryRequest",
+  "ReportForgeryRequest",
+  "Chatelaine__Auth__V1__ReportForgeryRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ReportForgeryRequest),
+  1,
+  chatelaine__auth__v1__report_forgery_request__field_descriptors,
+  chatelaine__auth__v1__report_forgery_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__report_forgery_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__report_forgery_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue chatelaine__auth__v1__access_token__scope__enum_values_by_number[4] =
+{
+  { "SCOPE_UNSPECIFIED", "CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__SCOPE_UNSPECIFIED", 0 },
+  { "USE", "CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__USE", 1 },
+  { "MANAGE", "CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__MANAGE", 2 },
+  { "READ_AUDIT", "CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__READ_AUDIT", 3 },
+};
+static const ProtobufCIntRange chatelaine__auth__v1__access_token__scope__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex chatelaine__auth__v1__access_token__scope__enum_values_by_name[4] =
+{
+  { "MANAGE", 2 },
+  { "READ_AUDIT", 3 },
+  { "SCOPE_UNSPECIFIED", 0 },
+  { "USE", 1 },
+};
+const ProtobufCEnumDescriptor chatelaine__auth__v1__access_token__scope__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.AccessToken.Scope",
+  "Scope",
+  "Chatelaine__Auth__V1__AccessToken__Scope",
+  "chatelaine.auth.v1",
+  4,
+  chatelaine__auth__v1__access_token__scope__enum_values_by_number,
+  4,
+  chatelaine__auth__v1__access_token__scope__enum_values_by_name,
+  1,
+  chatelaine__auth__v1__access_token__scope__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_descriptors[7] =
 {
   {
     "id",
@@ -1201,6 +1316,18 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scopes",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Chatelaine__Auth__V1__AccessToken, n_scopes),
+    offsetof(Chatelaine__Auth__V1__AccessToken, scopes),
+    &chatelaine__auth__v1__access_token__scope__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__access_token__field_indices_by_name[] = {
   3,   /* field[3] = create_time */
@@ -1209,11 +1336,12 @@ static const unsigned chatelaine__auth__v1__access_token__field_indices_by_name[
   5,   /* field[5] = last_use_time */
   1,   /* field[1] = name */
   2,   /* field[2] = prefix */
+  6,   /* field[6] = scopes */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__access_token__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor =
 {
@@ -1223,14 +1351,14 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor 
   "Chatelaine__Auth__V1__AccessToken",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AccessToken),
-  6,
+  7,
   chatelaine__auth__v1__access_token__field_descriptors,
   chatelaine__auth__v1__access_token__field_indices_by_name,
   1,  chatelaine__auth__v1__access_token__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__access_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_request__field_descriptors[3] =
 {
   {
     "name",
@@ -1256,15 +1384,28 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scopes",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Chatelaine__Auth__V1__CreateAccessTokenRequest, n_scopes),
+    offsetof(Chatelaine__Auth__V1__CreateAccessTokenRequest, scopes),
+    &chatelaine__auth__v1__access_token__scope__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_access_token_request__field_indices_by_name[] = {
   1,   /* field[1] = expires_in */
   0,   /* field[0] = name */
+  2,   /* field[2] = scopes */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_access_token_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_request__descriptor =
 {
@@ -1274,7 +1415,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_reque
   "Chatelaine__Auth__V1__CreateAccessTokenRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateAccessTokenRequest),
-  2,
+  3,
   chatelaine__auth__v1__create_access_token_request__field_descriptors,
   chatelaine__auth__v1__create_access_token_request__field_indices_by_name,
   1,  chatelaine__auth__v1__create_access_token_request__number_ranges,
@@ -1472,7 +1613,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[9] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[10] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -1480,20 +1621,22 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "Authenticate", &chatelaine__auth__v1__authenticate_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
   { "IssueOperatorAssertion", &chatelaine__auth__v1__issue_operator_assertion_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
+  { "ReportForgery", &chatelaine__auth__v1__report_forgery_request__descriptor, &google__protobuf__empty__descriptor },
   { "CreateAccessToken", &chatelaine__auth__v1__create_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
   { "ListAccessTokens", &chatelaine__auth__v1__list_access_tokens_request__descriptor, &chatelaine__auth__v1__list_access_tokens_response__descriptor },
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
   4,        /* Authenticate */
-  6,        /* CreateAccessToken */
+  7,        /* CreateAccessToken */
   0,        /* CreateAccount */
   2,        /* CreateSession */
-  8,        /* DeleteAccessToken */
+  9,        /* DeleteAccessToken */
   3,        /* DeleteCurrentSession */
   1,        /* GetCurrentAccount */
   5,        /* IssueOperatorAssertion */
-  7         /* ListAccessTokens */
+  8,        /* ListAccessTokens */
+  6         /* ReportForgery */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -1502,7 +1645,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  9,
+  10,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -1554,13 +1697,21 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__ReportForgeryRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
                                                      Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -1568,7 +1719,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -1576,7 +1727,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

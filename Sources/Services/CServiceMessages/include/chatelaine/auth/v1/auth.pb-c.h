@@ -28,6 +28,7 @@ typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Aut
 typedef struct Chatelaine__Auth__V1__AuthenticateRequest Chatelaine__Auth__V1__AuthenticateRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateResponse Chatelaine__Auth__V1__AuthenticateResponse;
 typedef struct Chatelaine__Auth__V1__IssueOperatorAssertionRequest Chatelaine__Auth__V1__IssueOperatorAssertionRequest;
+typedef struct Chatelaine__Auth__V1__ReportForgeryRequest Chatelaine__Auth__V1__ReportForgeryRequest;
 typedef struct Chatelaine__Auth__V1__AccessToken Chatelaine__Auth__V1__AccessToken;
 typedef struct Chatelaine__Auth__V1__CreateAccessTokenRequest Chatelaine__Auth__V1__CreateAccessTokenRequest;
 typedef struct Chatelaine__Auth__V1__CreateAccessTokenResponse Chatelaine__Auth__V1__CreateAccessTokenResponse;
@@ -38,6 +39,13 @@ typedef struct Chatelaine__Auth__V1__DeleteAccessTokenRequest Chatelaine__Auth__
 
 /* --- enums --- */
 
+typedef enum _Chatelaine__Auth__V1__AccessToken__Scope {
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__SCOPE_UNSPECIFIED = 0,
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__USE = 1,
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__MANAGE = 2,
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__READ_AUDIT = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE)
+} Chatelaine__Auth__V1__AccessToken__Scope;
 
 /* --- messages --- */
 
@@ -150,6 +158,16 @@ struct  Chatelaine__Auth__V1__IssueOperatorAssertionRequest
     , {0,NULL} }
 
 
+struct  Chatelaine__Auth__V1__ReportForgeryRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request;
+};
+#define CHATELAINE__AUTH__V1__REPORT_FORGERY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__report_forgery_request__descriptor) \
+    , {0,NULL} }
+
+
 typedef enum {
   CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET = 0,
   CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME_EXPIRE_TIME = 5
@@ -169,6 +187,8 @@ struct  Chatelaine__Auth__V1__AccessToken
   ProtobufCBinaryData name;
   ProtobufCBinaryData prefix;
   Google__Protobuf__Timestamp *create_time;
+  size_t n_scopes;
+  Chatelaine__Auth__V1__AccessToken__Scope *scopes;
   Chatelaine__Auth__V1__AccessToken__ExpireTimeCase _expire_time_case;
   union {
     Google__Protobuf__Timestamp *expire_time;
@@ -180,7 +200,7 @@ struct  Chatelaine__Auth__V1__AccessToken
 };
 #define CHATELAINE__AUTH__V1__ACCESS_TOKEN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__access_token__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___LAST_USE_TIME__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___LAST_USE_TIME__NOT_SET, {0} }
 
 
 typedef enum {
@@ -193,6 +213,8 @@ struct  Chatelaine__Auth__V1__CreateAccessTokenRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData name;
+  size_t n_scopes;
+  Chatelaine__Auth__V1__AccessToken__Scope *scopes;
   Chatelaine__Auth__V1__CreateAccessTokenRequest__ExpiresInCase _expires_in_case;
   union {
     Google__Protobuf__Duration *expires_in;
@@ -200,7 +222,7 @@ struct  Chatelaine__Auth__V1__CreateAccessTokenRequest
 };
 #define CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_access_token_request__descriptor) \
-    , {0,NULL}, CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET, {0} }
+    , {0,NULL}, 0,NULL, CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__CreateAccessTokenResponse
@@ -418,6 +440,25 @@ Chatelaine__Auth__V1__IssueOperatorAssertionRequest *
 void   chatelaine__auth__v1__issue_operator_assertion_request__free_unpacked
                      (Chatelaine__Auth__V1__IssueOperatorAssertionRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ReportForgeryRequest methods */
+void   chatelaine__auth__v1__report_forgery_request__init
+                     (Chatelaine__Auth__V1__ReportForgeryRequest         *message);
+size_t chatelaine__auth__v1__report_forgery_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest   *message);
+size_t chatelaine__auth__v1__report_forgery_request__pack
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__report_forgery_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ReportForgeryRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ReportForgeryRequest *
+       chatelaine__auth__v1__report_forgery_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__report_forgery_request__free_unpacked
+                     (Chatelaine__Auth__V1__ReportForgeryRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__AccessToken methods */
 void   chatelaine__auth__v1__access_token__init
                      (Chatelaine__Auth__V1__AccessToken         *message);
@@ -561,6 +602,9 @@ typedef void (*Chatelaine__Auth__V1__AuthenticateResponse_Closure)
 typedef void (*Chatelaine__Auth__V1__IssueOperatorAssertionRequest_Closure)
                  (const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ReportForgeryRequest_Closure)
+                 (const Chatelaine__Auth__V1__ReportForgeryRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__AccessToken_Closure)
                  (const Chatelaine__Auth__V1__AccessToken *message,
                   void *closure_data);
@@ -610,6 +654,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                                    const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
                                    Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
                                    void *closure_data);
+  void (*report_forgery)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__ReportForgeryRequest *input,
+                         Google__Protobuf__Empty_Closure closure,
+                         void *closure_data);
   void (*create_access_token)(Chatelaine__Auth__V1__Auth_Service *service,
                               const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
                               Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
@@ -636,6 +684,7 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## authenticate,\
       function_prefix__ ## issue_operator_assertion,\
+      function_prefix__ ## report_forgery,\
       function_prefix__ ## create_access_token,\
       function_prefix__ ## list_access_tokens,\
       function_prefix__ ## delete_access_token  }
@@ -663,6 +712,10 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
                                                           Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
                                                           void *closure_data);
+void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__ReportForgeryRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data);
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
                                                      Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
@@ -687,7 +740,9 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_ses
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__report_forgery_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__auth__v1__access_token__scope__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_request__descriptor;

@@ -1,6 +1,6 @@
-internal import Auth
-internal import Identity
-internal import Postgres
+import Auth
+import Identity
+import Postgres
 
 extension Account {
   init(row: PostgresRow) throws(PostgresError) {
@@ -29,6 +29,7 @@ extension AccessToken {
     self.init(
       id: try row.decode("id"), accountID: UserID(try row.decode("account_id")),
       name: try row.decode("name"), hint: try row.decode("hint"),
+      scopes: Scopes(text: try row.decode("scope")),
       createTime: try row.decode("create_time"), expireTime: try row.decode("expire_time"),
       lastUseTime: try row.decode("last_use_time"))
   }

@@ -1,0 +1,8 @@
+import Postgres
+
+/// The schema of `audit`, step by step.
+enum AuditSchema {
+  static let migrations = [
+    Migration(number: 1, name: "events", sql: PackageResources._001_events_sql)
+  ]
+}

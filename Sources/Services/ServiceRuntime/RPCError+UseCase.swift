@@ -1,0 +1,30 @@
+package import RPC
+package import UseCases
+
+extension RPCError {
+  /// INVALID_ARGUMENT that names the request's field.
+  package static func invalid(_ field: String, _ reason: String) -> RPCError {
+    RPCError(
+      .invalidArgument, "\(field) \(reason)",
+      details: [.badRequest(field: field, description: reason)])
+  }
+
+  /// PERMISSION_DENIED; the reason in `google.rpc.ErrorInfo` is stable, clients may act on it.
+  package static func denied(_ refusal: Refusal, domain: String) -> RPCError {
+    RPCError(
+      .permissionDenied, refusal.message,
+      details: [.errorInfo(reason: refusal.errorReason, domain: domain)])
+  }
+}
+
+extension Refusal {
+  fileprivate var errorReason: String {
+    switch self {
+    case .missingScope: "MISSING_SCOPE"
+    case .wrongCredential: "WRONG_CREDENTIAL"
+    case .moreThanOwn: "MORE_THAN_OWN"
+    case .crossSite: "CROSS_SITE"
+    case .peerNotAllowed: "PEER_NOT_ALLOWED"
+    }
+  }
+}

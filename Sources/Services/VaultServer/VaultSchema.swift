@@ -1,0 +1,11 @@
+import Outbox
+import Postgres
+
+/// The schema of `vault`, step by step.
+enum VaultSchema {
+  static let migrations = [
+    Migration(
+      number: 1, name: "provider_configs", sql: PackageResources._001_provider_configs_sql),
+    OutboxSchema.migration(number: 2, runtimeRole: "vault"),
+  ]
+}
