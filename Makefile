@@ -40,6 +40,7 @@ tsan: packages ## Run the tests of the RPC runtime under ThreadSanitizer
 .PHONY: lint
 lint: ## Check the format and the rules that the compiler can't
 	@swift format lint --strict --parallel --recursive $(FORMATTED)
+	@scripts/check-rules --self-test
 	@scripts/check-rules
 
 .PHONY: format
