@@ -187,7 +187,7 @@ SYSTEM = {
 # Modules of one product whose names are not the product's.
 OF_PRODUCT = {"CoreMetrics": "Metrics", "HummingbirdCore": "Hummingbird"}
 # What the domain may use of the platform: arithmetic on bytes, no I/O.
-BELOW_DOMAIN = {"Cryptography", "Encodings", "Addresses", "Network"}
+BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing"}
 
 IMPORT = re.compile(r"^\s*(?:@\w+ |package |public |internal )*import (?:struct |enum )?(\w+)")
 
