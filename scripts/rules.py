@@ -148,6 +148,23 @@ def poor_names(checkout):
                 yield f"{path}"
 
 
+def unguarded_use_cases(checkout):
+    begin = re.compile(r"^  (?:package|public) (?:nonisolated |mutating )?func ")
+    for path in checkout.files("Sources/Domain"):
+        if not re.match(r"(Auth|Vault|Audit)Service(\+|$)", path.stem):
+            continue
+        lines = checkout.lines(path)
+        for number, line in enumerate(lines):
+            if not begin.match(line):
+                continue
+            # The signature ends with the line that opens the body.
+            opening = next(
+                (at for at in range(number, len(lines)) if re.search(r"[{}]$", lines[at])), number)
+            body = lines[opening + 1] if opening + 1 < len(lines) else ""
+            if not re.search(r"\bdoor\.(perform|refuse)\(", body):
+                yield f"{path}:{number + 1}: {line.strip()}"
+
+
 FILES = [
     Rule("long-file", f"a file has at most {FILE_LINES_MAX} lines", long_files, [
         ("Sources/Domain/A/A.swift", "//\n" * 401, True),
@@ -169,6 +186,14 @@ FILES = [
             ("Sources/Domain/A/Pool+Opening.swift", "extension Pool {}", True),
             ("Sources/Domain/A/Pool+Sendable.swift", "extension Pool: Sendable {}", False),
             ("Sources/Domain/A/VaultService+Import.swift", "extension VaultService {}", False)]),
+    Rule(
+        "unguarded-use-case", "every use case starts with its door", unguarded_use_cases, [
+            ("Sources/Domain/Vault/VaultService.swift",
+             "  package func get(\n    _ id: String\n  ) throws -> A {\n    try store.get(id)\n  }\n",
+             True),
+            ("Sources/Domain/Vault/VaultService.swift",
+             "  package func get(_ id: String) throws -> A {\n    try door.perform(.get) {\n    }\n"
+             "  }\n", False)]),
     Rule("poor-name", "a name is a noun of the field: no Utils, Helpers, Common, Manager",
          poor_names, [
              ("Sources/Domain/A/StringUtils.swift", "", True),
