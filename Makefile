@@ -19,35 +19,38 @@ run: packages ## Build and start the portal; Ctrl-C stops it (STATE_DIR=.chatela
 	@exec .build/release/chatelaine up --state-dir $(STATE_DIR) --port $(PORT)
 
 .PHONY: build
-build: packages ## Compile everything, warnings as errors
-	@swift build
+build: build-packages ## Compile everything, warnings as errors
+	@swift build --build-tests
 
 .PHONY: test
-test: test-packages $(PYTHON) ## Run every test, on real PostgreSQL, gRPC clients and a browser
+test: test-packages $(PYTHON) ## Run every test, or those that match (FILTER=VaultServerTests, FILTER=aKeyMoved)
 	@swift build --build-tests
-	@CHATELAINE_TEST_PYTHON=$(abspath $(PYTHON)) \
-	  CHATELAINE_TEST_ARTEFACTS=$${CHATELAINE_TEST_ARTEFACTS:-$(CURDIR)/test-artefacts} \
-	  swift test --skip-build --disable-xctest --no-parallel
+	@scripts/run-tests $(if $(FILTER),"$(FILTER)")
 
-.PHONY: fuzz
-fuzz: packages ## Feed engines and codecs hostile bytes, SECONDS=60 for each target
-	@Fuzz/run-fuzz $(or $(SECONDS),60)
+.PHONY: smoke
+smoke: ## Sign up, store a key and use it on what is built: seconds, nothing is installed
+	@scripts/smoke
 
-.PHONY: tsan
-tsan: packages ## Run the tests of the RPC runtime under ThreadSanitizer
-	@Fuzz/run-tsan
+.PHONY: check
+check: ## Run everything that must hold before a change lands, as the gate does
+	@scripts/check
 
 .PHONY: lint
 lint: ## Check the format and the rules that the compiler can't
 	@swift format lint --strict --parallel --recursive $(FORMATTED)
+	@scripts/check-rules --self-test
 	@scripts/check-rules
+
+.PHONY: modules
+modules: ## Print the modules with their files and lines
+	@scripts/modules
 
 .PHONY: format
 format: ## Format all Swift files in place
 	@swift format --in-place --parallel --recursive $(FORMATTED)
 
 .PHONY: generate
-generate: packages ## Generate C and Swift from Protos/, and .env.example from the configurations
+generate: build-packages ## Generate C and Swift from Protos/, and .env.example from the configurations
 	@Protos/generate.sh
 	@scripts/generate-env-example
 
@@ -56,21 +59,39 @@ check-generated: generate ## Fail when what is generated differs from what is ch
 	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos .env.example); \
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
+.PHONY: fuzz
+fuzz: build-packages ## Feed engines and codecs hostile bytes, SECONDS=60 for each target
+	@Fuzz/run-fuzz $(or $(SECONDS),60)
+
+.PHONY: tsan
+tsan: build-packages ## Run the tests of the RPC runtime under ThreadSanitizer
+	@Fuzz/run-tsan
+
 .PHONY: bench
 bench: bench-packages $(PYTHON) ## Compare the RPC runtime with its peers and load the portal (ONLY=rpc for a part)
-	@scripts/build-release
+	@scripts/build-release everything
 	@$(PYTHON) Benchmarks/run $(ONLY)
 
+.PHONY: clean
+clean: ## Remove what was built and what tests left; the state of the portal stays
+	@rm -rf .build .build-* test-artefacts scripts/__pycache__
+
+# Debian packages: installed when something that they bring is missing.
+
 .PHONY: packages
-packages: # Install the Debian packages that building and running need
+packages: # What building and running need
 	@scripts/install-packages build run
 
+.PHONY: build-packages
+build-packages: # What building alone needs
+	@scripts/install-packages build
+
 .PHONY: test-packages
-test-packages: # ... and those that only the tests need
+test-packages: # ... and what only the tests need
 	@scripts/install-packages build run test
 
 .PHONY: bench-packages
-bench-packages: # ... and those that only the benchmarks need
+bench-packages: # ... and what only the benchmarks need
 	@scripts/install-packages build run bench
 
 $(PYTHON): Tests/requirements.txt

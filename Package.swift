@@ -342,3 +342,8 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Whoever only builds the product compiles nothing that only tests and benchmarks use.
+if Context.environment["CHATELAINE_PRODUCT_ONLY"] != nil {
+  package.targets.removeAll { target in !(target.path ?? "").hasPrefix("Sources/") }
+}

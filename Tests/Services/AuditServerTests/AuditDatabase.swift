@@ -1,54 +1,28 @@
 import Audit
 import Foundation
 import Identity
-import LocalDeployment
 import Logging
-import NIOPosix
 import Postgres
 import TestSupport
 
 @testable import AuditServer
 
-/// A database with the audit log's schema as the service has it: migrated by its owner, used by its
-/// run-time role.
+/// A database with the audit log's schema, and the store on it.
 struct AuditDatabase {
+  private let database: ServiceDatabase
+
   /// As the run-time role.
-  let postgres: PostgresClient
-  let superuser: PostgresClient
-
+  var postgres: PostgresClient { database.postgres }
+  /// May do anything, as somebody with access to the database could.
+  var superuser: PostgresClient { database.superuser }
   var store: PostgresAuditStore { PostgresAuditStore(postgres: postgres) }
-
-  private init() async throws {
-    let all = try await TestPostgres.shared.database()
-    let name = all.parameters.first { $0.name == "dbname" }?.value ?? ""
-    let cluster = try await TestPostgres.shared.cluster()
-    try await cluster.runScript(Self.roles, database: name)
-    func client(_ configuration: PostgresConfiguration) -> PostgresClient {
-      PostgresClient(
-        configuration.patient, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .quiet
-      )
-    }
-    func url(_ role: String) throws -> PostgresConfiguration {
-      try PostgresConfiguration(
-        url: cluster.connectionURL(user: role, database: name, password: "test"))
-    }
-    try await PostgresMigrator.migrate(
-      AuditSchema.migrations, schema: "audit", using: url("audit_owner"),
-      logger: .quiet)
-    postgres = client(try url("audit"))
-    superuser = client(all)
-  }
 
   /// Runs `body` with a new database and closes its connections.
   static func with<Value>(_ body: (AuditDatabase) async throws -> Value) async throws -> Value {
-    let database = try await AuditDatabase()
-    do {
-      let value = try await body(database)
-      await database.close()
-      return value
-    } catch {
-      await database.close()
-      throw error
+    try await ServiceDatabase.with(
+      schema: "audit", migrations: AuditSchema.migrations
+    ) { database in
+      try await body(AuditDatabase(database: database))
     }
   }
 
@@ -57,26 +31,6 @@ struct AuditDatabase {
       (row) throws(PostgresError) in try row.decode("sequence")
     }
   }
-
-  private func close() async {
-    await postgres.close()
-    await superuser.close()
-  }
-
-  /// Roles belong to the whole cluster, so a test beside this one may be creating them too.
-  private static let roles = """
-    DO $$ BEGIN
-      IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'audit') THEN
-        CREATE ROLE audit LOGIN PASSWORD 'test';
-        CREATE ROLE audit_owner LOGIN PASSWORD 'test';
-        ALTER ROLE audit SET search_path = audit;
-        ALTER ROLE audit_owner SET search_path = audit;
-      END IF;
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-    END $$;
-    CREATE SCHEMA audit AUTHORIZATION audit_owner;
-    GRANT USAGE ON SCHEMA audit TO audit;
-    """
 }
 
 extension AuditEvent {
@@ -90,18 +44,6 @@ extension AuditEvent {
       target: Target(type: "provider-config", id: "1", name: "openai/default"),
       outcome: outcome, ipAddress: "192.0.2.1", userAgent: "curl/8", requestID: "r-1",
       details: #"{"purpose": "POST /v1/models"}"#, source: "vault", accountID: account)
-  }
-}
-
-extension PostgresConfiguration {
-  /// With time for a machine on which every other test runs too.
-  fileprivate var patient: PostgresConfiguration {
-    var patient = self
-    patient.acquireTimeout = .seconds(120)
-    patient.connectTimeout = .seconds(120)
-    patient.queryTimeout = .seconds(120)
-    patient.transactionTimeout = .seconds(120)
-    return patient
   }
 }
 

@@ -13,6 +13,7 @@ package final class TestPostgres: Sendable {
   private struct State {
     var cluster: Task<PostgresCluster, any Error>?
     var databaseCount = 0
+    var templates: [String: Task<String, any Error>] = [:]
   }
   private let state = Mutex(State())
   private let name: String
@@ -23,13 +24,41 @@ package final class TestPostgres: Sendable {
 
   /// The configuration of a superuser for a new, empty database.
   package func database() async throws -> PostgresConfiguration {
+    try await database(copyOf: "template1")
+  }
+
+  /// The configuration of a superuser for a new database that is a copy of a template.
+  ///
+  /// - Parameters:
+  ///   - template: what the template is called; made when it is first asked for.
+  ///   - prepare: fills the empty database that it is given, and leaves no connection to it open.
+  package func database(
+    copying template: String, preparedBy prepare: @escaping @Sendable (String) async throws -> Void
+  ) async throws -> PostgresConfiguration {
+    let making = state.withLock { state in
+      if let making = state.templates[template] { return making }
+      // Unstructured for the same reason as the cluster.
+      let making = Task {
+        let name = "template_\(template)"
+        try await cluster().runScript("CREATE DATABASE \(name) STRATEGY file_copy;")
+        try await prepare(name)
+        return name
+      }
+      state.templates[template] = making
+      return making
+    }
+    return try await database(copyOf: making.value)
+  }
+
+  private func database(copyOf template: String) async throws -> PostgresConfiguration {
     let cluster = try await cluster()
     let number = state.withLock { state in
       state.databaseCount += 1
       return state.databaseCount
     }
     let database = "test_\(number)"
-    try await cluster.runScript("CREATE DATABASE \(database) STRATEGY file_copy;")
+    try await cluster.runScript(
+      "CREATE DATABASE \(database) TEMPLATE \(template) STRATEGY file_copy;")
     return try PostgresConfiguration(url: cluster.superuserConnectionURL(database: database))
   }
 

@@ -18,7 +18,7 @@ except ImportError:
         "the Python package 'protobuf' is missing: run `make test`, which installs "
         "Tests/requirements.txt and sets CHATELAINE_TEST_PYTHON")
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[4]
 PROTO = "chatelaine/test/v1/kitchen_sink.proto"
 
 
