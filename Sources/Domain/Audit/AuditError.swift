@@ -14,6 +14,13 @@ package enum AuditError: Error, Hashable {
   case invalid(Field, reason: String)
   /// One event of a batch is at fault, so none of the batch was kept.
   case invalidEvent(index: Int, EventProblem)
-  /// The database failed; `detail` is for the operator's log.
+  /// The database takes no such event, and an event of the batch is one; so none was kept. `detail`
+  /// is for the operator's log.
+  case unstorable(detail: String)
+  /// The caller gave up.
+  case cancelled
+  /// The database can't be reached or takes too long; `detail` is for the operator's log.
+  case storageUnavailable(detail: String)
+  /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }

@@ -1,9 +1,9 @@
-internal import Auth
-internal import FoundationEssentials
-internal import Identity
-internal import Outbox
-internal import Postgres
-internal import Receipts
+import Auth
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
 
 extension PostgresAuthStore {
   func insert(
@@ -35,7 +35,7 @@ extension PostgresAuthStore {
   func accessToken(
     hash: [UInt8]
   ) async throws(AuthError) -> (token: AccessToken, account: Account)? {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT t.id, t.account_id, t.name, t.hint, t.create_time, t.expire_time, t.last_use_time,
@@ -53,7 +53,7 @@ extension PostgresAuthStore {
   func noteUse(
     accessToken id: UUID, at now: Date, unlessSince threshold: Date
   ) async throws(AuthError) {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         UPDATE access_tokens SET last_use_time = \(now)
@@ -65,7 +65,7 @@ extension PostgresAuthStore {
   func accessTokens(
     of account: UserID, behind position: AccessTokenPosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken] {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.all(
         """
         SELECT id, account_id, name, hint, create_time, expire_time, last_use_time

@@ -41,7 +41,8 @@ final class ReceiptBatcher: Sendable {
     self.outbox = outbox
   }
 
-  /// Returns when the receipt is committed. Throws `.overloaded` or `.storage`.
+  /// Returns when the receipt is committed. Throws `.overloaded` and what a failing
+  /// database means.
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     let result = await withCheckedContinuation { caller in
       switch admit(Entry(receipt: receipt, use: use, caller: caller)) {
@@ -98,7 +99,7 @@ final class ReceiptBatcher: Sendable {
       }
       return .success(())
     } catch {
-      return .failure(.storage(detail: "\(error)"))
+      return .failure((error as? PostgresError).map(VaultError.init) ?? .storage(detail: "\(error)"))
     }
   }
 
