@@ -95,7 +95,9 @@ import Testing
   /// The answer of a commit that waits for a standby has nothing left to come but the commit.
   @Test func aCommitThatNeverEndsCostsNoCallerMoreThanItsDeadline() async throws {
     let postgres = TestPostgres()
-    try await withClient(on: postgres) { client async throws in
+    try await withClient(on: postgres, adjusting: { $0.connectionsMax = 1 }) {
+      client async throws in
+      try await client.execute("SET synchronous_commit = on")
       try await client.execute("CREATE TABLE entries (name text NOT NULL)")
       try await client.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
       _ = try await client.rows("SELECT pg_reload_conf()")
