@@ -14,7 +14,7 @@ import Testing
     try await AuditDatabase.with { database in
       var event = AuditEvent.sample(owner, outcome: .denied, second: 0.123_456)
       event.actor.name = "O'Hara \"quoted\" ünï 💥 \\ {NULL},"
-      event.details = #"{"n": 1, "t": "a\"b", "x": [true, null]}"#
+      event.details = #"{"n": 1, "t": "a\"b\\u0000", "x": [true, null]}"#
       #expect(try await database.store.append([event]) == 1)
       let kept = try await database.store.events(
         matching: EventQuery(accountID: owner), below: nil, limit: 10)
