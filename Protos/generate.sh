@@ -100,3 +100,5 @@ write_c Benchmarks/Sources/CBenchMessages CBenchMessages "$work/rewritten.bin" "
 clear Benchmarks/Sources/BenchMessages/Generated
 write_swift Benchmarks/Sources/BenchMessages/Generated module=BenchMessages,c_module=CBenchMessages \
   "${bench[@]}"
+
+Protos/generate-actions

@@ -18,7 +18,14 @@ package enum AuditError: Error, Hashable {
   case invalidEvent(index: Int, EventProblem)
   /// The caller's credential doesn't allow it.
   case denied(Refusal)
-  /// The database failed; `detail` is for the operator's log.
+  /// The database takes no such event, and an event of the batch is one; so none was kept. `detail`
+  /// is for the operator's log.
+  case unstorable(detail: String)
+  /// The caller gave up.
+  case cancelled
+  /// The database can't be reached or takes too long; `detail` is for the operator's log.
+  case storageUnavailable(detail: String)
+  /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }
 

@@ -23,12 +23,24 @@ extension AuditEvent {
     guard details.utf8.count <= AuditEvent.detailsBytesMax else {
       throw EventProblem("details", "is longer than \(AuditEvent.detailsBytesMax) bytes of JSON")
     }
-    guard !details.contains("\\u0000") else {
+    guard !AuditEvent.holdsEscapedNUL(details) else {
       throw EventProblem("details", "holds a NUL character")
     }
     guard AuditEvent.times.contains(time.timeIntervalSince1970) else {
       throw EventProblem("time", "is not between the years 1970 and 2200")
     }
+  }
+
+  /// Whether a string in JSON text holds U+0000, which JSON can only write as `\u0000`: a backslash
+  /// that is escaped itself begins no such character.
+  private static func holdsEscapedNUL(_ json: String) -> Bool {
+    var bytes = json.utf8[...]
+    while let backslash = bytes.firstIndex(of: UInt8(ascii: "\\")) {
+      bytes = bytes[bytes.index(after: backslash)...]
+      if bytes.starts(with: "u0000".utf8) { return true }
+      bytes = bytes.dropFirst()
+    }
+    return false
   }
 
   /// Seconds since 1970 that an honest clock can show; PostgreSQL and JSON hold them all.

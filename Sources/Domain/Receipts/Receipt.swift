@@ -74,3 +74,10 @@ package struct Receipt: Sendable, Hashable {
     self.accountID = accountID
   }
 }
+
+extension ReceiptAction {
+  /// The kind of thing that it is done to: what stands before the dot.
+  package var targetType: String {
+    String(decoding: rawValue.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+  }
+}

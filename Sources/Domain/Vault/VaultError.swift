@@ -34,7 +34,11 @@ package enum VaultError: Error, Hashable {
   case cannotSeal(detail: String)
   /// More uses are waiting for their receipts than may wait.
   case overloaded
-  /// The database failed; `detail` is for the operator's log.
+  /// The caller gave up.
+  case cancelled
+  /// The database can't be reached or takes too long; `detail` is for the operator's log.
+  case storageUnavailable(detail: String)
+  /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }
 
@@ -52,7 +56,7 @@ extension VaultError: UseCaseError {
     case .tooManyConfigs: "too-many-configurations"
     case .endpointChanged: "endpoint-changed"
     case .cannotOpen: "cannot-open"
-    case .cannotSeal, .overloaded, .storage: nil
+    case .cannotSeal, .overloaded, .cancelled, .storageUnavailable, .storage: nil
     }
   }
 }

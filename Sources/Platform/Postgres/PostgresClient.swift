@@ -11,6 +11,8 @@ package final class PostgresClient: Sendable {
   static let retryDelay: Duration = .milliseconds(10)
 
   package let configuration: PostgresConfiguration
+  /// On whose loops the connections live.
+  package let eventLoopGroup: any EventLoopGroup
   private let pool: PostgresPool
 
   /// - Parameter eventLoopGroup: the loops that the connections are spread over; it must outlive
@@ -19,6 +21,7 @@ package final class PostgresClient: Sendable {
     _ configuration: PostgresConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
   ) {
     self.configuration = configuration
+    self.eventLoopGroup = eventLoopGroup
     pool = PostgresPool(configuration, group: eventLoopGroup, logger: logger)
   }
 
@@ -74,6 +77,7 @@ package final class PostgresClient: Sendable {
         let value = try await body(transaction)
         guard !Task.isCancelled else { throw PostgresError.cancelled }
         try await transaction.commit()
+        transaction.committed()
         return value
       } catch {
         await transaction.rollback()
@@ -88,7 +92,7 @@ package final class PostgresClient: Sendable {
   }
 
   private func lease(deadline: NIODeadline) async throws(PostgresError) -> PostgresConnection {
-    let promise = PostgresPromise<PostgresConnection>()
+    let promise = Promise<PostgresConnection, PostgresError>(cancelled: .cancelled)
     return try await promise.value(
       start: { pool.lease(promise, deadline: deadline) },
       onCancel: { self.pool.removeFinishedWaiters() })

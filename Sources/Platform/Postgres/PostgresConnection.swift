@@ -5,7 +5,9 @@ import NIOCore
 /// touched there only.
 ///
 /// Statements go out at once, each with a sync after it, so that one which fails fails alone.
-/// `steps` mirrors libpq's queue: what was sent and not answered yet, in order.
+/// `steps` mirrors libpq's queue: what was sent and not answered yet, in order. A statement outside
+/// a transaction is committed by the sync behind it, which may fail after the statement has been
+/// answered; so answers are held in `answered` until their group's sync is answered too.
 final class PostgresConnection: @unchecked Sendable {
   /// Guarded by the pool's lock, not by the event loop.
   struct Slot {
@@ -17,6 +19,8 @@ final class PostgresConnection: @unchecked Sendable {
     var isRetiring = false
     let retireAt: NIODeadline
   }
+
+  typealias Answer = Result<PostgresResult, PostgresError>
 
   enum Step {
     case prepare(PostgresQuery)
@@ -33,16 +37,18 @@ final class PostgresConnection: @unchecked Sendable {
   var slot: Slot
 
   private let pool: PostgresPool
-  private let socket: Int32
   /// Nil once closed.
   private(set) var handle: ConnectionHandle?
-  private var registration: UInt64?
+  private var registration: PostgresPoller.Registration?
   /// What the poller was last asked for; empty while its report is being worked on.
   private var armed: PostgresPoller.Interest = []
 
   private var steps = CircularBuffer<Step>()
-  private var answer: Result<PostgresResult, PostgresError>?
-  /// Why the rest of the group is skipped, until its sync.
+  /// The latest answer to the first step.
+  private var answer: Answer?
+  /// The group's steps before its sync, and what they were answered.
+  private var answered: [(step: Step, answer: Answer)] = []
+  /// What failed first in the group: the rest is skipped, and nothing of it is committed.
   private var groupFailure: PostgresError?
   private var cache: StatementCache
   private var evicted: [String] = []
@@ -60,7 +66,6 @@ final class PostgresConnection: @unchecked Sendable {
     self.eventLoop = eventLoop
     self.pool = pool
     self.slot = slot
-    socket = handle.socket
     cache = StatementCache(statementsMax: statementCacheMax)
   }
 
@@ -68,7 +73,7 @@ final class PostgresConnection: @unchecked Sendable {
   func start() -> Bool {
     eventLoop.assertInEventLoop()
     guard let handle, handle.enterPipelineMode() else { return false }
-    registration = PostgresPoller.shared.add(self, socket: socket)
+    registration = PostgresPoller.shared.add(self, socket: handle.socket)
     armed = .read
     return registration != nil
   }
@@ -162,11 +167,12 @@ final class PostgresConnection: @unchecked Sendable {
   private func drain() {
     while let step = steps.first, let handle, !handle.isBusy {
       guard let result = handle.nextResult() else {
-        // The end of a statement's answers; a sync has no such end.
-        if case .sync = step { return }
+        // The end of a step's answers, which only a sync that failed has before its last one.
+        guard let answer else { return close(.connectionClosed) }
+        self.answer = nil
+        if case .sync = step { continue }
         steps.removeFirst()
-        complete(step, answer ?? .failure(.connectionClosed))
-        answer = nil
+        answered.append((step, answer))
         continue
       }
       switch AnswerKind(result) {
@@ -174,20 +180,27 @@ final class PostgresConnection: @unchecked Sendable {
       // The server's farewell: nobody may be given this connection any more.
       case .failure(.connectionClosed): return close(.connectionClosed)
       case .failure(let error):
+        if error == .storageFull { pool.storageIsFull() }
         groupFailure = groupFailure ?? error
         answer = .failure(error)
       case .skipped: answer = .failure(groupFailure ?? .connectionClosed)
       case .sync:
-        groupFailure = nil
         guard case .sync = step else { return close(.connectionClosed) }
         steps.removeFirst()
+        settleGroup()
       case .unexpected: return close(.connectionClosed)
       }
     }
   }
 
-  private func complete(_ step: Step, _ answer: Result<PostgresResult, PostgresError>) {
-    if case .failure(.storageFull) = answer { pool.storageIsFull() }
+  /// Tells what became of the group whose sync was just answered.
+  private func settleGroup() {
+    for (step, answer) in answered { settle(step, answer) }
+    answered.removeAll(keepingCapacity: true)
+    groupFailure = nil
+  }
+
+  private func settle(_ step: Step, _ answer: Answer) {
     switch step {
     case .prepare(let query):
       if case .success = answer { cache.confirm(query) } else { cache.remove(query) }
@@ -198,10 +211,11 @@ final class PostgresConnection: @unchecked Sendable {
       }
       if let transaction {
         transaction.statementEnded(answer)
+        operation.promise.finish(answer)
       } else {
         finishedCount += 1
+        operation.promise.finish(groupFailure.map { .failure($0) } ?? answer)
       }
-      operation.promise.finish(answer)
     case .begin(let transaction): transaction.began(answer)
     case .end(let operation, let transaction):
       transaction.statementEnded(answer)
@@ -234,7 +248,7 @@ final class PostgresConnection: @unchecked Sendable {
     case .failed: return close(.connectionClosed)
     }
     guard !armed.isSuperset(of: wanted) else { return }
-    guard PostgresPoller.shared.arm(registration, socket: socket, for: wanted) else {
+    guard PostgresPoller.shared.arm(registration, for: wanted) else {
       return close(.connectionClosed)
     }
     armed = wanted
@@ -271,7 +285,7 @@ final class PostgresConnection: @unchecked Sendable {
     let now = NIODeadline.now()
     var next = NIODeadline.distantFuture
     var isExpired = false
-    for step in steps {
+    for step in [answered.map(\.step), Array(steps)].joined() {
       guard case .statement(let operation, _, _) = step.waiting else { continue }
       if operation.deadline > now {
         next = min(next, operation.deadline)
@@ -304,11 +318,14 @@ final class PostgresConnection: @unchecked Sendable {
   func close(_ error: PostgresError) {
     eventLoop.assertInEventLoop()
     guard handle != nil else { return }
-    if let registration { PostgresPoller.shared.remove(registration, socket: socket) }
+    if let registration { PostgresPoller.shared.remove(registration) }
     handle = nil
     timer?.cancel()
+    let unsettled = answered
     let unanswered = steps
+    answered.removeAll()
     steps.removeAll()
+    for (step, answer) in unsettled { abandon(step, answer, error) }
     for step in unanswered {
       switch step {
       case .statement(let operation, _, _), .end(let operation, _):
@@ -319,6 +336,18 @@ final class PostgresConnection: @unchecked Sendable {
     transaction?.connectionEnded(error)
     transaction = nil
     pool.closed(self, error)
+  }
+
+  /// Ends the wait for an answered step whose sync will never be answered: COMMIT has committed
+  /// when it says so, but nobody knows what became of a statement outside a transaction.
+  private func abandon(_ step: Step, _ answer: Answer, _ error: PostgresError) {
+    switch (step, answer) {
+    case (.end(let operation, _), _), (.statement(let operation, _, _), .failure):
+      operation.promise.finish(answer)
+    case (.statement(let operation, _, _), .success):
+      operation.promise.finish(.failure(groupFailure ?? error))
+    case (.prepare, _), (.begin, _), (.housekeeping, _), (.sync, _): break
+    }
   }
 }
 

@@ -35,6 +35,27 @@ package enum PostgresError: Error, Sendable, Equatable {
     case answer
   }
 
+  /// What a failure means to whoever doesn't know PostgreSQL.
+  package enum Kind: Sendable {
+    /// The caller gave up.
+    case cancelled
+    /// The server can't be reached, is busy or takes too long: it may work later.
+    case unavailable
+    /// A fault of the program or of its data: trying again makes no sense.
+    case broken
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .cancelled: .cancelled
+    case .storageFull, .connectionFailed, .connectionClosed, .timeout, .poolExhausted,
+      .shuttingDown:
+      .unavailable
+    case .server(let error): error.sqlState.mayPass ? .unavailable : .broken
+    case .decoding, .queryTooLarge, .transactionAborted, .transactionEnded: .broken
+    }
+  }
+
   /// Whether a unique constraint refused the statement; with a name, whether that one did.
   package func isUniqueViolation(constraint: String? = nil) -> Bool {
     isViolation(.uniqueViolation, of: constraint)

@@ -17,6 +17,13 @@ final class PostgresPoller: Sendable {
     static let write = Interest(rawValue: UInt32(CLINUX_EPOLLOUT))
   }
 
+  /// A watched socket. `id` names it in reports; `descriptor` is a duplicate of our own, because
+  /// libpq closes its descriptor when it likes, and the kernel gives the number away again.
+  struct Registration {
+    fileprivate let id: UInt64
+    fileprivate let descriptor: Int32
+  }
+
   private struct Registrations {
     var nextID: UInt64 = 1
     var connections: [UInt64: PostgresConnection] = [:]
@@ -32,30 +39,35 @@ final class PostgresPoller: Sendable {
     }
   }
 
-  /// Starts watching, armed for reading. The id, not the descriptor, names the registration: the
-  /// kernel gives a closed descriptor's number away again. Nil when the kernel refuses.
-  func add(_ connection: PostgresConnection, socket: Int32) -> UInt64? {
+  /// Starts watching, armed for reading. Nil when the kernel refuses.
+  func add(_ connection: PostgresConnection, socket: Int32) -> Registration? {
+    let descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+    guard descriptor >= 0 else { return nil }
     let id = registrations.withLock { registrations in
       defer { registrations.nextID += 1 }
       registrations.connections[registrations.nextID] = connection
       return registrations.nextID
     }
-    guard clinux_epoll_ctl_add(epoll, socket, Self.events(.read), id) == 0 else {
-      registrations.withLock { _ = $0.connections.removeValue(forKey: id) }
+    let registration = Registration(id: id, descriptor: descriptor)
+    guard clinux_epoll_ctl_add(epoll, descriptor, Self.events(.read), id) == 0 else {
+      remove(registration)
       return nil
     }
-    return id
+    return registration
   }
 
   /// Asks for one more report. False when the kernel refuses.
-  func arm(_ id: UInt64, socket: Int32, for interest: Interest) -> Bool {
-    clinux_epoll_ctl_mod(epoll, socket, Self.events(interest), id) == 0
+  func arm(_ registration: Registration, for interest: Interest) -> Bool {
+    clinux_epoll_ctl_mod(
+      epoll, registration.descriptor, Self.events(interest), registration.id) == 0
   }
 
-  /// Stops watching; must come before the socket is closed.
-  func remove(_ id: UInt64, socket: Int32) {
-    _ = clinux_epoll_ctl_del(epoll, socket)
-    registrations.withLock { _ = $0.connections.removeValue(forKey: id) }
+  /// Stops watching, for good.
+  func remove(_ registration: Registration) {
+    // Explicitly: closing alone stops nothing while libpq's descriptor is open.
+    _ = clinux_epoll_ctl_del(epoll, registration.descriptor)
+    _ = Glibc.close(registration.descriptor)
+    registrations.withLock { _ = $0.connections.removeValue(forKey: registration.id) }
   }
 
   private static func events(_ interest: Interest) -> UInt32 {
@@ -63,10 +75,12 @@ final class PostgresPoller: Sendable {
   }
 
   private func wait() {
-    let capacity = Int(CLINUX_EPOLL_EVENTS_MAX)
-    var events = [clinux_epoll_event](repeating: clinux_epoll_event(), count: capacity)
+    // One buffer for the thread's life: an array would be copied on each round.
+    let events = UnsafeMutableBufferPointer<clinux_epoll_event>.allocate(
+      capacity: Int(CLINUX_EPOLL_EVENTS_MAX))
+    events.initialize(repeating: clinux_epoll_event())
     while true {
-      let count = clinux_epoll_wait(epoll, &events, Int32(capacity), -1)
+      let count = Int(clinux_epoll_wait(epoll, events.baseAddress, Int32(events.count), -1))
       guard count >= 0 else {
         guard errno == EINTR else { fatalError("epoll_wait: errno \(errno)") }
         continue
@@ -74,8 +88,8 @@ final class PostgresPoller: Sendable {
       // The lock is held while telling, so that a connection which is being removed hears nothing
       // after its loop may have stopped.
       registrations.withLock { registrations in
-        for event in events.prefix(Int(count)) {
-          guard let connection = registrations.connections[event.data] else { continue }
+        for index in 0..<min(count, events.count) {
+          guard let connection = registrations.connections[events[index].data] else { continue }
           connection.eventLoop.execute { connection.socketIsReady() }
         }
       }

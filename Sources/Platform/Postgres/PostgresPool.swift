@@ -27,7 +27,7 @@ final class PostgresPool: Sendable {
   /// What a decision asks for.
   struct Effects {
     var statements: [(PostgresConnection, PostgresOperation)] = []
-    var leases: [(PostgresConnection, PostgresPromise<PostgresConnection>)] = []
+    var leases: [(PostgresConnection, Promise<PostgresConnection, PostgresError>)] = []
     var failures: [(PostgresWaiter, PostgresError)] = []
     var closing: [PostgresConnection] = []
     var openCount = 0
@@ -75,7 +75,7 @@ final class PostgresPool: Sendable {
   }
 
   /// Asks for a connection for a transaction.
-  func lease(_ promise: PostgresPromise<PostgresConnection>, deadline: NIODeadline) {
+  func lease(_ promise: Promise<PostgresConnection, PostgresError>, deadline: NIODeadline) {
     var effects = Effects()
     state.withLock { enqueue(.lease(promise), deadline: deadline, &$0, &effects) }
     perform(effects)

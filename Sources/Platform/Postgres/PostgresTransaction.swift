@@ -30,6 +30,7 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
   private var phase = Phase.idle
   private var held: [(PostgresQuery, PostgresConnection.Step, NIODeadline)] = []
   private let mayRetry = Mutex(false)
+  private let afterCommit = Mutex<[@Sendable () -> Void]>([])
 
   init(
     on connection: PostgresConnection, isolation: PostgresIsolation, deadline: NIODeadline,
@@ -52,6 +53,21 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
     let operation = PostgresOperation(query, deadline: deadline)
     return try await operation.promise.value(
       start: { connection.onLoop { _ in self.send(operation) } }, onCancel: {})
+  }
+
+  /// Runs `body` once COMMIT has succeeded; never when the transaction is rolled back, or when
+  /// nobody knows whether it was.
+  package func afterCommit(_ body: @escaping @Sendable () -> Void) {
+    afterCommit.withLock { $0.append(body) }
+  }
+
+  /// COMMIT has succeeded.
+  func committed() {
+    let bodies = afterCommit.withLock { bodies in
+      defer { bodies = [] }
+      return bodies
+    }
+    for body in bodies { body() }
   }
 
   /// Nothing to wait for when no statement was sent.

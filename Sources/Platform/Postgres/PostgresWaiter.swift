@@ -5,7 +5,7 @@ struct PostgresWaiter {
   enum Request {
     case statement(PostgresOperation)
     /// A transaction, which wants a connection for itself.
-    case lease(PostgresPromise<PostgresConnection>)
+    case lease(Promise<PostgresConnection, PostgresError>)
   }
 
   let request: Request

@@ -22,10 +22,19 @@ package struct SQLState: RawRepresentable, Sendable, Hashable, CustomStringConve
   package var errorClass: Substring { rawValue.prefix(2) }
   package var description: String { rawValue }
 
+  /// Whether the same statement may succeed later: lost to another transaction, out of resources,
+  /// an operator's intervention, an error of the server's system, a server that is only a standby,
+  /// a lock that is held.
+  var mayPass: Bool {
+    ["40", "53", "57", "58"].contains(errorClass)
+      || self == .readOnlyTransaction || self == .lockNotAvailable
+  }
+
   package static let featureNotSupported = SQLState(rawValue: "0A000")
   package static let foreignKeyViolation = SQLState(rawValue: "23503")
   package static let uniqueViolation = SQLState(rawValue: "23505")
   package static let checkViolation = SQLState(rawValue: "23514")
+  package static let readOnlyTransaction = SQLState(rawValue: "25006")
   package static let inFailedTransaction = SQLState(rawValue: "25P02")
   package static let invalidStatementName = SQLState(rawValue: "26000")
   package static let serializationFailure = SQLState(rawValue: "40001")

@@ -12,7 +12,13 @@ extension AuditError: RPCErrorConvertible {
       .invalid("events[\(index)].\(problem.field)", problem.reason)
     case .denied(let refusal):
       .denied(refusal, domain: "audit.chatelaine")
+    case .unstorable(let detail):
+      RPCError(.invalidArgument, "an event holds what the log cannot", detail: detail)
+    case .cancelled:
+      RPCError(.cancelled, "the call was cancelled")
     case .storage(let detail):
+      RPCError(.internal, "internal error", detail: detail)
+    case .storageUnavailable(let detail):
       RPCError(
         .unavailable, "the audit log cannot reach its storage",
         details: [.retryInfo(delay: .seconds(1))], detail: detail)

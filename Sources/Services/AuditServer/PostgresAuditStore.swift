@@ -5,7 +5,9 @@ import Postgres
 import UseCases
 
 /// The table of events.
-struct PostgresAuditStore: AuditStore {
+struct PostgresAuditStore: AuditStore, PostgresStore {
+  typealias Failure = AuditError
+
   /// The advisory lock that appends take; any number will do that nothing else in the database uses.
   private static let appendLock = 0x6368_6174_6175_6469
 
@@ -17,14 +19,11 @@ struct PostgresAuditStore: AuditStore {
   /// read from; so numbers are gapless and an id that was appended a moment ago is seen.
   func append(_ events: [AuditEvent]) async throws(AuditError) -> Int {
     let columns = EventColumns(events)
-    do {
-      return try await postgres.transaction { transaction in
-        try await transaction.execute(
-          "SELECT pg_advisory_xact_lock(\(Self.appendLock))")
-        return try await transaction.execute(Self.insertion(of: columns))
-      }
-    } catch {
-      throw .storage(detail: "\(error)")
+    return try await transaction { transaction in
+      try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+      return try await transaction.execute(Self.insertion(of: columns))
+    } refusal: { error in
+      error.isOfARow ? .unstorable(detail: "\(error)") : nil
     }
   }
 
@@ -78,11 +77,22 @@ struct PostgresAuditStore: AuditStore {
       sql += " AND (time, sequence) < (\(time), \(Int(position.sequence)))"
     }
     sql += " ORDER BY time DESC, sequence DESC LIMIT \(limit)"
-    do {
-      return try await postgres.all(sql, as: RecordedEvent.init(_:))
-    } catch {
-      throw .storage(detail: "\(error)")
+    let page = sql
+    return try await self.query { postgres throws(PostgresError) in
+      try await postgres.all(page, as: RecordedEvent.init(_:))
     }
+  }
+}
+
+extension AuditError: StorageError {}
+
+extension PostgresError {
+  /// Whether the server refused what a row holds: a data exception, or a constraint other than the
+  /// uniqueness that the append itself sees to.
+  fileprivate var isOfARow: Bool {
+    guard case .server(let error) = self else { return false }
+    return error.sqlState.errorClass == "22"
+      || error.sqlState.errorClass == "23" && error.sqlState != .uniqueViolation
   }
 }
 

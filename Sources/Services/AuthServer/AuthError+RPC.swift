@@ -40,7 +40,9 @@ extension AuthError: RPCErrorConvertible {
     case .cancelled:
       RPCError(.cancelled, "the call was cancelled")
     case .storageUnavailable(let detail):
-      RPCError(.unavailable, "accounts can't be reached; try again later", detail: detail)
+      RPCError(
+        .unavailable, "accounts can't be reached; try again later",
+        details: [.retryInfo(delay: .seconds(1))], detail: detail)
     case .storage(let detail), .engine(let detail):
       RPCError(.internal, "internal error", detail: detail)
     }

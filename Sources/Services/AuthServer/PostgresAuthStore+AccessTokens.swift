@@ -37,7 +37,7 @@ extension PostgresAuthStore {
   func accessToken(
     hash: [UInt8]
   ) async throws(AuthError) -> (token: AccessToken, account: Account)? {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT t.id, t.account_id, t.name, t.hint, t.scope, t.create_time, t.expire_time, t.last_use_time,
@@ -53,7 +53,7 @@ extension PostgresAuthStore {
   }
 
   func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken? {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT id, account_id, name, hint, scope, create_time, expire_time, last_use_time
@@ -66,7 +66,7 @@ extension PostgresAuthStore {
   func noteUse(
     accessToken id: UUID, at now: Date, unlessSince threshold: Date
   ) async throws(AuthError) {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         UPDATE access_tokens SET last_use_time = \(now)
@@ -78,7 +78,7 @@ extension PostgresAuthStore {
   func accessTokens(
     of account: UserID, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken] {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.all(
         """
         SELECT id, account_id, name, hint, scope, create_time, expire_time, last_use_time

@@ -8,7 +8,7 @@ import Receipts
 extension PostgresAuthStore {
   func session(tokenHash: [UInt8]) async throws(AuthError) -> (session: Session, account: Account)?
   {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT s.id, s.account_id, s.create_time, s.last_seen_time, s.expire_time, s.ip_address,
@@ -27,7 +27,7 @@ extension PostgresAuthStore {
   func noteSeen(
     session id: UUID, at now: Date, unlessSince threshold: Date
   ) async throws(AuthError) {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         UPDATE sessions SET last_seen_time = \(now)
@@ -49,7 +49,7 @@ extension PostgresAuthStore {
   func deleteSessions(
     overAt now: Date, orUnseenSince threshold: Date
   ) async throws(AuthError) -> Int {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         DELETE FROM sessions WHERE expire_time <= \(now) OR last_seen_time <= \(threshold)

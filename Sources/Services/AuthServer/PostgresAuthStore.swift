@@ -6,7 +6,9 @@ import Postgres
 import Receipts
 
 /// Accounts, sessions and access tokens in the schema `auth`.
-struct PostgresAuthStore: AuthStore {
+struct PostgresAuthStore: AuthStore, PostgresStore {
+  typealias Failure = AuthError
+
   let postgres: PostgresClient
   let outbox: PostgresOutbox
 
@@ -29,7 +31,7 @@ struct PostgresAuthStore: AuthStore {
   }
 
   func account(emailKey: String) async throws(AuthError) -> StoredAccount? {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time,
@@ -45,7 +47,7 @@ struct PostgresAuthStore: AuthStore {
   }
 
   func account(_ id: UserID) async throws(AuthError) -> Account? {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time
@@ -58,13 +60,13 @@ struct PostgresAuthStore: AuthStore {
   // MARK: Log-in
 
   func record(_ receipt: Receipt) async throws(AuthError) {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await outbox.insert([receipt], in: postgres)
     }
   }
 
   func countUnknownLogIn(at now: Date) async throws(AuthError) {
-    try await query { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         INSERT INTO unknown_log_ins AS u (hour, attempts)
@@ -110,3 +112,5 @@ struct PostgresAuthStore: AuthStore {
     }
   }
 }
+
+extension AuthError: StorageError {}

@@ -10,26 +10,20 @@ import ServiceLifecycle
 /// locked it, after the log has acknowledged it; a process that dies in between leaves the row, and
 /// the next delivery is a duplicate that the log knows by its id.
 package struct OutboxRelay: Service {
-  /// Rows that travel together: what `AppendEvents` takes.
-  package static let batchRowsMax = 500
   /// How often the table is looked at although nothing was announced: another process may have
   /// died with rows of its own.
   static let pollInterval: Duration = .seconds(1)
-  /// Between an announcement and the look: lets the transaction commit and others join the batch.
-  static let gatherTime: Duration = .milliseconds(5)
-  /// Events of one message together; half of what servers take by default.
-  static let messageBytesMax = 2 << 20
+  /// Between two deliveries, for what arrives meanwhile to share a batch.
+  static let deliveryInterval: Duration = .milliseconds(5)
   static let deliveryTimeout: Duration = .seconds(5)
   /// Waits while the log can't be reached; doubled each time, drawn between half and whole.
   static let backoffMin: Duration = .milliseconds(200)
   static let backoffMax: Duration = .seconds(30)
-  /// How often a row may fail on its own before it is set aside.
-  static let attemptsMax = 12
 
   private let outbox: PostgresOutbox
   private let postgres: PostgresClient
-  let audit: AuditAPI.AuditClient
-  let logger: Logger
+  private let audit: any RPCChannel
+  private let logger: Logger
 
   /// - Parameters:
   ///   - outbox: whose announcements wake this relay; it takes one relay only.
@@ -39,7 +33,7 @@ package struct OutboxRelay: Service {
   ) {
     self.outbox = outbox
     self.postgres = postgres
-    self.audit = AuditAPI.AuditClient(channel: audit)
+    self.audit = audit
     self.logger = logger
   }
 
@@ -64,11 +58,11 @@ package struct OutboxRelay: Service {
   private func deliverArrivals(_ stream: AsyncStream<Void>) async throws {
     var failures = 0
     for await _ in stream {
-      try await Task.sleep(for: Self.gatherTime)
       do {
         try await deliverAll()
         if failures > 0 { logger.notice("receipts are delivered again") }
         failures = 0
+        try await Task.sleep(for: Self.deliveryInterval)
       } catch is CancellationError {
         return
       } catch {
@@ -84,30 +78,25 @@ package struct OutboxRelay: Service {
 
   /// Delivers what is there, batch after batch.
   package func deliverAll() async throws {
-    while try await deliverBatch() == Self.batchRowsMax {}
+    while try await deliverBatch() == OutboxBatch.rowsMax {}
   }
 
   /// Delivers one batch; returns how many rows it looked at.
   private func deliverBatch() async throws -> Int {
     try await postgres.transaction { transaction in
-      let rows = try await transaction.all(
-        """
-        SELECT position, event
-          FROM outbox
-         WHERE retry_time <= now()
-         ORDER BY position
-         LIMIT \(Self.batchRowsMax)
-           FOR UPDATE SKIP LOCKED
-        """, as: OutboxRow.init(_:))
-      guard !rows.isEmpty else { return 0 }
-      let sorting = await sort(rows)
-      // When the log took nothing at all, the fault is its own, whatever it says of single rows.
-      if sorting.delivered.isEmpty, sorting.refused.isEmpty, let error = sorting.lastError {
-        throw error
-      }
-      try await settle(sorting, in: transaction)
-      return rows.count
+      var batch = try await OutboxBatch(in: transaction)
+      guard !batch.rows.isEmpty else { return 0 }
+      await batch.deliver(send)
+      if batch.isHeldUp, let error = batch.lastError { throw error }
+      try await batch.settle(in: transaction, logger: logger)
+      return batch.rows.count
     }
+  }
+
+  private func send(_ events: [[UInt8]]) async throws(RPCError) {
+    let _: AuditAPI.AppendEventsResponse = try await audit.unary(
+      AuditAPI.AuditMethods.appendEvents, AuditAPI.AppendPackedEventsRequest(events: events),
+      options: CallOptions(timeout: Self.deliveryTimeout))
   }
 
   static func backoff(failures: Int) -> Duration {

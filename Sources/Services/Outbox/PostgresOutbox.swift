@@ -19,16 +19,56 @@ package struct PostgresOutbox: Sendable {
     try await insert([receipt], in: transaction)
   }
 
-  /// Writes receipts in one statement: in a transaction, or on a client as one of their own.
+  /// Writes receipts in one statement, in the transaction of the changes they record.
   package func insert(
-    _ receipts: [Receipt], in database: some PostgresQuerying
+    _ receipts: [Receipt], in transaction: PostgresTransaction
   ) async throws(PostgresError) {
     guard !receipts.isEmpty else { return }
-    let events = ByteArrays(receipts.map { AuditAPI.AuditEvent($0).packed() })
-    try await database.execute(
-      "INSERT INTO outbox (event) SELECT event FROM unnest(\(events)) AS receipt (event)")
-    // Before the commit, which the relay gives a moment for; its regular look finds late ones.
+    try await transaction.execute(Self.insertion(of: receipts))
+    transaction.afterCommit { arrivals.announce() }
+  }
+
+  /// Writes receipts that have no change with them, in one statement; they are committed when it
+  /// returns.
+  package func insert(
+    _ receipts: [Receipt], in postgres: PostgresClient, timeout: Duration? = nil
+  ) async throws(PostgresError) {
+    guard !receipts.isEmpty else { return }
+    try await postgres.execute(Self.insertion(of: receipts), timeout: timeout)
     arrivals.announce()
+  }
+
+  private static func insertion(of receipts: [Receipt]) -> PostgresQuery {
+    let events = ByteArrays(receipts.map { AuditAPI.AuditEvent($0).packed() })
+    return "INSERT INTO outbox (event) SELECT event FROM unnest(\(events)) AS receipt (event)"
+  }
+}
+
+/// Tells the relay that there may be new rows; announcements that pile up count as one.
+struct OutboxArrivals: Sendable {
+  /// For the one relay of the process.
+  let stream: AsyncStream<Void>
+  private let continuation: AsyncStream<Void>.Continuation
+
+  init() {
+    (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  func announce() { continuation.yield() }
+}
+
+/// The outbox's tables, which live in the schema of each service that records receipts.
+package enum OutboxSchema {
+  /// The migration that creates the tables and lets `runtimeRole` use them.
+  ///
+  /// - Parameters:
+  ///   - number: its place among the service's own migrations.
+  ///   - runtimeRole: a role's name, of `a-z 0-9 _`; it stands in the source code, never in data.
+  package static func migration(number: Int, runtimeRole: StaticString) -> Migration {
+    let template = String(decoding: PackageResources.outbox_sql, as: UTF8.self)
+    let role = "\"\(runtimeRole)\""
+    let grants = template.split(separator: " TO runtime_role;", omittingEmptySubsequences: false)
+    return Migration(number: number, name: "outbox", sql: grants.joined(separator: " TO \(role);"))
   }
 }
 

@@ -10,7 +10,7 @@ extension PostgresVaultStore {
   private static let labelConstraint = "provider_configs_label"
 
   func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
-    do {
+    try await query { postgres throws(PostgresError) in
       try await postgres.execute(
         """
         INSERT INTO data_keys (id, user_id, kek_id, wrapped)
@@ -18,8 +18,6 @@ extension PostgresVaultStore {
                 \(dataKey.wrapped))
         ON CONFLICT (user_id) WHERE active DO NOTHING
         """)
-    } catch {
-      throw VaultError(error)
     }
     // Whoever came first: two calls of a new user may both have made a key.
     guard let adopted = try await self.dataKey(of: dataKey.userID) else {
@@ -128,20 +126,6 @@ extension PostgresVaultStore {
     } catch {
       throw error.isUniqueViolation(constraint: labelConstraint)
         ? .alreadyExists(provider: config.provider, label: config.label) : VaultError(error)
-    }
-  }
-
-  private func transaction<Value: Sendable>(
-    _ body: (PostgresTransaction) async throws -> Value
-  ) async throws(VaultError) -> Value {
-    do {
-      return try await postgres.transaction { try await body($0) }
-    } catch let error as VaultError {
-      throw error
-    } catch let error as PostgresError {
-      throw VaultError(error)
-    } catch {
-      throw .storage(detail: "\(error)")
     }
   }
 }

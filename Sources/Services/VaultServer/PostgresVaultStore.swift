@@ -7,7 +7,9 @@ import UseCases
 import Vault
 
 /// The vault's tables. Every query names the user whose rows it may touch.
-struct PostgresVaultStore: VaultStore {
+struct PostgresVaultStore: VaultStore, PostgresStore {
+  typealias Failure = VaultError
+
   let postgres: PostgresClient
   let outbox: PostgresOutbox
   let receipts: ReceiptBatcher
@@ -21,7 +23,7 @@ struct PostgresVaultStore: VaultStore {
   // MARK: Reading
 
   func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig? {
-    try await reading { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT \(Self.shownColumns)
@@ -34,24 +36,24 @@ struct PostgresVaultStore: VaultStore {
   func configs(
     of userID: UserID, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig] {
-    var query: PostgresQuery = """
+    var page: PostgresQuery = """
       SELECT \(Self.shownColumns)
         FROM provider_configs AS c
        WHERE c.user_id = \(userID.uuid)
       """
     if let position {
-      query += " AND (c.create_time, c.id) > (\(position.time), \(position.id))"
+      page += " AND (c.create_time, c.id) > (\(position.time), \(position.id))"
     }
-    query += " ORDER BY c.create_time, c.id LIMIT \(limit)"
-    return try await reading { () throws(PostgresError) in
-      try await postgres.all(query, as: ProviderConfig.init(_:))
+    page += " ORDER BY c.create_time, c.id LIMIT \(limit)"
+    return try await query { postgres throws(PostgresError) in
+      try await postgres.all(page, as: ProviderConfig.init(_:))
     }
   }
 
   func storedConfig(
     provider: String, label: Label, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {
-    try await reading { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT \(Self.allColumns)
@@ -66,7 +68,7 @@ struct PostgresVaultStore: VaultStore {
   func preferredConfig(
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {
-    try await reading { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT \(Self.allColumns)
@@ -80,7 +82,7 @@ struct PostgresVaultStore: VaultStore {
   }
 
   func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey? {
-    try await reading { () throws(PostgresError) in
+    try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped
@@ -95,21 +97,6 @@ struct PostgresVaultStore: VaultStore {
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     try await receipts.record(receipt, use: use)
   }
-
-  private func reading<Value>(
-    _ body: () async throws(PostgresError) -> Value
-  ) async throws(VaultError) -> Value {
-    do {
-      return try await body()
-    } catch {
-      throw VaultError(error)
-    }
-  }
 }
 
-extension VaultError {
-  /// The operator sees the cause; the caller only that the vault can't work.
-  init(_ error: PostgresError) {
-    self = .storage(detail: "\(error)")
-  }
-}
+extension VaultError: StorageError {}

@@ -1,6 +1,8 @@
 import FoundationEssentials
+import NIOCore
 import Outbox
 import Postgres
+import RPCTransport
 import Receipts
 import Synchronization
 import Vault
@@ -8,71 +10,125 @@ import Vault
 /// Commits the receipts of concurrent calls together: one INSERT and one disk flush for many.
 ///
 /// While one batch is being committed the next one gathers, so a lone call waits for nobody and
-/// many calls share. A call returns when its own receipt is durable.
+/// many calls share. A call returns when its own receipt is durable. One that is cancelled or has
+/// waited too long leaves with an error, and without a receipt unless its batch is under way.
 final class ReceiptBatcher: Sendable {
   /// Calls that may wait; one more is refused.
   static let waitingMax = 4_096
   /// Receipts of one transaction.
   static let batchReceiptsMax = 256
+  /// How long a call may wait for its batch to begin, and then for the batch's commit.
+  static let timeout: Duration = .seconds(5)
 
-  private struct Entry: Sendable {
+  /// A receipt that waits, and its call.
+  private final class Entry: Sendable {
     let receipt: Receipt
     let use: ConfigUse?
-    let caller: CheckedContinuation<Result<Void, VaultError>, Never>
+    /// When it leaves the queue.
+    let deadline: NIODeadline
+    let committed = Promise<Void, VaultError>(cancelled: .cancelled)
+
+    init(_ receipt: Receipt, _ use: ConfigUse?, deadline: NIODeadline) {
+      self.receipt = receipt
+      self.use = use
+      self.deadline = deadline
+    }
   }
 
   private struct State {
+    /// In order of their deadlines.
     var waiting: [Entry] = []
     var isCommitting = false
-  }
-
-  private enum Admission {
-    case refused
-    case queued
-    case mustCommit
+    var isSweepScheduled = false
   }
 
   private let postgres: PostgresClient
   private let outbox: PostgresOutbox
+  private let timeout: Duration
   private let state = Mutex(State())
 
-  init(postgres: PostgresClient, outbox: PostgresOutbox) {
+  init(
+    postgres: PostgresClient, outbox: PostgresOutbox, timeout: Duration = ReceiptBatcher.timeout
+  ) {
     self.postgres = postgres
     self.outbox = outbox
+    self.timeout = timeout
   }
 
-  /// Returns when the receipt is committed. Throws `.overloaded` or `.storage`.
+  /// Returns when the receipt is committed. Throws `.overloaded`, `.cancelled`, and what a failing
+  /// database means.
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
-    let result = await withCheckedContinuation { caller in
-      switch admit(Entry(receipt: receipt, use: use, caller: caller)) {
-      case .refused: caller.resume(returning: .failure(.overloaded))
-      case .queued: break
-      // A task of its own, because a batch must not end with the call that happened to start it.
-      case .mustCommit: Task { await self.commitAll() }
-      }
-    }
-    try result.get()
+    let entry = Entry(receipt, use, deadline: .now() + TimeAmount(timeout))
+    try await entry.committed.value(
+      start: { admit(entry) }, onCancel: { self.removeFinished() })
   }
 
-  private func admit(_ entry: Entry) -> Admission {
-    state.withLock { state in
+  // MARK: The queue
+
+  /// Calls whose batch has not begun.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+  private func admit(_ entry: Entry) {
+    enum Admission { case refused, queued, mustCommit }
+    let admission = state.withLock { state -> Admission in
       guard state.waiting.count < Self.waitingMax else { return .refused }
       state.waiting.append(entry)
       guard !state.isCommitting else { return .queued }
       state.isCommitting = true
       return .mustCommit
     }
+    switch admission {
+    case .refused: entry.committed.finish(.failure(.overloaded))
+    case .queued: scheduleSweep()
+    // A task of its own, because a batch must not end with the call that happened to start it; on
+    // that call's event loop, where the database's answer arrives too.
+    case .mustCommit:
+      Task(executorPreference: postgres.eventLoopGroup.any().taskExecutor) { await self.commitAll() }
+    }
   }
+
+  private func removeFinished() {
+    state.withLock { state in state.waiting.removeAll { $0.committed.isFinished } }
+  }
+
+  private func scheduleSweep() {
+    let deadline = state.withLock { state -> NIODeadline? in
+      guard !state.isSweepScheduled, let first = state.waiting.first else { return nil }
+      state.isSweepScheduled = true
+      return first.deadline
+    }
+    guard let deadline else { return }
+    postgres.eventLoopGroup.any().scheduleTask(deadline: deadline) { self.sweep() }
+  }
+
+  /// Sends away whoever has waited long enough.
+  private func sweep() {
+    let expired = state.withLock { state in
+      state.isSweepScheduled = false
+      let now = NIODeadline.now()
+      let expired = state.waiting.prefix { $0.deadline <= now }
+      state.waiting.removeFirst(expired.count)
+      return expired
+    }
+    for entry in expired {
+      entry.committed.finish(
+        .failure(.storageUnavailable(detail: "the receipt waited \(timeout) for its batch")))
+    }
+    scheduleSweep()
+  }
+
+  // MARK: Committing
 
   private func commitAll() async {
     while let batch = nextBatch() {
       let result = await commit(batch)
-      for entry in batch { entry.caller.resume(returning: result) }
+      for entry in batch { entry.committed.finish(result) }
     }
   }
 
   private func nextBatch() -> [Entry]? {
     state.withLock { state in
+      state.waiting.removeAll { $0.committed.isFinished }
       guard !state.waiting.isEmpty else {
         state.isCommitting = false
         return nil
@@ -89,14 +145,16 @@ final class ReceiptBatcher: Sendable {
     do {
       if let latest = uses.map(\.time).max() {
         let configIDs = Array(Set(uses.map(\.configID)))
-        try await postgres.transaction { transaction in
+        try await postgres.transaction(timeout: timeout) { transaction in
           try await outbox.insert(receipts, in: transaction)
           try await Self.note(configIDs, usedAt: latest, in: transaction)
         }
       } else {
-        try await outbox.insert(receipts, in: postgres)
+        try await outbox.insert(receipts, in: postgres, timeout: timeout)
       }
       return .success(())
+    } catch let error as PostgresError {
+      return .failure(VaultError(error))
     } catch {
       return .failure(.storage(detail: "\(error)"))
     }

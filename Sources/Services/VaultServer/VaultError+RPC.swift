@@ -44,7 +44,11 @@ extension VaultError: RPCErrorConvertible {
       RPCError(
         .resourceExhausted, "too many keys are being resolved at once",
         details: [.retryInfo(delay: .milliseconds(100))])
+    case .cancelled:
+      RPCError(.cancelled, "the call was cancelled")
     case .storage(let detail):
+      RPCError(.internal, "internal error", detail: detail)
+    case .storageUnavailable(let detail):
       RPCError(
         .unavailable, "the vault cannot reach its storage",
         details: [.retryInfo(delay: .seconds(1))], detail: detail)

@@ -41,9 +41,18 @@ import UseCases
     inName.actor.name = "a\u{0}b"
     var inDetails = AuditEvent.sample(account: owner)
     inDetails.details = #"{"a":"\u0000"}"#
-    for event in [inName, inDetails] {
+    var behindABackslash = AuditEvent.sample(account: owner)
+    behindABackslash.details = #"{"a":"\\\u0000"}"#
+    for event in [inName, inDetails, behindABackslash] {
       await #expect(throws: AuditError.self) { try await audit.append([event], by: "vault") }
     }
+  }
+
+  @Test(arguments: [#"{"a":"\\u0000"}"#, #"{"a":"u0000"}"#, #"{"a":"\\\\u0000"}"#])
+  func theTextOfItsEscapeIsNoNUL(details: String) async throws {
+    var event = AuditEvent.sample(account: owner)
+    event.details = details
+    #expect(try await audit.append([event], by: "vault") == 1)
   }
 
   @Test func tooManyEventsAreRefused() async {

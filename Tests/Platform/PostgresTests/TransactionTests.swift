@@ -168,6 +168,39 @@ import Testing
     }
   }
 
+  @Test func whatIsToComeAfterTheCommitComesAfterItOnly() async throws {
+    try await withCounter { client async throws in
+      let calls = Mutex(0)
+      let callsInBody = try await client.transaction { transaction in
+        transaction.afterCommit { calls.withLock { $0 += 1 } }
+        try await transaction.execute("UPDATE counter SET value = 1")
+        return calls.withLock { $0 }
+      }
+      #expect(callsInBody == 0)
+      #expect(calls.withLock { $0 } == 1)
+    }
+  }
+
+  @Test func whatIsToComeAfterTheCommitNeverComesWithoutOne() async throws {
+    try await withCounter { client async throws in
+      let calls = Mutex(0)
+      await #expect(throws: Refused.self) {
+        try await client.transaction { transaction in
+          transaction.afterCommit { calls.withLock { $0 += 1 } }
+          try await transaction.execute("UPDATE counter SET value = 1")
+          throw Refused()
+        }
+      }
+      await #expect(throws: PostgresError.transactionAborted) {
+        try await client.transaction { transaction in
+          transaction.afterCommit { calls.withLock { $0 += 1 } }
+          _ = try? await transaction.execute("SELECT 1 / 0")
+        }
+      }
+      #expect(calls.withLock { $0 } == 0)
+    }
+  }
+
   private func withCounter(_ body: (PostgresClient) async throws -> Void) async throws {
     try await withClient { client in
       try await client.execute("CREATE TABLE counter (value int8 NOT NULL)")

@@ -15,7 +15,7 @@ import UseCases
     try await AuditDatabase.with { database in
       var event = AuditEvent.sample(owner, outcome: .denied, second: 0.123_456)
       event.actor.name = "O'Hara \"quoted\" ünï 💥 \\ {NULL},"
-      event.details = #"{"n": 1, "t": "a\"b", "x": [true, null]}"#
+      event.details = #"{"n": 1, "t": "a\"b\\u0000", "x": [true, null]}"#
       #expect(try await database.store.append([event]) == 1)
       let kept = try await database.store.events(
         of: owner, matching: EventQuery(), below: nil, limit: 10)
@@ -51,8 +51,13 @@ import UseCases
     try await AuditDatabase.with { database in
       var bad = AuditEvent.sample(owner)
       bad.details = "not JSON"
-      await #expect(throws: AuditError.self) {
+      let error = await #expect(throws: AuditError.self) {
         try await database.store.append([.sample(owner), bad])
+      }
+      // The batch is at fault, not the log: whoever sends it must not just send it again.
+      guard case .unstorable = error else {
+        Issue.record("\(String(describing: error))")
+        return
       }
       _ = try await database.store.append([.sample(owner), .sample(nil)])
       #expect(try await database.sequences() == [1, 2])

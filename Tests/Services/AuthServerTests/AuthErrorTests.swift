@@ -1,4 +1,5 @@
 import Auth
+import Postgres
 import RPC
 import Testing
 
@@ -32,6 +33,16 @@ import Testing
     #expect(error.rpcError.code == code)
     #expect(!error.rpcError.message.contains("secret detail"))
     #expect(error.rpcError.detail == "secret detail")
+  }
+
+  @Test func onlyAFailureThatMayPassInvitesToTryAgain() {
+    let unavailable = AuthError(PostgresError.poolExhausted).rpcError
+    #expect(unavailable.code == .unavailable)
+    #expect(unavailable.details == [.retryInfo(delay: .seconds(1))])
+    let broken = AuthError(PostgresError.decoding(column: "email", detail: "canary")).rpcError
+    #expect(broken.code == .internal)
+    #expect(broken.details.isEmpty)
+    #expect(AuthError(PostgresError.cancelled).rpcError.code == .cancelled)
   }
 
   @Test func anUnknownAddressAndAWrongPasswordReadTheSame() {

@@ -91,4 +91,35 @@ import Vault
       #expect(try await database.count("SELECT count(*) FROM vault.outbox") == 1)
     }
   }
+
+  @Test func aUseWhoseReceiptIsNotCommittedReleasesNoKey() async throws {
+    try await withVault { vault, database in
+      func use() async throws(VaultError) -> ResolvedCredential {
+        try await vault.resolve(
+          provider: "openai", label: "", purpose: "", for: owner,
+          from: PostgresVaultStoreTests.origin)
+      }
+      _ = try await vault.create(new, for: owner, from: PostgresVaultStoreTests.origin)
+      // Notes the time of use, so that the next receipts are statements of their own.
+      _ = try await use()
+      try await database.superuser.execute(
+        """
+        CREATE FUNCTION vault.fail() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'commit refused'; END $$
+        """)
+      try await database.superuser.execute(
+        """
+        CREATE CONSTRAINT TRIGGER failing AFTER INSERT ON vault.outbox
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.fail()
+        """)
+      for _ in 0..<5 {
+        await #expect(throws: VaultError.self) { _ = try await use() }
+      }
+      #expect(try await database.count("SELECT count(*) FROM vault.outbox") == 2)
+
+      try await database.superuser.execute("DROP TRIGGER failing ON vault.outbox")
+      _ = try await use()
+      #expect(try await database.count("SELECT count(*) FROM vault.outbox") == 3)
+    }
+  }
 }

@@ -1,8 +1,10 @@
 import Cryptography
 import FoundationEssentials
 import Identity
+import Outbox
 import Postgres
 import Protobuf
+import Receipts
 import ServiceAPI
 import Testing
 import Vault
@@ -64,5 +66,62 @@ import Vault
         }
       }
     }
+  }
+
+  /// While the outbox is locked a batch is under way and the next one gathers.
+  private func withLockedOutbox(
+    timeout: Duration = ReceiptBatcher.timeout,
+    _ body: (ReceiptBatcher, _ first: Task<Void, any Error>) async throws -> Void
+  ) async throws -> [String] {
+    try await VaultDatabase.with { database in
+      let batcher = ReceiptBatcher(
+        postgres: database.postgres, outbox: PostgresOutbox(), timeout: timeout)
+      try await database.superuser.transaction { transaction in
+        try await transaction.execute("LOCK TABLE vault.outbox IN ACCESS EXCLUSIVE MODE")
+        let first = Task { try await batcher.record(Self.receipt("first"), use: nil) }
+        // The batch is under way once its statement waits for the lock.
+        while try await database.count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0 {
+          try await Task.sleep(for: .milliseconds(5))
+        }
+        try await body(batcher, first)
+      }
+      // In the queue behind all the others.
+      try? await batcher.record(Self.receipt("last"), use: nil)
+      return try await database.receipts().compactMap(\.target?.name)
+    }
+  }
+
+  private static func receipt(_ name: String) -> Receipt {
+    Receipt(
+      actor: .operator, action: .credentialResolve,
+      target: Receipt.Target(type: "provider-config", id: "", name: name), outcome: .success,
+      origin: PostgresVaultStoreTests.origin, accountID: UserID(UUID()))
+  }
+
+  @Test func aCancelledCallLeavesAtOnceAndWithoutAReceipt() async throws {
+    let committed = try await withLockedOutbox(timeout: .seconds(60)) { batcher, _ in
+      let second = Task { try await batcher.record(Self.receipt("second"), use: nil) }
+      while batcher.waitingCount == 0 { await Task.yield() }
+      second.cancel()
+      await #expect(throws: VaultError.cancelled) { try await second.value }
+      #expect(batcher.waitingCount == 0)
+    }
+    #expect(committed == ["first", "last"])
+  }
+
+  @Test func aCallThatWaitsTooLongForItsBatchIsToldSoAndLeavesNoReceipt() async throws {
+    let committed = try await withLockedOutbox(timeout: .seconds(1)) { batcher, first in
+      let error = await #expect(throws: VaultError.self) {
+        try await batcher.record(Self.receipt("second"), use: nil)
+      }
+      guard case .storageUnavailable = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      // So is the one whose commit takes too long, whatever becomes of it.
+      await #expect(throws: VaultError.self) { try await first.value }
+    }
+    #expect(!committed.contains("second"))
+    #expect(committed.contains("last"))
   }
 }

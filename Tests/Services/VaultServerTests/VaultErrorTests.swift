@@ -1,3 +1,4 @@
+import Postgres
 import RPC
 import Testing
 import Vault
@@ -15,12 +16,24 @@ import Vault
     (.cannotOpen(detail: "canary"), .dataLoss),
     (.cannotSeal(detail: "canary"), .internal),
     (.overloaded, .resourceExhausted),
-    (.storage(detail: "canary"), .unavailable),
+    (.cancelled, .cancelled),
+    (.storageUnavailable(detail: "canary"), .unavailable),
+    (.storage(detail: "canary"), .internal),
   ])
   func eachErrorHasItsCodeAndKeepsItsDetailInside(error: VaultError, code: RPCError.Code) {
     #expect(error.rpcError.code == code)
     #expect(!error.rpcError.message.contains("canary"))
     #expect(!"\(error.rpcError.details)".contains("canary"))
+  }
+
+  @Test func onlyAFailureThatMayPassInvitesToTryAgain() {
+    let unavailable = VaultError(PostgresError.poolExhausted).rpcError
+    #expect(unavailable.code == .unavailable)
+    #expect(unavailable.details == [.retryInfo(delay: .seconds(1))])
+    let broken = VaultError(PostgresError.decoding(column: "label", detail: "canary")).rpcError
+    #expect(broken.code == .internal)
+    #expect(broken.details.isEmpty)
+    #expect(VaultError(PostgresError.cancelled).rpcError.code == .cancelled)
   }
 
   @Test func badInputNamesItsFieldByItsJSONName() {

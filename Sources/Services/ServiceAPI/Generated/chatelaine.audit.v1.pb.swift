@@ -208,7 +208,7 @@ package enum AuditAPI {
     package var time: Timestamp?
     /// Field 4.
     package var actor: AuditAPI.AuditEvent.Actor?
-    /// E.g. `provider-config.create`; the catalogue is in docs/audit-events.md.
+    /// E.g. `provider-config.create`; the catalogue is in action.proto.
     package var action: String
     /// Field 6.
     package var target: AuditAPI.AuditEvent.Target?
@@ -395,6 +395,55 @@ package enum AuditAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__AppendEventsRequest.self)
       c.pointee.n_events = self.events.count
       c.pointee.events = CField.array(self.events, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("events", self.events)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "events":
+        self.events = try .reading(value, "events")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// An AppendEventsRequest whose events stay packed; on the wire both are the same. For relays, which
+  /// hold events as bytes and have no reason to open them.
+  package struct AppendPackedEventsRequest: GeneratedMessage, JSONArrayElement {
+    /// At most 500, each an AuditEvent.
+    package var events: [[UInt8]]
+
+    /// Every field defaulted.
+    package init(
+      events: [[UInt8]] = []
+    ) {
+      self.events = events
+    }
+
+    package init() {
+      self.events = []
+    }
+
+    package static let messageName = "chatelaine.audit.v1.AppendPackedEventsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__append_packed_events_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__AppendPackedEventsRequest.self).pointee
+      self.events = CField.byteArrays(c.events, c.n_events)
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__AppendPackedEventsRequest.self)
+      c.pointee.n_events = self.events.count
+      c.pointee.events = CField.array(self.events, in: arena) { CField.data($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -752,17 +801,18 @@ extension ProtoFileDescriptor {
       KAlSBHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUaQAoGVGFyZ2V0EhIKBHR5cGUYASABKAlS\
       BHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUiSAoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BF\
       Q0lGSUVEEAASCwoHU1VDQ0VTUxABEgsKB0ZBSUxVUkUQAhIKCgZERU5JRUQQAyJOChNBcHBlbmRFdmVudHNSZXF1ZXN0\
-      EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIlIKFEFwcGVuZEV2\
-      ZW50c1Jlc3BvbnNlEhoKCGFwcGVuZGVkGAEgASgFUghhcHBlbmRlZBIeCgpkdXBsaWNhdGVzGAIgASgFUgpkdXBsaWNh\
-      dGVzIqwCChFMaXN0RXZlbnRzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4Y\
-      AiABKAlSCXBhZ2VUb2tlbhIWCgZhY3Rpb24YAyABKAlSBmFjdGlvbhJBCgdvdXRjb21lGAQgASgOMicuY2hhdGVsYWlu\
-      ZS5hdWRpdC52MS5BdWRpdEV2ZW50Lk91dGNvbWVSB291dGNvbWUSNQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9i\
-      dWYuVGltZXN0YW1wSABSBXNpbmNliAEBEjUKBXVudGlsGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgB\
-      UgV1bnRpbIgBAUIICgZfc2luY2VCCAoGX3VudGlsInUKEkxpc3RFdmVudHNSZXNwb25zZRI3CgZldmVudHMYASADKAsy\
-      Hy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnRSBmV2ZW50cxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5l\
-      eHRQYWdlVG9rZW4y6QEKBUF1ZGl0EmMKDEFwcGVuZEV2ZW50cxIoLmNoYXRlbGFpbmUuYXVkaXQudjEuQXBwZW5kRXZl\
-      bnRzUmVxdWVzdBopLmNoYXRlbGFpbmUuYXVkaXQudjEuQXBwZW5kRXZlbnRzUmVzcG9uc2USewoKTGlzdEV2ZW50cxIm\
-      LmNoYXRlbGFpbmUuYXVkaXQudjEuTGlzdEV2ZW50c1JlcXVlc3QaJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkxpc3RFdmVu\
-      dHNSZXNwb25zZSIcgtPkkwIWEhQvYXBpL3YxL2F1ZGl0LWV2ZW50c2IGcHJvdG8z
+      EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIjMKGUFwcGVuZFBh\
+      Y2tlZEV2ZW50c1JlcXVlc3QSFgoGZXZlbnRzGAEgAygMUgZldmVudHMiUgoUQXBwZW5kRXZlbnRzUmVzcG9uc2USGgoI\
+      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMirAIKEUxpc3RFdmVu\
+      dHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2Vu\
+      EhYKBmFjdGlvbhgDIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYBCABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0\
+      RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRI1CgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIF\
+      c2luY2WIAQESNQoFdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSBXVudGlsiAEBQggKBl9z\
+      aW5jZUIICgZfdW50aWwidQoSTGlzdEV2ZW50c1Jlc3BvbnNlEjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVk\
+      aXQudjEuQXVkaXRFdmVudFIGZXZlbnRzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbjLpAQoF\
+      QXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hh\
+      dGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNwb25zZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRp\
+      dC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFpbmUuYXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+ST\
+      AhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzYgZwcm90bzM=
       """)
 }

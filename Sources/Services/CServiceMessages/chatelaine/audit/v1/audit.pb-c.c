@@ -109,6 +109,51 @@ void   chatelaine__audit__v1__append_events_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__audit__v1__append_events_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__audit__v1__append_packed_events_request__init
+                     (Chatelaine__Audit__V1__AppendPackedEventsRequest         *message)
+{
+  static const Chatelaine__Audit__V1__AppendPackedEventsRequest init_value = CHATELAINE__AUDIT__V1__APPEND_PACKED_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__append_packed_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__append_packed_events_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__append_packed_events_request__pack
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__append_packed_events_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__append_packed_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__append_packed_events_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__AppendPackedEventsRequest *
+       chatelaine__audit__v1__append_packed_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__AppendPackedEventsRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__append_packed_events_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__append_packed_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__AppendPackedEventsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__append_packed_events_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__audit__v1__append_events_response__init
                      (Chatelaine__Audit__V1__AppendEventsResponse         *message)
 {
@@ -634,6 +679,44 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_request__d
   chatelaine__audit__v1__append_events_request__field_indices_by_name,
   1,  chatelaine__audit__v1__append_events_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__audit__v1__append_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__append_packed_events_request__field_descriptors[1] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Audit__V1__AppendPackedEventsRequest, n_events),
+    offsetof(Chatelaine__Audit__V1__AppendPackedEventsRequest, events),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__append_packed_events_request__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__append_packed_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__append_packed_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.AppendPackedEventsRequest",
+  "AppendPackedEventsRequest",
+  "Chatelaine__Audit__V1__AppendPackedEventsRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__AppendPackedEventsRequest),
+  1,
+  chatelaine__audit__v1__append_packed_events_request__field_descriptors,
+  chatelaine__audit__v1__append_packed_events_request__field_indices_by_name,
+  1,  chatelaine__audit__v1__append_packed_events_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__append_packed_events_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__audit__v1__append_events_response__field_descriptors[2] =

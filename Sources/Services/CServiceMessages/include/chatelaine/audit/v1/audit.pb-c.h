@@ -22,6 +22,7 @@ typedef struct Chatelaine__Audit__V1__AuditEvent Chatelaine__Audit__V1__AuditEve
 typedef struct Chatelaine__Audit__V1__AuditEvent__Actor Chatelaine__Audit__V1__AuditEvent__Actor;
 typedef struct Chatelaine__Audit__V1__AuditEvent__Target Chatelaine__Audit__V1__AuditEvent__Target;
 typedef struct Chatelaine__Audit__V1__AppendEventsRequest Chatelaine__Audit__V1__AppendEventsRequest;
+typedef struct Chatelaine__Audit__V1__AppendPackedEventsRequest Chatelaine__Audit__V1__AppendPackedEventsRequest;
 typedef struct Chatelaine__Audit__V1__AppendEventsResponse Chatelaine__Audit__V1__AppendEventsResponse;
 typedef struct Chatelaine__Audit__V1__ListEventsRequest Chatelaine__Audit__V1__ListEventsRequest;
 typedef struct Chatelaine__Audit__V1__ListEventsResponse Chatelaine__Audit__V1__ListEventsResponse;
@@ -93,6 +94,17 @@ struct  Chatelaine__Audit__V1__AppendEventsRequest
 };
 #define CHATELAINE__AUDIT__V1__APPEND_EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__append_events_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Audit__V1__AppendPackedEventsRequest
+{
+  ProtobufCMessage base;
+  size_t n_events;
+  ProtobufCBinaryData *events;
+};
+#define CHATELAINE__AUDIT__V1__APPEND_PACKED_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__append_packed_events_request__descriptor) \
     , 0,NULL }
 
 
@@ -196,6 +208,25 @@ Chatelaine__Audit__V1__AppendEventsRequest *
 void   chatelaine__audit__v1__append_events_request__free_unpacked
                      (Chatelaine__Audit__V1__AppendEventsRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__AppendPackedEventsRequest methods */
+void   chatelaine__audit__v1__append_packed_events_request__init
+                     (Chatelaine__Audit__V1__AppendPackedEventsRequest         *message);
+size_t chatelaine__audit__v1__append_packed_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest   *message);
+size_t chatelaine__audit__v1__append_packed_events_request__pack
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__append_packed_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__AppendPackedEventsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__AppendPackedEventsRequest *
+       chatelaine__audit__v1__append_packed_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__append_packed_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__AppendPackedEventsRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Audit__V1__AppendEventsResponse methods */
 void   chatelaine__audit__v1__append_events_response__init
                      (Chatelaine__Audit__V1__AppendEventsResponse         *message);
@@ -267,6 +298,9 @@ typedef void (*Chatelaine__Audit__V1__AuditEvent_Closure)
 typedef void (*Chatelaine__Audit__V1__AppendEventsRequest_Closure)
                  (const Chatelaine__Audit__V1__AppendEventsRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Audit__V1__AppendPackedEventsRequest_Closure)
+                 (const Chatelaine__Audit__V1__AppendPackedEventsRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Audit__V1__AppendEventsResponse_Closure)
                  (const Chatelaine__Audit__V1__AppendEventsResponse *message,
                   void *closure_data);
@@ -317,6 +351,7 @@ extern const ProtobufCMessageDescriptor chatelaine__audit__v1__audit_event__acto
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__audit_event__target__descriptor;
 extern const ProtobufCEnumDescriptor    chatelaine__audit__v1__audit_event__outcome__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__append_packed_events_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_response__descriptor;
