@@ -55,7 +55,7 @@ package final class RPCServer: Sendable {
     let channel = try await ServerBootstrap(group: eventLoopGroup)
       .serverChannelOption(.backlog, value: Self.backlogMax)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
       .childChannelInitializer { channel in

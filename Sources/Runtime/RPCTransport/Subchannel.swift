@@ -86,7 +86,7 @@ final class Subchannel: @unchecked Sendable {
     }
     ClientBootstrap(group: eventLoop)
       .connectTimeout(timeout.timeAmount)
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(connection)
