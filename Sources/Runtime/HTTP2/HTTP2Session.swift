@@ -119,6 +119,8 @@ package final class HTTP2Session {
   /// measured by the latter.
   package var idleFrames: Int { state.pointee.idleFrames }
   package var callFrames: Int { state.pointee.callFrames }
+  /// Frames of calls both ways, and the peer's WINDOW_UPDATEs: what shows that the connection is used.
+  package var trafficFrames: Int { state.pointee.callFrames + state.pointee.windowUpdates }
   /// HEADERS has begun and its block is not complete.
   package var isReceivingHeaderBlock: Bool { state.pointee.isReceivingHeaderBlock }
   /// nghttp2's words for the last rule that the peer broke.

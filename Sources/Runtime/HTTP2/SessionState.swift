@@ -42,6 +42,7 @@ struct SessionState {
   var resetsByPeerFault = 0
   var idleFrames = 0
   var callFrames = 0
+  var windowUpdates = 0
   var isReceivingHeaderBlock = false
   var lastProblem: String?
   /// After `sweep` nghttp2 must not run again: it points to streams that are gone.

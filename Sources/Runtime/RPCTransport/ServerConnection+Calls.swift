@@ -274,7 +274,6 @@ extension ServerConnection {
     defer { call.decided(result.code) }
     finished(call)
     guard let session, !call.stream.isClosed else { return }
-    pings.sentCallFrames()
     do {
       switch result {
       case .success(let message):

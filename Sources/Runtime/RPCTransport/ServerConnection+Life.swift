@@ -51,7 +51,8 @@ extension ServerConnection {
   // MARK: Bad behaviour
 
   func pingArrived() {
-    if !pings.allowsPing() { cut("too_many_pings") }
+    guard let session, !pings.allowsPing(trafficFrames: session.trafficFrames) else { return }
+    cut("too_many_pings")
   }
 
   func checkBudgets() {

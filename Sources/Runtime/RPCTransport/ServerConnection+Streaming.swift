@@ -83,7 +83,6 @@ extension ServerConnection {
     if let sealed {
       call.sentBytes += sealed.readableBytes
       session.write(call.stream, sealed)
-      pings.sentCallFrames()
     }
     setNeedsFlush()
     return .success(WriteGate.isOpen(call.stream))
@@ -122,7 +121,6 @@ extension ServerConnection {
     call.decided(result.code)
     call.close(call.ending)
     guard let session, !call.stream.isClosed else { return }
-    pings.sentCallFrames()
     do {
       switch result {
       case .success:
