@@ -43,7 +43,7 @@ package enum RpcAPI {
       let c = `struct`.assumingMemoryBound(to: Google__Rpc__Status.self).pointee
       self.code = c.code
       self.message = try CField.string(c.message, "message")
-      self.details = try CField.messages(c.details, c.n_details)
+      self.details = try CField.messages(c.details, c.n_details, "details")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -178,7 +178,7 @@ package enum RpcAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Google__Rpc__RetryInfo.self).pointee
-      self.retryDelay = try CField.message(c.retry_delay)
+      self.retryDelay = try CField.message(c.retry_delay, "retryDelay")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -282,7 +282,7 @@ package enum RpcAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Google__Rpc__BadRequest.self).pointee
-      self.fieldViolations = try CField.messages(c.field_violations, c.n_field_violations)
+      self.fieldViolations = try CField.messages(c.field_violations, c.n_field_violations, "fieldViolations")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {

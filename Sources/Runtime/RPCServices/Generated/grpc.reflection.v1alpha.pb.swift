@@ -70,7 +70,7 @@ package enum ReflectionV1alphaAPI {
       case 4:
         self.messageRequest = .fileContainingSymbol(try CField.string(c.file_containing_symbol, "fileContainingSymbol"))
       case 5:
-        self.messageRequest = .fileContainingExtension(try CField.required(c.file_containing_extension))
+        self.messageRequest = .fileContainingExtension(try CField.required(c.file_containing_extension, "fileContainingExtension"))
       case 6:
         self.messageRequest = .allExtensionNumbersOfType(try CField.string(c.all_extension_numbers_of_type, "allExtensionNumbersOfType"))
       case 7:
@@ -255,16 +255,16 @@ package enum ReflectionV1alphaAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServerReflectionResponse.self).pointee
       self.validHost = try CField.string(c.valid_host, "validHost")
-      self.originalRequest = try CField.message(c.original_request)
+      self.originalRequest = try CField.message(c.original_request, "originalRequest")
       switch c.message_response_case.rawValue {
       case 4:
-        self.messageResponse = .fileDescriptorResponse(try CField.required(c.file_descriptor_response))
+        self.messageResponse = .fileDescriptorResponse(try CField.required(c.file_descriptor_response, "fileDescriptorResponse"))
       case 5:
-        self.messageResponse = .allExtensionNumbersResponse(try CField.required(c.all_extension_numbers_response))
+        self.messageResponse = .allExtensionNumbersResponse(try CField.required(c.all_extension_numbers_response, "allExtensionNumbersResponse"))
       case 6:
-        self.messageResponse = .listServicesResponse(try CField.required(c.list_services_response))
+        self.messageResponse = .listServicesResponse(try CField.required(c.list_services_response, "listServicesResponse"))
       case 7:
-        self.messageResponse = .errorResponse(try CField.required(c.error_response))
+        self.messageResponse = .errorResponse(try CField.required(c.error_response, "errorResponse"))
       default: break
       }
     }
@@ -468,7 +468,7 @@ package enum ReflectionV1alphaAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ListServiceResponse.self).pointee
-      self.service = try CField.messages(c.service, c.n_service)
+      self.service = try CField.messages(c.service, c.n_service, "service")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {

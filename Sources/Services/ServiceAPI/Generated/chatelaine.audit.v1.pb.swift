@@ -283,15 +283,15 @@ package enum AuditAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__AuditEvent.self).pointee
       self.id = try CField.string(c.id, "id")
       self.sequence = c.sequence
-      self.time = try CField.message(c.time)
-      self.actor = try CField.message(c.actor)
+      self.time = try CField.message(c.time, "time")
+      self.actor = try CField.message(c.actor, "actor")
       self.action = try CField.string(c.action, "action")
-      self.target = try CField.message(c.target)
+      self.target = try CField.message(c.target, "target")
       self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
       self.ipAddress = try CField.string(c.ip_address, "ipAddress")
       self.userAgent = try CField.string(c.user_agent, "userAgent")
       self.requestId = try CField.string(c.request_id, "requestId")
-      self.details = try CField.message(c.details)
+      self.details = try CField.message(c.details, "details")
       self.source = try CField.string(c.source, "source")
       self.accountId = try CField.string(c.account_id, "accountId")
     }
@@ -388,7 +388,7 @@ package enum AuditAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__AppendEventsRequest.self).pointee
-      self.events = try CField.messages(c.events, c.n_events)
+      self.events = try CField.messages(c.events, c.n_events, "events")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -522,8 +522,8 @@ package enum AuditAPI {
       self.pageToken = try CField.string(c.page_token, "pageToken")
       self.action = try CField.string(c.action, "action")
       self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
-      if c._since_case.rawValue == 5 { self.since = try CField.required(c.since) }
-      if c._until_case.rawValue == 6 { self.until = try CField.required(c.until) }
+      if c._since_case.rawValue == 5 { self.since = try CField.required(c.since, "since") }
+      if c._until_case.rawValue == 6 { self.until = try CField.required(c.until, "until") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -601,7 +601,7 @@ package enum AuditAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__ListEventsResponse.self).pointee
-      self.events = try CField.messages(c.events, c.n_events)
+      self.events = try CField.messages(c.events, c.n_events, "events")
       self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
     }
 

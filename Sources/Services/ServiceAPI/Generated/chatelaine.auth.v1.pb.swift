@@ -51,7 +51,7 @@ package enum AuthAPI {
       self.id = try CField.string(c.id, "id")
       self.email = try CField.string(c.email, "email")
       self.displayName = try CField.string(c.display_name, "displayName")
-      self.createTime = try CField.message(c.create_time)
+      self.createTime = try CField.message(c.create_time, "createTime")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -274,8 +274,8 @@ package enum AuthAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateSessionResponse.self).pointee
       self.sessionToken = try CField.string(c.session_token, "sessionToken")
-      self.account = try CField.message(c.account)
-      self.expireTime = try CField.message(c.expire_time)
+      self.account = try CField.message(c.account, "account")
+      self.expireTime = try CField.message(c.expire_time, "expireTime")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -449,8 +449,8 @@ package enum AuthAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AuthenticateResponse.self).pointee
       self.assertion = CField.bytes(c.assertion)
-      self.expireTime = try CField.message(c.expire_time)
-      self.account = try CField.message(c.account)
+      self.expireTime = try CField.message(c.expire_time, "expireTime")
+      self.account = try CField.message(c.account, "account")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -686,9 +686,9 @@ package enum AuthAPI {
       self.id = try CField.string(c.id, "id")
       self.name = try CField.string(c.name, "name")
       self.prefix = try CField.string(c.prefix, "prefix")
-      self.createTime = try CField.message(c.create_time)
-      if c._expire_time_case.rawValue == 5 { self.expireTime = try CField.required(c.expire_time) }
-      if c._last_use_time_case.rawValue == 6 { self.lastUseTime = try CField.required(c.last_use_time) }
+      self.createTime = try CField.message(c.create_time, "createTime")
+      if c._expire_time_case.rawValue == 5 { self.expireTime = try CField.required(c.expire_time, "expireTime") }
+      if c._last_use_time_case.rawValue == 6 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
       self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
     }
 
@@ -778,7 +778,7 @@ package enum AuthAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateAccessTokenRequest.self).pointee
       self.name = try CField.string(c.name, "name")
-      if c._expires_in_case.rawValue == 2 { self.expiresIn = try CField.required(c.expires_in) }
+      if c._expires_in_case.rawValue == 2 { self.expiresIn = try CField.required(c.expires_in, "expiresIn") }
       self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
     }
 
@@ -844,7 +844,7 @@ package enum AuthAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateAccessTokenResponse.self).pointee
       self.token = try CField.string(c.token, "token")
-      self.accessToken = try CField.message(c.access_token)
+      self.accessToken = try CField.message(c.access_token, "accessToken")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -957,7 +957,7 @@ package enum AuthAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListAccessTokensResponse.self).pointee
-      self.accessTokens = try CField.messages(c.access_tokens, c.n_access_tokens)
+      self.accessTokens = try CField.messages(c.access_tokens, c.n_access_tokens, "accessTokens")
       self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
     }
 

@@ -134,8 +134,8 @@ package enum IdentityAPI {
       self.credentialId = try CField.string(c.credential_id, "credentialId")
       self.email = try CField.string(c.email, "email")
       self.audience = try CField.strings(c.audience, c.n_audience, "audience")
-      self.issueTime = try CField.message(c.issue_time)
-      self.expireTime = try CField.message(c.expire_time)
+      self.issueTime = try CField.message(c.issue_time, "issueTime")
+      self.expireTime = try CField.message(c.expire_time, "expireTime")
       self.nonce = CField.bytes(c.nonce)
       self.scope = try CField.string(c.scope, "scope")
     }

@@ -79,9 +79,9 @@ package enum VaultAPI {
       self.maskedKey = try CField.string(c.masked_key, "maskedKey")
       if c._base_url_case.rawValue == 5 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       self.enabled = c.enabled != 0
-      self.createTime = try CField.message(c.create_time)
-      self.updateTime = try CField.message(c.update_time)
-      if c._last_use_time_case.rawValue == 9 { self.lastUseTime = try CField.required(c.last_use_time) }
+      self.createTime = try CField.message(c.create_time, "createTime")
+      self.updateTime = try CField.message(c.update_time, "updateTime")
+      if c._last_use_time_case.rawValue == 9 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -308,7 +308,7 @@ package enum VaultAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigsResponse.self).pointee
-      self.providerConfigs = try CField.messages(c.provider_configs, c.n_provider_configs)
+      self.providerConfigs = try CField.messages(c.provider_configs, c.n_provider_configs, "providerConfigs")
       self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
     }
 
@@ -798,7 +798,7 @@ package enum VaultAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ImportProviderConfigResponse.self).pointee
       self.outcome = VaultAPI.ImportProviderConfigResponse.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
-      self.providerConfig = try CField.message(c.provider_config)
+      self.providerConfig = try CField.message(c.provider_config, "providerConfig")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {

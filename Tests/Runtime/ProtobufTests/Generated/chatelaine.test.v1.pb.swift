@@ -94,7 +94,7 @@ package enum TestAPI {
         self.init()
         let c = `struct`.assumingMemoryBound(to: Chatelaine__Test__V1__KitchenSink__Nested.self).pointee
         self.name = try CField.string(c.name, "name")
-        self.children = try CField.messages(c.children, c.n_children)
+        self.children = try CField.messages(c.children, c.n_children, "children")
       }
 
       package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -389,7 +389,7 @@ package enum TestAPI {
       self.stringValue = try CField.string(c.string_value, "stringValue")
       self.bytesValue = CField.bytes(c.bytes_value)
       self.colour = TestAPI.KitchenSink.Colour(rawValue: Int32(truncatingIfNeeded: c.colour.rawValue))
-      self.nested = try CField.message(c.nested)
+      self.nested = try CField.message(c.nested, "nested")
       if c._optional_int32_case.rawValue == 21 { self.optionalInt32 = c.optional_int32 }
       if c._optional_string_case.rawValue == 22 { self.optionalString = try CField.string(c.optional_string, "optionalString") }
       if c._optional_bool_case.rawValue == 23 { self.optionalBool = c.optional_bool != 0 }
@@ -403,7 +403,7 @@ package enum TestAPI {
       self.repeatedString = try CField.strings(c.repeated_string, c.n_repeated_string, "repeatedString")
       self.repeatedBytes = CField.byteArrays(c.repeated_bytes, c.n_repeated_bytes)
       self.repeatedColour = CField.scalars(c.repeated_colour, c.n_repeated_colour).map { TestAPI.KitchenSink.Colour(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
-      self.repeatedNested = try CField.messages(c.repeated_nested, c.n_repeated_nested)
+      self.repeatedNested = try CField.messages(c.repeated_nested, c.n_repeated_nested, "repeatedNested")
       self.repeatedSint64 = CField.scalars(c.repeated_sint64, c.n_repeated_sint64)
       self.repeatedFixed32 = CField.scalars(c.repeated_fixed32, c.n_repeated_fixed32)
       for pointer in CField.pointers(c.string_map, c.n_string_map) {
@@ -412,7 +412,7 @@ package enum TestAPI {
       }
       for pointer in CField.pointers(c.nested_map, c.n_nested_map) {
         let entry = pointer.assumingMemoryBound(to: Chatelaine__Test__V1__KitchenSink__NestedMapEntry.self).pointee
-        self.nestedMap[entry.key] = try CField.required(entry.value)
+        self.nestedMap[entry.key] = try CField.required(entry.value, "value")
       }
       for pointer in CField.pointers(c.bytes_map, c.n_bytes_map) {
         let entry = pointer.assumingMemoryBound(to: Chatelaine__Test__V1__KitchenSink__BytesMapEntry.self).pointee
@@ -428,19 +428,19 @@ package enum TestAPI {
       case 62:
         self.choice = .choiceNumber(c.choice_number)
       case 63:
-        self.choice = .choiceNested(try CField.required(c.choice_nested))
+        self.choice = .choiceNested(try CField.required(c.choice_nested, "choiceNested"))
       case 64:
         self.choice = .choiceFlag(c.choice_flag != 0)
       case 65:
         self.choice = .choiceColour(TestAPI.KitchenSink.Colour(rawValue: Int32(truncatingIfNeeded: c.choice_colour.rawValue)))
       default: break
       }
-      self.time = try CField.message(c.time)
-      self.span = try CField.message(c.span)
-      self.nothing = try CField.message(c.nothing)
-      self.mask = try CField.message(c.mask)
-      self.anything = try CField.message(c.anything)
-      self.times = try CField.messages(c.times, c.n_times)
+      self.time = try CField.message(c.time, "time")
+      self.span = try CField.message(c.span, "span")
+      self.nothing = try CField.message(c.nothing, "nothing")
+      self.mask = try CField.message(c.mask, "mask")
+      self.anything = try CField.message(c.anything, "anything")
+      self.times = try CField.messages(c.times, c.n_times, "times")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {

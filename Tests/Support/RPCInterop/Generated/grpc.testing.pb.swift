@@ -382,16 +382,16 @@ package enum TestingAPI {
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__SimpleRequest.self).pointee
       self.responseType = TestingAPI.PayloadType(rawValue: Int32(truncatingIfNeeded: c.response_type.rawValue))
       self.responseSize = c.response_size
-      self.payload = try CField.message(c.payload)
+      self.payload = try CField.message(c.payload, "payload")
       self.fillUsername = c.fill_username != 0
       self.fillOauthScope = c.fill_oauth_scope != 0
-      self.responseCompressed = try CField.message(c.response_compressed)
-      self.responseStatus = try CField.message(c.response_status)
-      self.expectCompressed = try CField.message(c.expect_compressed)
+      self.responseCompressed = try CField.message(c.response_compressed, "responseCompressed")
+      self.responseStatus = try CField.message(c.response_status, "responseStatus")
+      self.expectCompressed = try CField.message(c.expect_compressed, "expectCompressed")
       self.fillServerId = c.fill_server_id != 0
       self.fillGrpclbRouteType = c.fill_grpclb_route_type != 0
-      self.orcaPerQueryReport = try CField.message(c.orca_per_query_report)
-      self.orcaOobReport = try CField.message(c.orca_oob_report)
+      self.orcaPerQueryReport = try CField.message(c.orca_per_query_report, "orcaPerQueryReport")
+      self.orcaOobReport = try CField.message(c.orca_oob_report, "orcaOobReport")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -509,7 +509,7 @@ package enum TestingAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__SimpleResponse.self).pointee
-      self.payload = try CField.message(c.payload)
+      self.payload = try CField.message(c.payload, "payload")
       self.username = try CField.string(c.username, "username")
       self.oauthScope = try CField.string(c.oauth_scope, "oauthScope")
       self.serverId = try CField.string(c.server_id, "serverId")
@@ -589,8 +589,8 @@ package enum TestingAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__StreamingInputCallRequest.self).pointee
-      self.payload = try CField.message(c.payload)
-      self.expectCompressed = try CField.message(c.expect_compressed)
+      self.payload = try CField.message(c.payload, "payload")
+      self.expectCompressed = try CField.message(c.expect_compressed, "expectCompressed")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -704,7 +704,7 @@ package enum TestingAPI {
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__ResponseParameters.self).pointee
       self.size = c.size
       self.intervalUs = c.interval_us
-      self.compressed = try CField.message(c.compressed)
+      self.compressed = try CField.message(c.compressed, "compressed")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -783,10 +783,10 @@ package enum TestingAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallRequest.self).pointee
       self.responseType = TestingAPI.PayloadType(rawValue: Int32(truncatingIfNeeded: c.response_type.rawValue))
-      self.responseParameters = try CField.messages(c.response_parameters, c.n_response_parameters)
-      self.payload = try CField.message(c.payload)
-      self.responseStatus = try CField.message(c.response_status)
-      self.orcaOobReport = try CField.message(c.orca_oob_report)
+      self.responseParameters = try CField.messages(c.response_parameters, c.n_response_parameters, "responseParameters")
+      self.payload = try CField.message(c.payload, "payload")
+      self.responseStatus = try CField.message(c.response_status, "responseStatus")
+      self.orcaOobReport = try CField.message(c.orca_oob_report, "orcaOobReport")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -850,7 +850,7 @@ package enum TestingAPI {
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallResponse.self).pointee
-      self.payload = try CField.message(c.payload)
+      self.payload = try CField.message(c.payload, "payload")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1138,7 +1138,7 @@ package enum TestingAPI {
       self.numFailures = c.num_failures
       for pointer in CField.pointers(c.rpcs_by_method, c.n_rpcs_by_method) {
         let entry = pointer.assumingMemoryBound(to: Grpc__Testing__LoadBalancerStatsResponse__RpcsByMethodEntry.self).pointee
-        self.rpcsByMethod[try CField.string(entry.key, "key")] = try CField.required(entry.value)
+        self.rpcsByMethod[try CField.string(entry.key, "key")] = try CField.required(entry.value, "value")
       }
     }
 
@@ -1344,7 +1344,7 @@ package enum TestingAPI {
       }
       for pointer in CField.pointers(c.stats_per_method, c.n_stats_per_method) {
         let entry = pointer.assumingMemoryBound(to: Grpc__Testing__LoadBalancerAccumulatedStatsResponse__StatsPerMethodEntry.self).pointee
-        self.statsPerMethod[try CField.string(entry.key, "key")] = try CField.required(entry.value)
+        self.statsPerMethod[try CField.string(entry.key, "key")] = try CField.required(entry.value, "value")
       }
     }
 
@@ -1561,7 +1561,7 @@ package enum TestingAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Grpc__Testing__ClientConfigureRequest.self).pointee
       self.types = CField.scalars(c.types, c.n_types).map { TestingAPI.ClientConfigureRequest.RpcType(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
-      self.metadata = try CField.messages(c.metadata, c.n_metadata)
+      self.metadata = try CField.messages(c.metadata, c.n_metadata, "metadata")
       self.timeoutSec = c.timeout_sec
     }
 
