@@ -52,9 +52,16 @@ package final class RPCServer: Sendable {
     let credentials = try configuration.tls.map { try TLSCredentials(.server, $0) }
     let shared = ServerShared(
       configuration, router: router, credentials: credentials, logger: logger)
+    let connectionsMax = DescriptorLimit.connectionsMax(configuration.connectionCountMax)
     let channel = try await ServerBootstrap(group: eventLoopGroup)
       .serverChannelOption(.backlog, value: Self.backlogMax)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            ConnectionLimit(connectionsMax: connectionsMax, logger: self.logger))
+        }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
@@ -81,14 +88,11 @@ package final class RPCServer: Sendable {
     let connection = ServerConnection(channel, shared: shared)
     let key = ObjectIdentifier(connection)
     let isAccepted = connections.withLock { connections in
-      guard case .stopping = connections.state else {
-        guard connections.live.count < configuration.connectionCountMax else { return false }
-        connections.live[key] = connection
-        return true
-      }
-      return false
+      if case .stopping = connections.state { return false }
+      connections.live[key] = connection
+      return true
     }
-    guard isAccepted else { throw RPCError(.resourceExhausted, "too many connections") }
+    guard isAccepted else { throw RPCError(.unavailable, "the server is stopping") }
     channel.closeFuture.whenComplete { _ in self.forget(key) }
     try channel.pipeline.syncOperations.addHandler(connection)
   }
