@@ -253,7 +253,7 @@ final class Balancer: @unchecked Sendable {
     update()
     for call in calls { call.fail(CallFailure.closed) }
     for subchannel in subchannels { subchannel.close() }
-    for entry in leaving { entry.connection.close("the client was closed") }
+    for entry in leaving { entry.connection.fail("the client was closed") }
   }
 
   private var unavailable: RPCError {
@@ -296,7 +296,7 @@ extension Balancer {
     leaving.append(Leaving(connection: connection, subchannel: subchannel))
     // Those that are closing already stay in the list until they are closed.
     for entry in leaving.dropLast(max(1, shared.configuration.addressCountMax)) {
-      entry.connection.close("too many connections are leaving")
+      entry.connection.fail("too many connections are leaving")
     }
   }
 

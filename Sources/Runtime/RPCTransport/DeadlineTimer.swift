@@ -34,6 +34,24 @@ struct DeadlineTimer {
   }
 }
 
+/// Calls back once after a while, however often it is armed meanwhile.
+struct RetryTimer {
+  private static let interval = TimeAmount.milliseconds(100)
+
+  private var isArmed = false
+
+  mutating func arm(on eventLoop: any EventLoop, _ fire: @escaping @Sendable () -> Void) {
+    guard !isArmed else { return }
+    isArmed = true
+    eventLoop.scheduleTask(in: Self.interval, fire)
+  }
+
+  /// To be called first when the timer has fired.
+  mutating func fired() {
+    isArmed = false
+  }
+}
+
 extension Duration {
   var timeAmount: TimeAmount { .nanoseconds(nanosecondsClamped.clampedForLoop) }
 }

@@ -11,28 +11,13 @@ final class ServerShared: Sendable {
   /// mesh does: 2,000 calls a second and more.
   private static let strangerResets = (burst: 1_000, perSecond: 33)
   private static let meshResets = (burst: 20_000, perSecond: 5_000)
-  /// What requests of more than a stream's window may take together, per connection.
-  static let receiveBytesMax = 8 << 20
-  /// The same on all connections together.
-  static let receiveBytesTotalMax = 12 << 20
-  /// A large request of no more than this may always come, one at a time on each connection.
-  static let receiveAllowanceBytes = 1 << 20
-  /// Unfinished requests that a connection may have however many others have.
-  static let unfinishedBytesAllowance = 96 << 10
 
   let configuration: RPCServerConfiguration
   let router: Router
   let logger: Logger
   let credentials: TLSCredentials?
   let metrics: ServerMetrics
-  /// What large requests have leave to take, on all connections: see `ReceiveBudget`.
-  let receiveBytes = Atomic(0)
-  /// Body bytes in the queues of all connections.
-  let queuedBytes = Atomic(0)
-  /// Answers that can't leave, on all connections: see `HeldCalls`.
-  let blockedBytes = Atomic(0)
-  /// Received bytes of unary requests that are not complete, on all connections.
-  let unfinishedBytes = Atomic(0)
+  let budgets: ServerBudgets
   /// Of the configuration, as each call needs them.
   let callTimeoutMax: TimeAmount
   let streamTimeoutMax: TimeAmount?
@@ -52,6 +37,7 @@ final class ServerShared: Sendable {
     self.router = router
     self.credentials = credentials
     self.logger = logger
+    budgets = ServerBudgets(unfinishedBytesTotalMax: configuration.unfinishedRequestBytesMax)
     metrics = ServerMetrics(router, factory: configuration.metrics)
   }
 

@@ -81,7 +81,7 @@ final class Subchannel: @unchecked Sendable {
     }
     let timeout = shared.configuration.connectTimeout
     connectTimer = eventLoop.scheduleTask(in: timeout.timeAmount) { [weak self] in
-      connection.close("no connection within \(timeout)")
+      connection.fail("no connection within \(timeout)")
       self?.connectionEnded(connection, reason: "no connection within \(timeout)")
     }
     ClientBootstrap(group: eventLoop)
@@ -140,7 +140,7 @@ final class Subchannel: @unchecked Sendable {
     if case .backingOff(let timer) = state { timer.cancel() }
     connectTimer?.cancel()
     state = .closed
-    connection?.close("the connection is no longer wanted")
+    connection?.fail("the connection is no longer wanted")
   }
 }
 
