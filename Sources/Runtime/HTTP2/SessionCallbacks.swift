@@ -1,5 +1,5 @@
-internal import CNghttp2
-internal import NIOCore
+import CNghttp2
+import NIOCore
 
 /// The functions that nghttp2 calls. Each appends to a list of the session or stream and returns.
 ///

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Duration`: a signed span of time, `"3.5s"` in JSON.
 package struct ProtoDuration: GeneratedMessage, JSONArrayElement {

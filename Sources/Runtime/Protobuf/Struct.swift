@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Struct`: any JSON object.
 package struct Struct: GeneratedMessage, JSONArrayElement {

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Value`: any JSON value.
 package indirect enum StructValue: GeneratedMessage, JSONArrayElement {

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 package import FoundationEssentials
 
 /// `google.protobuf.Timestamp`: a moment in UTC, years 1 to 9999, as RFC 3339 text in JSON.

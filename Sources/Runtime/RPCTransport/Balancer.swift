@@ -1,6 +1,6 @@
-internal import Logging
-internal import NIOCore
-internal import RPC
+import Logging
+import NIOCore
+import RPC
 
 /// Spreads the calls of one event loop over the addresses of the target, in turn ("round robin").
 ///
@@ -80,7 +80,7 @@ final class Balancer: @unchecked Sendable {
     let call = StreamingClientCall(
       method, options: options, shared: shared, eventLoop: eventLoop)
     eventLoop.onLoop { self.start(call) }
-    // Whatever the server still does after the caller's code has ended is for nobody.
+    // What the server still does after the caller's code has ended isn't wanted.
     defer { eventLoop.onLoop { self.cancel(call) } }
     return try await withTaskCancellationHandler {
       try await body(call)

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RPC
+import NIOCore
+import RPC
 
 /// One timer for all deadlines of a connection: armed for the earliest, never cancelled when a call
 /// ends in time, so that a call costs a comparison and not a timer.

@@ -1,5 +1,5 @@
-internal import HTTP2
-internal import NIOCore
+import HTTP2
+import NIOCore
 
 /// Tokens that come at a steady rate up to a burst.
 struct TokenBudget {

@@ -1,9 +1,9 @@
 package import Logging
 package import NIOCore
-internal import NIOPosix
+import NIOPosix
 package import RPC
-internal import Synchronization
-internal import TLS
+import Synchronization
+import TLS
 
 /// Answers calls of gRPC over HTTP/2 on one listening socket.
 package final class RPCServer: Sendable {
@@ -142,5 +142,35 @@ package final class RPCServer: Sendable {
     listener?.close(promise: nil)
     for connection in live { tell(connection) }
     if live.isEmpty { stopped.open() }
+  }
+}
+
+/// Something that happens once and that tasks can wait for.
+final class Latch: Sendable {
+  private enum State {
+    case closed([CheckedContinuation<Void, Never>])
+    case open
+  }
+
+  private let state = Mutex(State.closed([]))
+
+  func open() {
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      guard case .closed(let waiters) = state else { return [] }
+      state = .open
+      return waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  func wait() async {
+    await withCheckedContinuation { waiter in
+      let isOpen = state.withLock { state in
+        guard case .closed(let waiters) = state else { return true }
+        state = .closed(waiters + [waiter])
+        return false
+      }
+      if isOpen { waiter.resume() }
+    }
   }
 }

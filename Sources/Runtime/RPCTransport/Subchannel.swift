@@ -1,8 +1,8 @@
-internal import HTTP2
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
-internal import RPC
+import HTTP2
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
 
 /// At most one usable connection to one address on one event loop; everything runs on that loop.
 final class Subchannel: @unchecked Sendable {
