@@ -253,8 +253,8 @@ let package = Package(
     tests(
       "Runtime", "RPCTransportTests",
       [
-        "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioPosix,
-        logging,
+        "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore,
+        nioEmbedded, nioPosix, logging,
       ]),
     tests(
       "Runtime", "InteropTests",

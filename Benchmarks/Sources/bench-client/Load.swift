@@ -1,7 +1,7 @@
-internal import BenchMessages
-internal import NIOCore
-internal import RPC
-internal import RPCTransport
+import BenchMessages
+import NIOCore
+import RPC
+import RPCTransport
 
 /// Many callers that each make one call after the other until the time is up.
 struct Load: Sendable {

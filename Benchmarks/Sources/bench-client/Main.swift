@@ -1,8 +1,8 @@
-internal import Glibc
-internal import Logging
-internal import NIOPosix
-internal import RPC
-internal import RPCTransport
+import Glibc
+import Logging
+import NIOPosix
+import RPC
+import RPCTransport
 
 /// The load that our client makes, and what it cost this process:
 /// `bench-client PORT get|source|sink|echo TASKS loop|pool SECONDS CHUNK_BYTES`.

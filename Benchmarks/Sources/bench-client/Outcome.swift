@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// A moment on the clock, with the CPU time that the process has used until then.
 struct Instant {

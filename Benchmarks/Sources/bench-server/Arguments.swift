@@ -1,5 +1,5 @@
-internal import RPCTransport
-internal import TLS
+import RPCTransport
+import TLS
 
 /// What the command line says.
 struct Arguments {

@@ -1,5 +1,5 @@
-internal import BenchMessages
-internal import RPC
+import BenchMessages
+import RPC
 
 /// Answers as every peer in the benchmark does, byte for byte.
 struct BenchHandler: BenchAPI.BenchServiceProtocol {

@@ -1,6 +1,6 @@
-internal import BenchMessages
-internal import Logging
-internal import RPC
+import BenchMessages
+import Logging
+import RPC
 
 /// What wraps each call here: all that the runtime has, in the order in which services have it.
 enum Interceptors {

@@ -1,9 +1,9 @@
-internal import Glibc
-internal import Logging
-internal import Metrics
-internal import NIOPosix
-internal import RPC
-internal import RPCTransport
+import Glibc
+import Logging
+import Metrics
+import NIOPosix
+import RPC
+import RPCTransport
 
 /// The server that the benchmarks load: `bench-server PORT [CERTIFICATE KEY AUTHORITY]`.
 ///

@@ -1,5 +1,5 @@
-internal import Metrics
-internal import Synchronization
+import Metrics
+import Synchronization
 
 /// A metrics backend that costs what a real one does: it counts, and keeps a histogram by powers of
 /// two, in memory that doesn't grow.

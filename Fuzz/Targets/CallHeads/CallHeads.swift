@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import NIOCore
-internal import RPC
+import Fuzzing
+import NIOCore
+import RPC
 
 @testable internal import HTTP2
 @testable internal import RPCTransport

@@ -1,4 +1,4 @@
-internal import CNghttp2
+import CNghttp2
 
 @testable internal import HTTP2
 

@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import HTTP2
-internal import NIOCore
+import Fuzzing
+import HTTP2
+import NIOCore
 
 /// A client and a server session that talk; the input says who does what, how the bytes between
 /// them are cut, and whether some of them are damaged.

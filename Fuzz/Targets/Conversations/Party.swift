@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import HTTP2
-internal import NIOCore
+import Fuzzing
+import HTTP2
+import NIOCore
 
 /// One end of a conversation: its session, its streams and the bytes on their way from it.
 final class Party {

@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import NIOCore
-internal import RPC
+import Fuzzing
+import NIOCore
+import RPC
 
 /// Feeds a stream of messages to `EnvelopeReader` in pieces, as they might arrive.
 @main

@@ -1,5 +1,5 @@
-internal import Fuzzing
-internal import HTTP2
+import Fuzzing
+import HTTP2
 
 /// Frames in any order, each mostly well-formed, between things that the owner does.
 struct FrameScript {

@@ -1,5 +1,5 @@
-internal import Fuzzing
-internal import HTTP2
+import Fuzzing
+import HTTP2
 
 /// A peer that sends what it likes, to a server's session and to a client's.
 @main

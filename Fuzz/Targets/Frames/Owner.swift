@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import HTTP2
-internal import NIOCore
+import Fuzzing
+import HTTP2
+import NIOCore
 
 /// Owns a session as a connection does: hands bytes in, looks at the events, takes bytes out.
 final class Owner {

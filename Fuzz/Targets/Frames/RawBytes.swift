@@ -1,6 +1,6 @@
-internal import Fuzzing
-internal import HTTP2
-internal import NIOCore
+import Fuzzing
+import HTTP2
+import NIOCore
 
 /// Bytes that need not be frames, from the first one on.
 enum RawBytes {

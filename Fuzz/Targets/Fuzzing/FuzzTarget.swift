@@ -1,4 +1,4 @@
-internal import CLibFuzzer
+import CLibFuzzer
 
 /// A program that libFuzzer feeds; `@main` on a conforming type is all that it takes.
 package protocol FuzzTarget {

@@ -1,5 +1,5 @@
 package import HTTP2
-internal import NIOCore
+import NIOCore
 
 /// What the owner of a session was told of one stream and has done with it; kept as the stream's
 /// attachment, so that nothing but the session keeps the stream alive.

@@ -1,7 +1,7 @@
-internal import Fuzzing
-internal import Protobuf
-internal import ServiceAPI
-internal import TestMessages
+import Fuzzing
+import Protobuf
+import ServiceAPI
+import TestMessages
 
 /// The wire format of a few messages that together have every kind of field.
 @main

@@ -1,5 +1,5 @@
-internal import Fuzzing
-internal import RPC
+import Fuzzing
+import RPC
 
 /// The texts of header fields: metadata, its binary form, `grpc-message` and `grpc-timeout`.
 @main

@@ -1,8 +1,8 @@
-internal import Fuzzing
-internal import Protobuf
-internal import RPC
-internal import ServiceAPI
-internal import TestMessages
+import Fuzzing
+import Protobuf
+import RPC
+import ServiceAPI
+import TestMessages
 
 /// HTTP requests that become messages: JSON bodies, query parameters and path variables.
 @main

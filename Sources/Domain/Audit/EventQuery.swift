@@ -39,9 +39,10 @@ extension EventQuery {
 }
 
 extension Date {
-  /// Rounded to what PostgreSQL's `timestamptz` holds.
+  /// Rounded to what PostgreSQL's `timestamptz` holds; a time out of range becomes the limit.
   package var microsecondsSince1970: Int64 {
-    Int64((timeIntervalSince1970 * 1_000_000).rounded())
+    let microseconds = (timeIntervalSince1970 * 1_000_000).rounded()
+    return Int64(exactly: microseconds) ?? (microseconds < 0 ? .min : .max)
   }
 
   package init(microsecondsSince1970 microseconds: Int64) {

@@ -74,7 +74,8 @@ package struct PagePosition: Sendable, Hashable {
   package let id: UUID
 
   package init(time: Date, id: UUID) {
-    timeMicroseconds = Int64((time.timeIntervalSince1970 * 1_000_000).rounded())
+    let microseconds = (time.timeIntervalSince1970 * 1_000_000).rounded()
+    timeMicroseconds = Int64(exactly: microseconds) ?? (microseconds < 0 ? .min : .max)
     self.id = id
   }
 

@@ -5,7 +5,8 @@ package enum HTTP2Event {
   /// A request's or final response's header fields are complete. Informational (1xx) responses are
   /// skipped.
   case header(HTTP2Stream, HeaderBlock, endOfStream: Bool)
-  /// Body bytes, a slice of what was received; give the credit back with `HTTP2Session.consumed`.
+  /// Body bytes, a slice of what was received; give the credit back with
+  /// `consumedOnStream` and `consumedOnConnection`.
   case data(HTTP2Stream, ByteBuffer)
   /// Trailer fields; they end the peer's half of the stream.
   case trailer(HTTP2Stream, HeaderBlock)
@@ -24,4 +25,31 @@ package enum HTTP2Event {
   /// The peer leaves; streams above `lastStreamID` were not processed and close as refused. `reason`
   /// is the peer's text, cut and made printable.
   case goAway(lastStreamID: Int32, ErrorCode, reason: String)
+}
+
+/// An event as callbacks note it, without a counted reference or a copy; it becomes an `HTTP2Event`
+/// when the owner asks for it.
+struct EventRecord {
+  enum Kind {
+    /// `start` and `byteCount` are a header block's place.
+    case header, trailer
+    /// They are a place within the bytes that were fed.
+    case data
+    case endOfStream, drained
+    /// `number` is an `ErrorCode`; the record holds the reference that the table of streams had.
+    case closed
+    case settings, ping
+    /// `number` is the payload.
+    case pingAcknowledged
+    /// The whole is the first of `SessionState.goAways`.
+    case goAway
+  }
+
+  let kind: Kind
+  var stream: Unmanaged<HTTP2Stream>?
+  var endOfStream = false
+  var isTooLarge = false
+  var start = 0
+  var byteCount = 0
+  var number: UInt64 = 0
 }

@@ -1,4 +1,4 @@
-internal import CNghttp2
+import CNghttp2
 package import NIOCore
 
 extension HTTP2Session {

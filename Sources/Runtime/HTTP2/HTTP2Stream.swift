@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// One stream of a session; belongs to the thread of its session.
 package final class HTTP2Stream {

@@ -1,5 +1,5 @@
-internal import CNghttp2
-internal import NIOCore
+import CNghttp2
+import NIOCore
 
 /// The functions that nghttp2 calls. Each appends to a list of the session or stream and returns.
 ///
@@ -52,6 +52,9 @@ enum SessionCallbacks {
       state.pointee.callFrames += 1
     case NGHTTP2_CONTINUATION.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
       break  // These have limits of their own.
+    case NGHTTP2_WINDOW_UPDATE.rawValue:
+      state.pointee.windowUpdates += 1
+      state.pointee.idleFrames += 1
     case ...NGHTTP2_CONTINUATION.rawValue: state.pointee.idleFrames += 1
     default: break
     }

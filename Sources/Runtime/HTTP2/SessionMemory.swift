@@ -1,5 +1,5 @@
-internal import CNghttp2
-internal import Glibc
+import CNghttp2
+import Glibc
 
 /// Memory for one nghttp2 session: small pieces that it gives back are kept for its next call.
 ///

@@ -1,6 +1,6 @@
-internal import CNghttp2
-internal import DequeModule
-internal import NIOCore
+import CNghttp2
+import DequeModule
+import NIOCore
 
 /// All of a session that changes; what nghttp2's callbacks work on.
 ///
@@ -15,7 +15,7 @@ struct SessionState {
   // What callbacks append to.
   var records = Deque<EventRecord>()
   var goAways: [HTTP2Event] = []
-  /// Older than `records`: what nobody had asked for when the next bytes came.
+  /// Older than `records`: what was not yet taken when the next bytes came.
   private var overdue = Deque<HTTP2Event>()
   var endedBeforePeer: [HTTP2Stream] = []
   var output = ByteBuffer()
@@ -42,6 +42,7 @@ struct SessionState {
   var resetsByPeerFault = 0
   var idleFrames = 0
   var callFrames = 0
+  var windowUpdates = 0
   var isReceivingHeaderBlock = false
   var lastProblem: String?
   /// After `sweep` nghttp2 must not run again: it points to streams that are gone.
@@ -94,8 +95,6 @@ struct SessionState {
   }
 
   // MARK: Events
-
-  var hasEvents: Bool { !records.isEmpty || !overdue.isEmpty }
 
   /// What records point into is about to change.
   mutating func settleRecords() {

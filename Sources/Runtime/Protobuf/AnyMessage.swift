@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Any`: a packed message with the name of its type.
 package struct AnyMessage: GeneratedMessage, JSONArrayElement {

@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// Memory for one message's C structs, released all at once and wiped before: messages carry keys
 /// and passwords.

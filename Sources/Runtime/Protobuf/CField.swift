@@ -35,26 +35,35 @@ package enum CField {
   }
 
   package static func message<M: GeneratedMessage>(
-    _ pointer: UnsafeRawPointer?
+    _ pointer: UnsafeRawPointer?, _ field: StaticString
   ) throws(MessageError) -> M? {
     guard let pointer else { return nil }
-    return try M(copying: pointer)
+    do throws(MessageError) {
+      return try M(copying: pointer)
+    } catch {
+      throw error.inside(field.description)
+    }
   }
 
   /// A message in a oneof, where the case says that it is there.
   package static func required<M: GeneratedMessage>(
-    _ pointer: UnsafeRawPointer?
+    _ pointer: UnsafeRawPointer?, _ field: StaticString
   ) throws(MessageError) -> M {
-    guard let pointer else { return M() }
-    return try M(copying: pointer)
+    try message(pointer, field) ?? M()
   }
 
   package static func messages<M: GeneratedMessage>(
-    _ array: UnsafeRawPointer?, _ count: Int
+    _ array: UnsafeRawPointer?, _ count: Int, _ field: StaticString
   ) throws(MessageError) -> [M] {
     var result: [M] = []
     result.reserveCapacity(count)
-    for pointer in pointers(array, count) { try result.append(M(copying: pointer)) }
+    for pointer in pointers(array, count) {
+      do throws(MessageError) {
+        try result.append(M(copying: pointer))
+      } catch {
+        throw error.inside("\(field)[\(result.count)]")
+      }
+    }
     return result
   }
 

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Empty`: no fields.
 package struct Empty: GeneratedMessage, JSONArrayElement {

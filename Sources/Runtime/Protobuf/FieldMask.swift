@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.FieldMask`: names of fields, comma-separated lowerCamel paths in JSON.
 package struct FieldMask: GeneratedMessage, JSONArrayElement {

@@ -70,7 +70,7 @@ extension GeneratedMessage {
 
 extension MessageError {
   /// The same error with `parent` in front of the field's name.
-  fileprivate func inside(_ parent: String) -> MessageError {
+  func inside(_ parent: String) -> MessageError {
     guard !parent.isEmpty else { return self }
     switch self {
     case .invalidField(let field, let reason):

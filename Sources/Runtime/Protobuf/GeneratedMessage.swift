@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// What `protoc-gen-chatelaine` emits for a message; everything of `Message` follows from it.
 ///

@@ -20,6 +20,16 @@ package enum MessageError: Error, Hashable {
     case .malformed, .nestedTooDeep, .malformedJSON: nil
     }
   }
+
+  /// What is wrong, without the field's name; never repeats its value.
+  package var reason: String {
+    switch self {
+    case .invalidUTF8: "is not valid UTF-8"
+    case .unknownField: "is not a field of this message"
+    case .invalidField(_, let reason): reason
+    case .malformed, .nestedTooDeep, .malformedJSON: description
+    }
+  }
 }
 
 extension MessageError: CustomStringConvertible {

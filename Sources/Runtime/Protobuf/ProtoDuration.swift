@@ -1,9 +1,10 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Duration`: a signed span of time, `"3.5s"` in JSON.
 package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
   /// About 10,000 years, the bound of the protobuf specification.
   private static let secondsMax: Int64 = 315_576_000_000
+  private static let nanosMax: Int32 = 999_999_999
 
   package var seconds: Int64
   package var nanos: Int32
@@ -31,7 +32,17 @@ package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Duration.self)
-    self.init(seconds: c.pointee.seconds, nanos: c.pointee.nanos)
+    let (seconds, nanos) = (c.pointee.seconds, c.pointee.nanos)
+    guard (-Self.secondsMax...Self.secondsMax).contains(seconds) else {
+      throw .invalidField("seconds", reason: "must be within 10,000 years")
+    }
+    guard (-Self.nanosMax...Self.nanosMax).contains(nanos),
+      seconds.signum() * Int64(nanos.signum()) >= 0
+    else {
+      throw .invalidField(
+        "nanos", reason: "must be less than a second, with the sign that the seconds have")
+    }
+    self.init(seconds: seconds, nanos: nanos)
   }
 
   package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {

@@ -1,7 +1,7 @@
 /// A `.proto` file as reflection serves it, with the files that it imports.
 ///
 /// Generated code holds it as text in the program's constant data; nothing is decoded until
-/// somebody asks.
+/// it is asked for.
 package struct ProtoFileDescriptor: Sendable {
   /// As `import` names it, e.g. `chatelaine/vault/v1/vault.proto`.
   package let name: String

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Struct`: any JSON object.
 package struct Struct: GeneratedMessage, JSONArrayElement {
@@ -18,7 +18,7 @@ package struct Struct: GeneratedMessage, JSONArrayElement {
     for pointer in CField.pointers(c.pointee.fields, c.pointee.n_fields) {
       let entry = pointer.assumingMemoryBound(to: Google__Protobuf__Struct__FieldsEntry.self)
       let key = try CField.string(entry.pointee.key, "fields")
-      fields[key] = try CField.required(entry.pointee.value)
+      fields[key] = try CField.required(entry.pointee.value, "value")
     }
   }
 

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// `google.protobuf.Value`: any JSON value.
 package indirect enum StructValue: GeneratedMessage, JSONArrayElement {
@@ -23,13 +23,13 @@ package indirect enum StructValue: GeneratedMessage, JSONArrayElement {
     case 2: self = .number(c.pointee.number_value)
     case 3: self = .string(try CField.string(c.pointee.string_value, "stringValue"))
     case 4: self = .bool(c.pointee.bool_value != 0)
-    case 5: self = .struct(try CField.required(c.pointee.struct_value))
+    case 5: self = .struct(try CField.required(c.pointee.struct_value, "structValue"))
     case 6:
       guard let list = c.pointee.list_value?.pointee else {
         self = .list([])
         return
       }
-      self = .list(try CField.messages(list.values, list.n_values))
+      self = .list(try CField.messages(list.values, list.n_values, "values"))
     default: self = .null
     }
   }

@@ -1,9 +1,11 @@
-internal import CMessages
+import CMessages
 package import FoundationEssentials
 
 /// `google.protobuf.Timestamp`: a moment in UTC, years 1 to 9999, as RFC 3339 text in JSON.
 package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
-  private static let secondsRange: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
+  /// From 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+  package static let secondsRange: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
+  private static let nanosRange: ClosedRange<Int32> = 0...999_999_999
 
   package var seconds: Int64
   package var nanos: Int32
@@ -15,15 +17,20 @@ package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
 
   package init() { self.init(seconds: 0) }
 
-  /// The moment of a `Date`, to the microsecond.
+  /// The moment of a `Date`, to the microsecond; one outside of the range becomes its limit.
   package init(_ date: Date) {
     let interval = date.timeIntervalSince1970
     let whole = interval.rounded(.down)
+    guard let seconds = Int64(exactly: whole), Self.secondsRange.contains(seconds) else {
+      self.init(
+        seconds: interval < 0 ? Self.secondsRange.lowerBound : Self.secondsRange.upperBound)
+      return
+    }
     let micros = ((interval - whole) * 1e6).rounded()
-    let carry: Int64 = micros >= 1e6 ? 1 : 0
+    let isNextSecond = micros >= 1e6 && seconds < Self.secondsRange.upperBound
     self.init(
-      seconds: (Int64(exactly: whole) ?? 0) + carry,
-      nanos: carry == 1 ? 0 : Int32(micros) * 1000)
+      seconds: seconds + (isNextSecond ? 1 : 0),
+      nanos: isNextSecond ? 0 : Int32(min(micros, 999_999)) * 1000)
   }
 
   package var date: Date {
@@ -41,6 +48,12 @@ package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
 
   package init(copying struct: UnsafeRawPointer) throws(MessageError) {
     let c = `struct`.assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    guard Self.secondsRange.contains(c.pointee.seconds) else {
+      throw .invalidField("seconds", reason: "must be within the years 0001 to 9999")
+    }
+    guard Self.nanosRange.contains(c.pointee.nanos) else {
+      throw .invalidField("nanos", reason: "must be from 0 to 999,999,999")
+    }
     self.init(seconds: c.pointee.seconds, nanos: c.pointee.nanos)
   }
 

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// Bounds nesting before protobuf-c, which recurses on the C stack, sees the bytes.
 enum WireNesting {

@@ -64,7 +64,7 @@ package enum Envelope {
       return sealed
     }
     message.moveReaderIndex(to: message.readerIndex - prefixBytes)
-    // Writing would copy a buffer that somebody else holds too.
+    // Writing would copy a buffer that has another owner too.
     guard prefix(of: message) != prefix(flags: flags, byteCount: count) else { return message }
     message.withUnsafeMutableReadableBytes { bytes in
       bytes[0] = flags
@@ -140,7 +140,7 @@ package struct EnvelopeReader {
     makeRoom(buffer.readableBytes)
   }
 
-  /// Makes room for the whole message under way at once, when its sender has been given leave.
+  /// Makes room for the whole message under way at once, when its sender may send all of it.
   package mutating func reserve(_ byteCount: Int) {
     if isShared || buffer.writableBytes < byteCount - buffer.readableBytes {
       makeRoom(max(byteCount, buffer.readableBytes))

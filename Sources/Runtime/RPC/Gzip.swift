@@ -1,4 +1,4 @@
-internal import CZlib
+import CZlib
 package import NIOCore
 
 /// How messages of a call may be compressed (gRPC, "compression"): its name in `grpc-encoding`.

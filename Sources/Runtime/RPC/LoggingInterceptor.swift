@@ -1,5 +1,5 @@
 package import Logging
-internal import NIOCore
+import NIOCore
 
 /// Writes a line for each call when it has ended: how, for whom, in which trace, after how long.
 /// Never messages, and of the metadata only a request's name.
@@ -29,7 +29,7 @@ package final class LoggingInterceptor: ServerInterceptor {
   }
 
   /// What is our fault is an error, what the operator may have to look into is a warning; what
-  /// callers get wrong every day is not worth a line unless somebody looks for it.
+  /// callers get wrong every day is not worth a line above the level `debug`.
   private static func level(_ code: RPCError.Code) -> Logger.Level {
     switch code {
     case .internal, .unknown, .dataLoss, .unimplemented: .error

@@ -14,7 +14,7 @@ package struct ReceivedMessage: Sendable {
 
 /// The messages of one direction of a call, in order; for one reader at a time.
 ///
-/// A message gives its sender leave to send more only when it is taken from here: what may wait
+/// Its sender may send more only when a message is taken from here: what may wait
 /// unread is bounded by the stream's flow-control window and one message.
 package protocol MessageSource: Sendable {
   /// Waits for a message; nil after the last one.

@@ -1,3 +1,5 @@
+import Glibc
+
 extension Metadata {
   /// Fields of HTTP/2 and gRPC themselves, which are not the call's metadata.
   private static let protocolFields: [StaticString] = [
@@ -46,5 +48,15 @@ extension Metadata {
       guard Self.isBinary(key) else { return body(key, value) }
       BinaryField.encode(value).withUnsafeBytes { body(key, $0) }
     }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Compares with a constant without making a `String`.
+  package func isText(_ text: StaticString) -> Bool {
+    guard count == text.utf8CodeUnitCount, let baseAddress else {
+      return count == text.utf8CodeUnitCount
+    }
+    return memcmp(baseAddress, text.utf8Start, count) == 0
   }
 }

@@ -7,7 +7,7 @@ package final class PeerAllowList: ServerInterceptor {
   package enum Callers: Sendable, Hashable {
     /// The peers with one of these URI identities, e.g. `spiffe://chatelaine/gateway`.
     case named(Set<String>)
-    /// Whoever proved any identity: TLS has checked that the mesh's authority vouches for it. A
+    /// Any peer that proved an identity: TLS has checked that the mesh's authority vouches for it. A
     /// connection without TLS has none.
     case anyVerifiedPeer
   }
@@ -66,5 +66,24 @@ extension PeerAllowList.Callers: ExpressibleByArrayLiteral {
     case .named(let names): peer.identities.contains(where: names.contains)
     case .anyVerifiedPeer: !peer.identities.isEmpty
     }
+  }
+}
+
+/// Who is at the other end of a connection; one object for all of its calls.
+package final class Peer: Sendable {
+  /// E.g. `127.0.0.1:51934`; for logs.
+  package let address: String
+  /// URI subject alternative names of the verified client certificate, e.g.
+  /// `spiffe://chatelaine/gateway`; empty without TLS.
+  package let identities: [String]
+  /// Whom limits count: the first identity, whatever the peer's connections, else its IP address.
+  package let name: String
+
+  package init(address: String, identities: [String] = []) {
+    self.address = address
+    self.identities = identities
+    // The port of an address is another with each connection.
+    let host = address.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(address[..<$0]) }
+    name = identities.first ?? host ?? address
   }
 }

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import Synchronization
+import NIOCore
+import Synchronization
 
 /// Refuses the calls of a peer that makes too many: RESOURCE_EXHAUSTED, with the time to wait.
 ///
@@ -29,7 +29,7 @@ private final class PeerBuckets: Sendable {
     var buckets: [String: TokenBucket] = [:]
     /// For peers that find no place in the table: together they get what one gets.
     var rest = TokenBucket(now: .uptimeNanoseconds(0))
-    /// A search for buckets that may go is not worth while before this.
+    /// A search for buckets that may go isn't worth it before this.
     var nextSweep = NIODeadline.uptimeNanoseconds(0)
   }
 

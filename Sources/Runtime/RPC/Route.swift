@@ -46,8 +46,8 @@ package final class Route: Sendable {
     }
   }
 
-  /// Has them look at its end, after the handler has returned or thrown `error`; says what the peer
-  /// gets, nil for OK. What is thrown becomes what the peer may know of it, the rest goes to the log.
+  /// Tells the interceptors that the call ended, because the handler returned or threw `error`; returns
+  /// what the peer gets, nil for OK. What is thrown becomes what the peer may know of it, the rest goes to the log.
   package func end(
     _ context: ServerContext, _ error: (any Error)?, _ logger: Logger
   ) -> RPCError? {

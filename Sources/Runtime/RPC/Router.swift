@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// Finds the method of a call by its path, without making a `String` of the path.
 package struct Router: Sendable {

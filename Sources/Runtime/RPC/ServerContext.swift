@@ -1,5 +1,5 @@
 package import NIOCore
-internal import Synchronization
+import Synchronization
 
 /// What interceptors and the handler know of a call besides its messages.
 ///
@@ -60,4 +60,41 @@ package final class ServerContext: CallParent {
 /// A key of a call's values; conform an empty enum.
 package protocol ContextKey {
   associatedtype Value: Sendable
+}
+
+/// Metadata that a handler wants to send beside its messages, and how it wants them sent.
+package struct ResponseMetadata: Sendable {
+  /// Sent before the first message; changes after that come too late.
+  package var initial = Metadata()
+  /// Sent with the status, also when the call fails.
+  package var trailing = Metadata()
+  /// Compress messages that don't say otherwise, if the client understands gzip.
+  package var isCompressed = false
+
+  package init() {}
+}
+
+/// What the calls that are made for some work inherit from it.
+///
+/// A class, so that handing it to a task is one reference.
+package protocol CallParent: AnyObject, Sendable {
+  var deadline: Deadline? { get }
+  var trace: TraceContext? { get }
+}
+
+/// The work that a task does: a handler's is the call that it answers.
+package enum CallScope {
+  @TaskLocal package static var current: (any CallParent)?
+
+  /// Calls that are made end by then, whatever their own deadline is.
+  package static var deadline: Deadline? { current?.deadline }
+  /// The trace that they belong to.
+  package static var trace: TraceContext? { current?.trace }
+}
+
+extension CallOptions {
+  /// The earlier of the caller's own deadline and that of the call it is answering.
+  package var effectiveDeadline: Deadline {
+    CallScope.deadline.map { min($0, deadline) } ?? deadline
+  }
 }

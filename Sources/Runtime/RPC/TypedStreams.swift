@@ -162,8 +162,11 @@ private struct EnvelopeBuffer: PackingBuffer {
 }
 
 extension RPCError {
-  /// INVALID_ARGUMENT: the client has sent what isn't the message.
+  /// INVALID_ARGUMENT: the client has sent what isn't the message; names the field, if one is at fault.
   fileprivate init(undecodable error: MessageError) {
-    self.init(.invalidArgument, "\(error)")
+    let details = error.field.map { field in
+      [ErrorDetail.badRequest(field: field, description: error.reason)]
+    }
+    self.init(.invalidArgument, "\(error)", details: details ?? [])
   }
 }

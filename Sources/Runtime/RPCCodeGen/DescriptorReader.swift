@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// Reads `google.protobuf.FileDescriptorProto` structs into our own small model.
 struct DescriptorReader {

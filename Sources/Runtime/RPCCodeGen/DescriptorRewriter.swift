@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// Makes a FileDescriptorSet fit for protoc-gen-c without changing a byte on the wire.
 ///

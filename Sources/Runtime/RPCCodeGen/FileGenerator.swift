@@ -1,3 +1,5 @@
+import Protobuf
+
 /// Prints one generated Swift file: everything of one protobuf package.
 struct FileGenerator {
   private let types: TypeIndex
@@ -32,7 +34,7 @@ struct FileGenerator {
   private func printTypes(to out: inout LinePrinter) throws(GeneratorError) {
     let package = files.first?.package ?? ""
     let namespace = Names.namespace(package)
-    out.line("internal import \(parameters.cModule)")
+    out.line("import \(parameters.cModule)")
     if parameters.module != "Protobuf" { out.line("package import Protobuf") }
     if files.contains(where: { !$0.services.isEmpty }) { out.line("package import RPC") }
     out.line()
@@ -69,5 +71,68 @@ struct FileGenerator {
     for service in file.services {
       try ServiceGenerator(types: types).printService(service, to: &out)
     }
+  }
+}
+
+/// Prints the constant through which reflection serves a `.proto` file.
+enum DescriptorGenerator {
+  /// Characters of base64 in one line: the width of this project's code, indented.
+  private static let lineCharacters = 92
+
+  static func printDescriptor(
+    of file: ProtoFile, to out: inout LinePrinter
+  ) throws(GeneratorError) {
+    try out.block("extension ProtoFileDescriptor") { (out) throws(GeneratorError) in
+      let dependencies = file.dependencies.map { "." + Names.fileConstant($0) }
+      out.line("/// `\(file.name)`.")
+      out.line("package static let \(Names.fileConstant(file.name)) = ProtoFileDescriptor(")
+      out.line("  name: \"\(file.name)\",")
+      out.line("  dependencies: [\(dependencies.joined(separator: ", "))],")
+      out.line("  base64: \"\"\"")
+      var rest = Base64.encode(file.packed)[...]
+      while !rest.isEmpty {
+        let line = rest.prefix(lineCharacters)
+        rest = rest.dropFirst(lineCharacters)
+        out.line("    \(line)\(rest.isEmpty ? "" : "\\")")
+      }
+      out.line("    \"\"\")")
+    }
+  }
+}
+
+/// Collects indented lines: all the machinery that printing Swift needs.
+struct LinePrinter {
+  private(set) var text = ""
+  private var depth = 0
+
+  mutating func line(_ line: String = "") {
+    text += line.isEmpty ? "\n" : String(repeating: "  ", count: depth) + line + "\n"
+  }
+
+  mutating func indented(
+    _ body: (inout LinePrinter) throws(GeneratorError) -> Void
+  ) throws(GeneratorError) {
+    depth += 1
+    try body(&self)
+    depth -= 1
+  }
+
+  /// `head {`, the body indented, `}`.
+  mutating func block(
+    _ head: String, _ body: (inout LinePrinter) throws(GeneratorError) -> Void
+  ) throws(GeneratorError) {
+    line(head + " {")
+    try indented(body)
+    line("}")
+  }
+
+  /// A `.proto` comment as a doc comment; `fallback` where there is none.
+  mutating func documentation(_ comment: String, fallback: String) {
+    var lines = comment.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      line.hasPrefix(" ") ? line.dropFirst() : line
+    }
+    while let last = lines.last, last.allSatisfy(\.isWhitespace) { lines.removeLast() }
+    if lines.isEmpty { lines = [Substring(fallback)] }
+    for line in lines { self.line(line.isEmpty ? "///" : "/// \(line)") }
   }
 }

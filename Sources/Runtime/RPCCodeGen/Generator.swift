@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// The protoc plugin: a packed CodeGeneratorRequest in, a packed CodeGeneratorResponse out.
 package enum Generator {
@@ -101,6 +101,47 @@ package enum Generator {
     return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       count = google__protobuf__compiler__code_generator_response__pack(
         &response, buffer.baseAddress)
+    }
+  }
+}
+
+/// What `--chatelaine_opt` sets: `module=NAME,c_module=NAME,only=descriptors`.
+struct GeneratorParameters {
+  /// The module that the files will be part of, which they must not import.
+  var module = "ServiceAPI"
+  /// Where protobuf-c's structs of these files are.
+  var cModule = "CMessages"
+  /// No messages and services: for files whose messages are written by hand or never used, but that
+  /// reflection serves because others import them.
+  var isOnlyDescriptors = false
+
+  init(_ text: String) throws(GeneratorError) {
+    for pair in text.split(separator: ",") {
+      let parts = pair.split(separator: "=", maxSplits: 1)
+      switch (parts.first, parts.last) {
+      case ("module", let name?): module = String(name)
+      case ("c_module", let name?): cModule = String(name)
+      case ("only", "descriptors"): isOnlyDescriptors = true
+      default: throw .unsupported(element: String(pair), reason: "there is no such option")
+      }
+    }
+  }
+}
+
+/// Why there is no Swift for a file: named so that its author finds the place.
+package enum GeneratorError: Error, CustomStringConvertible {
+  case malformedRequest
+  case unsupported(element: String, reason: String)
+  case unknownType(String)
+  /// Something in the `.proto` file of that name.
+  indirect case inFile(String, GeneratorError)
+
+  package var description: String {
+    switch self {
+    case .malformedRequest: "the request is not a CodeGeneratorRequest"
+    case .unsupported(let element, let reason): "\(element): \(reason)"
+    case .unknownType(let name): "\(name): there is no such type in the request"
+    case .inFile(let name, let error): "\(name): \(error)"
     }
   }
 }

@@ -1,4 +1,4 @@
-internal import CMessages
+import CMessages
 
 /// Reads the option `google.api.http`, which protobuf-c keeps as an unknown field of MethodOptions.
 enum HTTPRules {

@@ -230,7 +230,7 @@ struct MessageGenerator {
       switch field.type {
       case .string: return "try CField.strings(\(member), \(count), \(quoted))"
       case .bytes: return "CField.byteArrays(\(member), \(count))"
-      case .message: return "try CField.messages(\(member), \(count))"
+      case .message: return "try CField.messages(\(member), \(count), \(quoted))"
       case .bool: return "CField.scalars(\(member), \(count)).map { $0 != 0 }"
       case .enum(let name):
         return "CField.scalars(\(member), \(count)).map "
@@ -241,7 +241,8 @@ struct MessageGenerator {
     switch field.type {
     case .string: return "try CField.string(\(member), \(quoted))"
     case .bytes: return "CField.bytes(\(member))"
-    case .message: return "try CField.\(isPresent ? "required" : "message")(\(member))"
+    case .message:
+      return "try CField.\(isPresent ? "required" : "message")(\(member), \(quoted))"
     case .bool: return "\(member) != 0"
     case .enum(let name):
       return "\(try types.swiftName(name))"

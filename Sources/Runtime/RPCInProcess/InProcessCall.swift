@@ -1,5 +1,5 @@
-internal import RPC
-internal import Synchronization
+import RPC
+import Synchronization
 
 /// A streaming call in memory, from its first message to its status.
 ///

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RPC
+import NIOCore
+import RPC
 
 /// One direction of a call: messages in order, from one writer to one reader, in bounded memory.
 struct MessagePipe: MessageSource {

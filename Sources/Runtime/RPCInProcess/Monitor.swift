@@ -1,5 +1,5 @@
-internal import RPC
-internal import Synchronization
+import RPC
+import Synchronization
 
 /// A state behind a lock, and the tasks that wait until it lets them go on.
 final class Monitor<State: Sendable>: Sendable {

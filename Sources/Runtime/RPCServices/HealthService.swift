@@ -1,5 +1,5 @@
 package import RPC
-internal import Synchronization
+import Synchronization
 
 /// `grpc.health.v1`: tells load balancers and orchestrators which services answer.
 ///

@@ -1,7 +1,7 @@
-internal import Logging
-internal import NIOCore
-internal import RPC
-internal import Synchronization
+import Logging
+import NIOCore
+import RPC
+import Synchronization
 
 /// The current addresses of a client's target, found once for the balancers of all its loops.
 final class AddressDirectory: Sendable {
@@ -135,7 +135,7 @@ final class AddressDirectory: Sendable {
     for balancer in balancers { balancer.directoryChanged() }
   }
 
-  /// At most `countMax` of `found`, each once: those in use stay, the rest is drawn by lot, so that
+  /// At most `countMax` of `found`, each once: those in use stay, the rest is a random choice, so that
   /// the clients of a large service don't all choose the same ones.
   static func bounded(
     _ found: [SocketAddress], to countMax: Int, keeping current: [SocketAddress]

@@ -1,6 +1,6 @@
-internal import Glibc
+import Glibc
 package import NIOCore
-internal import NIOPosix
+import NIOPosix
 
 /// Finds the addresses behind a name.
 package protocol AddressResolver: Sendable {

@@ -1,6 +1,6 @@
-internal import Logging
-internal import NIOCore
-internal import RPC
+import Logging
+import NIOCore
+import RPC
 
 /// Spreads the calls of one event loop over the addresses of the target, in turn ("round robin").
 ///
@@ -80,7 +80,7 @@ final class Balancer: @unchecked Sendable {
     let call = StreamingClientCall(
       method, options: options, shared: shared, eventLoop: eventLoop)
     eventLoop.onLoop { self.start(call) }
-    // Whatever the server still does after the caller's code has ended is for nobody.
+    // What the server still does after the caller's code has ended isn't wanted.
     defer { eventLoop.onLoop { self.cancel(call) } }
     return try await withTaskCancellationHandler {
       try await body(call)
@@ -253,7 +253,7 @@ final class Balancer: @unchecked Sendable {
     update()
     for call in calls { call.fail(CallFailure.closed) }
     for subchannel in subchannels { subchannel.close() }
-    for entry in leaving { entry.connection.close("the client was closed") }
+    for entry in leaving { entry.connection.fail("the client was closed") }
   }
 
   private var unavailable: RPCError {
@@ -296,7 +296,7 @@ extension Balancer {
     leaving.append(Leaving(connection: connection, subchannel: subchannel))
     // Those that are closing already stay in the list until they are closed.
     for entry in leaving.dropLast(max(1, shared.configuration.addressCountMax)) {
-      entry.connection.close("too many connections are leaving")
+      entry.connection.fail("too many connections are leaving")
     }
   }
 

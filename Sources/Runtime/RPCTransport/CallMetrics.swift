@@ -1,6 +1,6 @@
-internal import Metrics
-internal import RPC
-internal import Synchronization
+import Metrics
+import RPC
+import Synchronization
 
 /// The metrics of one method on one side, made once and kept: recording looks nothing up.
 ///

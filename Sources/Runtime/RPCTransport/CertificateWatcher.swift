@@ -1,7 +1,7 @@
 package import Logging
 package import NIOCore
-internal import NIOPosix
-internal import Synchronization
+import NIOPosix
+import Synchronization
 package import TLS
 
 /// Has certificate files read again when they change on disk, for connections to come; those that

@@ -1,6 +1,6 @@
-internal import HTTP2
-internal import NIOCore
-internal import RPC
+import HTTP2
+import NIOCore
+import RPC
 
 /// One call of a client, from its caller to its outcome; belongs to the loop of its connection.
 ///

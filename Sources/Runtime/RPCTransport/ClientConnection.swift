@@ -1,8 +1,8 @@
-internal import HTTP2
-internal import Logging
-internal import NIOCore
-internal import RPC
-internal import TLS
+import HTTP2
+import Logging
+import NIOCore
+import RPC
+import TLS
 
 /// What a connection tells the subchannel that opened it.
 protocol ClientConnectionOwner: AnyObject {
@@ -16,26 +16,16 @@ protocol ClientConnectionOwner: AnyObject {
 }
 
 /// One connection to a server: turns calls into frames and events into outcomes.
-///
-/// Everything runs on the channel's loop.
-final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
+final class ClientConnection: ConnectionChannel, @unchecked Sendable {
   // Sendable because it is made on one thread and then stays on its loop.
-  typealias InboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
 
-  private static let closeTimeout = TimeAmount.seconds(1)
+  private static let keepalivePing: UInt64 = 1
 
   private let shared: ClientShared
-  private let eventLoop: any EventLoop
   /// Until the connection has ended.
   private var owner: (any ClientConnectionOwner)?
-  private var channel: (any Channel)?
-  private var wire: Wire?
-  private var isProcessing = false
-  private var isReading = false
-  private var isFlushScheduled = false
-  private var isClosing = false
   private var isReady = false
+  /// Takes no more calls.
   private var isLeaving = false
   private var endReason = "the connection was lost"
   /// Calls that wait until the server lets us open a stream.
@@ -43,13 +33,12 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
   private var keepalive: Keepalive
 
   init(_ eventLoop: any EventLoop, shared: ClientShared, owner: any ClientConnectionOwner) {
-    self.eventLoop = eventLoop
     self.shared = shared
     self.owner = owner
     keepalive = Keepalive(shared.configuration)
+    super.init(eventLoop)
   }
 
-  var session: HTTP2Session? { wire?.session }
   var callCount: Int { waiting.count + (session?.streamCount ?? 0) }
 
   // MARK: Calls
@@ -101,60 +90,27 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     stream.attachment.map { unsafeDowncast($0, to: ClientCall.self) }
   }
 
-  // MARK: Channel
+  // MARK: The connection
 
-  func handlerAdded(context: ChannelHandlerContext) {
-    channel = context.channel
-    if context.channel.isActive { begin(context) }
+  override var isClient: Bool { true }
+
+  override func makeTLS() throws(TLSError) -> TLSConnection? { try shared.makeTLS() }
+
+  override func makeSession(_ identities: [String]) throws(HTTP2Error) -> HTTP2Session {
+    var limits = HTTP2Limits()
+    limits.headerListBytesMax = shared.configuration.headerListBytesMax
+    return try HTTP2Session(.client, limits)
   }
 
-  func channelActive(context: ChannelHandlerContext) {
-    if wire == nil { begin(context) }
+  override func connected(_ channel: any Channel) {
+    keepalive.start(on: eventLoop) { self.checkAlive() }
   }
 
-  private func begin(_ context: ChannelHandlerContext) {
-    // Given up while it was connecting.
-    guard !isClosing else { return context.close(promise: nil) }
-    do {
-      let tls = try shared.makeTLS()
-      var limits = HTTP2Limits()
-      limits.headerListBytesMax = shared.configuration.headerListBytesMax
-      let wire = Wire(context, tls: tls) { _ throws(HTTP2Error) in
-        try HTTP2Session(.client, limits)
-      }
-      self.wire = wire
-      try wire.start(isClient: true)
-      flush()
-      keepalive.start(on: eventLoop) { self.checkAlive() }
-    } catch {
-      fail("\(error)")
-    }
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard !isClosing, let wire else { return }
-    isReading = true
+  override func bytesArrived() {
     keepalive.sawLife()
-    do throws(WireError) {
-      try wire.receive(unwrapInboundIn(data))
-      process()
-    } catch {
-      process()
-      fail("\(error)")
-    }
   }
 
-  func channelReadComplete(context: ChannelHandlerContext) {
-    isReading = false
-    flush()
-  }
-
-  func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if context.channel.isWritable { flush() }
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    isClosing = true
+  override func ended() {
     keepalive.stop()
     // What has arrived counts.
     while let event = session?.nextEvent() { handle(event) }
@@ -166,13 +122,8 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
       owner?.callWasNotProcessed(call, reason: endReason)
     }
     waiting.removeAll()
-    wire = nil
     owner?.connectionEnded(self, reason: endReason)
     owner = nil
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    fail("\(error)")
   }
 
   private func lost(_ stream: HTTP2Stream) {
@@ -185,22 +136,14 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
 
   // MARK: Events
 
-  /// What an event brings about may bring about more: those wait for their turn.
-  private func process() {
-    guard !isProcessing, let session else { return }
-    isProcessing = true
-    defer { isProcessing = false }
-    while let event = session.nextEvent() { handle(event) }
-  }
-
-  private func handle(_ event: HTTP2Event) {
+  override func handle(_ event: HTTP2Event) {
     switch event {
     case .header(let stream, let block, let endOfStream):
-      header(stream, block, endOfStream: endOfStream)
-    case .data(let stream, let bytes): received(bytes, on: stream)
-    case .trailer(let stream, let block): trailer(stream, block)
+      headerArrived(block, on: stream, endOfStream: endOfStream)
+    case .data(let stream, let bytes): dataArrived(bytes, on: stream)
+    case .trailer(let stream, let block): trailerArrived(block, on: stream)
     case .endOfStream(let stream):
-      fail(stream, RPCError(.internal, "the response ended without a status"))
+      fail(callOn: stream, RPCError(.internal, "the response ended without a status"))
     case .drained(let stream): call(of: stream)?.drained()
     case .closed(let stream, let code): closed(stream, code)
     case .settings: settingsArrived()
@@ -219,7 +162,9 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     startWaiting()
   }
 
-  private func header(_ stream: HTTP2Stream, _ block: HeaderBlock, endOfStream: Bool) {
+  private func headerArrived(
+    _ block: HeaderBlock, on stream: HTTP2Stream, endOfStream: Bool
+  ) {
     guard let call = call(of: stream), !call.isDone else { return }
     let head = ResponseHead(block)
     if let status = head.status, endOfStream || head.httpStatus == nil {
@@ -240,7 +185,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     if call.isDone, !endOfStream { abandon(call) }
   }
 
-  private func received(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
+  private func dataArrived(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
     session?.consumedOnConnection(bytes.readableBytes)
     guard let call = call(of: stream), !call.isDone else {
       session?.consumedOnStream(stream, bytes.readableBytes)
@@ -249,7 +194,7 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     do throws(RPCError) {
       session?.consumedOnStream(stream, try call.dataArrived(bytes))
     } catch {
-      fail(stream, error)
+      fail(callOn: stream, error)
     }
   }
 
@@ -259,16 +204,16 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     setNeedsFlush()
   }
 
-  private func trailer(_ stream: HTTP2Stream, _ block: HeaderBlock) {
+  private func trailerArrived(_ block: HeaderBlock, on stream: HTTP2Stream) {
     guard let call = call(of: stream), !call.isDone else { return }
     let head = ResponseHead(block)
     guard let status = head.status else {
-      return fail(stream, RPCError(.internal, "the response ended without a status"))
+      return fail(callOn: stream, RPCError(.internal, "the response ended without a status"))
     }
     call.statusArrived(status, trailers: head.metadata)
   }
 
-  private func fail(_ stream: HTTP2Stream, _ error: RPCError) {
+  private func fail(callOn stream: HTTP2Stream, _ error: RPCError) {
     guard let call = call(of: stream), !call.isDone else { return }
     call.fail(error)
     abandon(call)
@@ -288,37 +233,19 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     }
   }
 
-  // MARK: Output
+  // MARK: Ending
 
-  func setNeedsFlush() {
-    guard !isReading, !isFlushScheduled else { return }
-    isFlushScheduled = true
-    eventLoop.execute {
-      self.isFlushScheduled = false
-      self.flush()
-    }
-  }
-
-  private func flush() {
-    guard !isClosing, let wire else { return }
-    do throws(WireError) {
-      try wire.flush()
-      process()
-    } catch {
-      process()
-      return fail("\(error)")
-    }
-    guard let session = wire.session else { return }
+  override func flush() {
+    guard writeOut(), let session else { return }
     if session.isFinished || (isLeaving && session.streamCount == 0) { close() }
   }
 
-  private func fail(_ reason: String) {
+  /// Ends the connection; calls under way fail.
+  override func fail(_ reason: String) {
     guard !isClosing else { return }
     endReason = reason
     close()
   }
-
-  // MARK: Ending
 
   private func leave() {
     guard !isLeaving else { return }
@@ -332,27 +259,12 @@ final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     setNeedsFlush()
   }
 
-  /// Ends the connection; calls under way fail.
-  func close(_ reason: String) {
-    fail(reason)
-  }
-
-  private func close() {
-    guard !isClosing else { return }
-    isClosing = true
-    if let wire {
-      wire.close(within: Self.closeTimeout)
-    } else {
-      channel?.close(promise: nil)
-    }
-  }
-
   private func checkAlive() {
     guard !isClosing else { return }
     switch keepalive.check(hasCalls: callCount > 0) {
     case .nothing: break
     case .ping:
-      session?.ping(1)
+      session?.ping(Self.keepalivePing)
       setNeedsFlush()
     case .giveUp: fail("the server does not answer pings")
     }

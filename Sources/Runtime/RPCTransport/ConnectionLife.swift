@@ -1,4 +1,5 @@
-internal import NIOCore
+import NIOCore
+import RPC
 
 /// When a server's connection should end, or show that it is alive (gRPC "keepalive", "A9").
 struct ConnectionLife {
@@ -7,7 +8,7 @@ struct ConnectionLife {
     /// Ask the client to leave; running calls end within the grace period.
     case drain
     case ping
-    /// The client doesn't answer: nobody is there.
+    /// The client doesn't answer.
     case giveUp
   }
 
@@ -57,6 +58,50 @@ struct ConnectionLife {
       idleSince = now
     }
     guard pingSent == nil, now - lastRead >= keepaliveInterval else { return .nothing }
+    pingSent = now
+    return .ping
+  }
+}
+
+/// Notices a server that no longer answers while calls wait for it.
+struct Keepalive {
+  enum Action {
+    case nothing
+    case ping
+    case giveUp
+  }
+
+  private let interval: TimeAmount
+  private let timeout: TimeAmount
+  private var lastLife = NIODeadline.now()
+  private var pingSent: NIODeadline?
+  private var timer: RepeatedTask?
+
+  init(_ configuration: RPCClientConfiguration) {
+    interval = configuration.keepaliveInterval.timeAmount
+    timeout = configuration.keepaliveTimeout.timeAmount
+  }
+
+  /// Has `check` called often enough for both times.
+  mutating func start(on eventLoop: any EventLoop, _ check: @escaping @Sendable () -> Void) {
+    let period = min(interval, timeout)
+    timer = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in check() }
+  }
+
+  mutating func stop() {
+    timer?.cancel()
+    timer = nil
+  }
+
+  mutating func sawLife() {
+    lastLife = .now()
+    pingSent = nil
+  }
+
+  mutating func check(hasCalls: Bool) -> Action {
+    let now = NIODeadline.now()
+    if let pingSent { return now - pingSent >= timeout ? .giveUp : .nothing }
+    guard hasCalls, now - lastLife >= interval else { return .nothing }
     pingSent = now
     return .ping
   }

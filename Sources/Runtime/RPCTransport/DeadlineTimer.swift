@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RPC
+import NIOCore
+import RPC
 
 /// One timer for all deadlines of a connection: armed for the earliest, never cancelled when a call
 /// ends in time, so that a call costs a comparison and not a timer.
@@ -31,6 +31,24 @@ struct DeadlineTimer {
   mutating func cancel() {
     timer?.cancel()
     fired()
+  }
+}
+
+/// Calls back once after a while, however often it is armed meanwhile.
+struct RetryTimer {
+  private static let interval = TimeAmount.milliseconds(100)
+
+  private var isArmed = false
+
+  mutating func arm(on eventLoop: any EventLoop, _ fire: @escaping @Sendable () -> Void) {
+    guard !isArmed else { return }
+    isArmed = true
+    eventLoop.scheduleTask(in: Self.interval, fire)
+  }
+
+  /// To be called first when the timer has fired.
+  mutating func fired() {
+    isArmed = false
   }
 }
 

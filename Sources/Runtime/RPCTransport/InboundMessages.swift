@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RPC
+import NIOCore
+import RPC
 
 /// What arrives on one stream, between the connection that receives it and the task that reads it;
 /// belongs to the connection's loop.
@@ -18,7 +18,7 @@ struct InboundMessages {
     self.reader = reader
   }
 
-  /// Somebody waits, so a message under way is wanted.
+  /// A reader waits, so a message under way is wanted.
   var isAwaited: Bool { waiter != nil }
   var hasEnded: Bool { ending != nil }
   /// What ended the call, or why a message could not be read.
@@ -49,14 +49,14 @@ struct InboundMessages {
     serve()
   }
 
-  /// The length of the message under way, if it is known and somebody waits for it.
+  /// The length of the message under way, if it is known and a reader waits for it.
   var awaitedBytes: Int? {
     guard isAwaited else { return nil }
     return try? reader.expectedBytes
   }
 
   /// Credit that the sender should get now: for all that was taken, and, when the message under way
-  /// has leave to be large, for what has arrived of it.
+  /// may be large, for what has arrived of it.
   mutating func takeCredit(forMessageUnderWay isGranted: Bool) -> Int {
     let credit = isGranted ? owedBytes : max(0, owedBytes - reader.bufferedBytes)
     owedBytes -= credit

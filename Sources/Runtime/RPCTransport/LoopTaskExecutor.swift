@@ -1,5 +1,5 @@
 package import NIOCore
-internal import Synchronization
+import Synchronization
 
 /// Runs Swift tasks on an event loop, so that a handler stays on its connection's thread.
 final class LoopTaskExecutor: TaskExecutor {

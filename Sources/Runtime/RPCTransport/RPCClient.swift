@@ -1,7 +1,7 @@
 package import Logging
 package import NIOCore
 package import RPC
-internal import Synchronization
+import Synchronization
 
 /// Calls one service over HTTP/2: connects to its addresses with the first call, spreads calls over
 /// them, reconnects with back-off, follows changes of the addresses and of the certificate files.

@@ -1,5 +1,8 @@
+import Logging
 package import Metrics
-internal import RPC
+import NIOCore
+import RPC
+import Synchronization
 package import TLS
 
 /// Where a service is, who it must prove to be, and how patiently it is called.
@@ -29,7 +32,7 @@ package struct RPCClientConfiguration: Sendable {
   /// Event loops of the group that have connections of their own. Each has at most one connection
   /// per address, and as many again while old ones let their last calls end.
   package var connectionCountMax = 4
-  /// Addresses of the host that are used; more are left out by lot.
+  /// Addresses of the host that are used; beyond this, a random subset is.
   package var addressCountMax = 8
   /// The least time between two look-ups of the host.
   package var resolutionIntervalMin: Duration = .seconds(5)
@@ -49,4 +52,67 @@ package struct RPCClientConfiguration: Sendable {
 
   /// The waits of one address that can't be connected to, and of a name without addresses.
   var backoff: Backoff { Backoff(min: backoffMin, max: backoffMax) }
+}
+
+/// What all connections of a client share.
+final class ClientShared: Sendable {
+  let configuration: RPCClientConfiguration
+  let logger: Logger
+  let fields: RequestFields
+  let metrics: ClientMetrics
+  /// `host:port`, for messages to the operator.
+  let target: String
+  /// Read with the first connection, so that making a client can't fail.
+  private let credentials = Mutex(Credentials())
+  /// Where the certificate files' watch is timed.
+  private let eventLoop: any EventLoop
+
+  private struct Credentials {
+    var loaded: TLSCredentials?
+    var watcher: CertificateWatcher?
+    var isClosed = false
+  }
+
+  init(_ configuration: RPCClientConfiguration, on eventLoop: any EventLoop, logger: Logger) {
+    self.eventLoop = eventLoop
+    self.configuration = configuration
+    self.logger = logger
+    metrics = ClientMetrics(factory: configuration.metrics)
+    let host =
+      configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+    target = "\(host):\(configuration.port)"
+    fields = RequestFields(authority: target, isTLS: configuration.tls != nil)
+  }
+
+  /// Reads the certificate files if that has not been done, and watches them from then on; throws
+  /// what is wrong with them.
+  func loadCredentials() throws(TLSError) {
+    guard let tls = configuration.tls else { return }
+    try credentials.withLock { state throws(TLSError) in
+      guard state.loaded == nil else { return }
+      let fresh = try TLSCredentials(.client, tls)
+      state.loaded = fresh
+      guard !state.isClosed else { return }
+      let watcher = CertificateWatcher(fresh, logger: logger)
+      watcher.start(every: configuration.certificateCheckInterval, on: eventLoop)
+      state.watcher = watcher
+    }
+  }
+
+  func makeTLS() throws(TLSError) -> TLSConnection? {
+    try loadCredentials()
+    guard let context = credentials.withLock({ $0.loaded?.current }) else { return nil }
+    return try TLSConnection(
+      context,
+      expecting: configuration.serverIdentity.map { .uri($0) } ?? .host(configuration.host))
+  }
+
+  /// Watches no files any more.
+  func close() {
+    let watcher = credentials.withLock { state in
+      state.isClosed = true
+      return state.watcher
+    }
+    watcher?.stop()
+  }
 }

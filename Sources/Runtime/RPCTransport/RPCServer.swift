@@ -1,9 +1,9 @@
 package import Logging
 package import NIOCore
-internal import NIOPosix
+import NIOPosix
 package import RPC
-internal import Synchronization
-internal import TLS
+import Synchronization
+import TLS
 
 /// Answers calls of gRPC over HTTP/2 on one listening socket.
 package final class RPCServer: Sendable {
@@ -52,10 +52,17 @@ package final class RPCServer: Sendable {
     let credentials = try configuration.tls.map { try TLSCredentials(.server, $0) }
     let shared = ServerShared(
       configuration, router: router, credentials: credentials, logger: logger)
+    let connectionsMax = DescriptorLimit.connectionsMax(configuration.connectionCountMax)
     let channel = try await ServerBootstrap(group: eventLoopGroup)
       .serverChannelOption(.backlog, value: Self.backlogMax)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            ConnectionLimit(connectionsMax: connectionsMax, logger: self.logger))
+        }
+      }
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
       .childChannelInitializer { channel in
@@ -81,14 +88,11 @@ package final class RPCServer: Sendable {
     let connection = ServerConnection(channel, shared: shared)
     let key = ObjectIdentifier(connection)
     let isAccepted = connections.withLock { connections in
-      guard case .stopping = connections.state else {
-        guard connections.live.count < configuration.connectionCountMax else { return false }
-        connections.live[key] = connection
-        return true
-      }
-      return false
+      if case .stopping = connections.state { return false }
+      connections.live[key] = connection
+      return true
     }
-    guard isAccepted else { throw RPCError(.resourceExhausted, "too many connections") }
+    guard isAccepted else { throw RPCError(.unavailable, "the server is stopping") }
     channel.closeFuture.whenComplete { _ in self.forget(key) }
     try channel.pipeline.syncOperations.addHandler(connection)
   }
@@ -138,5 +142,35 @@ package final class RPCServer: Sendable {
     listener?.close(promise: nil)
     for connection in live { tell(connection) }
     if live.isEmpty { stopped.open() }
+  }
+}
+
+/// Something that happens once and that tasks can wait for.
+final class Latch: Sendable {
+  private enum State {
+    case closed([CheckedContinuation<Void, Never>])
+    case open
+  }
+
+  private let state = Mutex(State.closed([]))
+
+  func open() {
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      guard case .closed(let waiters) = state else { return [] }
+      state = .open
+      return waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  func wait() async {
+    await withCheckedContinuation { waiter in
+      let isOpen = state.withLock { state in
+        guard case .closed(let waiters) = state else { return true }
+        state = .closed(waiters + [waiter])
+        return false
+      }
+      if isOpen { waiter.resume() }
+    }
   }
 }

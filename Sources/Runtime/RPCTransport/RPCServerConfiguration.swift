@@ -1,4 +1,9 @@
+import HTTP2
+import Logging
 package import Metrics
+import NIOCore
+import RPC
+import Synchronization
 package import TLS
 
 /// Where a server listens, how it proves who it is, and how much it lets a peer ask of it.
@@ -10,9 +15,8 @@ package struct RPCServerConfiguration: Sendable {
   package var tls: TLSConfiguration?
   /// The largest request message, in bytes; a larger one is RESOURCE_EXHAUSTED.
   package var messageBytesMax = 4 << 20
-  /// What unary requests may take that are not complete and have no leave to be large, on all
-  /// connections together; beyond it
-  /// connections with more than 96 KiB of them get RESOURCE_EXHAUSTED.
+  /// Bytes of unary requests that are not complete and have reserved nothing, on all connections
+  /// together; beyond it connections with more than 96 KiB of them get RESOURCE_EXHAUSTED.
   package var unfinishedRequestBytesMax = 6 << 20
   /// Open streams per connection, and calls in flight per connection: a stream that was reset keeps
   /// its place until its handler has ended.
@@ -39,7 +43,8 @@ package struct RPCServerConfiguration: Sendable {
   /// How long running calls may go on after `beginGracefulShutdown` or the
   /// end of their connection's age.
   package var gracePeriod: Duration = .seconds(10)
-  /// Accepted connections at one time; more are closed at once.
+  /// Accepted connections at one time, if the process may have that many descriptors; more wait in the
+  /// kernel's queue until some end.
   package var connectionCountMax = 16_384
   /// How often the certificate files are looked at; new connections use what is found.
   package var certificateCheckInterval = CertificateWatcher.defaultInterval
@@ -50,5 +55,56 @@ package struct RPCServerConfiguration: Sendable {
     self.host = host
     self.port = port
     self.tls = tls
+  }
+}
+
+/// What all connections of a server share; nothing in it changes after start.
+final class ServerShared: Sendable {
+  /// Resets that strangers may send or make us send; peers with a certificate may cancel as a busy
+  /// mesh does: 2,000 calls a second and more.
+  private static let strangerResets = (burst: 1_000, perSecond: 33)
+  private static let meshResets = (burst: 20_000, perSecond: 5_000)
+
+  let configuration: RPCServerConfiguration
+  let router: Router
+  let logger: Logger
+  let credentials: TLSCredentials?
+  let metrics: ServerMetrics
+  let budgets: ServerBudgets
+  /// Of the configuration, as each call needs them.
+  let callTimeoutMax: TimeAmount
+  let streamTimeoutMax: TimeAmount?
+  let messageBytesMax: Int
+  let concurrentStreamsMax: Int
+  let streamWindowBytes = HTTP2Limits.streamWindowBytesDefault
+
+  init(
+    _ configuration: RPCServerConfiguration, router: Router, credentials: TLSCredentials?,
+    logger: Logger
+  ) {
+    self.configuration = configuration
+    callTimeoutMax = configuration.callDurationMax.timeAmount
+    streamTimeoutMax = configuration.streamDurationMax?.timeAmount
+    messageBytesMax = configuration.messageBytesMax
+    concurrentStreamsMax = configuration.concurrentStreamsMax
+    self.router = router
+    self.credentials = credentials
+    self.logger = logger
+    budgets = ServerBudgets(unfinishedBytesTotalMax: configuration.unfinishedRequestBytesMax)
+    metrics = ServerMetrics(router, factory: configuration.metrics)
+  }
+
+  static func resets(isMesh: Bool) -> (burst: Int, perSecond: Int) {
+    isMesh ? meshResets : strangerResets
+  }
+
+  func limits(isMesh: Bool) -> HTTP2Limits {
+    var limits = HTTP2Limits()
+    limits.concurrentStreamsMax = configuration.concurrentStreamsMax
+    limits.headerListBytesMax = configuration.headerListBytesMax
+    let resets = Self.resets(isMesh: isMesh)
+    limits.peerResetsBurst = UInt64(resets.burst)
+    limits.peerResetsPerSecond = UInt64(resets.perSecond)
+    return limits
   }
 }

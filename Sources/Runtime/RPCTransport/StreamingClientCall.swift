@@ -1,7 +1,7 @@
-internal import HTTP2
-internal import NIOCore
-internal import RPC
-internal import Synchronization
+import HTTP2
+import NIOCore
+import RPC
+import Synchronization
 
 /// A call with more than one message in a direction. Its caller may be on any thread; everything
 /// else happens on the loop.
@@ -117,7 +117,7 @@ final class StreamingClientCall: ClientCall, @unchecked Sendable {
 
   // MARK: Flow control
 
-  /// A large message gets what it needs while somebody waits for it; it is bounded by
+  /// A large message gets what it needs while a reader waits for it; it is bounded by
   /// `messageBytesMax`, and how many there are by our own callers.
   private func credit() -> Int {
     // nghttp2 announces credit by half windows: the other half may be all that the sender has.

@@ -1,8 +1,8 @@
-internal import HTTP2
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
-internal import RPC
+import HTTP2
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
 
 /// At most one usable connection to one address on one event loop; everything runs on that loop.
 final class Subchannel: @unchecked Sendable {
@@ -81,12 +81,12 @@ final class Subchannel: @unchecked Sendable {
     }
     let timeout = shared.configuration.connectTimeout
     connectTimer = eventLoop.scheduleTask(in: timeout.timeAmount) { [weak self] in
-      connection.close("no connection within \(timeout)")
+      connection.fail("no connection within \(timeout)")
       self?.connectionEnded(connection, reason: "no connection within \(timeout)")
     }
     ClientBootstrap(group: eventLoop)
       .connectTimeout(timeout.timeAmount)
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(connection)
@@ -140,7 +140,7 @@ final class Subchannel: @unchecked Sendable {
     if case .backingOff(let timer) = state { timer.cancel() }
     connectTimer?.cancel()
     state = .closed
-    connection?.close("the connection is no longer wanted")
+    connection?.fail("the connection is no longer wanted")
   }
 }
 

@@ -1,6 +1,6 @@
-internal import HTTP2
-internal import NIOCore
-internal import RPC
+import HTTP2
+import NIOCore
+import RPC
 
 /// A call of one message each way.
 final class UnaryClientCall: ClientCall, @unchecked Sendable {

@@ -1,6 +1,6 @@
-internal import HTTP2
-internal import NIOCore
-internal import TLS
+import HTTP2
+import NIOCore
+import TLS
 
 /// What ends a connection from below.
 enum WireError: Error {

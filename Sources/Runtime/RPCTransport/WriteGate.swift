@@ -1,6 +1,6 @@
-internal import HTTP2
-internal import NIOCore
-internal import RPC
+import HTTP2
+import NIOCore
+import RPC
 
 /// Holds the writer of a stream back while the peer doesn't read; belongs to the connection's loop.
 struct WriteGate {
@@ -50,7 +50,7 @@ extension EventLoop {
     await withTaskCancellationHandler {
       await withCheckedContinuation { waiter in
         onLoop { begin(waiter) }
-        // The handler below may have run already and found nobody who waits.
+        // The handler below may have run before there was a waiter.
         if Task.isCancelled { onLoop(giveUp) }
       }
     } onCancel: {

@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 
 /// Loads certificate, key and authority, and says plainly which file is wrong and how.
 struct CertificateFiles {

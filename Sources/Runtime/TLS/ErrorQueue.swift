@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 
 /// OpenSSL's error queue of this thread.
 enum ErrorQueue {

@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// Which of a file's states is on disk, as far as its attributes tell.
 ///

@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 
 /// The names in a peer's verified certificate.
 enum PeerIdentity {
@@ -22,5 +22,38 @@ enum PeerIdentity {
       guard bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
       return String(decoding: bytes, as: UTF8.self)
     }
+  }
+}
+
+/// What OpenSSL keeps of a peer's certificates for as long as the connection lives, although nobody
+/// looks at them after the handshake: some 5 KiB.
+enum PeerCertificate {
+  /// Takes the place of the peer's key, which is larger. Shared, because it never changes.
+  private nonisolated(unsafe) static let smallKey = EVP_PKEY_new_raw_public_key(
+    EVP_PKEY_ED25519, nil, [UInt8](repeating: 0, count: smallKeyBytes), smallKeyBytes)
+  private static let smallKeyBytes = 32
+
+  /// To be called once the handshake is over and the names have been read.
+  ///
+  /// There is no way to take the certificate from its connection, so it is emptied.
+  static func discard(of connection: OpaquePointer) {
+    ErrorQueue.clear()
+    empty(SSL_get_peer_cert_chain(connection))
+    empty(SSL_get0_verified_chain(connection))
+    guard let certificate = SSL_get0_peer_certificate(connection) else { return }
+    while let field = X509_delete_ext(certificate, 0) { X509_EXTENSION_free(field) }
+    if let smallKey { X509_set_pubkey(certificate, smallKey) }
+    if let name = X509_NAME_new() {
+      X509_set_subject_name(certificate, name)
+      X509_set_issuer_name(certificate, name)
+      X509_NAME_free(name)
+    }
+    // Without memory for the small parts the large ones stay, which does no harm.
+    ErrorQueue.clear()
+  }
+
+  /// `SSL_free` frees the list itself.
+  private static func empty(_ list: OpaquePointer?) {
+    while let certificate = OPENSSL_sk_pop(list) { X509_free(OpaquePointer(certificate)) }
   }
 }

@@ -1,5 +1,5 @@
-internal import COpenSSL
-internal import NIOCore
+import COpenSSL
+import NIOCore
 
 /// The BIO by which OpenSSL reads and writes a connection's ciphertext: straight from and into the
 /// connection's buffers, so that nothing is copied twice and a silent connection keeps no buffers.

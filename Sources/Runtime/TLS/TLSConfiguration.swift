@@ -23,3 +23,43 @@ package struct TLSConfiguration: Sendable, Hashable {
     self.certificateAuthorityFile = certificateAuthorityFile
   }
 }
+
+/// Why certificate files can't be used or a connection can't be trusted.
+package enum TLSError: Error, Hashable {
+  case fileUnreadable(path: String)
+  /// The file holds no PEM of the kind that belongs there.
+  case fileMalformed(path: String, reason: String)
+  case keyDoesNotMatch(certificate: String, key: String)
+  case certificateExpired(path: String)
+  case certificateNotYetValid(path: String)
+  /// OpenSSL refused a setting or ran out of memory.
+  case setup(reason: String)
+  /// The handshake failed, on our side or by an alert of the peer.
+  case handshakeFailed(reason: String)
+  /// The peer's certificate comes from the trusted authority but names another peer.
+  case wrongPeer(expected: String, found: [String])
+  /// The peer does not speak HTTP/2 (no `h2` by ALPN).
+  case noHTTP2
+  /// A record could not be read or written after the handshake.
+  case connectionFailed(reason: String)
+}
+
+extension TLSError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .fileUnreadable(let path): "can't read \(path)"
+    case .fileMalformed(let path, let reason): "\(path): \(reason)"
+    case .keyDoesNotMatch(let certificate, let key):
+      "the private key \(key) does not belong to the certificate \(certificate)"
+    case .certificateExpired(let path): "the certificate \(path) has expired"
+    case .certificateNotYetValid(let path): "the certificate \(path) is not valid yet"
+    case .setup(let reason): "TLS set-up: \(reason)"
+    case .handshakeFailed(let reason): "TLS handshake: \(reason)"
+    case .wrongPeer(let expected, let found):
+      "the peer's certificate names \(found.isEmpty ? "nobody" : found.joined(separator: ", ")), "
+        + "not \(expected)"
+    case .noHTTP2: "the peer did not agree to HTTP/2"
+    case .connectionFailed(let reason): "TLS: \(reason)"
+    }
+  }
+}

@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 package import NIOCore
 
 /// The TLS of one connection, with no I/O and for one thread at a time: ciphertext in, plaintext

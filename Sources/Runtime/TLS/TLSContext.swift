@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 
 /// What all TLS connections of one role share: certificate, key, trusted authority, settings.
 package final class TLSContext: @unchecked Sendable {

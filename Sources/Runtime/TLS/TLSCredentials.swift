@@ -1,4 +1,4 @@
-internal import Synchronization
+import Synchronization
 
 /// The current context of one role: new connections take it, a reload replaces it.
 ///

@@ -1,5 +1,5 @@
 import Foundation
-internal import RPCCodeGen
+import RPCCodeGen
 
 // protoc's plugin protocol: a request on standard input, a response on standard output. With
 // `--rewrite-descriptors` a FileDescriptorSet goes in and comes out fit for protoc-gen-c.

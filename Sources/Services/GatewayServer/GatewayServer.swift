@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import Providers
 import RPC
+import RPCTransport
 
 /// The gateway, put together: used by the process and by the tests.
 struct GatewayServer: Sendable {
@@ -12,8 +13,11 @@ struct GatewayServer: Sendable {
   static let headerListBytesMax = 32 << 10
   static let headerFieldsMax = 128
   static let backlog = 1_024
-  /// Open connections of clients; more wait to be accepted.
+  /// Open connections of clients, if the process may have that many descriptors; more wait to be
+  /// accepted.
   static let connectionsMax = 16_384
+  /// What a client needs: its connection and one to a provider.
+  static let descriptorsPerClient = 2
 
   let responder: GatewayResponder
   let clients: UpstreamClients
@@ -64,6 +68,8 @@ struct GatewayServer: Sendable {
   /// The HTTP server; `onListening` gets the port.
   func buildApplication(
     host: String, port: Int, eventLoopGroup: any EventLoopGroup, logger: Logger,
+    connectionsMax: Int = DescriptorLimit.connectionsMax(
+      Self.connectionsMax, descriptorsEach: Self.descriptorsPerClient),
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<GatewayResponder> {
     let securityHeaders = responder.securityHeaders
@@ -76,9 +82,13 @@ struct GatewayServer: Sendable {
     return Application(
       responder: responder, server: EventLoopChannel.server(connections),
       configuration: ApplicationConfiguration(
-        address: .hostname(host, port: port), backlog: Self.backlog,
-        availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
+        address: .hostname(host, port: port), backlog: Self.backlog),
+      onServerRunning: { channel in
+        let limit = ConnectionLimit(connectionsMax: connectionsMax, logger: logger)
+        // Fails only if the server was stopped meanwhile.
+        try? await channel.pipeline.addHandler(limit, position: .first).get()
+        await onListening(channel.localAddress?.port ?? port)
+      },
       eventLoopGroupProvider: .shared(eventLoopGroup), logger: logger)
   }
 }

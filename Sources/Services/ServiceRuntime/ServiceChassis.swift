@@ -161,6 +161,7 @@ package struct ServiceChassis: Sendable {
     _ type: Configuration.Type, assemble: Assembly<Configuration>
   ) async throws -> (ServiceChassis, [any Service]) {
     signal(SIGPIPE, SIG_IGN)
+    DescriptorLimit.raise()
     do {
       try ProcessHardening.disableCoreDumps()
     } catch {

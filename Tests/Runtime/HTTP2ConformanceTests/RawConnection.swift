@@ -39,7 +39,7 @@ final class RawConnection: ChannelInboundHandler, @unchecked Sendable {
     let connection = RawConnection(
       tls: try tls.map { try TLSConnection($0, expecting: .anyOfAuthority) })
     let channel = try await ClientBootstrap(group: group)
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(connection)

@@ -20,6 +20,17 @@ extension Command {
       arguments: [path] + arguments, environment: environment)
   }
 
+  /// The same in a process that has no capability and can't get any.
+  func withoutCapabilities() -> Command {
+    guard geteuid() == 0 else { return self }
+    return Command(
+      path: "/usr/bin/setpriv",
+      arguments: [
+        "--bounding-set", "-all", "--inh-caps", "-all", "--ambient-caps", "-all", "--no-new-privs",
+        path,
+      ] + arguments, environment: environment)
+  }
+
   /// Runs the program to its end, whatever that is; a nil exit says that it had to be killed.
   func outcome(
     within timeout: Duration = .seconds(120)

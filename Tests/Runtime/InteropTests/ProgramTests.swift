@@ -1,3 +1,4 @@
+import Foundation
 import LocalDeployment
 import TestSupport
 import Testing
@@ -59,6 +60,21 @@ import Testing
   func aCommandLineThatMakesNoSenseIsRefused(_ arguments: [String]) async throws {
     let (_, exit) = try await Command.built("interop-client", arguments).outcome()
     #expect(exit == .code(64))
+  }
+
+  /// Containers and ordinary users have none; as root they must be given up first.
+  @Test func bothWorkWithoutCapabilities() async throws {
+    _ = try await ListeningProcess.run(
+      try Command.built("interop-server", []).withoutCapabilities()
+    ) { server in
+      let status = try String(contentsOfFile: "/proc/\(server.id)/status", encoding: .utf8)
+      #expect(status.contains("CapEff:\t0000000000000000\n"), "\(status)")
+      let (output, exit) = try await Command.built(
+        "interop-client", ["--server_port=\(server.port)", "--test_case=large_unary"]
+      ).withoutCapabilities().outcome()
+      #expect(output == "ok   large_unary\n")
+      #expect(exit == .code(0))
+    }
   }
 
   private func client(

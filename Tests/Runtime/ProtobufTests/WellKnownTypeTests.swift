@@ -48,6 +48,37 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      (-62_135_596_801, 0, "time.seconds"), (253_402_300_800, 0, "time.seconds"),
+      (.min, 0, "time.seconds"), (.max, 0, "time.seconds"), (0, -1, "time.nanos"),
+      (0, 1_000_000_000, "time.nanos"), (0, .min, "time.nanos"),
+    ] as [(Int64, Int32, String)])
+  func aTimeOutsideItsRangeIsNotUnpacked(_ seconds: Int64, _ nanos: Int32, _ field: String) {
+    let packed = KitchenSink(time: Timestamp(seconds: seconds, nanos: nanos)).packed()
+    let error = #expect(throws: MessageError.self) { try KitchenSink(unpacking: packed) }
+    #expect(error?.field == field)
+  }
+
+  @Test(
+    arguments: [
+      (315_576_000_001, 0, "span.seconds"), (-315_576_000_001, 0, "span.seconds"),
+      (.min, 0, "span.seconds"), (0, 1_000_000_000, "span.nanos"),
+      (0, -1_000_000_000, "span.nanos"), (1, -1, "span.nanos"), (-1, 1, "span.nanos"),
+    ] as [(Int64, Int32, String)])
+  func aDurationOutsideItsRangeIsNotUnpacked(_ seconds: Int64, _ nanos: Int32, _ field: String) {
+    let packed = KitchenSink(span: ProtoDuration(seconds: seconds, nanos: nanos)).packed()
+    let error = #expect(throws: MessageError.self) { try KitchenSink(unpacking: packed) }
+    #expect(error?.field == field)
+  }
+
+  @Test(arguments: [-Double.infinity, -1e300, .nan, 1e300, .infinity])
+  func aDateOutsideTheRangeBecomesItsLimit(_ interval: Double) throws {
+    let timestamp = Timestamp(Date(timeIntervalSince1970: interval))
+    #expect(timestamp.seconds == (interval < 0 ? -62_135_596_800 : 253_402_300_799))
+    #expect(try Timestamp(unpacking: timestamp.packed()) == timestamp)
+  }
+
   @Test func datesAreConverted() {
     let timestamp = Timestamp(seconds: 1_700_000_000, nanos: 123_456_000)
     #expect(Timestamp(timestamp.date) == timestamp)

@@ -123,15 +123,16 @@ import Testing
     await server.stop()
   }
 
-  @Test func oneConnectionTooManyIsClosedAndTheOthersLive() async throws {
+  @Test func oneConnectionTooManyWaitsUntilAnotherEnds() async throws {
     let server = try await TestServer(configure: { $0.connectionCountMax = 1 })
     let client = server.client { $0.connectionCountMax = 1 }
     #expect(try await client.call("Echo", "first") == "first")
-    let channel = try await ClientBootstrap(group: TestServer.group)
-      .connect(host: "127.0.0.1", port: server.port).get()
-    try await channel.closeFuture.get()
+    let next = server.client { $0.connectionCountMax = 1 }
+    let waiting = Task { () throws(RPCError) in try await next.call("Echo", "next") }
     #expect(try await client.call("Echo", "second") == "second")
     await client.close()
+    #expect(try await waiting.value == "next")
+    await next.close()
     await server.stop()
   }
 }

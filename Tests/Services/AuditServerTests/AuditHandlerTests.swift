@@ -142,6 +142,31 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      (-9_000_000_000_000_000, 0, "since.seconds"), (.max, 0, "since.seconds"),
+      (0, -1, "since.nanos"),
+    ] as [(Int64, Int32, String)])
+  func aQueryFromOutsideTheCalendarIsRefusedAndTheNextIsAnswered(
+    _ seconds: Int64, _ nanos: Int32, _ field: String
+  ) async throws {
+    try await withAudit { client in
+      let error = await #expect(throws: RPCError.self) {
+        try await client(PeerIdentity.gateway).listEvents(
+          .init(since: Timestamp(seconds: seconds, nanos: nanos)), options: acting(as: owner))
+      }
+      #expect(error?.code == .invalidArgument)
+      guard case .badRequest(let named, _) = error?.details.first else {
+        Issue.record("no field was named: \(String(describing: error))")
+        return
+      }
+      #expect(named == field)
+      let page = try await client(PeerIdentity.gateway).listEvents(
+        .init(since: Timestamp(seconds: 0)), options: acting(as: owner))
+      #expect(page.events.isEmpty)
+    }
+  }
+
   @Test func badQueriesNameTheirField() async throws {
     try await withAudit { client in
       let queries: [(String, AuditAPI.ListEventsRequest)] = [

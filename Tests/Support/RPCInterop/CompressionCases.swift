@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 /// The server looks at how messages come, the client too: both ends know what was compressed.
 extension InteropCases {

@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 /// How calls end before their time.
 extension InteropCases {

@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 /// What a case found different from its description.
 package struct InteropFailure: Error, CustomStringConvertible {

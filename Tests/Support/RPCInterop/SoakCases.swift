@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 /// Many large calls, one after the other in each worker.
 extension InteropCases {

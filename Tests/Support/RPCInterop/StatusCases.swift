@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 /// What comes beside the messages: status and metadata.
 extension InteropCases {

@@ -1,4 +1,4 @@
-internal import RPC
+import RPC
 
 extension InteropCases {
   /// The sizes that the descriptions name.

@@ -1,5 +1,5 @@
-internal import Foundation
-internal import RPC
+import Foundation
+import RPC
 
 /// Answers as requests ask: how large, how soon, compressed or not, with which status.
 struct TestServiceHandler: TestingAPI.TestServiceProtocol {

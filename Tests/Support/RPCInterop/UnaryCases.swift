@@ -1,5 +1,5 @@
-internal import Protobuf
-internal import RPC
+import Protobuf
+import RPC
 
 extension InteropCases {
   /// What the descriptions ask large calls to carry.

@@ -1,10 +1,10 @@
-internal import ArgumentParser
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
-internal import RPCInterop
-internal import RPCTransport
-internal import TLS
+import ArgumentParser
+import Logging
+import NIOCore
+import NIOPosix
+import RPCInterop
+import RPCTransport
+import TLS
 
 /// The flags, named as in gRPC's own interoperability clients.
 struct ClientOptions: ParsableArguments {

@@ -1,7 +1,7 @@
-internal import Logging
-internal import NIOCore
-internal import RPC
-internal import RPCTransport
+import Logging
+import NIOCore
+import RPC
+import RPCTransport
 
 /// Opens channels to the server under test.
 struct Dial: Sendable {

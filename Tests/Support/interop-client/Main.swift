@@ -1,5 +1,5 @@
-internal import ArgumentParser
-internal import RPCInterop
+import ArgumentParser
+import RPCInterop
 
 /// Runs gRPC's interoperability tests against any server of `grpc.testing.TestService`.
 @main

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RPCTransport
+import NIOCore
+import RPCTransport
 
 /// Connects to one host whatever name the server must prove to have.
 struct OverridingResolver: AddressResolver {

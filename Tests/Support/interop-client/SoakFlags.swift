@@ -1,5 +1,5 @@
-internal import ArgumentParser
-internal import RPCInterop
+import ArgumentParser
+import RPCInterop
 
 /// How long and how hard the soak cases call.
 struct SoakFlags: ParsableArguments {

@@ -1,10 +1,10 @@
-internal import ArgumentParser
-internal import Logging
-internal import NIOPosix
-internal import RPCInterop
-internal import RPCServices
-internal import RPCTransport
-internal import UnixSignals
+import ArgumentParser
+import Logging
+import NIOPosix
+import RPCInterop
+import RPCServices
+import RPCTransport
+import UnixSignals
 
 /// Serves `grpc.testing.TestService` to any gRPC client until SIGINT or SIGTERM.
 @main

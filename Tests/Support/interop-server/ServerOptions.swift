@@ -1,7 +1,7 @@
-internal import ArgumentParser
-internal import Logging
-internal import RPCTransport
-internal import TLS
+import ArgumentParser
+import Logging
+import RPCTransport
+import TLS
 
 /// The flags, spelled with underscores as gRPC's own programs spell theirs.
 struct ServerOptions: ParsableArguments {

@@ -1,4 +1,4 @@
-internal import Foundation
+import Foundation
 
 /// What a caller reads from a pipe as soon as it is written.
 enum StandardOutput {

@@ -57,9 +57,6 @@ static inline const unsigned char *copenssl_general_names_uri(const GENERAL_NAME
   return ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
 }
 
-/* A macro over BIO_ctrl. */
-static inline int copenssl_bio_reset(BIO *bio) { return (int)BIO_reset(bio); }
-
 /* A macro over SSL_get1_peer_certificate in OpenSSL 3; the caller frees. */
 static inline X509 *copenssl_peer_certificate(const SSL *ssl) { return SSL_get1_peer_certificate(ssl); }
 

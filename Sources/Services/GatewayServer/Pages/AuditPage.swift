@@ -118,8 +118,7 @@ struct AuditPage: Sendable {
     let since = day(filter.since, "since", "From")
     let until = day(filter.until, "until", "To")
     return (
-      since.map { Timestamp(seconds: Int64($0.timeIntervalSince1970), nanos: 0) },
-      until.map { Timestamp(seconds: Int64($0.timeIntervalSince1970 + secondsPerDay), nanos: 0) },
+      since.map { Timestamp($0) }, until.map { Timestamp($0.addingTimeInterval(secondsPerDay)) },
       wrong.isEmpty ? nil : Mistakes("Please correct the filter", wrong)
     )
   }

@@ -7,7 +7,8 @@ enum SessionCookieText {
   /// The browser forgets the cookie when the session ends at the latest.
   static func of(_ session: AuthAPI.CreateSessionResponse, cookies: PortalCookies) -> String {
     let secondsLeft = session.expireTime.map { end in
-      max(0, Int(end.seconds) - Int(Date().timeIntervalSince1970))
+      let (left, overflows) = end.seconds.subtractingReportingOverflow(Timestamp(Date()).seconds)
+      return overflows ? 0 : max(0, Int(left))
     }
     return cookies.session.setting(session.sessionToken, maxAgeSeconds: secondsLeft)
   }

@@ -1,6 +1,6 @@
-internal import HTTP2
-internal import NIOCore
-internal import RPC
+import HTTP2
+import NIOCore
+import RPC
 
 /// A request's header fields, read as a gRPC call; a refusal says how HTTP or gRPC answers it.
 struct RequestHead {
@@ -113,5 +113,31 @@ private struct Fields {
     else { return false }
     return value.count == count || value[count] == UInt8(ascii: "+")
       || value[count] == UInt8(ascii: ";")
+  }
+}
+
+/// The header fields that a client sends.
+struct RequestFields: Sendable {
+  private let pseudo: FixedHeaderFields
+
+  init(authority: String, isTLS: Bool) {
+    pseudo = FixedHeaderFields([
+      (":method", "POST"), (":scheme", isTLS ? "https" : "http"), (":authority", authority),
+    ])
+  }
+
+  func fields(of call: ClientCall) -> HeaderFields {
+    var fields = HeaderFields(pseudo)
+    fields.append(":path", call.method.path, isIndexed: true)
+    fields.append("te", "trailers", isIndexed: true)
+    fields.append("content-type", "application/grpc", isIndexed: true)
+    fields.append("user-agent", "grpc-swift-chatelaine", isIndexed: true)
+    fields.append("grpc-accept-encoding", MessageEncoding.accepted, isIndexed: true)
+    if call.options.encoding != .identity {
+      fields.append("grpc-encoding", call.options.encoding.rawValue, isIndexed: true)
+    }
+    fields.append("grpc-timeout".utf8, TimeoutField.encode(call.deadline.remaining))
+    fields.append(call.options.metadata)
+    return fields
   }
 }
