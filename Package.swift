@@ -126,15 +126,20 @@ let package = Package(
     clang("Benchmarks/Sources/CBenchMessages", ["CProtobufC", "CMessages"]),
 
     // Engines and runtime: no product knowledge.
-    library(.runtime, "Protobuf", ["CMessages"]),
+    library(.runtime, "Encodings"),
+    library(.runtime, "Addresses", ["Encodings"]),
+    library(.runtime, "Protobuf", ["CMessages", "Encodings"]),
     library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
     library(.runtime, "TLS", ["COpenSSL", nioCore]),
-    library(.platform, "Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
+    library(.platform, "Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings"]),
     library(
       .platform, "Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
-    library(.runtime, "RPC", ["CZlib", "Protobuf", nioCore, logging], exclude: ["README.md"]),
     library(
-      .runtime, "RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+      .runtime, "RPC", ["CZlib", "Encodings", "Protobuf", nioCore, logging],
+      exclude: ["README.md"]),
+    library(
+      .runtime, "RPCTransport",
+      ["Encodings", "RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
     library(.runtime, "RPCInProcess", ["RPC", nioCore]),
     library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
     library(
@@ -155,24 +160,26 @@ let package = Package(
     executable(
       .benchmarks, "bench-client",
       ["BenchMessages", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
-    library(.runtime, "RPCCodeGen", ["Protobuf", "CMessages"]),
+    library(.runtime, "RPCCodeGen", ["Encodings", "Protobuf", "CMessages"]),
     executable(.runtime, "protoc-gen-chatelaine", ["RPCCodeGen"]),
     library(.services, "ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
     library(
       .services, "ServiceRuntime",
       [
-        "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf", "Cryptography",
-        "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics, lifecycle,
+        "Encodings", "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf",
+        "Cryptography", "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics,
+        lifecycle,
         unixSignals,
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
     library(.domain, "Identity"),
     library(.domain, "Receipts", ["Identity"]),
-    library(.domain, "UseCases", ["Cryptography", "Identity", "Receipts"]),
-    library(.domain, "Providers", resources: [.embedInCode("Catalogue")]),
+    library(.domain, "UseCases", ["Cryptography", "Encodings", "Identity", "Receipts"]),
+    library(
+      .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography"]),
-    library(.domain, "Auth", ["Cryptography", "Identity", "Receipts", "UseCases"]),
+    library(.domain, "Auth", ["Addresses", "Cryptography", "Identity", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
@@ -209,13 +216,14 @@ let package = Package(
     executable(
       .services, "GatewayServer",
       [
-        "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "RPCTransport", "ServiceAPI",
-        "ServiceRuntime", hummingbird, mustache, asyncHTTPClient, httpTypes, nioCore, nioPosix,
+        "Addresses", "Cryptography", "Encodings", "Identity", "Protobuf", "Providers", "RPC",
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache, asyncHTTPClient,
+        httpTypes, nioCore, nioPosix,
         logging, lifecycle,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .tools, "LocalDeployment",
-      ["COpenSSL", "CLinux", "Cryptography", nioCore, logging]),
+      ["COpenSSL", "CLinux", "Cryptography", "Encodings", nioCore, logging]),
     executable(
       .tools, "ChatelaineCLI",
       [
@@ -228,7 +236,9 @@ let package = Package(
     tests(
       "Runtime", "ProtobufTests", ["Protobuf", "CTestMessages", "LocalDeployment", "TestSupport"],
       exclude: ["Python"]),
-    tests("Runtime", "RPCCodeGenTests", ["RPCCodeGen", "Protobuf"]),
+    tests("Runtime", "EncodingsTests", ["Encodings"]),
+    tests("Runtime", "AddressesTests", ["Addresses"]),
+    tests("Runtime", "RPCCodeGenTests", ["Encodings", "RPCCodeGen", "Protobuf"]),
     tests(
       "Runtime", "RPCServicesTests",
       ["RPCServices", "RPC", "RPCInProcess", "Protobuf", "ServiceAPI", nioCore]),
@@ -289,7 +299,8 @@ let package = Package(
     tests(
       "Services", "GatewayServerTests",
       [
-        "GatewayServer", "Cryptography", "Identity", "Protobuf", "Providers", "RPC", "ServiceAPI",
+        "GatewayServer", "Addresses", "Cryptography", "Encodings", "Identity", "Protobuf",
+        "Providers", "RPC", "ServiceAPI",
         "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
         logging,
       ]),
@@ -307,7 +318,7 @@ let package = Package(
     tests(
       "Platform", "PostgresTests",
       ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
-    tests("Platform", "CryptographyTests", ["Cryptography", "CLinux"]),
+    tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
@@ -321,7 +332,8 @@ let package = Package(
       "Services", "VaultServerTests",
       [
         "UseCases",
-        "VaultServer", "Vault", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
+        "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
+        "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
         "TestSupport", logging, nioPosix,
       ]),

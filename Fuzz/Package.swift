@@ -53,13 +53,15 @@ let libraries: [Target] = [
   .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
   .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
-  library("Protobuf", ["CMessages"]),
+  library("Encodings", []),
+  library("Protobuf", ["CMessages", "Encodings"]),
   library("HTTP2", ["CNghttp2", nioCore, deque]),
   library("TLS", ["COpenSSL", nioCore]),
-  library("RPC", ["CZlib", "Protobuf", nioCore, logging]),
+  library("RPC", ["CZlib", "Encodings", "Protobuf", nioCore, logging]),
   .target(name: "CServiceMessages", dependencies: ["CProtobufC", "CMessages"]),
   library("ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
-  library("RPCTransport", ["RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+  library(
+    "RPCTransport", ["Encodings", "RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
 ]
 
 let fuzzTargets: [Target] = [
@@ -71,7 +73,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("Frames", ["HTTP2", nioCore]),
   fuzzTarget("Conversations", ["HTTP2", nioCore]),
   fuzzTarget("Envelopes", ["RPC", nioCore]),
-  fuzzTarget("MetadataFields", ["RPC"]),
+  fuzzTarget("MetadataFields", ["Encodings", "RPC"]),
   fuzzTarget("CallHeads", ["CNghttp2", "HTTP2", "RPC", "RPCTransport", nioCore]),
   fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
@@ -80,8 +82,9 @@ let fuzzTargets: [Target] = [
 let testsAndTheirTools: [Target] = [
   .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
   .target(name: "CLinux"),
-  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux"]),
-  library("LocalDeployment", ["COpenSSL", "CLinux", "Cryptography", nioCore, logging]),
+  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings"]),
+  library(
+    "LocalDeployment", ["COpenSSL", "CLinux", "Cryptography", "Encodings", nioCore, logging]),
   // Certificates alone: the runtime's tests need no database.
   .target(
     name: "TestSupport", dependencies: ["LocalDeployment"], sources: ["TestCertificates.swift"],

@@ -21,8 +21,6 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   /// The provider under which a key for somebody else's endpoint is imported: an `OPENAI_API_KEY`
   /// beside an `OPENAI_BASE_URL` of another host is not a key of OpenAI.
   package let foreignEndpointProvider: String?
-  /// Where a person gets a key.
-  package let keyPage: String?
 
   /// The header that carries the key, e.g. `authorization` with the prefix `Bearer `.
   package struct Authentication: Sendable, Equatable, Codable {

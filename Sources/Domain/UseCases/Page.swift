@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 package import FoundationEssentials
 
 /// Some elements of a list.
@@ -107,11 +108,11 @@ package struct PagePosition: Sendable, Hashable {
 
   fileprivate func token(listDigest: UInt64) -> String {
     let time = UInt64(bitPattern: timeMicroseconds).bigEndianBytes
-    return Base64URL.encode([Self.format] + time + id.octets + listDigest.bigEndianBytes)
+    return Base64.url.encode([Self.format] + time + id.octets + listDigest.bigEndianBytes)
   }
 
   fileprivate init(token: String, listDigest: UInt64) throws(PageProblem) {
-    guard token.utf8.count <= Self.tokenBytes * 2, let bytes = Base64URL.decode(token),
+    guard token.utf8.count <= Self.tokenBytes * 2, let bytes = Base64.url.decode(token),
       bytes.count == Self.tokenBytes, bytes[0] == Self.format
     else { throw .token }
     let microseconds = Int64(bitPattern: bytes[1..<9].reduce(0) { $0 << 8 | UInt64($1) })

@@ -1,4 +1,5 @@
 internal import COpenSSL
+import Encodings
 
 extension Ed25519 {
   /// A public key.

@@ -1,3 +1,5 @@
+import Encodings
+
 /// The operator's 32-byte root key, checked to be a random one as far as that can be seen.
 package struct MasterKey: Sendable {
   package static let byteCount = 32
@@ -45,10 +47,10 @@ package struct MasterKey: Sendable {
 
   /// The key as padded base64 and a line break, ready for a file with mode 0600.
   package var encodedForFile: SecretBytes {
-    let digitCount = Base64Alphabet.encodedCount(ofBytes: Self.byteCount)
+    let digitCount = Base64.encodedCount(ofBytes: Self.byteCount)
     return SecretBytes(count: digitCount + 2) { text in
       bytes.withUnsafeBytes {
-        Base64Alphabet.standard.encode(
+        Base64.standard.encode(
           $0, into: UnsafeMutableRawBufferPointer(rebasing: text[..<digitCount]))
       }
       text[digitCount] = UInt8(ascii: "=")

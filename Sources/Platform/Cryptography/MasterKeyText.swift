@@ -1,3 +1,5 @@
+import Encodings
+
 /// Reads an operator's master key from text: 64 hexadecimal digits, or base64 of either alphabet
 /// with or without padding.
 enum MasterKeyText {
@@ -30,9 +32,9 @@ enum MasterKeyText {
   private static func decodeDigits(
     _ text: UnsafeRawBufferPointer
   ) throws(MasterKeyError) -> SecretBytes {
-    let foreign = text.firstIndex { Hex.value(of: $0) == nil }
+    let foreign = text.firstIndex { !$0.isHexDigit }
     if text.count == hexDigitCount {
-      let hexDigits = text.lazy.filter { Hex.value(of: $0) != nil }.count
+      let hexDigits = text.lazy.filter(\.isHexDigit).count
       if let foreign, hexDigits >= hexDigitCountLikely { throw .invalidHex(offset: foreign) }
       if foreign == nil {
         return SecretBytes(count: MasterKey.byteCount) { _ = Hex.decode(text, into: $0) }
@@ -51,10 +53,8 @@ enum MasterKeyText {
     let digits = UnsafeRawBufferPointer(rebasing: text.dropLast(padding))
     let usesStandard = digits.contains { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }
     let usesURL = digits.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
-    let alphabet: Base64Alphabet = usesURL ? .url : .standard
-    if let offset = digits.firstIndex(where: {
-      Base64Alphabet.standard.value(of: $0) == nil && Base64Alphabet.url.value(of: $0) == nil
-    }) {
+    let alphabet: Base64 = usesURL ? .url : .standard
+    if let offset = digits.firstIndex(where: { !Base64.either.isDigit($0) }) {
       throw .invalidBase64(offset: offset)
     }
     if usesStandard && usesURL { throw .mixedBase64Alphabets }
@@ -64,7 +64,7 @@ enum MasterKeyText {
 
     // Before the bits are looked at: a key cut short usually has stray ones as well, and its length
     // is what the operator needs to hear.
-    let byteCount = Base64Alphabet.decodedCount(ofDigits: digits.count)
+    let byteCount = Base64.decodedCount(ofDigits: digits.count)
     guard digits.count % 4 != 1 else { throw .malformedBase64(characterCount: text.count) }
     guard byteCount == MasterKey.byteCount else {
       throw .wrongLength(byteCount: byteCount, encoding: .base64)

@@ -1,3 +1,5 @@
+import Encodings
+
 /// A stored password hash in PHC string form:
 /// `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>`, both in unpadded base 64.
 struct PasswordHashText {
@@ -15,8 +17,8 @@ struct PasswordHashText {
   static let tagByteRange = 16...64
 
   var text: String {
-    let salt = Base64Alphabet.standard.encode(salt)
-    let tag = Base64Alphabet.standard.encode(tag)
+    let salt = Base64.standard.encode(salt)
+    let tag = Base64.standard.encode(tag)
     return "$argon2id$v=19$m=\(parameters.memoryKiB),t=\(parameters.iterations),"
       + "p=\(parameters.parallelism)$\(salt)$\(tag)"
   }
@@ -32,8 +34,8 @@ struct PasswordHashText {
     guard text.utf8.count <= Self.textBytesMax else { throw .malformedHash }
     let parts = text.split(separator: "$", omittingEmptySubsequences: false)
     guard parts.count == 6, parts[0].isEmpty, parts[1] == "argon2id", parts[2] == "v=19",
-      let salt = Base64Alphabet.standard.decode(parts[4]),
-      let tag = Base64Alphabet.standard.decode(parts[5])
+      let salt = Base64.standard.decode(parts[4]),
+      let tag = Base64.standard.decode(parts[5])
     else { throw .malformedHash }
     let settings = parts[3].split(separator: ",", omittingEmptySubsequences: false)
     guard settings.count == 3, let memoryKiB = Self.number(settings[0], named: "m="),

@@ -1,10 +1,12 @@
+import Encodings
+
 /// A bearer token: a prefix that names its kind, then 32 random bytes as base64url (RFC 4648, 5).
 ///
 /// The text is shown to its owner once; storage keeps only `storageHash`.
 package struct SecureToken: Sendable {
   package static let randomBytes = 32
   /// Digits behind the prefix.
-  static let digitCount = Base64Alphabet.encodedCount(ofBytes: randomBytes)
+  static let digitCount = Base64.encodedCount(ofBytes: randomBytes)
   /// How many of the digits `hint` shows: 36 of 256 random bits.
   static let hintDigitCount = 6
 
@@ -32,7 +34,7 @@ package struct SecureToken: Sendable {
     let text = SecretBytes(count: prefixBytes.count + digitCount) { buffer in
       buffer.copyBytes(from: prefixBytes)
       let digits = UnsafeMutableRawBufferPointer(rebasing: buffer[prefixBytes.count...])
-      random.withUnsafeBytes { Base64Alphabet.url.encode($0, into: digits) }
+      random.withUnsafeBytes { Base64.url.encode($0, into: digits) }
     }
     return SecureToken(prefix: prefix, text: text)
   }
@@ -54,7 +56,7 @@ package struct SecureToken: Sendable {
       var isDecoded = false
       // Decoded into memory that is wiped, only to see whether it can be.
       _ = SecretBytes(count: Self.randomBytes) {
-        isDecoded = Base64Alphabet.url.decode(digits, into: $0)
+        isDecoded = Base64.url.decode(digits, into: $0)
       }
       return isDecoded
     }

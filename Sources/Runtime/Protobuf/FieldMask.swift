@@ -1,4 +1,5 @@
 import CMessages
+import Encodings
 
 /// `google.protobuf.FieldMask`: names of fields, comma-separated lowerCamel paths in JSON.
 package struct FieldMask: GeneratedMessage, JSONArrayElement {
@@ -34,28 +35,31 @@ package struct FieldMask: GeneratedMessage, JSONArrayElement {
   }
 
   package init(json value: JSONValue, field: String) throws(MessageError) {
-    guard case .string(let text) = value, !text.contains("_") else {
+    guard case .string(let text) = value, !text.utf8.contains(UInt8(ascii: "_")) else {
       throw .invalidField(field, reason: "must be comma-separated lowerCamelCase paths")
     }
-    self.init(paths: text.split(separator: ",").map { Self.snake(String($0)) })
+    self.init(paths: text.split(separator: ",").map(Self.snake))
   }
 
-  /// `create_time` to `createTime`, as protoc makes JSON names.
-  static func lowerCamel(_ path: String) -> String {
-    var result = ""
-    var raises = false
-    for character in path {
-      if character == "_" {
-        raises = true
+  /// `create_time` to `createTime`, as protoc makes JSON names; dots and commas stay.
+  package static func lowerCamel(_ path: String) -> String {
+    var result: [UInt8] = []
+    var isAfterUnderscore = false
+    for byte in path.utf8 {
+      if byte == UInt8(ascii: "_") {
+        isAfterUnderscore = true
       } else {
-        result += raises ? character.uppercased() : String(character)
-        raises = false
+        result.append(isAfterUnderscore && byte.isASCIILower ? byte - 0x20 : byte)
+        isAfterUnderscore = false
       }
     }
-    return result
+    return String(decoding: result, as: UTF8.self)
   }
 
-  private static func snake(_ path: String) -> String {
-    path.map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
+  private static func snake(_ path: Substring) -> String {
+    let bytes = path.utf8.flatMap { byte in
+      byte.isASCIIUpper ? [UInt8(ascii: "_"), byte + 0x20] : [byte]
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

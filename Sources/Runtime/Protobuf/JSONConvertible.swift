@@ -1,3 +1,5 @@
+import Encodings
+
 /// A field's value in proto3 JSON.
 package protocol JSONConvertible {
   /// What a field holds when its JSON is `null`.
@@ -167,14 +169,15 @@ extension Array: JSONArrayElement where Element == UInt8 {}
 
 extension UInt8: JSONArrayElement {
   package static func array(json value: JSONValue, field: String) throws(MessageError) -> [UInt8] {
-    guard case .string(let text) = value, let bytes = Base64.decode(text) else {
+    guard case .string(let text) = value, let bytes = Base64.either.decode(text, padding: .optional)
+    else {
       throw .invalidField(field, reason: "must be base64")
     }
     return bytes
   }
 
   package static func write(_ elements: [UInt8], to writer: inout JSONWriter) {
-    writer.string(Base64.encode(elements))
+    writer.string(Base64.standard.encode(elements, isPadded: true))
   }
 }
 

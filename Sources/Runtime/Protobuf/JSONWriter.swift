@@ -1,3 +1,5 @@
+import Encodings
+
 /// Builds JSON text without intermediate values.
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
@@ -29,9 +31,7 @@ package struct JSONWriter {
 
   package mutating func string(_ text: String) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 { append(escaped: byte) }
-    bytes.append(UInt8(ascii: "\""))
+    JSONText.append(text, to: &bytes)
     needsComma = true
   }
 
@@ -40,23 +40,6 @@ package struct JSONWriter {
     guard value.isPresent else { return }
     self.name(name)
     value.write(to: &self)
-  }
-
-  private mutating func append(escaped byte: UInt8) {
-    switch byte {
-    case UInt8(ascii: "\""): bytes.append(contentsOf: [0x5C, 0x22])
-    case UInt8(ascii: "\\"): bytes.append(contentsOf: [0x5C, 0x5C])
-    case 0x0A: bytes.append(contentsOf: [0x5C, UInt8(ascii: "n")])
-    case 0x0D: bytes.append(contentsOf: [0x5C, UInt8(ascii: "r")])
-    case 0x09: bytes.append(contentsOf: [0x5C, UInt8(ascii: "t")])
-    // Escaped so that the text can stand in a script element too.
-    case 0..<0x20, UInt8(ascii: "<"), UInt8(ascii: ">"), 0x7F:
-      let digits = Array("0123456789abcdef".utf8)
-      bytes.append(contentsOf: Array("\\u00".utf8))
-      bytes.append(digits[Int(byte >> 4)])
-      bytes.append(digits[Int(byte & 15)])
-    default: bytes.append(byte)
-    }
   }
 
   private mutating func separate() {

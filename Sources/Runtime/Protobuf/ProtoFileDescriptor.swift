@@ -1,3 +1,5 @@
+import Encodings
+
 /// A `.proto` file as reflection serves it, with the files that it imports.
 ///
 /// Generated code holds it as text in the program's constant data; nothing is decoded until
@@ -17,6 +19,6 @@ package struct ProtoFileDescriptor: Sendable {
 
   /// The packed `google.protobuf.FileDescriptorProto`, decoded anew each time.
   package func packed() -> [UInt8] {
-    Base64.decode(base64) ?? []
+    Base64.standard.decode(base64, padding: .optional) ?? []
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Glibc
 
 extension Metadata {
@@ -24,7 +25,8 @@ extension Metadata {
       return
     }
     for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      guard let bytes = BinaryField.decode(part) else {
+      let digits = UnsafeRawBufferPointer(rebasing: part)
+      guard let bytes = Base64.standard.decode(digits, padding: .optional) else {
         throw RPCError(.internal, "a binary metadata value is not base64")
       }
       store(name, bytes)
@@ -46,7 +48,7 @@ extension Metadata {
   ) {
     forEach { key, value in
       guard Self.isBinary(key) else { return body(key, value) }
-      BinaryField.encode(value).withUnsafeBytes { body(key, $0) }
+      Base64.standard.digits(of: value).withUnsafeBytes { body(key, $0) }
     }
   }
 }

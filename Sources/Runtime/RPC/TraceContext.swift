@@ -1,3 +1,4 @@
+import Encodings
 import Synchronization
 
 /// The trace to which a call belongs, and whose doing it is: W3C Trace Context's `traceparent` and
@@ -40,8 +41,8 @@ package struct TraceID: Sendable, Hashable, CustomStringConvertible {
   /// In the 32 hexadecimal digits of `traceparent`.
   package var description: String {
     String(unsafeUninitializedCapacity: 32) { digits in
-      LowerHex.write(high, into: UnsafeMutableRawBufferPointer(digits)[0..<16])
-      LowerHex.write(low, into: UnsafeMutableRawBufferPointer(digits)[16..<32])
+      Hex.write(high, into: UnsafeMutableRawBufferPointer(digits)[0..<16])
+      Hex.write(low, into: UnsafeMutableRawBufferPointer(digits)[16..<32])
       return 32
     }
   }
@@ -81,12 +82,12 @@ extension TraceContext {
   init?(parent bytes: UnsafeRawBufferPointer) {
     let dash = UInt8(ascii: "-")
     guard bytes.count >= Self.parentBytes, bytes[2] == dash, bytes[35] == dash, bytes[52] == dash,
-      let version = LowerHex.read(bytes[0..<2]), version != 0xFF,
+      let version = Hex.number(bytes[0..<2]), version != 0xFF,
       // Later versions may have more behind the flags; of what they have in front nothing differs.
       bytes.count == Self.parentBytes || version > 0 && bytes[Self.parentBytes] == dash,
-      let high = LowerHex.read(bytes[3..<19]), let low = LowerHex.read(bytes[19..<35]),
-      high | low != 0, let spanID = LowerHex.read(bytes[36..<52]), spanID != 0,
-      let flags = LowerHex.read(bytes[53..<55])
+      let high = Hex.number(bytes[3..<19]), let low = Hex.number(bytes[19..<35]),
+      high | low != 0, let spanID = Hex.number(bytes[36..<52]), spanID != 0,
+      let flags = Hex.number(bytes[53..<55])
     else { return nil }
     self.init(
       TraceID(high: high, low: low), spanID: spanID, isSampled: flags & Self.sampledFlag != 0,
@@ -97,41 +98,15 @@ extension TraceContext {
   package func append(to metadata: inout Metadata) {
     withUnsafeTemporaryAllocation(byteCount: Self.parentBytes, alignment: 1) { bytes in
       bytes.copyBytes(from: "00-".utf8)
-      LowerHex.write(traceID.high, into: bytes[3..<19])
-      LowerHex.write(traceID.low, into: bytes[19..<35])
+      Hex.write(traceID.high, into: bytes[3..<19])
+      Hex.write(traceID.low, into: bytes[19..<35])
       bytes[35] = UInt8(ascii: "-")
-      LowerHex.write(spanID, into: bytes[36..<52])
+      Hex.write(spanID, into: bytes[36..<52])
       bytes[52] = UInt8(ascii: "-")
-      LowerHex.write(isSampled ? Self.sampledFlag : 0, into: bytes[53..<55])
+      Hex.write(isSampled ? Self.sampledFlag : 0, into: bytes[53..<55])
       metadata.store(Self.parentKey.utf8, bytes)
     }
     if !state.text.isEmpty { metadata.store(Self.stateKey.utf8, state.text.utf8) }
-  }
-}
-
-/// Numbers in lower-case hexadecimal digits; others are not allowed here.
-private enum LowerHex {
-  static func read(_ digits: Slice<UnsafeRawBufferPointer>) -> UInt64? {
-    var value: UInt64 = 0
-    for digit in digits {
-      switch digit {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"):
-        value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
-      case UInt8(ascii: "a")...UInt8(ascii: "f"):
-        value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-      default: return nil
-      }
-    }
-    return value
-  }
-
-  static func write(_ value: UInt64, into digits: Slice<UnsafeMutableRawBufferPointer>) {
-    var value = value
-    for index in digits.indices.reversed() {
-      let digit = UInt8(truncatingIfNeeded: value & 0xF)
-      digits.base[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-      value >>= 4
-    }
   }
 }
 

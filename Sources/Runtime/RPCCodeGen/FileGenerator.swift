@@ -1,3 +1,4 @@
+import Encodings
 import Protobuf
 
 /// Prints one generated Swift file: everything of one protobuf package.
@@ -89,7 +90,7 @@ enum DescriptorGenerator {
       out.line("  name: \"\(file.name)\",")
       out.line("  dependencies: [\(dependencies.joined(separator: ", "))],")
       out.line("  base64: \"\"\"")
-      var rest = Base64.encode(file.packed)[...]
+      var rest = Base64.standard.encode(file.packed, isPadded: true)[...]
       while !rest.isEmpty {
         let line = rest.prefix(lineCharacters)
         rest = rest.dropFirst(lineCharacters)

@@ -1,3 +1,4 @@
+import Encodings
 import HTTP2
 import RPC
 
@@ -59,10 +60,10 @@ extension HeaderFields {
   fileprivate mutating func append(_ error: RPCError) {
     append("grpc-status", String(error.code.rawValue), isIndexed: true)
     if !error.message.isEmpty {
-      append("grpc-message".utf8, PercentEncoding.encode(error.message))
+      append("grpc-message".utf8, PercentCoding.bytes(of: error.message, keeping: .visible))
     }
     if let details = StatusDetails.encode(error) {
-      append("grpc-status-details-bin".utf8, BinaryField.encode(details))
+      append("grpc-status-details-bin".utf8, Base64.standard.digits(of: details))
     }
     if error.code == .unimplemented {
       append("grpc-accept-encoding", MessageEncoding.accepted, isIndexed: true)
@@ -106,9 +107,9 @@ struct ResponseHead {
       } else if name.isText("grpc-encoding") {
         encoding = MessageEncoding(rawValue: String(decoding: value, as: UTF8.self))
       } else if name.isText("grpc-message") {
-        message = PercentEncoding.decode(value)
+        message = PercentCoding.decodeLeniently(value)
       } else if name.isText("grpc-status-details-bin") {
-        details = BinaryField.decode(value)
+        details = Base64.standard.decode(value, padding: .optional)
       } else {
         do throws(RPCError) {
           try metadata.appendField(name: name, value: value)

@@ -1,3 +1,4 @@
+import Encodings
 internal import Logging
 
 /// One JSON object on one line, built field by field.
@@ -42,29 +43,7 @@ struct JSONLine {
     }
   }
 
-  /// JSON's escapes, and all of C1 and the line separators, which some viewers obey.
   private mutating func appendQuoted(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
-    let start = bytes.count
-    for scalar in text.unicodeScalars {
-      guard bytes.count - start < JSONLogHandler.valueBytesMax else {
-        bytes.append(contentsOf: "…".utf8)
-        break
-      }
-      switch scalar.value {
-      case 0x22, 0x5C: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(scalar.value)])
-      case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-      case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: appendEscape(scalar.value)
-      default: bytes.append(contentsOf: String(scalar).utf8)
-      }
-    }
-    bytes.append(UInt8(ascii: "\""))
-  }
-
-  private mutating func appendEscape(_ value: UInt32) {
-    let digits = String(value, radix: 16)
-    bytes.append(contentsOf: "\\u".utf8)
-    bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
-    bytes.append(contentsOf: digits.utf8)
+    JSONText.append(text, to: &bytes, bytesMax: JSONLogHandler.valueBytesMax)
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Foundation
 import Synchronization
 
@@ -123,11 +124,11 @@ extension PostgresCluster {
   package func connectionURL(
     user: String, database: String, password: String? = nil, passFile: String? = nil
   ) -> String {
-    var credentials = Self.encoded(user)
-    if let password { credentials += ":" + Self.encoded(password) }
-    var url = "postgresql://\(credentials)@/\(Self.encoded(database))"
-    url += "?host=\(Self.encoded(socketDirectory))&port=\(port)"
-    if let passFile { url += "&passfile=\(Self.encoded(passFile))" }
+    var credentials = PercentCoding.encode(user)
+    if let password { credentials += ":" + PercentCoding.encode(password) }
+    var url = "postgresql://\(credentials)@/\(PercentCoding.encode(database))"
+    url += "?host=\(PercentCoding.encode(socketDirectory))&port=\(port)"
+    if let passFile { url += "&passfile=\(PercentCoding.encode(passFile))" }
     return url
   }
 
@@ -173,12 +174,6 @@ extension PostgresCluster {
   /// A quoted SQL identifier.
   package static func identifier(_ name: String) -> String {
     "\"" + name.replacingOccurrences(of: "\"", with: "\"\"") + "\""
-  }
-
-  private static func encoded(_ text: String) -> String {
-    let unreserved = CharacterSet(
-      charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-    return text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
   }
 }
 

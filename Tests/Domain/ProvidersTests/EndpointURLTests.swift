@@ -102,13 +102,4 @@ import Testing
   func aVersionIsNotDoubled(_ row: (base: String, path: String, url: String)) throws {
     #expect(try EndpointURL(row.base).appending(path: row.path) == row.url)
   }
-
-  @Test func loopbackIsKnownWithoutDNS() throws {
-    for text in ["http://localhost", "http://a.localhost", "http://127.9.9.9", "http://[::1]"] {
-      #expect(try EndpointURL(text).host.isLoopback)
-    }
-    for text in ["http://localhost.example", "http://10.0.0.1", "http://[::2]"] {
-      #expect(try !EndpointURL(text).host.isLoopback)
-    }
-  }
 }

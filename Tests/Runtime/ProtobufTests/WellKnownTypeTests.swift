@@ -142,19 +142,4 @@ import Testing
     #expect(try any.unpacked(as: Timestamp.self) == Timestamp(seconds: 5))
     #expect(try any.unpacked(as: Empty.self) == nil)
   }
-
-  @Test(
-    arguments: [
-      ([], ""), ([0], "AA=="), ([0, 0], "AAA="), ([0, 0, 0], "AAAA"), ([251, 255, 191], "+/+/"),
-    ] as [([UInt8], String)])
-  func bytesAreBase64(_ bytes: [UInt8], _ text: String) {
-    #expect(Base64.encode(bytes) == text)
-    #expect(Base64.decode(text) == bytes)
-    #expect(Base64.decode(text.filter { $0 != "=" }) == bytes)
-  }
-
-  @Test(arguments: ["A", "AAAAA", "AB==", "AAB=", "=", "AA=", "A===", "AA==AA==", "A\n==", "Ä==="])
-  func whatIsNotBase64IsRefused(_ text: String) {
-    #expect(Base64.decode(text) == nil)
-  }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Protobuf
 import RPCCodeGen
 import Testing
@@ -10,7 +11,8 @@ import Testing
   private static func embedded(in content: String) throws -> [UInt8] {
     let parts = content.split(separator: "\"\"\"")
     try #require(parts.count == 3)
-    return try #require(Base64.decode(parts[1].filter { !" \n\\".contains($0) }))
+    return try #require(
+      Base64.standard.decode(parts[1].filter { !" \n\\".contains($0) }, padding: .optional))
   }
 
   @Test func aFileCarriesItsDescriptorWithoutComments() throws {

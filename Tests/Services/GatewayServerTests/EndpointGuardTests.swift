@@ -1,3 +1,4 @@
+import Addresses
 import Providers
 import Testing
 

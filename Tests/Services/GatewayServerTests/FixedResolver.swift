@@ -1,3 +1,5 @@
+import Addresses
+
 @testable import GatewayServer
 
 /// Answers from a table.

@@ -58,8 +58,4 @@ import Testing
     #expect(problem.status == .badRequest)
     #expect(problem.fields == [Problem.Field(name: "pageSize", detail: "must be a number")])
   }
-
-  @Test func textIsEscaped() {
-    #expect(JSONText.string("a\"b\\c\n\u{1}\u{e9}") == "\"a\\\"b\\\\c\\n\\u0001\u{e9}\"")
-  }
 }

@@ -1,4 +1,6 @@
+import Addresses
 import AsyncHTTPClient
+import Encodings
 import HTTPTypes
 import Hummingbird
 import Logging

@@ -1,3 +1,5 @@
+import Encodings
+
 /// A path with variables, in the syntax of `google.api.http` as far as Chatelaine's routes use it:
 /// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`), and `{rest=**}`
 /// as the last segment for everything below.

@@ -54,7 +54,7 @@ extension RPCError {
   fileprivate var fields: [Problem.Field] {
     details.compactMap { detail in
       guard case .badRequest(let field, let description) = detail else { return nil }
-      return Problem.Field(name: JSONName.of(field), detail: description)
+      return Problem.Field(name: FieldMask.lowerCamel(field), detail: description)
     }
   }
 
@@ -68,23 +68,5 @@ extension RPCError {
       delays.first.map { $0.components.seconds + ($0.components.attoseconds > 0 ? 1 : 0) }
       ?? Int64(Problem.retrySecondsDefault)
     return [.retryAfter: "\(max(seconds, 1))"]
-  }
-}
-
-/// The JSON name of a field that a service named as in its `.proto` file.
-enum JSONName {
-  /// `base_url` is `baseUrl`; dots stay.
-  static func of(_ protoName: String) -> String {
-    var result = ""
-    var isAfterUnderscore = false
-    for character in protoName {
-      if character == "_" {
-        isAfterUnderscore = true
-      } else {
-        result += isAfterUnderscore ? character.uppercased() : String(character)
-        isAfterUnderscore = false
-      }
-    }
-    return result
   }
 }

@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 
 /// The name of one request in logs, metadata and receipts.
 enum RequestID {

@@ -1,3 +1,5 @@
+import Encodings
+
 /// The path and query of a request (RFC 9112, 3.2), checked and split once.
 struct RequestTarget: Sendable, Hashable {
   /// Longer targets are answered with 414.

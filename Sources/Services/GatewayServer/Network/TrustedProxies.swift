@@ -1,3 +1,5 @@
+import Addresses
+
 /// The proxies whose word about the client is taken, by address block (TRUSTED_PROXIES).
 struct TrustedProxies: Sendable {
   /// Entries of X-Forwarded-For that are looked at, from the right.

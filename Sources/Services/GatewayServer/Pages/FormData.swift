@@ -1,3 +1,4 @@
+import Encodings
 import HTTPTypes
 
 /// The fields of a posted form (`application/x-www-form-urlencoded`).
@@ -15,12 +16,17 @@ struct FormData: Sendable {
     var values: [String: String] = [:]
     for pair in text.split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard values.count < Self.fieldsMax, let name = PercentCoding.decodeForm(parts[0]),
-        let value = PercentCoding.decodeForm(parts.count == 2 ? parts[1] : ""),
+      guard values.count < Self.fieldsMax, let name = Self.decode(parts[0]),
+        let value = Self.decode(parts.count == 2 ? parts[1] : ""),
         values.updateValue(value, forKey: name) == nil
       else { throw malformed }
     }
     self.values = values
+  }
+
+  /// Line breaks and tabs are text in a form.
+  private static func decode(_ text: Substring) -> String? {
+    PercentCoding.decode(text, plusIsSpace: true, controls: .allowedButNUL)
   }
 
   static func read(_ exchange: Exchange) async throws(Problem) -> FormData {

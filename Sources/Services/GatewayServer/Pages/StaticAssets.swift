@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 import HTTPTypes
 import Hummingbird
 import NIOCore

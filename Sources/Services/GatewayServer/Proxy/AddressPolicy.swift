@@ -1,3 +1,5 @@
+import Addresses
+
 /// Which addresses the gateway may connect to for a user.
 ///
 /// A user chooses the host of a custom endpoint, so everything that is not a public unicast address

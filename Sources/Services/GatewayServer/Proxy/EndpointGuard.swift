@@ -1,3 +1,4 @@
+import Addresses
 import Providers
 
 /// Keeps a user's endpoint from reaching into the operator's network (server-side request forgery).
@@ -33,8 +34,7 @@ struct EndpointGuard: Sendable {
     try checkLiterally(endpoint)
     let addresses: [IPAddress]
     switch endpoint.host {
-    case .ipv4(let bytes), .ipv6(let bytes):
-      addresses = [IPAddress(bytes: bytes)].compactMap(\.self)
+    case .address(let address): addresses = [address]
     case .name(let name): addresses = try await resolver.addresses(of: name)
     }
     if !allowList.contains(endpoint) {
@@ -55,8 +55,7 @@ struct EndpointGuard: Sendable {
       let isLocal =
         !name.contains(".") || Self.localSuffixes.contains(where: { name.hasSuffix($0) })
       if isLocal { throw .localName }
-    case .ipv4(let bytes), .ipv6(let bytes):
-      guard let address = IPAddress(bytes: bytes) else { throw .malformed("malformed address") }
+    case .address(let address):
       if let kind = AddressPolicy.refusal(of: address) { throw .address(kind) }
     }
   }

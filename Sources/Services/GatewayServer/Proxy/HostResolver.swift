@@ -1,3 +1,4 @@
+import Addresses
 internal import Glibc
 import NIOPosix
 import Synchronization

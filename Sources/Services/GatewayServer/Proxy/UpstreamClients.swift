@@ -1,3 +1,4 @@
+import Addresses
 import AsyncHTTPClient
 import NIOCore
 import Providers
@@ -109,7 +110,7 @@ final class UpstreamClients: Sendable {
   private static func hostText(of pinned: EndpointGuard.PinnedEndpoint) -> String {
     switch pinned.endpoint.host {
     case .name(let name): name
-    case .ipv4, .ipv6: pinned.address.description
+    case .address: pinned.address.description
     }
   }
 

@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 import HTTPTypes
 
 /// The token of forms that are sent before there is a session: the same random value in a cookie
@@ -13,7 +14,7 @@ enum FormToken {
     token: String, isNew: Bool
   ) {
     if let token = cookies.form.value(in: headers), isWellFormed(token) { return (token, false) }
-    return (Base64URL.encode(try SecureRandom.bytes(randomBytes)), true)
+    return (Base64.url.encode(try SecureRandom.bytes(randomBytes)), true)
   }
 
   static func isValid(_ token: String, _ headers: HTTPFields, cookies: PortalCookies) -> Bool {
@@ -24,6 +25,6 @@ enum FormToken {
   }
 
   private static func isWellFormed(_ token: String) -> Bool {
-    Base64URL.decode(token)?.count == randomBytes
+    Base64.url.decode(token)?.count == randomBytes
   }
 }
