@@ -128,18 +128,29 @@ let package = Package(
     // Engines and runtime: no product knowledge.
     library(.runtime, "Encodings"),
     library(.runtime, "Addresses", ["Encodings"]),
+    library(.runtime, "Pacing"),
+    library(.runtime, "Threads"),
+    library(.runtime, "Networking", ["Threads", nioCore]),
     library(.runtime, "Protobuf", ["CMessages", "Encodings"]),
     library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
-    library(.runtime, "TLS", ["COpenSSL", nioCore]),
-    library(.platform, "Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings"]),
+    library(.runtime, "OpenSSL", ["COpenSSL"]),
+    library(.runtime, "TLS", ["COpenSSL", "OpenSSL", nioCore]),
     library(
-      .platform, "Postgres", ["CLibPQ", "CLinux", "Cryptography", nioCore, nioPosix, logging]),
+      .platform, "Cryptography",
+      ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+    library(.platform, "Files", ["Cryptography"]),
     library(
-      .runtime, "RPC", ["CZlib", "Encodings", "Protobuf", nioCore, logging],
+      .platform, "Postgres",
+      ["CLibPQ", "CLinux", "Cryptography", "Pacing", "Threads", nioCore, nioPosix, logging]),
+    library(
+      .runtime, "RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging],
       exclude: ["README.md"]),
     library(
       .runtime, "RPCTransport",
-      ["Encodings", "RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+      [
+        "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
+        metrics,
+      ]),
     library(.runtime, "RPCInProcess", ["RPC", nioCore]),
     library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
     library(
@@ -152,21 +163,25 @@ let package = Package(
       ]),
     executable(
       .support, "interop-client",
-      ["RPC", "RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioCore, nioPosix]),
+      [
+        "Networking", "RPC", "RPCInterop", "RPCTransport", "TLS", argumentParser, logging, nioCore,
+        nioPosix,
+      ]),
     library(.benchmarks, "BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
       .benchmarks, "bench-server",
       ["BenchMessages", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging, metrics]),
     executable(
       .benchmarks, "bench-client",
-      ["BenchMessages", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
+      ["BenchMessages", "Networking", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
     library(.runtime, "RPCCodeGen", ["Encodings", "Protobuf", "CMessages"]),
     executable(.runtime, "protoc-gen-chatelaine", ["RPCCodeGen"]),
     library(.services, "ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
     library(
       .services, "ServiceRuntime",
       [
-        "Encodings", "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres", "Protobuf",
+        "Encodings", "Files", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres",
+        "Protobuf",
         "Cryptography", "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
@@ -179,7 +194,8 @@ let package = Package(
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography"]),
-    library(.domain, "Auth", ["Addresses", "Cryptography", "Identity", "Receipts", "UseCases"]),
+    library(
+      .domain, "Auth", ["Addresses", "Cryptography", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
@@ -188,7 +204,8 @@ let package = Package(
     library(
       .services, "Outbox",
       [
-        "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime", "Identity", "Receipts",
+        "Pacing", "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime", "Identity",
+        "Receipts",
         nioCore,
         logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
@@ -216,18 +233,23 @@ let package = Package(
     executable(
       .services, "GatewayServer",
       [
-        "Addresses", "Cryptography", "Encodings", "Identity", "Protobuf", "Providers", "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache, asyncHTTPClient,
+        "Addresses", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf", "Providers",
+        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache,
+        asyncHTTPClient,
         httpTypes, nioCore, nioPosix,
         logging, lifecycle,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .tools, "LocalDeployment",
-      ["COpenSSL", "CLinux", "Cryptography", "Encodings", nioCore, logging]),
+      [
+        "CLinux", "Cryptography", "Encodings", "Files", "OpenSSL", "Pacing", "Threads", nioCore,
+        logging,
+      ]),
     executable(
       .tools, "ChatelaineCLI",
       [
-        "DotEnv", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers", "RPC",
+        "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers",
+        "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
         nioPosix,
       ]),
@@ -238,6 +260,10 @@ let package = Package(
       exclude: ["Python"]),
     tests("Runtime", "EncodingsTests", ["Encodings"]),
     tests("Runtime", "AddressesTests", ["Addresses"]),
+    tests("Runtime", "PacingTests", ["Pacing"]),
+    tests("Runtime", "OpenSSLTests", ["OpenSSL"]),
+    tests("Runtime", "ThreadsTests", ["Threads"]),
+    tests("Runtime", "NetworkingTests", ["Networking", nioCore]),
     tests("Runtime", "RPCCodeGenTests", ["Encodings", "RPCCodeGen", "Protobuf"]),
     tests(
       "Runtime", "RPCServicesTests",
@@ -253,7 +279,7 @@ let package = Package(
         logging,
       ]),
     tests("Runtime", "TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
-    tests("Runtime", "RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
+    tests("Runtime", "RPCTests", ["Pacing", "RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(
       "Runtime", "RPCCallTests",
       [
@@ -263,7 +289,8 @@ let package = Package(
     tests(
       "Runtime", "RPCTransportTests",
       [
-        "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore,
+        "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
+        "TestSupport", nioCore,
         nioEmbedded, nioPosix, logging,
       ]),
     tests(
@@ -277,6 +304,7 @@ let package = Package(
       "Runtime", "AbuseTests",
       [
         "CNghttp2", "CZlib", "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport",
+        "Threads",
         .target(name: "interop-server"), nioCore, nioPosix, logging,
       ]),
     tests("Domain", "IdentityTests", ["Identity"]),
@@ -314,10 +342,11 @@ let package = Package(
       ], exclude: ["Python"]),
     tests(
       "System", "BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
-    tests("Tools", "LocalDeploymentTests", ["LocalDeployment"]),
+    tests("Tools", "LocalDeploymentTests", ["LocalDeployment", "Pacing"]),
     tests(
       "Platform", "PostgresTests",
       ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
+    tests("Platform", "FilesTests", ["Cryptography", "Files"]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),

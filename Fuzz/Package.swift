@@ -54,14 +54,22 @@ let libraries: [Target] = [
   .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
   library("Encodings", []),
+  library("Pacing", []),
+  library("Threads", []),
+  library("Networking", ["Threads", nioCore]),
   library("Protobuf", ["CMessages", "Encodings"]),
   library("HTTP2", ["CNghttp2", nioCore, deque]),
-  library("TLS", ["COpenSSL", nioCore]),
-  library("RPC", ["CZlib", "Encodings", "Protobuf", nioCore, logging]),
+  library("OpenSSL", ["COpenSSL"]),
+  library("TLS", ["COpenSSL", "OpenSSL", nioCore]),
+  library("RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging]),
   .target(name: "CServiceMessages", dependencies: ["CProtobufC", "CMessages"]),
   library("ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
   library(
-    "RPCTransport", ["Encodings", "RPC", "HTTP2", "TLS", nioCore, nioPosix, logging, metrics]),
+    "RPCTransport",
+    [
+      "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
+      metrics,
+    ]),
 ]
 
 let fuzzTargets: [Target] = [
@@ -82,9 +90,14 @@ let fuzzTargets: [Target] = [
 let testsAndTheirTools: [Target] = [
   .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
   .target(name: "CLinux"),
-  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings"]),
+  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+  library("Files", ["Cryptography"]),
   library(
-    "LocalDeployment", ["COpenSSL", "CLinux", "Cryptography", "Encodings", nioCore, logging]),
+    "LocalDeployment",
+    [
+      "CLinux", "Cryptography", "Encodings", "Files", "OpenSSL", "Pacing", "Threads", nioCore,
+      logging,
+    ]),
   // Certificates alone: the runtime's tests need no database.
   .target(
     name: "TestSupport", dependencies: ["LocalDeployment"], sources: ["TestCertificates.swift"],
@@ -94,7 +107,7 @@ let testsAndTheirTools: [Target] = [
   .target(name: "CMutexOrder", path: "Targets/CMutexOrder"),
   tests("HTTP2Tests", ["CMutexOrder", "HTTP2", nioCore]),
   tests("TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
-  tests("RPCTests", ["RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
+  tests("RPCTests", ["Pacing", "RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
   tests(
     "RPCCallTests",
     [
@@ -104,7 +117,8 @@ let testsAndTheirTools: [Target] = [
   tests(
     "RPCTransportTests",
     [
-      "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment", "TestSupport", nioCore, nioEmbedded,
+      "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
+      "TestSupport", nioCore, nioEmbedded,
       nioPosix, logging,
     ]),
   tests(

@@ -1,5 +1,6 @@
 import BenchMessages
 import NIOCore
+import Networking
 import RPC
 import RPCTransport
 

@@ -1,4 +1,5 @@
 internal import COpenSSL
+import OpenSSL
 
 /// Authenticated encryption by AES-256 in Galois/Counter Mode (NIST SP 800-38D).
 package enum AES256GCM {
@@ -52,7 +53,7 @@ package enum AES256GCM {
     else { throw .authenticationFailed }
     return try SecretBytes(count: box.ciphertextRange.count) {
       (plaintext) throws(CryptographyError) in
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       let isAuthentic = box.combined.withUnsafeBytes { combined in
         key.withUnsafeBytes { key in
           associatedData.withUnsafeBytes {
@@ -61,7 +62,7 @@ package enum AES256GCM {
         }
       }
       guard isAuthentic else {
-        OpenSSLErrorQueue.clear()
+        ErrorQueue.clear()
         throw .authenticationFailed
       }
     }
@@ -80,7 +81,7 @@ package enum AES256GCM {
     }
     if let fixedIV, fixedIV.count != ivBytes { throw .malformedSealedBox }
 
-    OpenSSLErrorQueue.clear()
+    ErrorQueue.clear()
     let combinedBytes = plaintext.count + overheadBytes
     var hasIV = false
     var isSealed = false
@@ -103,7 +104,7 @@ package enum AES256GCM {
       initializedCount = combinedBytes
     }
     guard hasIV else { throw .randomnessUnavailable }
-    guard isSealed else { throw OpenSSLErrorQueue.takeError("AES-256-GCM seal") }
+    guard isSealed else { throw CryptographyError.engine("AES-256-GCM seal") }
     return SealedBox(trusting: combined)
   }
 

@@ -1,3 +1,5 @@
+import OpenSSL
+
 /// What can go wrong in this module outside key parsing and password hashing; no case carries
 /// secret material.
 package enum CryptographyError: Error, Equatable {
@@ -30,5 +32,12 @@ extension CryptographyError: CustomStringConvertible {
     case .randomnessUnavailable: "the random generator failed"
     case .engine(let operation, let reason): "\(operation) failed: \(reason)"
     }
+  }
+}
+
+extension CryptographyError {
+  /// OpenSSL's failure of `operation`, which just happened.
+  static func engine(_ operation: String) -> CryptographyError {
+    .engine(operation: operation, reason: ErrorQueue.takeReason())
   }
 }

@@ -1,9 +1,10 @@
 internal import COpenSSL
+import OpenSSL
 
 extension Ed25519 {
   /// A private key.
   package final class SigningKey: Sendable {
-    private let handle: KeyHandle
+    private let handle: AsymmetricKey
 
     /// The public half.
     package let verifyingKey: VerifyingKey
@@ -13,29 +14,29 @@ extension Ed25519 {
       guard seed.count == seedBytes else {
         throw .invalidKeyLength(actual: seed.count, expected: seedBytes)
       }
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       let pointer = seed.withUnsafeBytes {
         EVP_PKEY_new_raw_private_key(
           EVP_PKEY_ED25519, nil, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
       }
-      guard let pointer else { throw OpenSSLErrorQueue.takeError("Ed25519 key") }
-      try self.init(KeyHandle(owning: pointer))
+      guard let pointer else { throw CryptographyError.engine("Ed25519 key") }
+      try self.init(AsymmetricKey(owning: pointer))
     }
 
     /// Takes unencrypted PKCS #8 as PEM text (RFC 8410, 7); throws `.malformedKey` for anything
     /// else, other kinds of keys included.
     package convenience init(pem: SecretBytes) throws(CryptographyError) {
-      let handle = pem.withUnsafeBytes { keyHandle(.privateKey, fromPEM: $0) }
+      let handle = pem.withUnsafeBytes { key(.privateKey, fromPEM: $0) }
       guard let handle else { throw .malformedKey }
       try self.init(handle)
     }
 
-    private init(_ handle: KeyHandle) throws(CryptographyError) {
+    private init(_ handle: AsymmetricKey) throws(CryptographyError) {
       var raw = [UInt8](repeating: 0, count: publicKeyBytes)
       var count = raw.count
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       guard EVP_PKEY_get_raw_public_key(handle.pointer, &raw, &count) == 1 else {
-        throw OpenSSLErrorQueue.takeError("Ed25519 public key")
+        throw CryptographyError.engine("Ed25519 public key")
       }
       self.handle = handle
       verifyingKey = try VerifyingKey(rawRepresentation: raw)
@@ -49,28 +50,27 @@ extension Ed25519 {
     /// Returns the 64-byte signature of `message`; the same message always gets the same one.
     package func sign(_ message: [UInt8]) throws(CryptographyError) -> [UInt8] {
       guard let context = EVP_MD_CTX_new() else {
-        throw OpenSSLErrorQueue.takeError("Ed25519 sign")
+        throw CryptographyError.engine("Ed25519 sign")
       }
       defer { EVP_MD_CTX_free(context) }
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       var signature = [UInt8](repeating: 0, count: signatureBytes)
       var count = signature.count
       guard EVP_DigestSignInit(context, nil, nil, nil, handle.pointer) == 1,
         EVP_DigestSign(context, &signature, &count, message, message.count) == 1,
         count == signatureBytes
-      else { throw OpenSSLErrorQueue.takeError("Ed25519 sign") }
+      else { throw CryptographyError.engine("Ed25519 sign") }
       return signature
     }
 
     /// The key as unencrypted PKCS #8 PEM text, for a file that only its owner can read.
     package var pemRepresentation: SecretBytes {
       get throws(CryptographyError) {
-        OpenSSLErrorQueue.clear()
-        guard let bio = MemoryBIO(),
-          PEM_write_bio_PKCS8PrivateKey(bio.pointer, handle.pointer, nil, nil, 0, nil, nil) == 1,
-          let pem = bio.contents()
-        else { throw OpenSSLErrorQueue.takeError("Ed25519 PEM") }
-        return pem
+        do throws(OpenSSLError) {
+          return try handle.withPrivatePEM { SecretBytes(copying: $0) }
+        } catch {
+          throw .engine(operation: error.operation, reason: error.reason)
+        }
       }
     }
   }

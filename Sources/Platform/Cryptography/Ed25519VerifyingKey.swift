@@ -1,10 +1,11 @@
 internal import COpenSSL
 import Encodings
+import OpenSSL
 
 extension Ed25519 {
   /// A public key.
   package final class VerifyingKey: Sendable {
-    private let handle: KeyHandle
+    private let handle: AsymmetricKey
 
     /// The 32-byte encoded point (RFC 8032, 5.1.2).
     package let rawRepresentation: [UInt8]
@@ -19,18 +20,18 @@ extension Ed25519 {
       guard rawRepresentation.count == publicKeyBytes else {
         throw .invalidKeyLength(actual: rawRepresentation.count, expected: publicKeyBytes)
       }
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       guard
         let pointer = EVP_PKEY_new_raw_public_key(
           EVP_PKEY_ED25519, nil, rawRepresentation, rawRepresentation.count)
-      else { throw OpenSSLErrorQueue.takeError("Ed25519 public key") }
-      self.init(KeyHandle(owning: pointer), rawRepresentation)
+      else { throw CryptographyError.engine("Ed25519 public key") }
+      self.init(AsymmetricKey(owning: pointer), rawRepresentation)
     }
 
     /// Takes a SubjectPublicKeyInfo as PEM text (RFC 8410, 4); throws `.malformedKey` for anything
     /// else, other kinds of keys included.
     package convenience init(pem: String) throws(CryptographyError) {
-      let handle = Array(pem.utf8).withUnsafeBytes { keyHandle(.publicKey, fromPEM: $0) }
+      let handle = Array(pem.utf8).withUnsafeBytes { key(.publicKey, fromPEM: $0) }
       var raw = [UInt8](repeating: 0, count: publicKeyBytes)
       var count = raw.count
       guard let handle, EVP_PKEY_get_raw_public_key(handle.pointer, &raw, &count) == 1,
@@ -39,7 +40,7 @@ extension Ed25519 {
       self.init(handle, raw)
     }
 
-    private init(_ handle: KeyHandle, _ raw: [UInt8]) {
+    private init(_ handle: AsymmetricKey, _ raw: [UInt8]) {
       self.handle = handle
       rawRepresentation = raw
       keyID = Hex.encode(SHA256Digest.hash(raw).prefix(8))
@@ -49,9 +50,9 @@ extension Ed25519 {
     package func isValidSignature(_ signature: [UInt8], for message: [UInt8]) -> Bool {
       guard signature.count == signatureBytes, let context = EVP_MD_CTX_new() else { return false }
       defer { EVP_MD_CTX_free(context) }
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       // A refused signature leaves entries behind that would confuse the next reader.
-      defer { OpenSSLErrorQueue.clear() }
+      defer { ErrorQueue.clear() }
       return EVP_DigestVerifyInit(context, nil, nil, nil, handle.pointer) == 1
         && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
     }
@@ -59,11 +60,11 @@ extension Ed25519 {
     /// The key as SubjectPublicKeyInfo PEM text.
     package var pemRepresentation: String {
       get throws(CryptographyError) {
-        OpenSSLErrorQueue.clear()
-        guard let bio = MemoryBIO(), PEM_write_bio_PUBKEY(bio.pointer, handle.pointer) == 1,
-          let pem = bio.contents()
-        else { throw OpenSSLErrorQueue.takeError("Ed25519 PEM") }
-        return pem.withUTF8String { $0 }
+        do throws(OpenSSLError) {
+          return try handle.publicPEM()
+        } catch {
+          throw .engine(operation: error.operation, reason: error.reason)
+        }
       }
     }
   }

@@ -1,4 +1,5 @@
 internal import COpenSSL
+import OpenSSL
 
 /// Key derivation by HKDF with SHA-256 (RFC 5869), extract and expand.
 package enum HKDF {
@@ -16,13 +17,13 @@ package enum HKDF {
       throw .inputTooLong(actual: byteCount, max: outputBytesMax)
     }
     return try SecretBytes(count: max(byteCount, 0)) { (output) throws(CryptographyError) in
-      OpenSSLErrorQueue.clear()
+      ErrorQueue.clear()
       let isDerived = inputKeyMaterial.withUnsafeBytes { key in
         salt.withUnsafeBytes { salt in
           info.withUnsafeBytes { derive(key, salt: salt, info: $0, into: output) }
         }
       }
-      guard isDerived else { throw OpenSSLErrorQueue.takeError("HKDF") }
+      guard isDerived else { throw CryptographyError.engine("HKDF") }
     }
   }
 

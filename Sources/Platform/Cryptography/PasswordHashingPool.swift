@@ -1,3 +1,5 @@
+import Threads
+
 /// Runs a `PasswordHasher` on a few threads of its own, so that no event loop ever waits for one
 /// and memory stays within threads x 19 MiB.
 ///
@@ -30,14 +32,27 @@ package final class PasswordHashingPool: Sendable {
   /// Returns a PHC string; throws `PasswordHashingError`, `.overloaded` when the queue is full, or
   /// `CancellationError`.
   package func hash(_ password: SecretBytes) async throws -> String {
-    try await workers.run { [hasher] in try hasher.hash(password) }
+    try await run { [hasher] in try hasher.hash(password) }
   }
 
   /// Compares `password` with a stored PHC string; throws as `hash` does.
   package func verify(
     _ password: SecretBytes, against phc: String
   ) async throws -> PasswordHasher.Verification {
-    try await workers.run { [hasher] in try hasher.verify(password, against: phc) }
+    try await run { [hasher] in try hasher.verify(password, against: phc) }
+  }
+
+  private func run<Result: Sendable>(
+    _ work: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await workers.run(work)
+    } catch let refusal as WorkerThreads.Refusal {
+      switch refusal {
+      case .overloaded: throw PasswordHashingError.overloaded
+      case .shutDown: throw PasswordHashingError.shutDown
+      }
+    }
   }
 
   /// Refuses waiting and later callers with `.shutDown`; running ones get their answer.

@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+import Threads
 
 /// Brings a schema up to date before a service listens.
 package enum PostgresMigrator {
@@ -38,7 +39,7 @@ package enum PostgresMigrator {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<Void, PostgresMigrationError>, Never>) in
       // libpq's blocking calls must not hold a thread of the concurrency pool.
-      let isStarted = startOwnThread {
+      let isStarted = OwnThread.start {
         continuation.resume(
           returning: Result { () throws(PostgresMigrationError) in try run.run(using: configuration)
           })

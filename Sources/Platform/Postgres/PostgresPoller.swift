@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import NIOCore
 import Synchronization
+import Threads
 
 /// Waits for the sockets of all connections of the process on one thread, and tells the event loop
 /// that owns a connection when its socket is ready.
@@ -34,7 +35,7 @@ final class PostgresPoller: Sendable {
 
   private init() {
     epoll = clinux_epoll_create()
-    guard epoll >= 0, startOwnThread({ PostgresPoller.shared.wait() }) else {
+    guard epoll >= 0, OwnThread.start({ PostgresPoller.shared.wait() }) else {
       fatalError("no resources to wait for PostgreSQL: errno \(errno)")
     }
   }

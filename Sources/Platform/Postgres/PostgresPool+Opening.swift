@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Synchronization
+import Threads
 
 extension PostgresPool {
   func grow(_ state: inout State, _ effects: inout Effects) {
@@ -27,7 +28,7 @@ extension PostgresPool {
 
   func connect() {
     let connector = Connector(configuration: configuration)
-    let isStarted = startOwnThread { [self] in
+    let isStarted = OwnThread.start { [self] in
       do throws(PostgresError) {
         adopt(try connector.connect())
       } catch {

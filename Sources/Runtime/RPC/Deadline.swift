@@ -1,4 +1,5 @@
 package import NIOCore
+import Pacing
 
 /// The moment by which a call must have ended, on the monotonic clock of the event loops.
 package struct Deadline: Sendable, Hashable, Comparable {
@@ -71,14 +72,7 @@ package enum TimeoutField {
   }
 }
 
-extension Duration {
-  /// Whole nanoseconds, from zero to `Int64.max`.
-  package var nanosecondsClamped: Int64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    guard !overflow else { return .max }
-    let (sum, sumOverflow) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return sumOverflow ? .max : sum
-  }
+extension NIODeadline {
+  /// Nanoseconds since the clock's beginning, as rate limits count.
+  package var nanosecondsClamped: Int64 { Int64(clamping: uptimeNanoseconds) }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+package import Pacing
 import Synchronization
 
 /// Refuses the calls of a peer that makes too many: RESOURCE_EXHAUSTED, with the time to wait.
@@ -17,7 +18,8 @@ package final class RateLimitInterceptor: ServerInterceptor {
   }
 
   package func callBegins(_ context: ServerContext) throws {
-    guard let wait = buckets.take(context.peer, now: context.started, limit) else { return }
+    guard let wait = buckets.take(context.peer, now: context.started.nanosecondsClamped, limit)
+    else { return }
     throw RPCError(
       .resourceExhausted, "this peer makes too many calls", details: [.retryInfo(delay: wait)])
   }
@@ -28,9 +30,9 @@ private final class PeerBuckets: Sendable {
   private struct Table {
     var buckets: [String: TokenBucket] = [:]
     /// For peers that find no place in the table: together they get what one gets.
-    var rest = TokenBucket(now: .uptimeNanoseconds(0))
+    var rest = TokenBucket(now: 0)
     /// A search for buckets that may go isn't worth it before this.
-    var nextSweep = NIODeadline.uptimeNanoseconds(0)
+    var nextSweep: Int64 = 0
   }
 
   private let peerCountMax: Int
@@ -40,7 +42,7 @@ private final class PeerBuckets: Sendable {
     self.peerCountMax = peerCountMax
   }
 
-  func take(_ peer: Peer, now: NIODeadline, _ limit: RateLimit) -> Duration? {
+  func take(_ peer: Peer, now: Int64, _ limit: RateLimit) -> Duration? {
     let key = peer.name
     return table.withLock { table in
       if let index = table.buckets.index(forKey: key) {
@@ -56,11 +58,11 @@ private final class PeerBuckets: Sendable {
   /// A full bucket is as good as none: those go when there are too many. Looking for them costs a
   /// walk through the table, which a crowd of peers must not bring about with every call.
   private func makePlace(
-    in table: inout Table, _ now: NIODeadline, _ limit: RateLimit
+    in table: inout Table, _ now: Int64, _ limit: RateLimit
   ) -> Bool {
     if table.buckets.count < peerCountMax { return true }
     guard now >= table.nextSweep else { return false }
-    table.nextSweep = now + limit.refillTime
+    table.nextSweep = now + limit.refillTime.nanosecondsClamped
     table.buckets = table.buckets.filter { !$0.value.isFull(now: now) }
     return table.buckets.count < peerCountMax
   }

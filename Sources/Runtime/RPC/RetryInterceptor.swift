@@ -1,3 +1,5 @@
+import Pacing
+
 /// Makes failed unary calls again, for methods whose repetition does no harm.
 ///
 /// Its place in a client's list decides what an interceptor sees: those before it (a call log, the

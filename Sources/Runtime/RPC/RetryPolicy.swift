@@ -1,3 +1,4 @@
+package import Pacing
 import Synchronization
 
 /// When, how often and how patiently a failed call is made again (gRFC A6).

@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import Networking
+import Pacing
 import RPC
 import Synchronization
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Pacing
 import RPC
 
 /// One timer for all deadlines of a connection: armed for the earliest, never cancelled when a call

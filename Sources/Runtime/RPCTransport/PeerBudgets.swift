@@ -1,45 +1,22 @@
 import HTTP2
 import NIOCore
-
-/// Tokens that come at a steady rate up to a burst.
-struct TokenBudget {
-  private let burst: Double
-  private let perSecond: Double
-  private var tokens: Double
-  private var updated = NIODeadline.now()
-
-  init(burst: Int, perSecond: Int) {
-    self.burst = Double(burst)
-    self.perSecond = Double(perSecond)
-    tokens = Double(burst)
-  }
-
-  /// False when more was spent than there was.
-  mutating func spend(_ count: Int) -> Bool {
-    guard count > 0 else { return tokens >= 0 }
-    let now = NIODeadline.now()
-    let elapsed = Double((now - updated).nanoseconds) / 1_000_000_000
-    updated = now
-    tokens = min(burst, tokens + elapsed * perSecond) - Double(count)
-    return tokens >= 0
-  }
-}
+import Pacing
+import RPC
 
 /// What a peer may do that costs us and not it.
 struct PeerBudgets {
   /// Frames that ask for nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, unknown ones):
   /// so many at once, and steadily.
-  private static let idleFramesBurst = 1_000
-  private static let idleFramesPerSecond = 100
+  private static let idleFrameLimit = RateLimit(rate: 100, burst: 1_000)
   /// What each frame of a call allows in addition: a reader of our streams answers with
   /// WINDOW_UPDATE and pings.
   private static let idleFramesPerCallFrame = 8
   /// How much of that may be saved up: the answers to what we send come later than it.
   private static let idleFramesSavedMax = 8_000
 
-  private var resets: TokenBudget
-  private var idleFrames = TokenBudget(
-    burst: idleFramesBurst, perSecond: idleFramesPerSecond)
+  private let resetLimit: RateLimit
+  private var resets: TokenBucket
+  private var idleFrames: TokenBucket
   private var savedIdleFrames = 0
   private var resetsSeen = 0
   private var idleFramesSeen = 0
@@ -47,7 +24,10 @@ struct PeerBudgets {
 
   /// `resets` is how many streams a peer may make us reset by breaking rules (CVE-2025-8671).
   init(resets: (burst: Int, perSecond: Int)) {
-    self.resets = TokenBudget(burst: resets.burst, perSecond: resets.perSecond)
+    resetLimit = RateLimit(rate: resets.perSecond, burst: resets.burst)
+    let now = NIODeadline.now().nanosecondsClamped
+    self.resets = TokenBucket(now: now)
+    idleFrames = TokenBucket(now: now)
   }
 
   /// Takes what the session has counted so far; false when the peer has used up a budget.
@@ -63,8 +43,11 @@ struct PeerBudgets {
     let paid = min(savedIdleFrames, newIdleFrames)
     savedIdleFrames -= paid
     let excess = newIdleFrames - paid
-    let areResetsAllowed = resets.spend(newResets)
-    return idleFrames.spend(excess) && areResetsAllowed
+    // Most events cost nothing: then the clock isn't read.
+    guard newResets > 0 || excess > 0 else { return true }
+    let now = NIODeadline.now().nanosecondsClamped
+    return resets.take(newResets, now: now, resetLimit) == nil
+      && idleFrames.take(excess, now: now, Self.idleFrameLimit) == nil
   }
 }
 

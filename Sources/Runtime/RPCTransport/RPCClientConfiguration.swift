@@ -1,6 +1,8 @@
 import Logging
 package import Metrics
 import NIOCore
+package import Networking
+import Pacing
 import RPC
 import Synchronization
 package import TLS
@@ -37,7 +39,7 @@ package struct RPCClientConfiguration: Sendable {
   /// The least time between two look-ups of the host.
   package var resolutionIntervalMin: Duration = .seconds(5)
   /// Turns `host` into addresses, unless it is one.
-  package var resolver: any AddressResolver = SystemResolver()
+  package var resolver: any AddressResolver = SystemResolver.shared
   /// How often the certificate files are looked at; new connections use what is found.
   package var certificateCheckInterval = CertificateWatcher.defaultInterval
   /// Where attempts and bytes are counted.

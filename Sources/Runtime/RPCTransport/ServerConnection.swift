@@ -2,6 +2,7 @@ import HTTP2
 import Logging
 import Metrics
 import NIOCore
+import Networking
 import RPC
 import TLS
 

@@ -2,6 +2,7 @@ import HTTP2
 import Logging
 import NIOCore
 import NIOPosix
+import Pacing
 import RPC
 
 /// At most one usable connection to one address on one event loop; everything runs on that loop.

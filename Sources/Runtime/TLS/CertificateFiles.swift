@@ -1,4 +1,5 @@
 import COpenSSL
+import OpenSSL
 
 /// Loads certificate, key and authority, and says plainly which file is wrong and how.
 struct CertificateFiles {

@@ -1,5 +1,6 @@
 import COpenSSL
 package import NIOCore
+import OpenSSL
 
 /// The TLS of one connection, with no I/O and for one thread at a time: ciphertext in, plaintext
 /// out, and the other way round.

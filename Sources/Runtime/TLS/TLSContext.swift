@@ -1,4 +1,5 @@
 import COpenSSL
+import OpenSSL
 
 /// What all TLS connections of one role share: certificate, key, trusted authority, settings.
 package final class TLSContext: @unchecked Sendable {

@@ -1,4 +1,5 @@
 package import Logging
+import Pacing
 package import Postgres
 package import RPC
 import ServiceAPI
@@ -16,9 +17,8 @@ package struct OutboxRelay: Service {
   /// Between two deliveries, for what arrives meanwhile to share a batch.
   static let deliveryInterval: Duration = .milliseconds(5)
   static let deliveryTimeout: Duration = .seconds(5)
-  /// Waits while the log can't be reached; doubled each time, drawn between half and whole.
-  static let backoffMin: Duration = .milliseconds(200)
-  static let backoffMax: Duration = .seconds(30)
+  /// Waits while the log can't be reached.
+  static let backoff = Backoff.doubling(from: .milliseconds(200), to: .seconds(30))
 
   private let outbox: PostgresOutbox
   private let postgres: PostgresClient
@@ -71,7 +71,7 @@ package struct OutboxRelay: Service {
         logger.log(
           level: level, "receipts wait: they could not be delivered",
           metadata: ["error": "\(error)", "attempt": "\(failures)"])
-        try await Task.sleep(for: Self.backoff(failures: failures))
+        try await Task.sleep(for: Self.backoff.wait(afterFailures: failures))
       }
     }
   }
@@ -97,10 +97,5 @@ package struct OutboxRelay: Service {
     let _: AuditAPI.AppendEventsResponse = try await audit.unary(
       AuditAPI.AuditMethods.appendEvents, AuditAPI.AppendPackedEventsRequest(events: events),
       options: CallOptions(timeout: Self.deliveryTimeout))
-  }
-
-  static func backoff(failures: Int) -> Duration {
-    let whole = min(backoffMax, backoffMin * (1 << min(failures - 1, 10)))
-    return whole * Double.random(in: 0.5...1)
   }
 }

@@ -1,4 +1,5 @@
 internal import Cryptography
+import Files
 
 /// Reads settings from environment variables, collecting every problem and every declaration.
 ///
@@ -74,18 +75,32 @@ package struct ConfigurationReader: Sendable {
     case (let value?, nil):
       return SecretBytes(utf8: value)
     case (nil, let path?):
-      do {
-        let file = try SettingFile.read(path, bytesMax: Self.valueBytesMax)
+      do throws(FileError) {
+        let file = try SecretFile(reading: path, bytesMax: Self.valueBytesMax)
         if isSecret, file.isReadableByOthers {
           warnings.append(
             ConfigurationProblem(
               variable: fileVariable, reason: "everybody on this machine may read \(path)"))
         }
-        return file.contents
+        let contents = Self.withoutLineBreak(file.contents)
+        guard contents.count > 0 else { throw FileError(path: path, reason: "it is empty") }
+        return contents
       } catch {
-        refuse(fileVariable, "cannot use \(path): \(error.reason)")
+        refuse(fileVariable, "cannot use \(error)")
         return nil
       }
+    }
+  }
+
+  /// Editors leave one at the end.
+  private static func withoutLineBreak(_ contents: SecretBytes) -> SecretBytes {
+    contents.withUnsafeBytes { bytes in
+      var end = bytes.count
+      if end > 0, bytes[end - 1] == UInt8(ascii: "\n") {
+        end -= 1
+        if end > 0, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+      }
+      return SecretBytes(copying: UnsafeRawBufferPointer(rebasing: bytes[..<end]))
     }
   }
 }

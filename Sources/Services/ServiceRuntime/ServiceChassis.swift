@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 package import Logging
 package import NIOPosix
+import Pacing
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle

@@ -1,8 +1,8 @@
-internal import Glibc
+package import Files
 
 /// Why a service did not come up although its settings were readable.
 package enum StartupError: Error {
-  case readyFile(String, errno: Int32)
+  case readyFile(FileError)
   case hardening(String)
   case usage(String)
 }
@@ -10,7 +10,7 @@ package enum StartupError: Error {
 extension StartupError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .readyFile(let path, let code): "cannot write \(path): \(String(cString: strerror(code)))"
+    case .readyFile(let error): "cannot write \(error)"
     case .hardening(let reason): "cannot switch core dumps off: \(reason)"
     case .usage(let argument): "unknown argument \(argument)"
     }

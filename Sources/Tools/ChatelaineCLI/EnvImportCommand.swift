@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cryptography
 import DotEnv
+import Files
 import LocalDeployment
 import Providers
 
@@ -32,7 +33,8 @@ struct EnvImportCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let contents = try EnvironmentFile.read(file)
+    // One byte more than allowed, so that the parser sees that there is too much.
+    let contents = try SecretFile(reading: file, bytesMax: DotEnvFile.bytesMax + 1).contents
     let entries: [DotEnvEntry]
     do {
       entries = try DotEnvFile(parsing: contents).entries

@@ -1,6 +1,7 @@
 internal import CLinux
 import Foundation
 import Synchronization
+import Threads
 
 /// A running child process: signalled safely, awaited by any number of callers.
 ///
@@ -32,7 +33,7 @@ package final class ChildProcess: Sendable {
     onOutput: @escaping @Sendable ([UInt8]?) -> Void = { _ in }
   ) async throws -> ChildProcess {
     try await withCheckedThrowingContinuation { continuation in
-      startThread("wait \(command.name)") {
+      let isStarted = OwnThread.start {
         let child: ChildProcess
         do {
           child = try launch(command, input: input, onOutput: onOutput)
@@ -43,7 +44,12 @@ package final class ChildProcess: Sendable {
         continuation.resume(returning: child)
         child.reap()
       }
+      if !isStarted { continuation.resume(throwing: noThread(for: command)) }
     }
+  }
+
+  private static func noThread(for command: Command) -> DeploymentError {
+    .environment("no thread to watch \(command.name) on")
   }
 
   /// Nil while the process runs.
@@ -140,7 +146,11 @@ extension ChildProcess {
       close(output.read)
       throw DeploymentError.programFailed(name: command.path, exit: reason, output: "")
     }
-    startThread("read \(command.name)") { Pipe.drain(output.read, into: onOutput) }
+    guard OwnThread.start({ Pipe.drain(output.read, into: onOutput) }) else {
+      kill(id, SIGKILL)
+      close(output.read)
+      throw noThread(for: command)
+    }
     return ChildProcess(id: id, name: command.name)
   }
 

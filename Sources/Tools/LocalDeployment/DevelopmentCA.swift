@@ -1,4 +1,4 @@
-internal import COpenSSL
+import OpenSSL
 
 /// The certificate authority of one state directory: it vouches for the services of one machine.
 ///
@@ -10,8 +10,8 @@ package struct DevelopmentCA {
 
   /// The authority's certificate, PEM.
   package let certificatePath: String
-  private let certificate: X509Certificate
-  private let key: PrivateKey
+  private let certificate: Certificate
+  private let key: AsymmetricKey
 
   /// Reads `ca.pem` and `ca.key` of a directory, or makes both.
   ///
@@ -24,8 +24,9 @@ package struct DevelopmentCA {
         throw DeploymentError.file(path: paths.key, reason: "is missing beside ca.pem")
       }
       let authority = DevelopmentCA(
-        certificatePath: paths.certificate, certificate: try X509Certificate(pem: certificate),
-        key: try PrivateKey(pem: key))
+        certificatePath: paths.certificate,
+        certificate: try checked { try Certificate(pem: certificate) },
+        key: try checked { try AsymmetricKey(.privateKey, pem: key) })
       guard authority.certificate.belongs(to: authority.key) else {
         throw DeploymentError.file(path: paths.key, reason: "is not the key of ca.pem")
       }
@@ -34,19 +35,18 @@ package struct DevelopmentCA {
         return authority
       }
     }
-    let key = try PrivateKey()
-    let certificate = try X509Certificate.make(
-      commonName: "Chatelaine development CA", key: key, validFrom: -300,
-      validTo: validityDays * secondsPerDay,
-      extensions: [
-        (NID_basic_constraints, "critical,CA:TRUE,pathlen:0"),
-        (NID_key_usage, "critical,keyCertSign,cRLSign"),
-        (NID_subject_key_identifier, "hash"),
-      ], issuer: nil)
-    // The key first: a certificate without its key would be refused by the next start.
-    try SecretFile.write(key.pem(), to: paths.key)
-    try SecretFile.write(certificate.pem(), to: paths.certificate, mode: 0o644)
-    return DevelopmentCA(certificatePath: paths.certificate, certificate: certificate, key: key)
+    return try checked {
+      let key = try AsymmetricKey.generateP256()
+      let certificate = try Certificate.issue(
+        commonName: "Chatelaine development CA", key: key, validFrom: -300,
+        validTo: validityDays * secondsPerDay,
+        extensions: [
+          .basicConstraints("critical,CA:TRUE,pathlen:0"),
+          .keyUsage("critical,keyCertSign,cRLSign"), .subjectKeyIdentifier,
+        ], issuer: nil)
+      try write(key, certificate, to: paths)
+      return DevelopmentCA(certificatePath: paths.certificate, certificate: certificate, key: key)
+    }
   }
 
   /// The standard certificate of a service, from the directory's files when they still serve,
@@ -55,7 +55,8 @@ package struct DevelopmentCA {
     let paths = self.paths(service: service, in: directory)
     if let pem = try SecretFile.read(paths.certificate),
       let keyPEM = try SecretFile.read(paths.privateKey),
-      let leaf = try? X509Certificate(pem: pem), let leafKey = try? PrivateKey(pem: keyPEM),
+      let leaf = try? Certificate(pem: pem),
+      let leafKey = try? AsymmetricKey(.privateKey, pem: keyPEM),
       leaf.belongs(to: leafKey), leaf.isSigned(by: key),
       leaf.isValid(secondsFromNow: LeafCertificate.renewalDays * Self.secondsPerDay)
     {
@@ -74,21 +75,37 @@ package struct DevelopmentCA {
   @discardableResult
   package func issue(_ leaf: LeafCertificate, in directory: String) throws -> CertificatePaths {
     try SecretFile.makeDirectory(directory)
-    let leafKey = try PrivateKey()
-    let issued = try X509Certificate.make(
-      commonName: leaf.service, key: leafKey, validFrom: leaf.validFrom, validTo: leaf.validTo,
-      extensions: [
-        (NID_basic_constraints, "critical,CA:FALSE"),
-        (NID_key_usage, "critical,digitalSignature"),
-        (NID_ext_key_usage, leaf.extendedKeyUsage),
-        (NID_subject_alt_name, leaf.subjectAlternativeName),
-        (NID_subject_key_identifier, "hash"),
-        (NID_authority_key_identifier, "keyid:always"),
-      ], issuer: (certificate, key))
     let paths = self.paths(service: leaf.service, in: directory)
-    try SecretFile.write(leafKey.pem(), to: paths.privateKey)
-    try SecretFile.write(issued.pem(), to: paths.certificate, mode: 0o644)
-    return paths
+    return try Self.checked {
+      let leafKey = try AsymmetricKey.generateP256()
+      let issued = try Certificate.issue(
+        commonName: leaf.service, key: leafKey, validFrom: leaf.validFrom, validTo: leaf.validTo,
+        extensions: [
+          .basicConstraints("critical,CA:FALSE"), .keyUsage("critical,digitalSignature"),
+          .extendedKeyUsage(leaf.extendedKeyUsage),
+          .subjectAlternativeName(leaf.subjectAlternativeName), .subjectKeyIdentifier,
+          .authorityKeyIdentifier,
+        ], issuer: (certificate, key))
+      try Self.write(leafKey, issued, to: (paths.certificate, paths.privateKey))
+      return paths
+    }
+  }
+
+  /// The key first: a certificate without its key would be refused by the next start.
+  private static func write(
+    _ key: AsymmetricKey, _ certificate: Certificate, to paths: (certificate: String, key: String)
+  ) throws {
+    try key.withPrivatePEM { pem in Result { try SecretFile.write(pem, to: paths.key) } }.get()
+    try SecretFile.write(certificate.pem(), to: paths.certificate, mode: 0o644)
+  }
+
+  /// What OpenSSL refuses is an error of the deployment.
+  private static func checked<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as OpenSSLError {
+      throw DeploymentError.certificate("\(error)")
+    }
   }
 
   private func paths(service: String, in directory: String) -> CertificatePaths {

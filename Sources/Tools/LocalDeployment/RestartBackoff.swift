@@ -1,19 +1,19 @@
-/// How long to wait before a crashed service is started again: doubling, with jitter, and from the
-/// beginning once it has run for a while.
+package import Pacing
+
+/// How long to wait before a crashed service is started again: from the beginning once it has run
+/// for a while.
 package struct RestartBackoff: Sendable {
-  package static let delayMin: Duration = .milliseconds(200)
-  package static let delayMax: Duration = .seconds(30)
+  package static let waits = Backoff.doubling(from: .milliseconds(200), to: .seconds(30))
   /// A service that ran this long has recovered.
   package static let healthyAfter: Duration = .seconds(60)
 
-  private var delay = RestartBackoff.delayMin
+  private var failureCount = 0
 
   package init() {}
 
-  /// - Parameter jitter: 0..<1, so that services that died together don't return together.
-  package mutating func next(afterRunning time: Duration, jitter: Double) -> Duration {
-    if time >= Self.healthyAfter { delay = Self.delayMin }
-    defer { delay = min(delay * 2, Self.delayMax) }
-    return delay * (0.5 + jitter / 2)
+  package mutating func next(afterRunning time: Duration) -> Duration {
+    if time >= Self.healthyAfter { failureCount = 0 }
+    failureCount += 1
+    return Self.waits.wait(afterFailures: failureCount)
   }
 }

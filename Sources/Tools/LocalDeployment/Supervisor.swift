@@ -142,7 +142,7 @@ extension Supervisor {
       try Task.checkCancellation()
       let lifetime = current.since.duration(to: .now)
       var reason = "\(service.rawValue) ended with \(exit)"
-      var delay = backoff.next(afterRunning: lifetime, jitter: .random(in: 0..<1))
+      var delay = backoff.next(afterRunning: lifetime)
       while true {
         report("\(reason); starting it again in \(delay.formatted); log: \(log(of: service))")
         try await Task.sleep(for: delay)
@@ -151,7 +151,7 @@ extension Supervisor {
           break
         } catch let failure as ServiceLauncher.Failure {
           reason = "\(service.rawValue) did not start: \(failure.reason)"
-          delay = backoff.next(afterRunning: .zero, jitter: .random(in: 0..<1))
+          delay = backoff.next(afterRunning: .zero)
         }
       }
       report("\(service.rawValue) runs again")
@@ -176,7 +176,7 @@ extension Supervisor {
       var reason = "PostgreSQL ended with \(exit)"
       var lifetime = since.duration(to: .now)
       while !cluster.isRunning {
-        let delay = backoff.next(afterRunning: lifetime, jitter: .random(in: 0..<1))
+        let delay = backoff.next(afterRunning: lifetime)
         report(
           "\(reason); starting it again in \(delay.formatted); "
             + "log: \(cluster.directory)/postgres.log")

@@ -166,12 +166,3 @@ enum AttackError: Error {
   case noHandshake
   case serverDidNotStart(String)
 }
-
-/// Runs `body`, which blocks, on a thread of its own.
-func onOwnThread<Value: Sendable>(
-  _ body: @escaping @Sendable () throws -> Value
-) async throws -> Value {
-  try await withCheckedThrowingContinuation { continuation in
-    Thread { continuation.resume(with: Result { try body() }) }.start()
-  }
-}

@@ -3,6 +3,7 @@ import LocalDeployment
 import TLS
 import TestSupport
 import Testing
+import Threads
 
 /// `interop-server` in a process of its own, so that its memory is its own too.
 final class AttackedServer: Sendable {
@@ -116,7 +117,7 @@ final class AttackedServer: Sendable {
     let start = ContinuousClock.now
     let result: Result<Outcome, any Error>
     do {
-      result = .success(try await onOwnThread { try attack(self) })
+      result = .success(try await OwnThread.run { try attack(self) })
     } catch {
       result = .failure(error)
     }

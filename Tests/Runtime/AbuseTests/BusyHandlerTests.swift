@@ -5,6 +5,7 @@ import RPC
 import RPCTransport
 import Synchronization
 import Testing
+import Threads
 
 /// A client that opens, resets and opens again must not make more handlers run than it may have
 /// streams: a handler that doesn't listen goes on after its stream.
@@ -75,7 +76,7 @@ import Testing
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let port = try await server.start()
     let running = Task { try await server.run() }
-    let outcome = try await onOwnThread { try Self.attack(service, port) }
+    let outcome = try await OwnThread.run { try Self.attack(service, port) }
     running.cancel()
     _ = await running.result
     try await group.shutdownGracefully()

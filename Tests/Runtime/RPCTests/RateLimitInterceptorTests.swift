@@ -1,4 +1,5 @@
 import NIOCore
+import Pacing
 import RPC
 import Testing
 

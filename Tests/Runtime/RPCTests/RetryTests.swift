@@ -1,3 +1,4 @@
+import Pacing
 import RPC
 import Synchronization
 import Testing
@@ -182,19 +183,5 @@ private final class ScriptedService: Sendable {
     var error = RPCError(.unavailable, "later")
     error.pushBack(pushback)
     #expect(RetryPushback(error.metadata) == pushback)
-  }
-}
-
-@Suite struct RetryBackoffTests {
-  @Test func waitsGrowUpToTheirBoundAndVaryAroundIt() {
-    let backoff = Backoff(min: .milliseconds(100), max: .seconds(1), multiplier: 2, jitter: 0.2)
-    for (failureCount, value) in [
-      (0, 100), (1, 100), (2, 200), (3, 400), (5, 1_000), (9_999, 1_000),
-    ] {
-      let waits = (0..<200).map { _ in backoff.wait(afterFailures: failureCount) }
-      let range = Duration.milliseconds(value) * 0.8...Duration.milliseconds(value) * 1.2
-      #expect(waits.allSatisfy(range.contains))
-      #expect(Set(waits).count > 100)
-    }
   }
 }

@@ -174,14 +174,6 @@ import Testing
     await stop([server], client)
   }
 
-  @Test func theSystemKnowsThisMachine() async throws {
-    let addresses = try await SystemResolver().addresses(of: "localhost", port: 50_051)
-    #expect(addresses.contains(try SocketAddress(ipAddress: "127.0.0.1", port: 50_051)))
-    await #expect(throws: ResolutionError.self) {
-      _ = try await SystemResolver().addresses(of: "no such host", port: 1)
-    }
-  }
-
   @Test(arguments: [("localhost", true), ("elsewhere.test", false)])
   func theCertificateMustNameTheHostWhateverItsAddress(
     _ host: String, _ isAccepted: Bool

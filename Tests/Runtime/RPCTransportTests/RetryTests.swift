@@ -1,5 +1,6 @@
 import HTTP2
 import NIOCore
+import Pacing
 import RPC
 import RPCTransport
 import Testing

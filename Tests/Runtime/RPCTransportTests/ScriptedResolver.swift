@@ -1,4 +1,5 @@
 import NIOCore
+import Networking
 import RPCTransport
 import Synchronization
 

@@ -235,15 +235,6 @@ import Testing
       try await running.value
     }
   }
-
-  @Test func waitsGrowAndStayBounded() {
-    for failures in 1...100 {
-      let wait = OutboxRelay.backoff(failures: failures)
-      #expect(wait >= OutboxRelay.backoffMin / 2)
-      #expect(wait <= OutboxRelay.backoffMax)
-    }
-    #expect(OutboxRelay.backoff(failures: 20) >= OutboxRelay.backoffMax / 2)
-  }
 }
 
 extension Logger {

@@ -1,4 +1,5 @@
 import NIOCore
+import Networking
 import RPCTransport
 
 /// Connects to one host whatever name the server must prove to have.
@@ -6,6 +7,6 @@ struct OverridingResolver: AddressResolver {
   let host: String
 
   func addresses(of name: String, port: Int) async throws -> [SocketAddress] {
-    try await SystemResolver().addresses(of: host, port: port)
+    try await SystemResolver.shared.addresses(of: host, port: port)
   }
 }

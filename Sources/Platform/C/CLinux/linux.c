@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -48,28 +47,7 @@ int clinux_epoll_wait(int epoll, struct clinux_epoll_event *events, int count, i
   return filled;
 }
 
-int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
-
-int clinux_eventfd_signal(int descriptor) {
-  int result;
-  do {
-    result = eventfd_write(descriptor, 1);
-  } while (result != 0 && errno == EINTR);
-  return result != 0 && errno == EAGAIN ? 0 : result;
-}
-
-int clinux_eventfd_drain(int descriptor) {
-  eventfd_t value;
-  int result;
-  do {
-    result = eventfd_read(descriptor, &value);
-  } while (result != 0 && errno == EINTR);
-  return result != 0 && errno == EAGAIN ? 0 : result;
-}
-
 int clinux_memory_lock(void *address, size_t byte_count) { return mlock(address, byte_count); }
-
-int clinux_memory_unlock(void *address, size_t byte_count) { return munlock(address, byte_count); }
 
 int clinux_memory_exclude_from_dumps(void *address, size_t byte_count) {
   return madvise(address, byte_count, MADV_DONTDUMP);
@@ -84,15 +62,3 @@ int clinux_set_dumpable(int dumpable) {
 }
 
 int clinux_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0UL, 0UL, 0UL, 0UL); }
-
-int clinux_set_parent_death_signal(int signal) {
-  return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);
-}
-
-int clinux_close_range_on_exec(unsigned int first, unsigned int last) {
-  return close_range(first, last, CLOSE_RANGE_CLOEXEC);
-}
-
-int clinux_close_range(unsigned int first, unsigned int last) {
-  return close_range(first, last, 0);
-}

@@ -13,11 +13,6 @@ static inline EVP_PKEY *copenssl_generate_p256(void) {
     return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 }
 
-/* BIO_get_mem_data is a macro with a cast. */
-static inline long copenssl_memory_bio_data(BIO *bio, char **data) {
-    return BIO_get_mem_data(bio, data);
-}
-
 /* Adds one X.509v3 extension in openssl.cnf notation; X509V3_CTX holds function pointers that Swift
  * should not fill in. 1 on success. */
 static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int nid,

@@ -3,6 +3,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTPTypes
+import Networking
 
 /// HTTP/1.1 connections whose requests are answered on the connection's own event loop, where the
 /// RPC clients live too: a request crosses no thread.
@@ -28,7 +29,7 @@ struct EventLoopChannel: ServerChildChannel {
   func handle(value: Value, logger: Logger) async {
     let eventLoop = value.channel.eventLoop
     // A task of its own, because a client that leaves must be able to cancel it; awaited here.
-    let connection = Task(executorPreference: EventLoopExecutor(eventLoop)) {
+    let connection = Task(executorPreference: eventLoop.taskExecutor) {
       await connections.handle(value: value, logger: logger)
     }
     eventLoop.execute { ClientPresence.of(value.channel)?.watch(connection) }
@@ -37,19 +38,5 @@ struct EventLoopChannel: ServerChildChannel {
     } onCancel: {
       connection.cancel()
     }
-  }
-}
-
-/// Runs the jobs of tasks on one event loop.
-final class EventLoopExecutor: TaskExecutor {
-  private let eventLoop: any EventLoop
-
-  init(_ eventLoop: any EventLoop) {
-    self.eventLoop = eventLoop
-  }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

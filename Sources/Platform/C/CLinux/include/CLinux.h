@@ -38,16 +38,8 @@ int clinux_epoll_ctl_del(int epoll, int descriptor);
  * that is left. */
 int clinux_epoll_wait(int epoll, struct clinux_epoll_event *events, int count, int timeout_ms);
 
-/* A non-blocking, close-on-exec counter descriptor that starts at 0, for waking a waiting thread. */
-int clinux_eventfd(void);
-/* Makes the counter readable. A counter that is already at its limit counts as success. */
-int clinux_eventfd_signal(int descriptor);
-/* Sets the counter back to 0. A counter that is 0 already counts as success. */
-int clinux_eventfd_drain(int descriptor);
-
 /* Keeps pages out of swap. Fails with ENOMEM or EPERM past RLIMIT_MEMLOCK. */
 int clinux_memory_lock(void *address, size_t byte_count);
-int clinux_memory_unlock(void *address, size_t byte_count);
 /* Leaves whole pages out of core dumps. */
 int clinux_memory_exclude_from_dumps(void *address, size_t byte_count);
 /* Overwrites memory with zeros in a way that the optimiser may not remove. Cannot fail. */
@@ -58,14 +50,5 @@ void clinux_explicit_bzero(void *address, size_t byte_count);
 int clinux_set_dumpable(int dumpable);
 /* The dumpable flag. */
 int clinux_get_dumpable(void);
-
-/* Asks for `signal` when the thread that created this process ends; 0 cancels. The parent may be
- * gone already: compare getppid() afterwards. */
-int clinux_set_parent_death_signal(int signal);
-
-/* Marks every descriptor from `first` up to `last` close-on-exec. */
-int clinux_close_range_on_exec(unsigned int first, unsigned int last);
-/* Closes every descriptor from `first` up to `last`. */
-int clinux_close_range(unsigned int first, unsigned int last);
 
 #endif

@@ -2,7 +2,7 @@ package import NIOCore
 import Synchronization
 
 /// Runs Swift tasks on an event loop, so that a handler stays on its connection's thread.
-final class LoopTaskExecutor: TaskExecutor {
+package final class LoopTaskExecutor: TaskExecutor {
   private let eventLoop: any EventLoop
 
   /// Executors live as long as the process: tasks refer to them without keeping them.
@@ -12,7 +12,7 @@ final class LoopTaskExecutor: TaskExecutor {
     self.eventLoop = eventLoop
   }
 
-  static func executor(of eventLoop: any EventLoop) -> LoopTaskExecutor {
+  package static func executor(of eventLoop: any EventLoop) -> LoopTaskExecutor {
     known.withLock { known in
       if let executor = known[ObjectIdentifier(eventLoop)] { return executor }
       let executor = LoopTaskExecutor(eventLoop)
@@ -21,7 +21,7 @@ final class LoopTaskExecutor: TaskExecutor {
     }
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }

@@ -1,11 +1,18 @@
-internal import Glibc
-internal import Synchronization
+import Dispatch
+import Synchronization
 
 /// A fixed number of threads that serve a bounded queue of blocking jobs.
 ///
-/// Plain threads, because Swift's cooperative pool has one thread per processor and must not be
-/// kept busy for tens of milliseconds.
-final class WorkerThreads: Sendable {
+/// For work that keeps a processor or the kernel busy for long: Swift's cooperative pool has one
+/// thread per processor.
+package final class WorkerThreads: Sendable {
+  /// Why a job was not taken.
+  package enum Refusal: Error, Equatable {
+    /// All threads are busy and the queue is full; try again later.
+    case overloaded
+    case shutDown
+  }
+
   private struct Job: Sendable {
     let id: UInt64
     let work: @Sendable () -> Void
@@ -24,7 +31,7 @@ final class WorkerThreads: Sendable {
     let state = Mutex(State())
     /// Counts jobs put into the queue, and one for each thread at shutdown. A count whose job was
     /// cancelled only makes a thread look once more.
-    let wakeUps = Semaphore()
+    let wakeUps = DispatchSemaphore(value: 0)
 
     func serve() {
       while let job = next() {
@@ -56,17 +63,21 @@ final class WorkerThreads: Sendable {
   private let threadCount: Int
   private let outstandingMax: Int
 
-  /// Starts the threads; up to `queueLimit` jobs wait while all of them are busy.
-  init(count: Int, queueLimit: Int) {
+  /// Starts the threads; up to `queueLimit` jobs wait while all of
+  /// them are busy.
+  package init(count: Int, queueLimit: Int) {
     precondition(count >= 1 && queueLimit >= 0, "a pool needs a thread")
     threadCount = count
     outstandingMax = count + queueLimit
-    for _ in 0..<count { Self.startThread(shared) }
+    for _ in 0..<count {
+      let isStarted = OwnThread.start { [shared] in shared.serve() }
+      guard isStarted else { fatalError("no thread for a pool of \(count)") }
+    }
   }
 
   /// Runs `work` on one of the threads; throws what it throws, `.overloaded`, `.shutDown`, or
   /// `CancellationError` when cancelled before it began.
-  func run<Result: Sendable>(
+  package func run<Result: Sendable>(
     _ work: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
     let id = shared.state.withLock { state in
@@ -93,7 +104,7 @@ final class WorkerThreads: Sendable {
   }
 
   /// Refuses waiting and later jobs; running ones end normally, then the threads do. Does not wait.
-  func shutdown() {
+  package func shutdown() {
     let refused = shared.state.withLock { state -> [Job]? in
       guard !state.isShutDown else { return nil }
       state.isShutDown = true
@@ -101,12 +112,12 @@ final class WorkerThreads: Sendable {
       return state.waiting
     }
     guard let refused else { return }
-    for job in refused { job.refuse(PasswordHashingError.shutDown) }
+    for job in refused { job.refuse(Refusal.shutDown) }
     for _ in 0..<threadCount { shared.wakeUps.signal() }
   }
 
   private func enqueue(_ job: Job) {
-    let refusal = shared.state.withLock { state -> PasswordHashingError? in
+    let refusal = shared.state.withLock { state -> Refusal? in
       if state.isShutDown { return .shutDown }
       guard state.waiting.count + state.runningCount < outstandingMax else { return .overloaded }
       state.waiting.append(job)
@@ -121,20 +132,5 @@ final class WorkerThreads: Sendable {
       return state.waiting.remove(at: index)
     }
     job?.refuse(CancellationError())
-  }
-
-  private static func startThread(_ shared: Shared) {
-    var thread = pthread_t()
-    let argument = Unmanaged.passRetained(shared)
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let shared = Unmanaged<Shared>.fromOpaque(argument).takeRetainedValue()
-        shared.serve()
-        return nil
-      }, argument.toOpaque())
-    guard code == 0 else { fatalError("cannot start a thread: error \(code)") }
-    pthread_detach(thread)
   }
 }
