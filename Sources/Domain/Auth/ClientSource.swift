@@ -1,7 +1,7 @@
 import Addresses
 
-/// Where attempts come from, as coarse as one customer of a network: an IPv4 address or an IPv6 /64,
-/// since whoever has one IPv6 address has 2^64 of them.
+/// Where attempts come from, as coarse as one customer of a network: an IPv4 address or an IPv6
+/// /64, since whoever has one IPv6 address has 2^64 of them.
 enum ClientSource: Hashable, Sendable {
   case network(IPAddress)
   /// A caller without an address: a place of its own.

@@ -61,8 +61,8 @@ package enum Base64: Sendable {
 
   // MARK: Reading
 
-  /// Fills `bytes`, which has `decodedCount` bytes, from digits without padding; false for a foreign
-  /// character, an impossible length, or left-over bits that are not zero.
+  /// Fills `bytes`, which has `decodedCount` bytes, from digits without padding; false for a
+  /// foreign character, an impossible length, or left-over bits that are not zero.
   package func decode(
     _ digits: UnsafeRawBufferPointer, into bytes: UnsafeMutableRawBufferPointer
   ) -> Bool {

@@ -1,5 +1,5 @@
-/// Strings of JSON (RFC 8259, 7), escaped so that they can stand anywhere: in a line of a log, in an
-/// HTTP header, in a script element.
+/// Strings of JSON (RFC 8259, 7), escaped so that they can stand anywhere: in a line of a log, in
+/// an HTTP header, in a script element.
 ///
 /// Beside what JSON demands, DEL, C1 and the line separators are escaped, which some viewers obey,
 /// and angle brackets, which could end a script.

@@ -20,8 +20,8 @@ package enum PercentCoding {
 
   // MARK: Reading
 
-  /// The text behind the escapes, read strictly: nil for a `%` without two digits, which two readers
-  /// could understand differently, for bad UTF-8 and for controls that aren't allowed.
+  /// The text behind the escapes, read strictly: nil for a `%` without two digits, which two
+  /// readers could understand differently, for bad UTF-8 and for controls that aren't allowed.
   package static func decode(
     _ text: some StringProtocol, plusIsSpace: Bool = false, controls: Controls = .refused
   ) -> String? {

@@ -63,8 +63,8 @@ package final class AsymmetricKey: @unchecked Sendable {
     return pointer
   }
 
-  /// Hands over the private key as unencrypted PKCS #8 in PEM, which is wiped afterwards: for a file
-  /// that only its owner can read.
+  /// Hands over the private key as unencrypted PKCS #8 in PEM, which is wiped afterwards: for a
+  /// file that only its owner can read.
   package func withPrivatePEM<Result>(
     _ body: (UnsafeRawBufferPointer) -> Result
   ) throws(OpenSSLError) -> Result {

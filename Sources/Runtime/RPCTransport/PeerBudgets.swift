@@ -5,8 +5,8 @@ import RPC
 
 /// What a peer may do that costs us and not it.
 struct PeerBudgets {
-  /// Frames that ask for nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, unknown ones):
-  /// so many at once, and steadily.
+  /// Frames that ask for nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, unknown
+  /// ones): so many at once, and steadily.
   private static let idleFrameLimit = RateLimit(rate: 100, burst: 1_000)
   /// What each frame of a call allows in addition: a reader of our streams answers with
   /// WINDOW_UPDATE and pings.
