@@ -219,7 +219,8 @@ let package = Package(
     executable(
       .services, "VaultServer",
       [
-        "Vault", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Providers",
+        "Vault", "Cryptography", "Identity", "Networking", "Outbox", "Postgres", "Protobuf",
+        "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),

@@ -1,4 +1,5 @@
 import COpenSSL
+import OpenSSL
 
 /// The names in a peer's verified certificate.
 enum PeerIdentity {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import NIOCore
+import Networking
 import Outbox
 import Postgres
 import RPCTransport
@@ -83,7 +84,9 @@ final class ReceiptBatcher: Sendable {
     // A task of its own, because a batch must not end with the call that happened to start it; on
     // that call's event loop, where the database's answer arrives too.
     case .mustCommit:
-      Task(executorPreference: postgres.eventLoopGroup.any().taskExecutor) { await self.commitAll() }
+      Task(executorPreference: postgres.eventLoopGroup.any().taskExecutor) {
+        await self.commitAll()
+      }
     }
   }
 

@@ -73,7 +73,8 @@ import Testing
   }
 
   @Test func aConnectionThatIsLostAtTheCommitMakesNoSuccess() async throws {
-    try await withDeferredTrigger("PERFORM pg_terminate_backend(pg_backend_pid())") { client async throws in
+    try await withDeferredTrigger("PERFORM pg_terminate_backend(pg_backend_pid())") {
+      client async throws in
       for _ in 0..<5 { #expect(await insert("bad", client) == .connectionClosed) }
       try await pingUntilItAnswers(client)
       #expect(try await entries(client) == 0)
