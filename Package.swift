@@ -193,7 +193,7 @@ let package = Package(
     library(.domain, "UseCases", ["Cryptography", "Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
-    library(.domain, "DotEnv", ["Cryptography"]),
+    library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
       .domain, "Auth", ["Addresses", "Cryptography", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
