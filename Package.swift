@@ -170,7 +170,10 @@ let package = Package(
     library(.benchmarks, "BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
       .benchmarks, "bench-server",
-      ["BenchMessages", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging, metrics]),
+      [
+        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging,
+        metrics,
+      ]),
     executable(
       .benchmarks, "bench-client",
       ["BenchMessages", "Networking", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
@@ -178,11 +181,15 @@ let package = Package(
     executable(.runtime, "protoc-gen-chatelaine", ["RPCCodeGen"]),
     library(.services, "ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
     library(
+      .services, "Callers",
+      ["Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "UseCases"]),
+    library(
       .services, "ServiceRuntime",
       [
-        "Encodings", "Files", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres",
+        "Addresses", "Encodings", "Files", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
+        "Postgres",
         "Protobuf",
-        "Cryptography", "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics,
+        "Cryptography", nioCore, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
       ]),
@@ -212,14 +219,16 @@ let package = Package(
     executable(
       .services, "AuthServer",
       [
-        "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Receipts", "RPC",
+        "Addresses", "Callers", "Auth", "Cryptography", "Identity", "Outbox", "Postgres",
+        "Protobuf", "Receipts", "RPC",
         "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "VaultServer",
       [
-        "Vault", "Cryptography", "Identity", "Networking", "Outbox", "Postgres", "Protobuf",
+        "Addresses", "Callers", "Vault", "Cryptography", "Identity", "Networking", "Outbox",
+        "Postgres", "Protobuf",
         "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
@@ -227,14 +236,16 @@ let package = Package(
     executable(
       .services, "AuditServer",
       [
-        "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC", "RPCTransport",
+        "Callers", "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC",
+        "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
         lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "GatewayServer",
       [
-        "Addresses", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf", "Providers",
+        "Addresses", "Callers", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf",
+        "Providers",
         "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache,
         asyncHTTPClient,
         httpTypes, nioCore, nioPosix,
@@ -243,15 +254,17 @@ let package = Package(
     library(
       .tools, "LocalDeployment",
       [
-        "CLinux", "Cryptography", "Encodings", "Files", "OpenSSL", "Pacing", "Threads", nioCore,
+        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
+        nioCore,
         logging,
       ]),
     executable(
       .tools, "ChatelaineCLI",
       [
-        "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers",
+        "Addresses", "Callers", "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity",
+        "Protobuf", "Providers",
         "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
+        "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
       ]),
 
@@ -312,15 +325,19 @@ let package = Package(
     tests("Domain", "AuthTests", ["Auth", "Cryptography", "Identity", "Receipts", "UseCases"]),
     tests("Domain", "UseCasesTests", ["UseCases", "Identity", "Receipts"]),
     tests(
+      "Services", "CallersTests",
+      ["Callers", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI"]),
+    tests(
       "Services", "ServiceRuntimeTests",
       [
-        "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess", "RPCServices",
+        "Addresses", "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess",
+        "RPCServices",
         "Protobuf", "ServiceAPI", logging,
       ]),
     tests(
       "Services", "AuthServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
@@ -328,7 +345,8 @@ let package = Package(
     tests(
       "Services", "GatewayServerTests",
       [
-        "GatewayServer", "Addresses", "Cryptography", "Encodings", "Identity", "Protobuf",
+        "GatewayServer", "Addresses", "Callers", "Cryptography", "Encodings", "Identity",
+        "Protobuf",
         "Providers", "RPC", "ServiceAPI",
         "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
         logging,
@@ -361,7 +379,7 @@ let package = Package(
     tests(
       "Services", "VaultServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
         "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
@@ -370,7 +388,7 @@ let package = Package(
     tests(
       "Services", "AuditServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
         "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
         nioPosix,

@@ -1,4 +1,6 @@
+import Addresses
 import Hummingbird
+import Identity
 import Logging
 import Providers
 import RPCTransport

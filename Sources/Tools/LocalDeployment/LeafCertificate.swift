@@ -1,3 +1,5 @@
+import Identity
+
 /// What a leaf certificate says; tests change it to make certificates that must be refused.
 package struct LeafCertificate: Sendable, Equatable {
   package static let validityDays = 90
@@ -21,7 +23,7 @@ package struct LeafCertificate: Sendable, Equatable {
   /// What `up` issues: `spiffe://chatelaine/<service>`, valid on this machine only, for 90 days.
   package init(service: String) {
     self.service = service
-    identity = "spiffe://chatelaine/" + service
+    identity = PeerIdentity.of(service)
     dnsNames = ["localhost", service]
     addresses = ["127.0.0.1", "::1"]
     // Clocks of containers may differ a little.
@@ -41,7 +43,7 @@ package struct LeafCertificate: Sendable, Equatable {
   /// In `service`'s files, but saying that it is `identity`.
   package static func misnamed(service: String, as identity: String) -> LeafCertificate {
     var leaf = LeafCertificate(service: service)
-    leaf.identity = "spiffe://chatelaine/" + identity
+    leaf.identity = PeerIdentity.of(identity)
     leaf.dnsNames = ["localhost", identity]
     return leaf
   }

@@ -1,7 +1,7 @@
+import Callers
 import NIOHTTP1
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import Testing
 
 @testable import GatewayServer

@@ -9,7 +9,6 @@ import NIOHTTP1
 import NIOPosix
 import Providers
 import RPC
-import ServiceRuntime
 
 @testable import GatewayServer
 

@@ -1,10 +1,10 @@
+import Callers
 import HTTPTypes
 import Hummingbird
 import NIOCore
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// The JSON API: every method with a `google.api.http` rule, mounted where the rule says.
 struct JSONRoutes: Sendable {

@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import Encodings
 import HTTPTypes
@@ -5,7 +6,6 @@ import Hummingbird
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// The part of the JSON API that deals in cookies, which no rule of a `.proto` file can express.
 struct SessionRoutes: Sendable {

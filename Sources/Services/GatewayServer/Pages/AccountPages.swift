@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import FoundationEssentials
 import HTTPTypes
@@ -5,7 +6,6 @@ import Hummingbird
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// The pages on which people come and go.
 struct AccountPages: Sendable {

@@ -8,7 +8,6 @@ import NIOHTTP1
 import Providers
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// The proxy: an SDK's request goes to the provider with the user's key put in.
 ///

@@ -1,8 +1,8 @@
+import Callers
 import Cryptography
 import HTTPTypes
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// Exchanges what a request brings for a signed assertion, anew for each request: a session that
 /// was ended is refused at once.

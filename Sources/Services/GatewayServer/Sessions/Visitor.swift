@@ -1,7 +1,7 @@
+import Callers
 import Cryptography
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// A user who has proved who they are, for the length of one request.
 struct Visitor: Sendable {
