@@ -134,7 +134,7 @@ let package = Package(
     library(.runtime, "Addresses", ["Encodings"]),
     library(.runtime, "Pacing"),
     library(.runtime, "Threads"),
-    library(.runtime, "Networking", ["Threads", nioCore]),
+    library(.runtime, "Networking", ["Threads", nioCore, logging]),
     library(.runtime, "Protobuf", ["CMessages", "Encodings"]),
     library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
     library(.runtime, "OpenSSL", ["COpenSSL"]),
@@ -174,7 +174,10 @@ let package = Package(
     library(.benchmarks, "BenchMessages", ["CBenchMessages", "Protobuf", "RPC", nioCore]),
     executable(
       .benchmarks, "bench-server",
-      ["BenchMessages", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging, metrics]),
+      [
+        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging,
+        metrics,
+      ]),
     executable(
       .benchmarks, "bench-client",
       ["BenchMessages", "Networking", "RPC", "RPCTransport", nioCore, nioPosix, logging]),
@@ -184,7 +187,8 @@ let package = Package(
     library(
       .services, "ServiceRuntime",
       [
-        "Encodings", "Files", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS", "Postgres",
+        "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
+        "Postgres",
         "Protobuf",
         "Cryptography", "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics,
         lifecycle,
@@ -194,7 +198,7 @@ let package = Package(
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
     library(.domain, "Identity"),
     library(.domain, "Receipts", ["Identity"]),
-    library(.domain, "UseCases", ["Cryptography", "Encodings", "Identity", "Receipts"]),
+    library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography"]),
@@ -223,7 +227,7 @@ let package = Package(
     executable(
       .services, "VaultServer",
       [
-        "Vault", "Cryptography", "Identity", "Networking", "Outbox", "Postgres", "Protobuf",
+        "Vault", "Cryptography", "Networking", "Identity", "Outbox", "Postgres", "Protobuf",
         "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
@@ -331,8 +335,7 @@ let package = Package(
       "Runtime", "RPCTransportTests",
       [
         "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
-        "TestSupport", nioCore,
-        nioEmbedded, nioPosix, logging,
+        "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
       ]),
     tests(
       "Runtime", "InteropTests",

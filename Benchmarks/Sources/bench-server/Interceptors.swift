@@ -1,5 +1,6 @@
 import BenchMessages
 import Logging
+import Pacing
 import RPC
 
 /// What wraps each call here: all that the runtime has, in the order in which services have it.

@@ -1,13 +1,14 @@
-internal import Cryptography
-internal import FoundationEssentials
-internal import Glibc
+import Cryptography
+import FoundationEssentials
+import Glibc
 package import Logging
 package import NIOPosix
+import Networking
 import Pacing
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle
-internal import UnixSignals
+import UnixSignals
 
 /// What every service stands on: its process, its log, its event loops, its start and its end.
 package struct ServiceChassis: Sendable {

@@ -2,6 +2,7 @@ import Foundation
 import LocalDeployment
 import TestSupport
 import Testing
+import Threads
 
 /// Strangers who connect and say nothing, until the server has no descriptors left.
 @Suite struct DescriptorTests {
@@ -41,7 +42,7 @@ import Testing
     let listening = try #require(port)
     let honest = HonestClient(port: listening, tls: nil)
     let id = process.id
-    let outcome = try await onOwnThread {
+    let outcome = try await OwnThread.run {
       let strangers = try (0..<Self.strangers).map { _ in
         try AttackConnection(port: listening, isSilent: true)
       }

@@ -22,12 +22,12 @@ package struct HealthRoutes: Sendable {
     self.services = services
   }
 
-  package func routes() throws(PathTemplate.Failure) -> [Route] {
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(["GET"], "/healthz", .plain) { _ in
+      try Edge.Route(["GET"], "/healthz", .plain) { _ in
         JSONRoutes.response(Array(#"{"status":"ok"}"#.utf8), status: .ok)
       },
-      try Route(["GET"], "/readyz", .plain) { _ in await readiness() },
+      try Edge.Route(["GET"], "/readyz", .plain) { _ in await readiness() },
     ]
   }
 

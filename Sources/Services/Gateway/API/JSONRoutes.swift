@@ -31,8 +31,8 @@ package struct JSONRoutes: Sendable {
     self.bodyChecks = bodyChecks
   }
 
-  package func routes() throws(PathTemplate.Failure) -> [Route] {
-    var routes: [Route] = []
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    var routes: [Edge.Route] = []
     for (service, methods) in [
       ("auth", AuthAPI.AuthClient.transcodedMethods),
       ("vault", VaultAPI.VaultClient.transcodedMethods),
@@ -42,7 +42,7 @@ package struct JSONRoutes: Sendable {
       for method in methods {
         for rule in method.descriptor.httpRules {
           routes.append(
-            try Route([rule.verb], rule.template, .api) { exchange in
+            try Edge.Route([rule.verb], rule.template, .api) { exchange in
               try await answer(exchange, method, rule, over: channel)
             })
         }

@@ -20,10 +20,10 @@ package struct SessionRoutes: Sendable {
 
   private var cookies: PortalCookies { authenticator.cookies }
 
-  package func routes() throws(PathTemplate.Failure) -> [Route] {
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(["POST"], "/api/v1/sessions", .api) { try await create($0) },
-      try Route(["DELETE"], "/api/v1/sessions/current", .api) { try await deleteCurrent($0) },
+      try Edge.Route(["POST"], "/api/v1/sessions", .api) { try await create($0) },
+      try Edge.Route(["DELETE"], "/api/v1/sessions/current", .api) { try await deleteCurrent($0) },
     ]
   }
 

@@ -10,8 +10,11 @@ package struct EdgeServer: Sendable {
   package static let headerListBytesMax = 32 << 10
   package static let headerFieldsMax = 128
   static let backlog = 1_024
-  /// Open connections of clients; more wait to be accepted.
-  static let connectionsMax = 16_384
+  /// Open connections of clients, if the process may have that many descriptors; more wait to be
+  /// accepted.
+  package static let connectionsMax = 16_384
+  /// What a client needs: its connection and one to a provider.
+  static let descriptorsPerClient = 2
 
   let responder: EdgeResponder
   let timeouts: ClientTimeouts
@@ -23,7 +26,10 @@ package struct EdgeServer: Sendable {
 
   /// What serves on `host` and `port`; `onListening` gets the port.
   package func buildApplication(
-    host: String, port: Int, eventLoopGroup: any EventLoopGroup, logger: Logger,
+    host: String, port: Int,
+    connectionsMax: Int = DescriptorLimit.connectionsMax(
+      Self.connectionsMax, descriptorsEach: Self.descriptorsPerClient),
+    eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<EdgeResponder> {
     let (securityHeaders, timeouts) = (responder.securityHeaders, timeouts)
@@ -37,9 +43,13 @@ package struct EdgeServer: Sendable {
     return Application(
       responder: responder, server: EventLoopChannel.server(connections),
       configuration: ApplicationConfiguration(
-        address: .hostname(host, port: port), backlog: Self.backlog,
-        availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
+        address: .hostname(host, port: port), backlog: Self.backlog),
+      onServerRunning: { channel in
+        let limit = ConnectionLimit(connectionsMax: connectionsMax, logger: logger)
+        // Fails only if the server was stopped meanwhile.
+        try? await channel.pipeline.addHandler(limit, position: .first).get()
+        await onListening(channel.localAddress?.port ?? port)
+      },
       eventLoopGroupProvider: .shared(eventLoopGroup), logger: logger)
   }
 }

@@ -57,7 +57,7 @@ package struct RequestTarget: Sendable, Hashable {
   /// The query's parameters, decoded, in order; nil when an escape is bad.
   package var parameters: [(name: String, value: String)]? {
     guard let query, !query.isEmpty else { return [] }
-    package var parameters: [(name: String, value: String)] = []
+    var parameters: [(name: String, value: String)] = []
     for pair in query.split(atByte: "&") {
       let parts = pair.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
       guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),

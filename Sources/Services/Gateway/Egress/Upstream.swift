@@ -82,10 +82,8 @@ package struct UpstreamAnswer: Sendable {
   let body: HTTPClientResponse.Body
   let lease: UpstreamClients.Lease
 
-  /// Hands over each piece when it arrives; the next one is read when `take` has returned.
-  package func forEachPiece(_ take: (ByteBuffer) async throws -> Void) async throws {
-    for try await piece in body { try await take(piece) }
-  }
+  /// Each piece when it arrives; the next one is read when it is asked for.
+  package var pieces: some AsyncSequence<ByteBuffer, any Error> { body }
 }
 
 /// Why there is no answer of a provider.

@@ -9,6 +9,7 @@ import Portal
 import Protobuf
 import Providers
 import Proxy
+import RPC
 import ServiceAPI
 
 /// The gateway, put together: used by the process and by the tests.

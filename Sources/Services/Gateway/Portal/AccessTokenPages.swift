@@ -40,14 +40,14 @@ struct AccessTokenPages: Sendable {
 
   let portal: Portal
 
-  func routes() throws(PathTemplate.Failure) -> [Route] {
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(["GET"], "/access-tokens", .page) { exchange in
+      try Edge.Route(["GET"], "/access-tokens", .page) { exchange in
         try await portal.forVisitor(exchange) { try await list(exchange, $0) }
       },
-      try Route(["POST"], "/access-tokens", .page) { try await create($0) },
-      try Route(["GET"], "/access-tokens/{id}/revoke", .page) { try await revokePage($0) },
-      try Route(["POST"], "/access-tokens/{id}/revoke", .page) { try await revoke($0) },
+      try Edge.Route(["POST"], "/access-tokens", .page) { try await create($0) },
+      try Edge.Route(["GET"], "/access-tokens/{id}/revoke", .page) { try await revokePage($0) },
+      try Edge.Route(["POST"], "/access-tokens/{id}/revoke", .page) { try await revoke($0) },
     ]
   }
 

@@ -12,14 +12,14 @@ import ServiceAPI
 struct AccountPages: Sendable {
   let portal: Portal
 
-  func routes() throws(PathTemplate.Failure) -> [Route] {
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(["GET"], "/", .page) { try await landing($0) },
-      try Route(["GET"], "/sign-up", .page) { try await signUpPage($0) },
-      try Route(["POST"], "/sign-up", .page) { try await signUp($0) },
-      try Route(["GET"], "/log-in", .page) { try await logInPage($0) },
-      try Route(["POST"], "/log-in", .page) { try await logIn($0) },
-      try Route(["POST"], "/log-out", .page) { try await logOut($0) },
+      try Edge.Route(["GET"], "/", .page) { try await landing($0) },
+      try Edge.Route(["GET"], "/sign-up", .page) { try await signUpPage($0) },
+      try Edge.Route(["POST"], "/sign-up", .page) { try await signUp($0) },
+      try Edge.Route(["GET"], "/log-in", .page) { try await logInPage($0) },
+      try Edge.Route(["POST"], "/log-in", .page) { try await logIn($0) },
+      try Edge.Route(["POST"], "/log-out", .page) { try await logOut($0) },
     ]
   }
 

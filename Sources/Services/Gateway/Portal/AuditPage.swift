@@ -54,8 +54,8 @@ struct AuditPage: Sendable {
 
   let portal: Portal
 
-  func routes() throws(PathTemplate.Failure) -> [Route] {
-    [try Route(["GET"], "/audit", .page) { try await show($0) }]
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    [try Edge.Route(["GET"], "/audit", .page) { try await show($0) }]
   }
 
   private func show(_ exchange: Exchange) async throws -> Response {

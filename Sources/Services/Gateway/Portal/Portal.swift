@@ -33,7 +33,7 @@ package struct Portal: Sendable {
   }
 
   /// Every page, and the files that pages refer to.
-  package func routes() throws(PathTemplate.Failure) -> [Route] {
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     try renderer.assets.routes() + AccountPages(portal: self).routes()
       + ProviderPages(portal: self).routes() + AccessTokenPages(portal: self).routes()
       + AuditPage(portal: self).routes()

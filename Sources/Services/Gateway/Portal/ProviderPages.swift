@@ -14,17 +14,17 @@ struct ProviderPages: Sendable {
 
   let portal: Portal
 
-  func routes() throws(PathTemplate.Failure) -> [Route] {
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(["GET"], "/providers", .page) { try await list($0) },
-      try Route(["GET"], "/providers/new", .page) { try await newPage($0) },
-      try Route(["POST"], "/providers/new", .page) { try await create($0) },
-      try Route(["GET"], "/providers/{id}", .page) { try await editPage($0) },
-      try Route(["POST"], "/providers/{id}", .page) { try await update($0) },
-      try Route(["POST"], "/providers/{id}/enable", .page) { try await setEnabled($0, true) },
-      try Route(["POST"], "/providers/{id}/disable", .page) { try await setEnabled($0, false) },
-      try Route(["GET"], "/providers/{id}/delete", .page) { try await deletePage($0) },
-      try Route(["POST"], "/providers/{id}/delete", .page) { try await delete($0) },
+      try Edge.Route(["GET"], "/providers", .page) { try await list($0) },
+      try Edge.Route(["GET"], "/providers/new", .page) { try await newPage($0) },
+      try Edge.Route(["POST"], "/providers/new", .page) { try await create($0) },
+      try Edge.Route(["GET"], "/providers/{id}", .page) { try await editPage($0) },
+      try Edge.Route(["POST"], "/providers/{id}", .page) { try await update($0) },
+      try Edge.Route(["POST"], "/providers/{id}/enable", .page) { try await setEnabled($0, true) },
+      try Edge.Route(["POST"], "/providers/{id}/disable", .page) { try await setEnabled($0, false) },
+      try Edge.Route(["GET"], "/providers/{id}/delete", .page) { try await deletePage($0) },
+      try Edge.Route(["POST"], "/providers/{id}/delete", .page) { try await delete($0) },
     ]
   }
 

@@ -24,11 +24,11 @@ struct StaticAssets: Sendable {
   let stylesheet = Asset("portal", "css", "text/css; charset=utf-8", PackageResources.portal_css)
   let mark = Asset("mark", "svg", "image/svg+xml", PackageResources.mark_svg)
 
-  func routes() throws(PathTemplate.Failure) -> [Route] {
-    var routes: [Route] = []
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    var routes: [Edge.Route] = []
     for asset in [stylesheet, mark] {
       routes.append(
-        try Route(["GET"], asset.path, .plain) { _ in
+        try Edge.Route(["GET"], asset.path, .plain) { _ in
           Response(
             status: .ok,
             headers: [

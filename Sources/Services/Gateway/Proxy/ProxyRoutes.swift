@@ -48,14 +48,14 @@ package struct ProxyRoutes: Sendable {
     headers = ProxyHeaders(token: token)
   }
 
-  package func routes() throws(PathTemplate.Failure) -> [Route] {
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
-      try Route(Self.verbs, "/proxy/{provider}/{rest=**}", .proxy) { exchange in
+      try Edge.Route(Self.verbs, "/proxy/{provider}/{rest=**}", .proxy) { exchange in
         try await relay(
           exchange, providerID: exchange.variable("provider"),
           label: exchange.headers[Self.keyLabel, default: ""].trimmingBlanks())
       },
-      try Route(Self.verbs, "/proxy/custom/{label}/{rest=**}", .proxy) { exchange in
+      try Edge.Route(Self.verbs, "/proxy/custom/{label}/{rest=**}", .proxy) { exchange in
         try await relay(
           exchange, providerID: Self.customProvider, label: exchange.variable("label"))
       },
@@ -175,7 +175,7 @@ package struct ProxyRoutes: Sendable {
         exchange.log.write(answer.status)
       }
       do {
-        try await answer.forEachPiece { try await writer.write($0) }
+        for try await piece in answer.pieces { try await writer.write(piece) }
         try await writer.finish(nil)
         await body.finish()
       } catch {

@@ -34,7 +34,8 @@ import Testing
   @Test func aConnectionThatIsNeverUsedIsClosed() async throws {
     let timeouts = timeouts { $0.requestHeadTimeout = .milliseconds(150) }
     try await TestGateway.run(timeouts: timeouts) { gateway in
-      #expect(try await gateway.raw("") == "")
+      let answer = try await gateway.raw("")
+      #expect(answer == "")
     }
   }
 
