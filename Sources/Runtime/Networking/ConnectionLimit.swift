@@ -5,8 +5,8 @@ package import NIOCore
 /// Stops a listening socket from accepting while it has as many connections as it may, or while the
 /// process has no descriptors left; whoever comes then waits in the kernel's queue.
 ///
-/// Belongs into the pipeline of the *listening* channel. NIO alone would ask again at once, for ever:
-/// accept(2) that fails leaves the socket readable.
+/// Belongs in the pipeline of the *listening* channel. NIO alone would ask again at once, for
+/// ever: accept(2) that fails leaves the socket readable.
 package final class ConnectionLimit: ChannelInboundHandler, @unchecked Sendable {
   // Sendable because everything happens on the listener's loop.
   package typealias InboundIn = any Channel
@@ -27,7 +27,8 @@ package final class ConnectionLimit: ChannelInboundHandler, @unchecked Sendable 
   private var retry: Scheduled<Void>?
   private var lastLogged: NIODeadline?
 
-  /// A few more than `connectionsMax` may be accepted, as accept(2) is called several times at once.
+  /// A few more than `connectionsMax` may be accepted, as accept(2) is called several times at
+  /// once.
   package init(connectionsMax: Int, logger: Logger) {
     self.connectionsMax = max(1, connectionsMax)
     self.logger = logger

@@ -1,5 +1,6 @@
 import Foundation
 import LocalDeployment
+import RPCTransport
 import TestSupport
 import Testing
 import Threads
