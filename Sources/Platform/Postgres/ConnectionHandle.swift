@@ -1,4 +1,4 @@
-internal import CLibPQ
+import CLibPQ
 import Glibc
 
 /// Owns one libpq connection; nothing else calls libpq's connection functions.
