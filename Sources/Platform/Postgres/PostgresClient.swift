@@ -49,8 +49,8 @@ package final class PostgresClient: Sendable {
     _ = try await result(of: "SELECT 1", timeout: timeout)
   }
 
-  /// Runs `body` in a transaction on a connection of its own; COMMIT after it returns, ROLLBACK when
-  /// it throws or its task is cancelled.
+  /// Runs `body` in a transaction on a connection of its own: COMMIT after it returns, ROLLBACK
+  /// when it throws or its task is cancelled.
   ///
   /// BEGIN travels with the first statement, so a transaction of n statements takes n + 1 round
   /// trips; one that runs none takes none.

@@ -112,7 +112,7 @@ extension PostgresJSON: PostgresEncodable {
 
 /// A value that arrays can be made of.
 ///
-/// An array of bytes is bytea and not an array to PostgreSQL, so the element says what its array is.
+/// An array of bytes is bytea and no array to PostgreSQL, so the element says what its array is.
 package protocol PostgresArrayElement: PostgresEncodable, PostgresDecodable {
   static var postgresArrayType: PostgresType { get }
   static func encode(array: [Self], into buffer: inout PostgresBuffer)

@@ -81,8 +81,8 @@ package struct PostgresRow: Sendable {
 
   /// Reads a column by its exact name; an optional type takes NULL as nil.
   ///
-  /// - Throws: `PostgresError.decoding` when there is no such column, it is NULL, or its type is not
-  ///   one that `Value` reads.
+  /// - Throws: `PostgresError.decoding` when there is no such column, it is NULL, or its type is
+  ///   not one that `Value` reads.
   package func decode<Value: PostgresDecodable>(
     _ column: String, as type: Value.Type = Value.self
   ) throws(PostgresError) -> Value {
