@@ -6,7 +6,72 @@ import Postgres
 import Receipts
 import UseCases
 
+/// What proves who somebody is: sessions and access tokens.
 extension PostgresAuthStore {
+  /// The credential with this hash and whose it is; its table is `c` in `columns`.
+  private func credential<Credential>(
+    hash: [UInt8], in table: PostgresQuery, columns: PostgresQuery,
+    as decode: (PostgresRow) throws(PostgresError) -> Credential
+  ) async throws(AuthError) -> (Credential, Account)? {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT \(columns), a.email, a.display_name, a.create_time AS account_create_time
+          FROM \(table) AS c
+          JOIN accounts AS a ON a.id = c.account_id
+         WHERE c.token_hash = \(hash)
+        """
+      ) { row throws(PostgresError) in (try decode(row), try Account(row: row)) }
+    }
+  }
+
+  // MARK: Sessions
+
+  func session(tokenHash: [UInt8]) async throws(AuthError) -> (session: Session, account: Account)?
+  {
+    try await credential(
+      hash: tokenHash, in: "sessions",
+      columns: """
+        c.id, c.account_id, c.create_time, c.last_seen_time, c.expire_time, c.ip_address,
+        c.user_agent, c.request_id
+        """, as: Session.init(row:))
+  }
+
+  func noteSeen(
+    session id: UUID, at now: Date, unlessSince threshold: Date
+  ) async throws(AuthError) {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.execute(
+        """
+        UPDATE sessions SET last_seen_time = \(now)
+         WHERE id = \(id) AND last_seen_time <= \(threshold)
+        """)
+    }
+  }
+
+  func deleteSession(
+    _ id: UUID, of account: UserID, receipt: Receipt
+  ) async throws(AuthError) {
+    try await transaction { transaction in
+      let count = try await transaction.execute(
+        "DELETE FROM sessions WHERE id = \(id) AND account_id = \(account.uuid)")
+      if count > 0 { try await outbox.insert(receipt, in: transaction) }
+    }
+  }
+
+  func deleteSessions(
+    overAt now: Date, orUnseenSince threshold: Date
+  ) async throws(AuthError) -> Int {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.execute(
+        """
+        DELETE FROM sessions WHERE expire_time <= \(now) OR last_seen_time <= \(threshold)
+        """)
+    }
+  }
+
+  // MARK: Access tokens
+
   func insert(
     _ token: AccessToken, hash: [UInt8], countMax: Int, receipt: Receipt
   ) async throws(AuthError) {
@@ -37,19 +102,11 @@ extension PostgresAuthStore {
   func accessToken(
     hash: [UInt8]
   ) async throws(AuthError) -> (token: AccessToken, account: Account)? {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.first(
-        """
-        SELECT t.id, t.account_id, t.name, t.hint, t.scope, t.create_time, t.expire_time, t.last_use_time,
-               a.email, a.display_name, a.create_time AS account_create_time
-          FROM access_tokens AS t
-          JOIN accounts AS a ON a.id = t.account_id
-         WHERE t.token_hash = \(hash)
-        """
-      ) { row throws(PostgresError) in
-        (token: try AccessToken(row: row), account: try Account(row: row))
-      }
-    }
+    try await credential(
+      hash: hash, in: "access_tokens",
+      columns: """
+        c.id, c.account_id, c.name, c.hint, c.scope, c.create_time, c.expire_time, c.last_use_time
+        """, as: AccessToken.init(row:))
   }
 
   func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken? {
