@@ -16,7 +16,7 @@ struct GatewayConfiguration: ServiceConfiguration {
   let upstreamLimits: UpstreamLimits
 
   /// Whether browsers reach the portal by HTTPS.
-  var isSecure: Bool { publicOrigin.hasPrefix("https://") }
+  var isSecure: Bool { publicOrigin.beginsWithBytes(of: "https://") }
 
   init(
     authAddress: NetworkAddress, vaultAddress: NetworkAddress, auditAddress: NetworkAddress,
@@ -94,9 +94,9 @@ struct GatewayConfiguration: ServiceConfiguration {
 
   /// As browsers write it in `Origin`: lower case, without the scheme's own port.
   static func origin(of url: URL) -> String {
-    let scheme = (url.scheme ?? "http").lowercased()
-    let host = (url.host() ?? "").lowercased()
-    let bracketed = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+    let scheme = (url.scheme ?? "http").lowercasedASCII()
+    let host = (url.host() ?? "").lowercasedASCII()
+    let bracketed = host.containsByte(":") && !host.beginsWithBytes(of: "[") ? "[\(host)]" : host
     let standard = scheme == "https" ? 443 : 80
     guard let port = url.port, port != standard else { return "\(scheme)://\(bracketed)" }
     return "\(scheme)://\(bracketed):\(port)"

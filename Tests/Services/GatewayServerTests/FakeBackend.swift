@@ -19,6 +19,7 @@ final class FakeBackend: Sendable {
     var endpoints: [String: String] = [:]
     var isSessionAlive = true
     var resolvedPurposes: [String] = []
+    var shownUserAgent = "<script>alert(1)</script>"
   }
   /// In a box of its own, which the closures share.
   private final class Storage: Sendable {
@@ -44,15 +45,21 @@ final class FakeBackend: Sendable {
     answerAuth()
     answerVault()
     audit.on(AuditAPI.AuditMethods.listEvents) {
-      (_: AuditAPI.ListEventsRequest, metadata) in
+      [state] (_: AuditAPI.ListEventsRequest, metadata) in
       try Self.requireAssertion(metadata)
       return AuditAPI.ListEventsResponse(
         events: [
           AuditAPI.AuditEvent(
             id: "e1", time: Timestamp(seconds: 1_795_469_700, nanos: 0), action: "session.create",
-            outcome: .failure, ipAddress: "192.0.2.1", userAgent: "<script>alert(1)</script>")
+            outcome: .failure, ipAddress: "192.0.2.1",
+            userAgent: state.withLock { $0.shownUserAgent })
         ])
     }
+  }
+
+  /// What the log's one event says about the program that failed to log in.
+  func show(userAgent: String) {
+    state.withLock { $0.shownUserAgent = userAgent }
   }
 
   /// Stores a key as if it had been there before.

@@ -20,6 +20,18 @@ import Testing
     #expect(throws: Problem.self) { try FormData(Array(body.utf8)) }
   }
 
+  /// A separator is one also when a combining mark stands behind it.
+  @Test func separatorsAreBytes() throws {
+    let form = try FormData(Array("a=1&\u{301}b=\u{301}2".utf8))
+    #expect(form["a"] == "1")
+    #expect(form["\u{301}b"] == "\u{301}2")
+    let cookies = PortalCookies(isSecure: false)
+    let headers: HTTPFields = [.cookie: "x=1\u{600};chatelaine-session=t;\u{301}y=2"]
+    #expect(cookies.session.value(in: headers) == "t")
+    let bearer = Credential.of([.authorization: "Bearer\u{600} t"], cookies: cookies)
+    #expect(bearer == nil)
+  }
+
   @Test func aFormWithTooManyFieldsIsRefused() {
     let body = (0...FormData.fieldsMax).map { "f\($0)=1" }.joined(separator: "&")
     #expect(throws: Problem.self) { try FormData(Array(body.utf8)) }

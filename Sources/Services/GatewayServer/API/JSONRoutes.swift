@@ -59,7 +59,7 @@ struct JSONRoutes: Sendable {
     try checkEndpoint(method, input.body)
     let json = try await method.call(channel, rule, input, options)
     if rule.verb == "DELETE" { return Response(status: .noContent) }
-    let isCreation = method.descriptor.method.hasPrefix("Create")
+    let isCreation = method.descriptor.method.beginsWithBytes(of: "Create")
     return Self.response(json, status: isCreation ? .created : .ok)
   }
 

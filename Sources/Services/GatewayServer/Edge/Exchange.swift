@@ -58,8 +58,9 @@ struct Exchange: Sendable {
 
   /// Refuses a body of another media type; parameters such as `charset` are let through.
   func requireContentType(_ expected: String) throws(Problem) {
-    let type = headers[.contentType, default: ""].prefix { $0 != ";" }
-    guard type.lowercased().trimmingBlanks() == expected else {
+    let type = headers[.contentType, default: ""].split(
+      atByte: ";", maxSplits: 1, omittingEmpty: false)[0]
+    guard type.lowercasedASCII().trimmingBlanks().hasBytes(of: expected) else {
       throw Problem(.unsupportedMediaType, "the body must be \(expected)")
     }
   }
@@ -68,12 +69,5 @@ struct Exchange: Sendable {
 extension HTTPFields {
   subscript(name: HTTPField.Name, default fallback: String) -> String {
     self[name] ?? fallback
-  }
-}
-
-extension StringProtocol {
-  /// Without blanks at either end.
-  func trimmingBlanks() -> String {
-    String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
   }
 }

@@ -24,8 +24,8 @@ struct PathTemplate: Sendable, Hashable {
   let segments: [Segment]
 
   init(_ text: String) throws(Failure) {
-    guard text.hasPrefix("/") else { throw .malformed(text) }
-    let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    guard text.beginsWithBytes(of: "/") else { throw .malformed(text) }
+    let parts = text.dropFirst().split(atByte: "/", omittingEmpty: false)
     var segments: [Segment] = []
     for (index, part) in parts.enumerated() {
       segments.append(try Self.segment(part, isLast: index == parts.count - 1, of: text))
@@ -74,7 +74,7 @@ struct PathTemplate: Sendable, Hashable {
   private static func value(of segment: Substring, verb: String?) -> String? {
     var raw = segment
     if let verb {
-      guard raw.hasSuffix(":" + verb) else { return nil }
+      guard raw.endsWithBytes(of: ":" + verb) else { return nil }
       raw = raw.dropLast(verb.count + 1)
     }
     guard !raw.isEmpty, !raw.utf8.contains(UInt8(ascii: ":")) else { return nil }
@@ -84,22 +84,31 @@ struct PathTemplate: Sendable, Hashable {
   private static func segment(
     _ part: Substring, isLast: Bool, of text: String
   ) throws(Failure) -> Segment {
-    guard part.first == "{" else {
-      guard !part.contains(where: { "{}*:".contains($0) }) else { throw .malformed(text) }
+    guard part.beginsWithBytes(of: "{") else {
+      guard !part.utf8.contains(where: { "{}*:".utf8.contains($0) }) else {
+        throw .malformed(text)
+      }
       return .literal(String(part))
     }
-    guard let close = part.firstIndex(of: "}") else { throw .malformed(text) }
-    let name = part[part.index(after: part.startIndex)..<close]
-    let tail = part[part.index(after: close)...]
-    if name.hasSuffix("=**") {
+    guard let close = part.utf8.firstIndex(of: UInt8(ascii: "}")) else { throw .malformed(text) }
+    let name = part[part.utf8.index(after: part.startIndex)..<close]
+    let tail = part[part.utf8.index(after: close)...]
+    if name.endsWithBytes(of: "=**") {
       guard isLast, tail.isEmpty else { throw .malformed(text) }
       return .rest(String(name.dropLast(3)))
     }
-    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0 == "_" }) else {
-      throw .malformed(text)
-    }
+    guard !name.isEmpty, name.utf8.allSatisfy(isNameByte) else { throw .malformed(text) }
     guard !tail.isEmpty else { return .variable(String(name), verb: nil) }
-    guard isLast, tail.first == ":", tail.count > 1 else { throw .malformed(text) }
+    guard isLast, tail.beginsWithBytes(of: ":"), tail.count > 1 else { throw .malformed(text) }
     return .variable(String(name), verb: String(tail.dropFirst()))
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "_"):
+      true
+    default: false
+    }
   }
 }

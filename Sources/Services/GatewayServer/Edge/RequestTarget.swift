@@ -23,9 +23,10 @@ struct RequestTarget: Sendable, Hashable {
   init(_ text: String) throws(Failure) {
     guard text.utf8.count <= Self.bytesMax else { throw .tooLong }
     var rest = text[...]
-    if let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
-      let authority = rest.dropFirst(scheme.count)
-      rest = authority.firstIndex(of: "/").map { authority[$0...] } ?? "/"
+    let lowercased = text.lowercasedASCII()
+    if let scheme = ["http://", "https://"].first(where: { lowercased.beginsWithBytes(of: $0) }) {
+      let authority = Substring(text.utf8.dropFirst(scheme.utf8.count))
+      rest = authority.utf8.firstIndex(of: UInt8(ascii: "/")).map { authority[$0...] } ?? "/"
     }
     guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.allSatisfy(Self.isAllowed) else {
       throw .malformed
@@ -37,23 +38,28 @@ struct RequestTarget: Sendable, Hashable {
       path = rest
       query = nil
     }
-    segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    segments = path.dropFirst().split(atByte: "/", omittingEmpty: false)
     for segment in segments {
       guard segment.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") })
       else { continue }
-      guard let decoded = PercentCoding.decode(segment),
-        !decoded.split(whereSeparator: { $0 == "/" || $0 == "\\" })
-          .contains(where: { $0 == "." || $0 == ".." })
-      else { throw .malformed }
+      guard let decoded = PercentCoding.decode(segment), !Self.climbs(decoded) else {
+        throw .malformed
+      }
     }
+  }
+
+  /// Whether a reader who decodes before splitting would go to another place.
+  private static func climbs(_ segment: String) -> Bool {
+    segment.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+      .contains { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
   }
 
   /// The query's parameters, decoded, in order; nil when an escape is bad.
   var parameters: [(name: String, value: String)]? {
     guard let query, !query.isEmpty else { return [] }
     var parameters: [(name: String, value: String)] = []
-    for pair in query.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    for pair in query.split(atByte: "&") {
+      let parts = pair.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
       guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
         let value = PercentCoding.decode(parts.count == 2 ? parts[1] : "", plusIsSpace: true)
       else { return nil }

@@ -34,7 +34,7 @@ struct RouteTable: Sendable {
       guard !route.accepts(verb) else { return .route(route, variables) }
       surface = surface ?? route.surface
       verbs.formUnion(route.verbs)
-      if route.verbs.contains("GET") { verbs.insert("HEAD") }
+      if route.accepts("GET") { verbs.insert("HEAD") }
     }
     guard let surface else { return .nothing }
     return .otherVerbs(verbs.sorted(), surface: surface)

@@ -18,11 +18,13 @@ struct TrustedProxies: Sendable {
   /// Who sent the request: the peer itself, or, as far as trusted proxies vouch for it, the last
   /// entry of `forwardedFor` that is not a trusted proxy.
   ///
-  /// Read from the right, because a client can put anything on the left.
+  /// Read from the right, because a client can put anything on the left. Bytes that no proxy writes
+  /// could make us find other hops than the proxy meant: with one of them nothing is believed.
   func client(peer: IPAddress, forwardedFor: [String]) -> IPAddress {
     guard trusts(peer) else { return peer.unmapped }
     var client = peer.unmapped
-    let hops = forwardedFor.flatMap { $0.split(separator: ",") }.suffix(Self.hopsMax)
+    guard forwardedFor.allSatisfy({ $0.utf8.allSatisfy(Self.isFieldByte) }) else { return client }
+    let hops = forwardedFor.flatMap { $0.split(atByte: ",") }.suffix(Self.hopsMax)
     for hop in hops.reversed() {
       guard let address = IPAddress(Self.withoutPort(hop))?.unmapped else { return client }
       client = address
@@ -33,10 +35,16 @@ struct TrustedProxies: Sendable {
 
   /// Some proxies write `192.0.2.1:4711` or `[2001:db8::1]:4711`.
   private static func withoutPort(_ hop: Substring) -> String {
-    let text = hop.drop(while: \.isWhitespace)
-    if text.first == "[" { return String(text.dropFirst().prefix { $0 != "]" }) }
-    let host = text.prefix { !$0.isWhitespace }
-    guard host.filter({ $0 == ":" }).count == 1 else { return String(host) }
-    return String(host.prefix { $0 != ":" })
+    let text = hop.trimmingBlanks().utf8
+    if text.first == UInt8(ascii: "[") {
+      return String(Substring(text.dropFirst().prefix { $0 != UInt8(ascii: "]") }))
+    }
+    guard text.count(where: { $0 == UInt8(ascii: ":") }) == 1 else { return String(text) }
+    return String(Substring(text.prefix { $0 != UInt8(ascii: ":") }))
+  }
+
+  /// Visible ASCII, space and tab.
+  private static func isFieldByte(_ byte: UInt8) -> Bool {
+    (0x20...0x7E).contains(byte) || byte == UInt8(ascii: "\t")
   }
 }

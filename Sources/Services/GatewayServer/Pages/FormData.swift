@@ -14,8 +14,8 @@ struct FormData: Sendable {
     let malformed = Problem(.badRequest, "the form is malformed")
     guard let text = String(validating: body, as: UTF8.self) else { throw malformed }
     var values: [String: String] = [:]
-    for pair in text.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    for pair in text.split(atByte: "&") {
+      let parts = pair.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
       guard values.count < Self.fieldsMax, let name = Self.decode(parts[0]),
         let value = Self.decode(parts.count == 2 ? parts[1] : ""),
         values.updateValue(value, forKey: name) == nil

@@ -21,7 +21,7 @@ struct Moment: Sendable {
     let iso = date.formatted(.iso8601)
     machine = iso
     // yyyy-mm-ddThh:mm:ssZ
-    let parts = iso.split(whereSeparator: { "-T:Z".contains($0) })
+    let parts = iso.utf8.split { "-T:Z".utf8.contains($0) }.map { Substring($0) }
     guard parts.count == 6, let month = Int(parts[1]), Self.months.indices.contains(month - 1),
       let day = Int(parts[2])
     else {
@@ -33,7 +33,7 @@ struct Moment: Sendable {
 
   /// The first second of a day written `yyyy-mm-dd`, in UTC; nil for anything else.
   static func startOfDay(_ text: String) -> Date? {
-    guard text.count == 10, text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+    guard text.utf8.count == 10, text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
     return try? Date("\(text)T00:00:00Z", strategy: .iso8601)
   }
 }

@@ -37,7 +37,8 @@ struct PageRenderer: Sendable {
     self.assets = assets
     var library = MustacheLibrary()
     for (name, bytes) in Self.templates {
-      try library.register(String(decoding: bytes, as: UTF8.self), named: name)
+      let text = String(decoding: bytes, as: UTF8.self)
+      try library.register(EscapedHTML.template(text), named: name)
     }
     self.library = library
   }

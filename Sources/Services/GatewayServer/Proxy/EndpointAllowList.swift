@@ -15,7 +15,8 @@ struct EndpointAllowList: Sendable, Hashable {
   /// Adds `host:port`; false when the text is not that.
   mutating func insert(_ text: String) -> Bool {
     // Both halves go through the one parser that endpoints go through, so that spellings agree.
-    guard text.last?.isNumber == true, !text.contains("/"), text.contains(":"),
+    guard let last = text.utf8.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last),
+      !text.containsByte("/"), text.containsByte(":"),
       let endpoint = try? EndpointURL("http://\(text)"), Self.namesPort(text)
     else { return false }
     entries.insert(Entry(host: endpoint.host, port: endpoint.port))
@@ -28,6 +29,10 @@ struct EndpointAllowList: Sendable, Hashable {
 
   /// `[::1]` ends in a bracket and `::1` has no port: neither is an entry.
   private static func namesPort(_ text: String) -> Bool {
-    text.first == "[" ? text.contains("]:") : text.filter { $0 == ":" }.count == 1
+    guard text.beginsWithBytes(of: "[") else {
+      return text.utf8.count { $0 == UInt8(ascii: ":") } == 1
+    }
+    guard let bracket = text.utf8.firstIndex(of: UInt8(ascii: "]")) else { return false }
+    return text[bracket...].beginsWithBytes(of: "]:")
   }
 }

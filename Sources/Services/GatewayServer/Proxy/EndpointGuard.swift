@@ -53,7 +53,7 @@ struct EndpointGuard: Sendable {
     switch endpoint.host {
     case .name(let name):
       let isLocal =
-        !name.contains(".") || Self.localSuffixes.contains(where: { name.hasSuffix($0) })
+        !name.containsByte(".") || Self.localSuffixes.contains(where: name.endsWithBytes)
       if isLocal { throw .localName }
     case .address(let address):
       if let kind = AddressPolicy.refusal(of: address) { throw .address(kind) }

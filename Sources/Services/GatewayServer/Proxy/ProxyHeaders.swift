@@ -45,7 +45,7 @@ struct ProxyHeaders: Sendable {
       let isDropped =
         Self.connectionFields.contains(name) || Self.privateFields.contains(name)
         || tokenFields.contains(name) || named.contains(name)
-        || Self.privatePrefixes.contains { name.hasPrefix($0) }
+        || Self.privatePrefixes.contains(where: name.beginsWithBytes)
       if !isDropped { headers.add(name: name, value: field.value) }
     }
     return headers
@@ -56,11 +56,11 @@ struct ProxyHeaders: Sendable {
     let named = Self.namedByConnection(headers[canonicalForm: "connection"].map(String.init))
     var fields = HTTPFields()
     for (name, value) in headers {
-      let name = name.lowercased()
+      let name = name.lowercasedASCII()
       let isDropped =
         (Self.connectionFields.contains(name) && name != "content-length")
         || Self.foreignFields.contains(name) || named.contains(name)
-        || Self.foreignPrefixes.contains { name.hasPrefix($0) }
+        || Self.foreignPrefixes.contains(where: name.beginsWithBytes)
       if !isDropped, let fieldName = HTTPField.Name(name), HTTPField.isValidValue(value) {
         fields.append(HTTPField(name: fieldName, value: value))
       }
@@ -70,6 +70,6 @@ struct ProxyHeaders: Sendable {
 
   /// `Connection` names further fields that are for this connection only.
   private static func namedByConnection(_ values: [String]) -> Set<String> {
-    Set(values.flatMap { $0.split(separator: ",").map { $0.trimmingBlanks().lowercased() } })
+    Set(values.flatMap { $0.split(atByte: ",").map { $0.trimmingBlanks().lowercasedASCII() } })
   }
 }

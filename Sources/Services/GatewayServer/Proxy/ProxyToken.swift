@@ -28,7 +28,7 @@ struct ProxyToken: Sendable {
   /// With or without a scheme in front: providers differ, and so do their SDKs.
   private static func authorization(_ headers: HTTPFields) -> String? {
     guard let header = headers[.authorization] else { return nil }
-    let parts = header.split(separator: " ", maxSplits: 1)
+    let parts = header.split(atByte: " ", maxSplits: 1)
     return parts.count == 2 ? String(parts[1]) : header
   }
 }

@@ -5,9 +5,11 @@ enum CookieJar {
   /// The value of a cookie of this name; of several, the first. Nil when there is none.
   static func value(of name: String, in headers: HTTPFields) -> String? {
     for header in headers[values: .cookie] {
-      for pair in header.split(separator: ";") {
-        let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        if parts.count == 2, parts[0].trimmingBlanks() == name { return parts[1].trimmingBlanks() }
+      for pair in header.split(atByte: ";") {
+        let parts = pair.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
+        if parts.count == 2, parts[0].trimmingBlanks().hasBytes(of: name) {
+          return parts[1].trimmingBlanks()
+        }
       }
     }
     return nil

@@ -28,8 +28,8 @@ enum Credential: Sendable {
   }
 
   private static func bearer(_ header: String) -> SecretBytes? {
-    let parts = header.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    let parts = header.split(atByte: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercasedASCII().hasBytes(of: "bearer") else { return nil }
     let token = parts[1].trimmingBlanks()
     guard !token.isEmpty, token.utf8.count <= bytesMax else { return nil }
     return SecretBytes(utf8: token)

@@ -11,12 +11,12 @@ struct RequestProvenance: Sendable {
   func check(_ request: HTTPRequest) throws(Problem) {
     let refusal = Problem(.forbidden, "the request was sent from another site")
     let site = request.headerFields[.fetchSite]
-    if let site, site != "same-origin", site != "none" { throw refusal }
-    guard let origin = request.headerFields[.origin]?.lowercased() else { return }
-    guard origin != publicOrigin else { return }
+    if let site, !site.hasBytes(of: "same-origin"), !site.hasBytes(of: "none") { throw refusal }
+    guard let origin = request.headerFields[.origin]?.lowercasedASCII() else { return }
+    guard !origin.hasBytes(of: publicOrigin) else { return }
     // Reached under another name, e.g. localhost: then the browser's Host says so too.
-    guard let host = request.authority?.lowercased(), !host.isEmpty,
-      origin == "http://\(host)" || origin == "https://\(host)"
+    guard let host = request.authority?.lowercasedASCII(), !host.isEmpty,
+      origin.hasBytes(of: "http://\(host)") || origin.hasBytes(of: "https://\(host)")
     else { throw refusal }
   }
 }
