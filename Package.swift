@@ -14,6 +14,8 @@ let strict: [SwiftSetting] = [
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -98,6 +100,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
@@ -236,9 +239,7 @@ let package = Package(
       [
         "Addresses", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf", "Providers",
         "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache,
-        asyncHTTPClient,
-        httpTypes, nioCore, nioPosix,
-        logging, lifecycle,
+        asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix, nioSSL, logging, lifecycle,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .tools, "LocalDeployment",
@@ -328,10 +329,9 @@ let package = Package(
     tests(
       "Services", "GatewayServerTests",
       [
-        "GatewayServer", "Addresses", "Cryptography", "Encodings", "Identity", "Protobuf",
-        "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
-        logging,
+        "GatewayServer", "Addresses", "Cryptography", "Encodings", "Identity", "LocalDeployment",
+        "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime", "TestSupport", hummingbird,
+        asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, logging,
       ]),
     tests(
       "System", "IntegrationTests",

@@ -1,5 +1,6 @@
 import Addresses
 import FoundationEssentials
+import NIOSSL
 import ServiceRuntime
 
 /// The settings of the gateway.
@@ -14,6 +15,10 @@ struct GatewayConfiguration: ServiceConfiguration {
   let endpointAllowList: EndpointAllowList
   let trustedProxies: TrustedProxies
   let upstreamLimits: UpstreamLimits
+  /// Not a setting.
+  var clientTimeouts = ClientTimeouts()
+  /// Not a setting: who vouches for providers' certificates. The system's authorities by default.
+  var upstreamTrustRoots = NIOSSLTrustRoots.default
 
   /// Whether browsers reach the portal by HTTPS.
   var isSecure: Bool { publicOrigin.beginsWithBytes(of: "https://") }

@@ -8,8 +8,6 @@ import RPCTransport
 
 /// The gateway, put together: used by the process and by the tests.
 struct GatewayServer: Sendable {
-  /// How long a connection may be silent while a request is awaited or read.
-  static let idleTimeout: Duration = .seconds(75)
   static let headerListBytesMax = 32 << 10
   static let headerFieldsMax = 128
   static let backlog = 1_024
@@ -21,6 +19,7 @@ struct GatewayServer: Sendable {
 
   let responder: GatewayResponder
   let clients: UpstreamClients
+  private let timeouts: ClientTimeouts
 
   /// Throws for a malformed template or route: a bug of the build.
   init(
@@ -39,8 +38,10 @@ struct GatewayServer: Sendable {
       services: services, authenticator: authenticator, cookies: cookies, renderer: renderer,
       endpointGuard: endpointGuard, catalogue: catalogue, publicOrigin: configuration.publicOrigin)
     let token = ProxyToken(catalogue: catalogue)
+    timeouts = configuration.clientTimeouts
     clients = UpstreamClients(
-      eventLoopGroup: eventLoopGroup, limits: configuration.upstreamLimits)
+      eventLoopGroup: eventLoopGroup, limits: configuration.upstreamLimits,
+      trustRoots: configuration.upstreamTrustRoots)
 
     var routes = try assets.routes()
     routes += try HealthRoutes(services: services).routes()
@@ -72,10 +73,11 @@ struct GatewayServer: Sendable {
       Self.connectionsMax, descriptorsEach: Self.descriptorsPerClient),
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<GatewayResponder> {
-    let securityHeaders = responder.securityHeaders
+    let (securityHeaders, timeouts) = (responder.securityHeaders, timeouts)
     let connections = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [ClientPresence(), BareResponseHeaders(securityHeaders)],
-      idleTimeout: TimeAmount(Self.idleTimeout),
+      additionalChannelHandlers: [
+        RequestPace(timeouts), ClientPresence(), BareResponseHeaders(securityHeaders),
+      ],
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: Self.headerListBytesMax, maxHeaderListSize: Self.headerListBytesMax,
         maxHeaderFieldCount: Self.headerFieldsMax))

@@ -10,12 +10,14 @@ struct SilentUpstream: Sendable {
   let events: AsyncStream<Event>
   private let channel: any Channel
 
-  static func start(answering text: String? = nil) async throws -> SilentUpstream {
+  static func start(
+    answering text: String? = nil, thenClosing closes: Bool = false
+  ) async throws -> SilentUpstream {
     let (events, sink) = AsyncStream.makeStream(of: Event.self)
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(Listener(sink, text))
+          try channel.pipeline.syncOperations.addHandler(Listener(sink, text, closes: closes))
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()
@@ -31,10 +33,12 @@ struct SilentUpstream: Sendable {
     typealias OutboundOut = ByteBuffer
     private let sink: AsyncStream<Event>.Continuation
     private var text: String?
+    private let closes: Bool
 
-    init(_ sink: AsyncStream<Event>.Continuation, _ text: String?) {
+    init(_ sink: AsyncStream<Event>.Continuation, _ text: String?, closes: Bool) {
       self.sink = sink
       self.text = text
+      self.closes = closes
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -42,6 +46,7 @@ struct SilentUpstream: Sendable {
       guard let text else { return }
       self.text = nil
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+      if closes { context.close(promise: nil) }
     }
     func channelInactive(context: ChannelHandlerContext) { sink.yield(.closed) }
   }

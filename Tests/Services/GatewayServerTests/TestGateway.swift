@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Providers
 import RPC
 import ServiceRuntime
@@ -34,6 +35,7 @@ struct TestGateway: Sendable {
   static func run<Result: Sendable>(
     publicOrigin: String = "http://portal.example", allowing endpoints: [String] = [],
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
+    timeouts: ClientTimeouts = ClientTimeouts(), trustRoots: NIOSSLTrustRoots = .default,
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
   ) async throws -> Result {
@@ -42,12 +44,14 @@ struct TestGateway: Sendable {
     for endpoint in endpoints { _ = allowList.insert(endpoint) }
     let nowhere = NetworkAddress(host: "127.0.0.1", port: 0)
     let group = MultiThreadedEventLoopGroup.singleton
+    var configuration = GatewayConfiguration(
+      authAddress: nowhere, vaultAddress: nowhere, auditAddress: nowhere,
+      publicOrigin: publicOrigin, endpointAllowList: allowList,
+      trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
+      upstreamLimits: limits)
+    (configuration.clientTimeouts, configuration.upstreamTrustRoots) = (timeouts, trustRoots)
     let server = try GatewayServer(
-      GatewayConfiguration(
-        authAddress: nowhere, vaultAddress: nowhere, auditAddress: nowhere,
-        publicOrigin: publicOrigin, endpointAllowList: allowList,
-        trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
-        upstreamLimits: limits),
+      configuration,
       services: Services(auth: backend.auth, vault: backend.vault, audit: backend.audit),
       catalogue: .standard, resolver: FixedResolver(), eventLoopGroup: group, logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
@@ -55,9 +59,10 @@ struct TestGateway: Sendable {
       host: "127.0.0.1", port: 0, eventLoopGroup: group, logger: logger
     ) { port.yield($0) }
 
-    var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-    configuration.timeout = .init(connect: .seconds(10), read: .seconds(30))
-    let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    var clientConfiguration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+    clientConfiguration.timeout = .init(connect: .seconds(10), read: .seconds(30))
+    let client = HTTPClient(
+      eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await application.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
@@ -101,7 +106,9 @@ struct TestGateway: Sendable {
   }
 
   /// Sends bytes as they are and returns everything that comes back until the end.
-  func raw(_ text: String) async throws -> String {
+  ///
+  /// `drip` is sent behind them, again and again with pauses, until the gateway closes.
+  func raw(_ text: String, thenDripping drip: String? = nil) async throws -> String {
     let port = Int(address.split(separator: ":").last ?? "") ?? 0
     let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .connect(host: "127.0.0.1", port: port) { channel in
@@ -111,9 +118,24 @@ struct TestGateway: Sendable {
       }
     return try await connection.executeThenClose { inbound, outbound in
       try await outbound.write(ByteBuffer(string: text))
-      var answer = ""
-      for try await bytes in inbound { answer += String(buffer: bytes) }
-      return answer
+      return try await withThrowingTaskGroup(of: Void.self) { group in
+        if let drip {
+          group.addTask {
+            while !Task.isCancelled {
+              try await Task.sleep(for: .milliseconds(20))
+              try? await outbound.write(ByteBuffer(string: drip))
+            }
+          }
+        }
+        var answer = ""
+        do {
+          for try await bytes in inbound { answer += String(buffer: bytes) }
+        } catch is IOError {
+          // Closed with bytes of ours unread: the kernel resets then.
+        }
+        group.cancelAll()
+        return answer
+      }
     }
   }
 

@@ -52,8 +52,17 @@ struct Exchange: Sendable {
     } catch is NIOTooManyBytesError {
       throw .tooLarge(limitBytes: bytesMax)
     } catch {
-      throw Problem(.badRequest, "the body could not be read")
+      throw Self.unreadableBody(error)
     }
+  }
+
+  /// What a client is told whose body ended early.
+  static func unreadableBody(_ error: any Error) -> Problem {
+    guard error is RequestPaceError else {
+      return Problem(.badRequest, "the body could not be read")
+    }
+    return Problem(
+      .requestTimeout, "the body came too slowly", headers: [.connection: "close"])
   }
 
   /// Refuses a body of another media type; parameters such as `charset` are let through.

@@ -36,6 +36,7 @@ struct GatewayResponder: HTTPResponder {
       switch routes.match(request.method, target) {
       case .route(let route, let variables):
         surface = route.surface
+        if surface == .proxy { RequestPace.of(context.channel)?.allowProxiedBody() }
         log = AccessLog(
           method: request.method, route: route.template.text, start: start, logger: logger)
         let exchange = Exchange(

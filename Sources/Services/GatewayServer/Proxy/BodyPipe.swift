@@ -11,6 +11,8 @@ final class BodyPipe: AsyncSequence, Sendable {
 
   private struct State {
     var piece: ByteBuffer?
+    /// The first piece, when it was looked at before anybody wanted it.
+    var first: ByteBuffer?
     /// Set when the writer is done; the error is the reader's to see.
     var end: Result<Void, any Error>?
     var isAbandoned = false
@@ -60,6 +62,7 @@ final class BodyPipe: AsyncSequence, Sendable {
     let (reader, writer) = state.withLock { state in
       state.isAbandoned = true
       state.piece = nil
+      state.first = nil
       return (state.reader.take(), state.writer.take())
     }
     reader?.resume(throwing: CancellationError())
@@ -67,6 +70,12 @@ final class BodyPipe: AsyncSequence, Sendable {
   }
 
   // MARK: Reading
+
+  /// Waits for the first piece or the end, which the reader gets all the same.
+  func waitForFirst() async throws {
+    let first = try await next()
+    state.withLock { $0.first = first }
+  }
 
   struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let pipe: BodyPipe
@@ -80,6 +89,7 @@ final class BodyPipe: AsyncSequence, Sendable {
     try await withCheckedThrowingContinuation { continuation in
       let (result, writer) = state.withLock {
         state -> (Result<ByteBuffer?, any Error>?, CheckedContinuation<Void, Never>?) in
+        if let first = state.first.take() { return (.success(first), nil) }
         if let piece = state.piece.take() { return (.success(piece), state.writer.take()) }
         if state.isAbandoned { return (.failure(CancellationError()), nil) }
         if let end = state.end { return (end.map { nil }, nil) }

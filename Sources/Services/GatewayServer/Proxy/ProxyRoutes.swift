@@ -17,6 +17,7 @@ import ServiceRuntime
 struct ProxyRoutes: Sendable {
   private static let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
   private static let customProvider = "custom"
+  private static let tokenParameters: Set = ["key", "api_key", "access_token"]
 
   let services: Services
   let authenticator: Authenticator
@@ -56,28 +57,37 @@ struct ProxyRoutes: Sendable {
     let target = ProxyTarget(
       provider: provider, label: label, path: exchange.variable("rest"),
       query: exchange.target.query.map(String.init))
-    let key = try await services.vault.resolveCredential(
-      VaultAPI.ResolveCredentialRequest(
-        provider: provider.id, label: label, purpose: target.purpose(exchange.method.rawValue)),
-      options: visitor.options(for: exchange))
-    let pinned = try await pin(provider, key.baseUrl)
-
-    var request = HTTPClientRequest(url: target.url(on: pinned.endpoint))
-    request.method = HTTPMethod(rawValue: exchange.method.rawValue)
-    request.headers = headers.forUpstream(exchange.headers)
-    if let authentication = provider.authentication, !key.apiKey.isEmpty {
-      request.headers.replaceOrAdd(
-        name: authentication.header, value: authentication.prefix + key.apiKey)
+    // The body first, the key last: a client that sends none costs no key and leaves no receipt.
+    // From here on every path must end with `finish`: the connection waits for its body's reader.
+    let relay = try await RequestRelay(exchange, bytesMax: limits.requestBytesMax)
+    do {
+      let key = try await services.vault.resolveCredential(
+        VaultAPI.ResolveCredentialRequest(
+          provider: provider.id, label: label, purpose: target.purpose(exchange.method.rawValue)),
+        options: visitor.options(for: exchange))
+      let pinned = try await pin(provider, key.baseUrl)
+      var request = HTTPClientRequest(url: target.url(on: pinned.endpoint))
+      request.method = HTTPMethod(rawValue: exchange.method.rawValue)
+      request.headers = headers.forUpstream(exchange.headers)
+      if let authentication = provider.authentication, !key.apiKey.isEmpty {
+        request.headers.replaceOrAdd(
+          name: authentication.header, value: authentication.prefix + key.apiKey)
+      }
+      request.body = relay.body
+      return try await send(request, to: pinned, relay, exchange)
+    } catch {
+      await relay.finish()
+      ClientPresence.of(exchange.channel)?.end()
+      throw error
     }
-    return try await send(request, to: pinned, exchange)
   }
 
   // MARK: Steps
 
   /// Some SDKs of Google put the key into the address, which ends up in logs everywhere.
   private func refuseTokenInQuery(_ exchange: Exchange) throws(Problem) {
-    let names = try exchange.parameters().map { $0.name.lowercased() }
-    if names.contains(where: { $0 == "key" || $0 == "api_key" || $0 == "access_token" }) {
+    let names = Set(try exchange.parameters().map { $0.name.lowercasedASCII() })
+    if !names.isDisjoint(with: Self.tokenParameters) {
       throw .invalid("key", "send the access token in a header, not in the address")
     }
   }
@@ -103,30 +113,28 @@ struct ProxyRoutes: Sendable {
   }
 
   private func send(
-    _ request: HTTPClientRequest, to pinned: EndpointGuard.PinnedEndpoint, _ exchange: Exchange
+    _ request: HTTPClientRequest, to pinned: EndpointGuard.PinnedEndpoint, _ relay: RequestRelay,
+    _ exchange: Exchange
   ) async throws -> Response {
     guard let lease = clients.lease(pinned) else {
       throw Problem(
         .serviceUnavailable, "too many endpoints are in use", headers: [.retryAfter: "1"])
     }
-    // From here on every path must end with `finish`: the connection waits for its body's reader.
-    let relay = try await RequestRelay(exchange, bytesMax: limits.requestBytesMax)
-    var request = request
-    request.body = relay.body
     // Noticed also while the provider thinks: nobody would read what it says.
     ClientPresence.of(exchange.channel)?.begin()
     let answer: HTTPClientResponse
     do {
       answer = try await lease.client.execute(request, timeout: TimeAmount(limits.idleTimeout))
     } catch {
-      await relay.finish()
-      ClientPresence.of(exchange.channel)?.end()
       throw Self.problem(error, limits)
     }
+    let code = Int(answer.status.code)
+    guard (200...999).contains(code) else {
+      throw Self.problem(UpstreamAnswerError.malformedStatus, limits)
+    }
     let fields = headers.forClient(answer.headers)
-    let status = HTTPResponse.Status(
-      code: Int(answer.status.code), reasonPhrase: answer.status.reasonPhrase)
-    guard exchange.method != .head, ![204, 304].contains(status.code) else {
+    let status = HTTPResponse.Status(code: code, reasonPhrase: answer.status.reasonPhrase)
+    guard exchange.method != .head, ![204, 304].contains(code) else {
       await relay.finish()
       ClientPresence.of(exchange.channel)?.end()
       return Response(status: status, headers: fields)
@@ -165,8 +173,11 @@ struct ProxyRoutes: Sendable {
 
   /// What the client is told; never the error's own words, which may repeat a header.
   private static func problem(_ error: any Error, _ limits: UpstreamLimits) -> Problem {
+    if let problem = RelayError.problem(error, bytesMax: limits.requestBytesMax) { return problem }
     switch (error, error as? HTTPClientError) {
-    case (RelayError.bodyTooLarge, _): return .tooLarge(limitBytes: limits.requestBytesMax)
+    case (is UpstreamAnswerError, _), (is HTTPParserError, _):
+      return Problem(
+        .badGateway, "the endpoint's answer is not HTTP", logDetail: "\(type(of: error))")
     case (_, .getConnectionFromPoolTimeout?):
       return Problem(
         .serviceUnavailable, "too many requests to this endpoint are under way",

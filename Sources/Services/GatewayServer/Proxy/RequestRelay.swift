@@ -1,8 +1,10 @@
 import AsyncHTTPClient
 import Hummingbird
 import NIOCore
+import Networking
 
 /// Passes a client's request body on to the provider: whole when it is small, else as it arrives.
+/// There is one when the small body, or the first piece of the large one, has come.
 ///
 /// A connection's body must have one reader, and the HTTP client may stop reading whenever it
 /// likes. So a large body is read by a task of our own, to its end: the connection goes on behind
@@ -29,7 +31,17 @@ struct RequestRelay: Sendable {
     self.pipe = pipe
     body = .stream(pipe, length: length.map { .known(Int64($0)) } ?? .unknown)
     // Outlives this call: it reads while the provider's answer is already on its way.
-    pump = Task { await Self.pump(exchange.request.body, into: pipe, bytesMax: bytesMax) }
+    let pump = Task(executorPreference: exchange.channel.eventLoop.taskExecutor) {
+      await Self.pump(exchange.request.body, into: pipe, bytesMax: bytesMax)
+    }
+    self.pump = pump
+    do {
+      try await pipe.waitForFirst()
+    } catch {
+      pipe.abandon()
+      await pump.value
+      throw RelayError.problem(error, bytesMax: bytesMax) ?? Exchange.unreadableBody(error)
+    }
   }
 
   /// Waits until nobody reads the client's body any more; before that the connection can't go on.
@@ -59,4 +71,13 @@ struct RequestRelay: Sendable {
 /// What stops a relay from within.
 enum RelayError: Error {
   case bodyTooLarge
+
+  /// What the client is told when it is the client's body that stopped the relay.
+  static func problem(_ error: any Error, bytesMax: Int) -> Problem? {
+    switch error {
+    case RelayError.bodyTooLarge: .tooLarge(limitBytes: bytesMax)
+    case is RequestPaceError: Exchange.unreadableBody(error)
+    default: nil
+    }
+  }
 }

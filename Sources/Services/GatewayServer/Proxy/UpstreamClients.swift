@@ -1,6 +1,7 @@
 import Addresses
 import AsyncHTTPClient
 import NIOCore
+import NIOSSL
 import Providers
 import Synchronization
 
@@ -52,10 +53,15 @@ final class UpstreamClients: Sendable {
   private let state = Mutex(State())
   private let eventLoopGroup: any EventLoopGroup
   private let limits: UpstreamLimits
+  private let trustRoots: NIOSSLTrustRoots
 
-  init(eventLoopGroup: any EventLoopGroup, limits: UpstreamLimits) {
+  init(
+    eventLoopGroup: any EventLoopGroup, limits: UpstreamLimits,
+    trustRoots: NIOSSLTrustRoots = .default
+  ) {
     self.eventLoopGroup = eventLoopGroup
     self.limits = limits
+    self.trustRoots = trustRoots
   }
 
   /// A client whose connections for the endpoint's host go to the checked address; nil when too
@@ -115,11 +121,17 @@ final class UpstreamClients: Sendable {
   }
 
   private func makeClient(_ key: Key) -> HTTPClient {
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.trustRoots = trustRoots
+    tls.minimumTLSVersion = .tlsv12
     var configuration = HTTPClient.Configuration(
-      redirectConfiguration: .disallow,
+      tlsConfiguration: tls, redirectConfiguration: .disallow,
       timeout: .init(
         connect: TimeAmount(limits.connectTimeout), read: TimeAmount(limits.idleTimeout)),
       decompression: .disabled)
+    // HTTP/2 has its status as free text, and both libraries below us trap on what isn't a number.
+    configuration.httpVersion = .http1Only
+    configuration.http1_1ConnectionDebugInitializer = UpstreamStatusCheck.install
     configuration.connectionPool.retryConnectionEstablishment = false
     configuration.connectionPool.idleTimeout = TimeAmount(limits.connectionIdleTimeout)
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
