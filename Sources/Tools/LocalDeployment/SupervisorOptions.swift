@@ -14,6 +14,10 @@ package struct SupervisorOptions: Sendable {
   package var durability: PostgresCluster.Durability = .full
   /// How long a service may take from its start, migrations included, until it serves.
   package var startTimeout: Duration = .seconds(60)
+  /// How long the portal may take to reach its services once all of them run.
+  package var readyTimeout: Duration = .seconds(20)
+  /// A service that ran this long and ended with status 0 is started again without a pause.
+  package var steadyAfter: Duration = .seconds(1)
   /// How long a service may take to finish what it has begun before it is killed.
   package var drainTimeout: Duration = .seconds(20)
 
