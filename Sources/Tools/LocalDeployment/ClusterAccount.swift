@@ -6,8 +6,8 @@ import Foundation
 /// Debian package; everybody else's cluster is their own.
 struct ClusterAccount: Sendable {
   static let name = "postgres"
-  /// CAP_DAC_READ_SEARCH (capabilities(7)): pass through and read directories without permission.
-  private static let readSearchCapability = 2
+  /// What root needs to start processes of another user, end them and read their files.
+  private static let needed: [Capability] = [.chown, .dacOverride, .kill, .setGID, .setUID]
   /// setpriv takes names only.
   private static let signalNames = [SIGINT: "INT", SIGTERM: "TERM", SIGKILL: "KILL"]
 
@@ -25,6 +25,13 @@ struct ClusterAccount: Sendable {
       throw DeploymentError.environment(
         "running as root needs the user '\(Self.name)' to run PostgreSQL, which refuses root; "
           + "the Debian package postgresql creates it")
+    }
+    let lacking = Self.needed.filter { !$0.isIn("CapEff:") }
+    guard lacking.isEmpty else {
+      throw DeploymentError.environment(
+        "PostgreSQL refuses root, and this process may not run it as the user '\(Self.name)': it "
+          + "lacks \(lacking.map(\.name).joined(separator: ", ")); run it as an ordinary user instead"
+      )
     }
     (userID, groupID, isSwitched) = (entry.pointee.pw_uid, entry.pointee.pw_gid, true)
   }
@@ -86,16 +93,41 @@ struct ClusterAccount: Sendable {
   }
 
   private func requireReadSearch(because closed: String) throws {
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    for set in ["CapPrm:", "CapBnd:"] {
-      let line = status.split(separator: "\n").first { $0.hasPrefix(set) } ?? ""
-      let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
-      guard let mask, mask & (1 << Self.readSearchCapability) != 0 else {
-        throw DeploymentError.environment(
-          "the user '\(Self.name)', who runs PostgreSQL, cannot pass through \(closed), and this "
-            + "process lacks CAP_DAC_READ_SEARCH to let it; choose a state directory elsewhere or "
-            + "run: chmod o+x \(closed)")
-      }
+    guard Capability.dacReadSearch.isIn("CapPrm:"), Capability.dacReadSearch.isIn("CapBnd:") else {
+      throw DeploymentError.environment(
+        "the user '\(Self.name)', who runs PostgreSQL, cannot pass through \(closed), and this "
+          + "process lacks CAP_DAC_READ_SEARCH to let it; choose a state directory elsewhere or "
+          + "run: chmod o+x \(closed)")
     }
+  }
+}
+
+/// A part of root's rights (capabilities(7)), by its number.
+private enum Capability: UInt64 {
+  case chown = 0
+  case dacOverride = 1
+  /// Pass through and read directories without permission.
+  case dacReadSearch = 2
+  case kill = 5
+  case setGID = 6
+  case setUID = 7
+
+  var name: String {
+    switch self {
+    case .chown: "CAP_CHOWN"
+    case .dacOverride: "CAP_DAC_OVERRIDE"
+    case .dacReadSearch: "CAP_DAC_READ_SEARCH"
+    case .kill: "CAP_KILL"
+    case .setGID: "CAP_SETGID"
+    case .setUID: "CAP_SETUID"
+    }
+  }
+
+  /// Whether a set of this process, by its name in /proc/self/status, has it.
+  func isIn(_ set: String) -> Bool {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix(set) } ?? ""
+    let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
+    return mask.map { $0 & (1 << rawValue) != 0 } ?? false
   }
 }
