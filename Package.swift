@@ -42,6 +42,7 @@ enum Area: String {
   /// Rules, values and use cases: no RPC, no SQL, no C.
   case domain = "Sources/Domain"
   case services = "Sources/Services"
+  case gateway = "Sources/Services/Gateway"
   case tools = "Sources/Tools"
   /// What only tests and benchmarks use.
   case support = "Tests/Support"
@@ -234,13 +235,51 @@ let package = Package(
         "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
         lifecycle,
       ], resources: [.embedInCode("Migrations")]),
-    executable(
-      .services, "GatewayServer",
+    // The gateway's rooms: each knows only what it names here.
+    library(
+      .gateway, "Edge",
       [
-        "Addresses", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf", "Providers",
-        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache,
-        asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix, nioSSL, logging, lifecycle,
+        "Addresses", "Cryptography", "Encodings", "Networking", "RPCTransport", hummingbird,
+        httpTypes, nioCore, logging,
+      ]),
+    library(
+      .gateway, "Egress",
+      [
+        "Addresses", "Networking", "Providers", asyncHTTPClient, httpTypes, nioCore, nioHTTP1,
+        nioSSL,
+      ]),
+    library(
+      .gateway, "Backend",
+      [
+        "Edge", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
+        hummingbird, httpTypes, nioCore, logging,
+      ]),
+    library(
+      .gateway, "Portal",
+      [
+        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
+        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
+    library(
+      .gateway, "API",
+      [
+        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "ServiceAPI",
+        hummingbird, httpTypes, nioCore,
+      ]),
+    library(
+      .gateway, "Proxy",
+      [
+        "Backend", "Edge", "Egress", "Cryptography", "Networking", "Providers", "RPC", "ServiceAPI",
+        hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+      ]),
+    executable(
+      .gateway, "GatewayServer",
+      [
+        "API", "Addresses", "Backend", "Edge", "Egress", "Portal", "Protobuf", "Providers", "Proxy",
+        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, nioCore, nioSSL,
+        logging,
+        lifecycle,
+      ]),
     library(
       .tools, "LocalDeployment",
       [
@@ -327,11 +366,24 @@ let package = Package(
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
-      "Services", "GatewayServerTests",
+      "Services/Gateway", "EdgeTests",
+      ["Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded]),
+    tests(
+      "Services/Gateway", "EgressTests",
+      ["Egress", "Addresses", "Providers", httpTypes, nioCore, nioHTTP1]),
+    tests(
+      "Services/Gateway", "BackendTests", ["Backend", "Edge", "Protobuf", "RPC", httpTypes]),
+    tests("Services/Gateway", "PortalTests", ["Portal"]),
+    tests(
+      "Services/Gateway", "ProxyTests",
+      ["Proxy", "Cryptography", "Providers", httpTypes, nioHTTP1]),
+    tests(
+      "Services/Gateway", "GatewayServerTests",
       [
-        "GatewayServer", "Addresses", "Cryptography", "Encodings", "Identity", "LocalDeployment",
-        "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime", "TestSupport", hummingbird,
-        asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, logging,
+        "GatewayServer", "API", "Addresses", "Backend", "Edge", "Egress", "Encodings",
+        "LocalDeployment", "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime",
+        "TestSupport", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix,
+        nioSSL, logging,
       ]),
     tests(
       "System", "IntegrationTests",
