@@ -28,10 +28,10 @@ struct ClusterAccount: Sendable {
     }
     let lacking = Self.needed.filter { !$0.isIn("CapEff:") }
     guard lacking.isEmpty else {
+      let names = lacking.map(\.name).joined(separator: ", ")
       throw DeploymentError.environment(
         "PostgreSQL refuses root, and this process may not run it as the user '\(Self.name)': it "
-          + "lacks \(lacking.map(\.name).joined(separator: ", ")); run it as an ordinary user instead"
-      )
+          + "lacks \(names); run it as an ordinary user instead")
     }
     (userID, groupID, isSwitched) = (entry.pointee.pw_uid, entry.pointee.pw_gid, true)
   }
@@ -129,5 +129,27 @@ private enum Capability: UInt64 {
     let line = status.split(separator: "\n").first { $0.hasPrefix(set) } ?? ""
     let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
     return mask.map { $0 & (1 << rawValue) != 0 } ?? false
+  }
+}
+
+extension ClusterAccount {
+  /// Creates the socket's directory with mode 0700 for the account.
+  ///
+  /// It may lie in /tmp, where anybody can put something in its place first: what is there must be
+  /// a real directory of the account, and nobody else's, or the start fails.
+  func prepareSocketDirectory(_ path: String) throws {
+    if mkdir(path, 0o700) == 0 {
+      try own(path)
+    } else if errno != EEXIST {
+      throw SecretFile.failure(path)
+    }
+    var status = stat()
+    guard lstat(path, &status) == 0 else { throw SecretFile.failure(path) }
+    guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == userID,
+      status.st_mode & 0o777 == 0o700
+    else {
+      throw DeploymentError.file(
+        path: path, reason: "is not a directory with mode 0700 that belongs to user \(userID)")
+    }
   }
 }

@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 
 /// The secrets that a deployment makes once and keeps: lose `master.key` and every stored key is
 /// lost with it.

@@ -1,4 +1,4 @@
-internal import CLinux
+import CLinux
 import Foundation
 
 /// The few pipe operations that starting a child needs; descriptors are close-on-exec.

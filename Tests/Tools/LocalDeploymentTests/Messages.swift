@@ -46,7 +46,7 @@ final class Messages: Sendable {
     }
   }
 
-  /// Returns once as many lines with `text` have come; throws when the supervisor ends without them.
+  /// Returns once so many lines with `text` have come; throws when the supervisor ends before.
   func wait(for text: String, times: Int = 1) async throws {
     try await withCheckedThrowingContinuation {
       (continuation: CheckedContinuation<Void, any Error>) in

@@ -2,8 +2,8 @@ import Foundation
 
 @testable import LocalDeployment
 
-/// Four small programs in place of the services: each notes its starts and ends in a journal, writes
-/// its ready file and waits for SIGTERM. The gateway answers `/readyz` too.
+/// Four small programs in place of the services: each notes its starts and ends in a journal,
+/// writes its ready file and waits for SIGTERM. The gateway answers `/readyz` too.
 struct StandInServices {
   let scratch: ScratchDirectory
   let binaries: String

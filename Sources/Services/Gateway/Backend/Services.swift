@@ -48,8 +48,8 @@ package final class RequestTrace: CallParent, RequestScope {
   /// The calls' own deadlines are enough.
   package let deadline: Deadline? = nil
 
-  /// Goes on with what `traceparent` and `tracestate` say; begins a trace where they say nothing, or
-  /// not what W3C Trace Context allows.
+  /// Goes on with what `traceparent` and `tracestate` say; begins a trace where they say nothing
+  /// that W3C Trace Context allows.
   package init(_ headers: HTTPFields) {
     trace = Self.given(by: headers) ?? .root()
   }

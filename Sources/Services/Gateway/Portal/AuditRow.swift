@@ -36,8 +36,7 @@ struct AuditRow: Sendable {
       Fact(name: "IP address", value: event.ipAddress),
       Fact(name: "Program", value: event.userAgent),
       Fact(name: "Request", value: event.requestId),
-      Fact(
-        name: "Target", value: [target?.type, target?.id].compactMap(\.self).joined(separator: " ")),
+      Fact(name: "Target", value: "\(target?.type ?? "") \(target?.id ?? "")"),
       Fact(name: "Recorded by", value: event.source),
       Fact(name: "Event", value: event.id),
     ]

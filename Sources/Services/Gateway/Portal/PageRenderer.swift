@@ -129,8 +129,8 @@ package struct PageRenderer: Sendable {
 
 /// Escapes what a page shows, byte by byte.
 ///
-/// The library's own escaping looks at `Character`s: a `<` with U+0600 before or U+0301 behind it is
-/// another `Character` than `<` and would stay markup for the browser.
+/// The library's own escaping looks at `Character`s: a `<` with U+0600 before or U+0301 behind it
+/// is another `Character` than `<` and would stay markup for the browser.
 struct EscapedHTML: MustacheContentType {
   private static let name = "ESCAPED_HTML"
 

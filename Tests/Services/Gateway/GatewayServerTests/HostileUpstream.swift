@@ -5,8 +5,8 @@ import NIOSSL
 import Synchronization
 import TestSupport
 
-/// A provider that offers HTTP/2 over TLS and answers with a `:status` of the test's choice, or with
-/// raw text when HTTP/1.1 is spoken to it.
+/// A provider that offers HTTP/2 over TLS and answers with a `:status` of the test's choice, or
+/// with raw text when HTTP/1.1 is spoken to it.
 final class HostileUpstream: Sendable {
   let port: Int
   let trustRoots: NIOSSLTrustRoots
