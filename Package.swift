@@ -14,6 +14,8 @@ let strict: [SwiftSetting] = [
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -40,6 +42,7 @@ enum Area: String {
   /// Rules, values and use cases: no RPC, no SQL, no C.
   case domain = "Sources/Domain"
   case services = "Sources/Services"
+  case gateway = "Sources/Services/Gateway"
   case tools = "Sources/Tools"
   /// What only tests and benchmarks use.
   case support = "Tests/Support"
@@ -98,6 +101,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
@@ -130,7 +134,7 @@ let package = Package(
     library(.runtime, "Addresses", ["Encodings"]),
     library(.runtime, "Pacing"),
     library(.runtime, "Threads"),
-    library(.runtime, "Networking", ["Threads", nioCore]),
+    library(.runtime, "Networking", ["Threads", nioCore, logging]),
     library(.runtime, "Protobuf", ["CMessages", "Encodings"]),
     library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
     library(.runtime, "OpenSSL", ["COpenSSL"]),
@@ -186,7 +190,8 @@ let package = Package(
     library(
       .services, "ServiceRuntime",
       [
-        "Addresses", "Encodings", "Files", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
+        "Addresses",
+        "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
         "Postgres",
         "Protobuf",
         "Cryptography", nioCore, nioPosix, logging, metrics,
@@ -197,7 +202,7 @@ let package = Package(
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
     library(.domain, "Identity"),
     library(.domain, "Receipts", ["Identity"]),
-    library(.domain, "UseCases", ["Cryptography", "Encodings", "Identity", "Receipts"]),
+    library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
@@ -227,8 +232,8 @@ let package = Package(
     executable(
       .services, "VaultServer",
       [
-        "Addresses", "Callers", "Vault", "Cryptography", "Identity", "Networking", "Outbox",
-        "Postgres", "Protobuf",
+        "Callers", "Addresses",
+        "Vault", "Cryptography", "Networking", "Identity", "Outbox", "Postgres", "Protobuf",
         "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
@@ -241,16 +246,55 @@ let package = Package(
         "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
         lifecycle,
       ], resources: [.embedInCode("Migrations")]),
-    executable(
-      .services, "GatewayServer",
+    // The gateway's rooms: each knows only what it names here.
+    library(
+      .gateway, "Edge",
       [
-        "Addresses", "Callers", "Cryptography", "Encodings", "Identity", "Networking", "Protobuf",
-        "Providers",
-        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, mustache,
-        asyncHTTPClient,
-        httpTypes, nioCore, nioPosix,
-        logging, lifecycle,
+        "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
+        logging,
+      ]),
+    library(
+      .gateway, "Egress",
+      [
+        "Addresses", "Networking", "Providers", asyncHTTPClient, httpTypes, nioCore, nioHTTP1,
+        nioSSL,
+      ]),
+    library(
+      .gateway, "Backend",
+      [
+        "Callers",
+        "Edge", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
+        hummingbird, httpTypes, nioCore, logging,
+      ]),
+    library(
+      .gateway, "Portal",
+      [
+        "Callers",
+        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
+        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
+    library(
+      .gateway, "API",
+      [
+        "Callers",
+        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "ServiceAPI",
+        hummingbird, httpTypes, nioCore,
+      ]),
+    library(
+      .gateway, "Proxy",
+      [
+        "Backend", "Edge", "Egress", "Cryptography", "Networking", "Providers", "RPC", "ServiceAPI",
+        hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+      ]),
+    executable(
+      .gateway, "GatewayServer",
+      [
+        "Callers",
+        "API", "Addresses", "Backend", "Edge", "Egress", "Portal", "Protobuf", "Providers", "Proxy",
+        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, nioCore, nioSSL,
+        logging,
+        lifecycle,
+      ]),
     library(
       .tools, "LocalDeployment",
       [
@@ -304,8 +348,7 @@ let package = Package(
       "Runtime", "RPCTransportTests",
       [
         "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
-        "TestSupport", nioCore,
-        nioEmbedded, nioPosix, logging,
+        "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
       ]),
     tests(
       "Runtime", "InteropTests",
@@ -343,13 +386,24 @@ let package = Package(
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
-      "Services", "GatewayServerTests",
+      "Services/Gateway", "EdgeTests",
+      ["Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded]),
+    tests(
+      "Services/Gateway", "EgressTests",
+      ["Egress", "Addresses", "Providers", httpTypes, nioCore, nioHTTP1]),
+    tests(
+      "Services/Gateway", "BackendTests", ["Backend", "Edge", "Protobuf", "RPC", httpTypes]),
+    tests("Services/Gateway", "PortalTests", ["Portal"]),
+    tests(
+      "Services/Gateway", "ProxyTests",
+      ["Proxy", "Cryptography", "Providers", httpTypes, nioHTTP1]),
+    tests(
+      "Services/Gateway", "GatewayServerTests",
       [
-        "GatewayServer", "Addresses", "Callers", "Cryptography", "Encodings", "Identity",
-        "Protobuf",
-        "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioEmbedded, nioPosix,
-        logging,
+        "GatewayServer", "API", "Addresses", "Backend", "Edge", "Egress", "Encodings",
+        "LocalDeployment", "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime",
+        "TestSupport", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix,
+        nioSSL, logging,
       ]),
     tests(
       "System", "IntegrationTests",

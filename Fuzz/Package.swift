@@ -56,7 +56,7 @@ let libraries: [Target] = [
   library("Encodings", []),
   library("Pacing", []),
   library("Threads", []),
-  library("Networking", ["Threads", nioCore]),
+  library("Networking", ["Threads", nioCore, logging]),
   library("Protobuf", ["CMessages", "Encodings"]),
   library("HTTP2", ["CNghttp2", nioCore, deque]),
   library("OpenSSL", ["COpenSSL"]),
@@ -120,8 +120,7 @@ let testsAndTheirTools: [Target] = [
     "RPCTransportTests",
     [
       "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
-      "TestSupport", nioCore, nioEmbedded,
-      nioPosix, logging,
+      "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
     ]),
   tests(
     "RPCServicesTests",

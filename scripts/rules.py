@@ -75,7 +75,7 @@ LINES = [
          "Sources/Runtime/RPC"],
         ['let parts = header.split(separator: ",")', 'if text.first == "[" {'],
         ['let parts = header.utf8.split(separator: UInt8(ascii: ","))', "set.contains(name)"],
-        unless=r"utf8|unicodeScalars|[Ss]calar|UInt8\(ascii"),
+        unless=r"utf8|unicodeScalars|[Ss]calar|UInt8\(ascii|atByte:"),
 ]
 
 

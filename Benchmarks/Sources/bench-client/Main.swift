@@ -7,8 +7,8 @@ import RPCTransport
 /// The load that our client makes, and what it cost this process:
 /// `bench-client PORT get|source|sink|echo TASKS loop|pool SECONDS CHUNK_BYTES`.
 ///
-/// `TASKS` callers, or streams, at one time on one connection; on the connection's event loop, or on
-/// Swift's pool. One line with the outcome.
+/// `TASKS` callers, or streams, at one time on one connection; on the connection's event loop, or
+/// on Swift's pool. One line with the outcome.
 @main
 enum BenchClient {
   static func main() async {

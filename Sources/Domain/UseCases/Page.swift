@@ -1,4 +1,3 @@
-import Cryptography
 import Encodings
 package import FoundationEssentials
 

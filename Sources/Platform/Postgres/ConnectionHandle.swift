@@ -1,4 +1,4 @@
-internal import CLibPQ
+import CLibPQ
 import Glibc
 
 /// Owns one libpq connection; nothing else calls libpq's connection functions.
@@ -39,8 +39,8 @@ final class ConnectionHandle: @unchecked Sendable {
   /// Takes what the socket has; false when the connection is lost.
   func consumeInput() -> Bool {
     guard PQconsumeInput(connection) == 1 else { return false }
-    // OpenSSL may hold the rest of a record of up to 16 KiB that the socket no longer reports; libpq
-    // offers at least 8 KiB of space a call, so a second call gets all of it.
+    // OpenSSL may hold the rest of a record of up to 16 KiB that the socket no longer reports.
+    // libpq offers at least 8 KiB of space a call, so a second call gets all of it.
     guard PQsslInUse(connection) == 1 else { return true }
     return PQconsumeInput(connection) == 1
   }

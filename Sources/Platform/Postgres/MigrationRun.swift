@@ -6,7 +6,8 @@ struct MigrationRun: Sendable {
   private static let statementTimeout: Duration = .seconds(15)
   /// How much later than the server's own limit the client gives up on the lock.
   private static let lockGrace: Duration = .seconds(5)
-  /// A migration that waits for a table holds up every query behind it; rather fail and be run again.
+  /// A migration that waits for a table holds up every query behind it; it had better fail and be
+  /// run again.
   private static let tableLockTimeoutMilliseconds = 10_000
 
   let migrations: [Migration]

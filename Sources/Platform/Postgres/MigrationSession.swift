@@ -1,4 +1,3 @@
-internal import CLibPQ
 import Glibc
 import NIOCore
 
@@ -38,8 +37,8 @@ final class MigrationSession {
       while !handle.isBusy {
         guard let result = handle.nextResult() else { return try answer.get() }
         switch (AnswerKind(result), answer) {
-        case (.success, .success): answer = .success(PostgresResult(owning: result))
-        case (.success, .failure): PQclear(result)
+        case (.success(let result), .success): answer = .success(result)
+        case (.success, .failure): break
         case (.failure(let error), .success): answer = .failure(error)
         case (.failure, .failure): break
         // COPY would wait for ever.

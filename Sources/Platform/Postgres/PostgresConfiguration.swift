@@ -1,4 +1,6 @@
+import CLibPQ
 package import Cryptography
+import Glibc
 
 /// Where a PostgreSQL server is, who asks, and every limit of the client.
 ///
@@ -69,5 +71,57 @@ extension PostgresConfiguration: CustomStringConvertible {
   /// The parameters without the password, e.g. `user=vault host=/run/postgresql dbname=portal`.
   package var description: String {
     parameters.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
+  }
+}
+
+/// Why a connection URL was refused; holds no part of the URL, which may be the password.
+package enum PostgresConfigurationError: Error, Equatable, CustomStringConvertible {
+  /// Does not begin with `postgres://` or `postgresql://`.
+  case unknownScheme
+  /// libpq cannot read it: an unknown option, or a reserved character that is not percent-encoded.
+  case malformed
+
+  package var description: String {
+    switch self {
+    case .unknownScheme: "a connection URL begins with postgres:// or postgresql://"
+    case .malformed:
+      "not a connection URL that libpq can read; reserved characters, also in the password, must be"
+        + " percent-encoded"
+    }
+  }
+}
+
+/// Reads libpq's connection URLs with libpq itself.
+enum ConnectionURL {
+  static func parse(
+    _ url: String
+  ) throws(PostgresConfigurationError) -> ([PostgresConfiguration.Parameter], SecretBytes?) {
+    guard url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") else {
+      throw .unknownScheme
+    }
+    // libpq reads up to the first NUL.
+    guard !url.utf8.contains(0) else { throw .malformed }
+    var message: UnsafeMutablePointer<CChar>?
+    // The message may quote the URL, so it is dropped.
+    defer { PQfreemem(message) }
+    guard let options = PQconninfoParse(url, &message) else { throw .malformed }
+    defer { PQconninfoFree(options) }
+
+    var parameters: [PostgresConfiguration.Parameter] = []
+    var password: SecretBytes?
+    var option = options
+    while let keyword = option.pointee.keyword {
+      if let value = option.pointee.val {
+        let name = String(cString: keyword)
+        if name == "password" {
+          password = SecretBytes(
+            copying: UnsafeRawBufferPointer(start: value, count: strlen(value)))
+        } else {
+          parameters.append(.init(name: name, value: String(cString: value)))
+        }
+      }
+      option += 1
+    }
+    return (parameters, password)
   }
 }

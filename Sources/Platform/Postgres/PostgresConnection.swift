@@ -5,36 +5,13 @@ import NIOCore
 /// touched there only.
 ///
 /// Statements go out at once, each with a sync after it, so that one which fails fails alone.
-/// `steps` mirrors libpq's queue: what was sent and not answered yet, in order. A statement outside
-/// a transaction is committed by the sync behind it, which may fail after the statement has been
-/// answered; so answers are held in `answered` until their group's sync is answered too.
-final class PostgresConnection: @unchecked Sendable {
-  /// Guarded by the pool's lock, not by the event loop.
-  struct Slot {
-    /// Statements outside transactions that are assigned to it.
-    var depth = 0
-    /// A transaction has it for itself.
-    var isPinned = false
-    /// Takes no new work and is closed when it has none left.
-    var isRetiring = false
-    let retireAt: NIODeadline
-  }
-
-  typealias Answer = Result<PostgresResult, PostgresError>
-
-  enum Step {
-    case prepare(PostgresQuery)
-    case statement(PostgresOperation, PostgresTransaction?, isCached: Bool)
-    case begin(PostgresTransaction)
-    /// COMMIT or ROLLBACK.
-    case end(PostgresOperation, PostgresTransaction)
-    /// Nobody waits for it.
-    case housekeeping
-    case sync
-  }
+final class PostgresConnection: PoolConnection, @unchecked Sendable {
+  typealias Answer = PostgresPipeline.Answer
+  typealias Step = PostgresPipeline.Step
 
   let eventLoop: any EventLoop
-  var slot: Slot
+  /// Guarded by the pool's lock, not by the event loop.
+  var slot: PoolSlot
 
   private let pool: PostgresPool
   /// Nil once closed.
@@ -43,13 +20,7 @@ final class PostgresConnection: @unchecked Sendable {
   /// What the poller was last asked for; empty while its report is being worked on.
   private var armed: PostgresPoller.Interest = []
 
-  private var steps = CircularBuffer<Step>()
-  /// The latest answer to the first step.
-  private var answer: Answer?
-  /// The group's steps before its sync, and what they were answered.
-  private var answered: [(step: Step, answer: Answer)] = []
-  /// What failed first in the group: the rest is skipped, and nothing of it is committed.
-  private var groupFailure: PostgresError?
+  private var pipeline = PostgresPipeline()
   private var cache: StatementCache
   private var evicted: [String] = []
   private var finishedCount = 0
@@ -59,7 +30,7 @@ final class PostgresConnection: @unchecked Sendable {
   private var timerDeadline = NIODeadline.distantFuture
 
   init(
-    handle: ConnectionHandle, eventLoop: any EventLoop, pool: PostgresPool, slot: Slot,
+    handle: ConnectionHandle, eventLoop: any EventLoop, pool: PostgresPool, slot: PoolSlot,
     statementCacheMax: Int
   ) {
     self.handle = handle
@@ -68,6 +39,8 @@ final class PostgresConnection: @unchecked Sendable {
     self.slot = slot
     cache = StatementCache(statementsMax: statementCacheMax)
   }
+
+  var isOnCallersLoop: Bool { eventLoop.inEventLoop }
 
   /// Starts watching the socket; false when that is impossible.
   func start() -> Bool {
@@ -111,15 +84,15 @@ final class PostgresConnection: @unchecked Sendable {
     switch cache.use(query) {
     case .ready(let name):
       isSent = handle.send(prepared: name, query.parameters)
-      steps.append(step(true))
+      pipeline.append(step(true))
     case .unconfirmed:
       isSent = handle.send(query)
-      steps.append(step(false))
+      pipeline.append(step(false))
     case .new(let name, let evicted):
       if let evicted { self.evicted.append(evicted) }
       isSent = handle.prepare(name, query) && handle.send(prepared: name, query.parameters)
-      steps.append(.prepare(query))
-      steps.append(step(true))
+      pipeline.append(.prepare(query))
+      pipeline.append(step(true))
     }
     if !isSent { close(.connectionClosed) }
   }
@@ -131,7 +104,7 @@ final class PostgresConnection: @unchecked Sendable {
       guard let handle, handle.send(PostgresQuery(deallocating: name)) else {
         return close(.connectionClosed)
       }
-      steps.append(.housekeeping)
+      pipeline.append(.housekeeping)
       guard sync() else { return }
     }
     evicted.removeAll(keepingCapacity: true)
@@ -145,7 +118,7 @@ final class PostgresConnection: @unchecked Sendable {
       close(.connectionClosed)
       return false
     }
-    steps.append(.sync)
+    pipeline.append(.sync)
     return true
   }
 
@@ -165,39 +138,15 @@ final class PostgresConnection: @unchecked Sendable {
   }
 
   private func drain() {
-    while let step = steps.first, let handle, !handle.isBusy {
-      guard let result = handle.nextResult() else {
-        // The end of a step's answers, which only a sync that failed has before its last one.
-        guard let answer else { return close(.connectionClosed) }
-        self.answer = nil
-        if case .sync = step { continue }
-        steps.removeFirst()
-        answered.append((step, answer))
-        continue
-      }
-      switch AnswerKind(result) {
-      case .success: answer = .success(PostgresResult(owning: result))
-      // The server's farewell: nobody may be given this connection any more.
-      case .failure(.connectionClosed): return close(.connectionClosed)
-      case .failure(let error):
-        if error == .storageFull { pool.storageIsFull() }
-        groupFailure = groupFailure ?? error
-        answer = .failure(error)
-      case .skipped: answer = .failure(groupFailure ?? .connectionClosed)
-      case .sync:
-        guard case .sync = step else { return close(.connectionClosed) }
-        steps.removeFirst()
-        settleGroup()
-      case .unexpected: return close(.connectionClosed)
+    while !pipeline.isEmpty, let handle, !handle.isBusy {
+      let kind = handle.nextResult().map { AnswerKind($0) }
+      if case .failure(.storageFull) = kind { pool.storageIsFull() }
+      switch pipeline.receive(kind) {
+      case .wait: continue
+      case .settle(let group): for (step, answer) in group { settle(step, answer) }
+      case .lost: return close(.connectionClosed)
       }
     }
-  }
-
-  /// Tells what became of the group whose sync was just answered.
-  private func settleGroup() {
-    for (step, answer) in answered { settle(step, answer) }
-    answered.removeAll(keepingCapacity: true)
-    groupFailure = nil
   }
 
   private func settle(_ step: Step, _ answer: Answer) {
@@ -209,13 +158,8 @@ final class PostgresConnection: @unchecked Sendable {
         if let name = cache.remove(operation.query) { evicted.append(name) }
         if transaction == nil { return sendAgain(operation) }
       }
-      if let transaction {
-        transaction.statementEnded(answer)
-        operation.promise.finish(answer)
-      } else {
-        finishedCount += 1
-        operation.promise.finish(groupFailure.map { .failure($0) } ?? answer)
-      }
+      if let transaction { transaction.statementEnded(answer) } else { finishedCount += 1 }
+      operation.promise.finish(answer)
     case .begin(let transaction): transaction.began(answer)
     case .end(let operation, let transaction):
       transaction.statementEnded(answer)
@@ -228,7 +172,7 @@ final class PostgresConnection: @unchecked Sendable {
   /// A plan that no longer fits its tables (after a migration) never ran, so it is safe to repeat.
   private func sendAgain(_ operation: PostgresOperation) {
     guard let handle, handle.send(operation.query) else { return close(.connectionClosed) }
-    steps.append(.statement(operation, nil, isCached: false))
+    pipeline.append(.statement(operation, nil, isCached: false))
     endGroup(deadline: operation.deadline)
   }
 
@@ -285,8 +229,7 @@ final class PostgresConnection: @unchecked Sendable {
     let now = NIODeadline.now()
     var next = NIODeadline.distantFuture
     var isExpired = false
-    for step in [answered.map(\.step), Array(steps)].joined() {
-      guard case .statement(let operation, _, _) = step.waiting else { continue }
+    for operation in pipeline.operations {
       if operation.deadline > now {
         next = min(next, operation.deadline)
       } else {
@@ -321,41 +264,16 @@ final class PostgresConnection: @unchecked Sendable {
     if let registration { PostgresPoller.shared.remove(registration) }
     handle = nil
     timer?.cancel()
-    let unsettled = answered
-    let unanswered = steps
-    answered.removeAll()
-    steps.removeAll()
-    for (step, answer) in unsettled { abandon(step, answer, error) }
-    for step in unanswered {
+    for (step, answer) in pipeline.abandon(error) {
       switch step {
       case .statement(let operation, _, _), .end(let operation, _):
-        operation.promise.finish(.failure(error))
+        operation.promise.finish(answer)
       case .prepare, .begin, .housekeeping, .sync: break
       }
     }
     transaction?.connectionEnded(error)
     transaction = nil
-    pool.closed(self, error)
-  }
-
-  /// Ends the wait for an answered step whose sync will never be answered: COMMIT has committed
-  /// when it says so, but nobody knows what became of a statement outside a transaction.
-  private func abandon(_ step: Step, _ answer: Answer, _ error: PostgresError) {
-    switch (step, answer) {
-    case (.end(let operation, _), _), (.statement(let operation, _, _), .failure):
-      operation.promise.finish(answer)
-    case (.statement(let operation, _, _), .success):
-      operation.promise.finish(.failure(groupFailure ?? error))
-    case (.prepare, _), (.begin, _), (.housekeeping, _), (.sync, _): break
-    }
-  }
-}
-
-extension PostgresConnection.Step {
-  /// COMMIT and ROLLBACK have deadlines as statements do.
-  fileprivate var waiting: PostgresConnection.Step {
-    guard case .end(let operation, let transaction) = self else { return self }
-    return .statement(operation, transaction, isCached: false)
+    pool.closed(self)
   }
 }
 

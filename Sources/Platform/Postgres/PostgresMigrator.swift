@@ -1,6 +1,31 @@
+import Cryptography
 import Glibc
 package import Logging
 import Threads
+
+/// One numbered step of a schema, which never changes once it has been released.
+package struct Migration: Sendable {
+  /// 1, 2, 3, … without gaps.
+  package let number: Int
+  /// E.g. `accounts`.
+  package let name: String
+  /// Any number of statements; no BEGIN or COMMIT, as the migrator runs it in one transaction.
+  package let sql: String
+
+  package init(number: Int, name: String, sql: String) {
+    self.number = number
+    self.name = name
+    self.sql = sql
+  }
+
+  /// For a file that the package manager embedded, e.g. `PackageResources._0001_accounts_sql`.
+  package init(number: Int, name: String, sql: [UInt8]) {
+    self.init(number: number, name: name, sql: String(decoding: sql, as: UTF8.self))
+  }
+
+  /// SHA-256 of the SQL, which the database remembers.
+  package var checksum: [UInt8] { SHA256Digest.hash([UInt8](sql.utf8)) }
+}
 
 /// Brings a schema up to date before a service listens.
 package enum PostgresMigrator {
@@ -50,5 +75,47 @@ package enum PostgresMigrator {
       }
     }
     try result.get()
+  }
+}
+
+/// Why the schema could not be brought up to date; the service must not start.
+package enum PostgresMigrationError: Error, Equatable {
+  /// The migrations in the code are not numbered 1, 2, 3, …
+  case numbering(expected: Int, found: Int)
+  /// A migration that the database has was changed in the code afterwards.
+  case changed(number: Int, name: String)
+  /// The database lacks a migration below one that it has.
+  case gap(number: Int)
+  /// The database has migrations that the code does not know, and the policy refuses that.
+  case databaseIsNewer(database: Int, code: Int)
+  /// Another process held the migration lock for too long.
+  case lockTimeout
+  /// A migration's SQL began or ended a transaction itself; what it did is unknown.
+  case endedItsTransaction(number: Int, name: String)
+  /// A migration failed and left nothing behind.
+  case failed(number: Int, name: String, PostgresError)
+  /// The migrator's own statements failed, or no connection could be had.
+  case database(PostgresError)
+  /// A schema name must match `[a-z_][a-z0-9_]*`.
+  case invalidSchemaName
+}
+
+/// A schema's name that needs no quotes, so that it can stand in SQL text.
+struct SchemaName: Sendable {
+  /// PostgreSQL cuts longer names off.
+  static let bytesMax = 63
+
+  let text: String
+
+  init(_ text: String) throws(PostgresMigrationError) {
+    let isPlain = text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "_")
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+    let isLetterFirst = text.utf8.first.map { $0 > UInt8(ascii: "9") } ?? false
+    guard isPlain, isLetterFirst, text.utf8.count <= Self.bytesMax else {
+      throw .invalidSchemaName
+    }
+    self.text = text
   }
 }

@@ -22,8 +22,8 @@ package enum HTTP2Event {
   /// The peer's PING, which nghttp2 answers.
   case ping
   case pingAcknowledged(UInt64)
-  /// The peer leaves; streams above `lastStreamID` were not processed and close as refused. `reason`
-  /// is the peer's text, cut and made printable.
+  /// The peer leaves; streams above `lastStreamID` were not processed and close as refused.
+  /// `reason` is the peer's text, cut and made printable.
   case goAway(lastStreamID: Int32, ErrorCode, reason: String)
 }
 

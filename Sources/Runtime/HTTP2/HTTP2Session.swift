@@ -3,8 +3,8 @@ package import NIOCore
 
 /// One HTTP/2 connection's framing, with no I/O and for one thread at a time.
 ///
-/// nghttp2 calls back while it parses and while it packs. Callbacks only append to lists: no code of
-/// the owner runs until `receive` or `drain` has returned and the owner asks for the next event.
+/// nghttp2 calls back while it parses and while it packs. Callbacks only append to lists: no code
+/// of the owner runs until `receive` or `drain` has returned and the owner asks for the next event.
 package final class HTTP2Session {
   package enum Role: Sendable {
     case client
@@ -52,8 +52,8 @@ package final class HTTP2Session {
     guard consumed >= 0 else { throw HTTP2Error(library: consumed) }
   }
 
-  /// Packs what may be sent into `output`, up to about `drainBytesMax`. Streams may close thereby, and
-  /// others may have little left to send: see `nextEvent`.
+  /// Packs what may be sent into `output`, up to about `drainBytesMax`. Streams may close thereby,
+  /// and others may have little left to send: see `nextEvent`.
   package func drain() throws(HTTP2Error) {
     guard !state.pointee.isSwept else { return }
     while state.pointee.output.readableBytes < Self.drainBytesMax {
@@ -117,7 +117,8 @@ package final class HTTP2Session {
   /// measured by the latter.
   package var idleFrames: Int { state.pointee.idleFrames }
   package var callFrames: Int { state.pointee.callFrames }
-  /// Frames of calls both ways, and the peer's WINDOW_UPDATEs: what shows that the connection is used.
+  /// Frames of calls both ways, and the peer's WINDOW_UPDATEs: what shows that the connection is
+  /// used.
   package var trafficFrames: Int { state.pointee.callFrames + state.pointee.windowUpdates }
   /// HEADERS has begun and its block is not complete.
   package var isReceivingHeaderBlock: Bool { state.pointee.isReceivingHeaderBlock }

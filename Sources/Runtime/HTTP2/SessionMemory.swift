@@ -3,8 +3,8 @@ import Glibc
 
 /// Memory for one nghttp2 session: small pieces that it gives back are kept for its next call.
 ///
-/// An ordinary call makes nghttp2 ask for a dozen pieces and give them back. Buffers of a frame's size
-/// get pages of their own, as an idle connection never writes to most of them.
+/// An ordinary call makes nghttp2 ask for a dozen pieces and give them back. Buffers of a frame's
+/// size get pages of their own, as an idle connection never writes to most of them.
 final class SessionMemory {
   /// Sizes are rounded up to a multiple of this.
   private static let stepBytes = 64

@@ -4,8 +4,9 @@ import NIOCore
 
 /// All of a session that changes; what nghttp2's callbacks work on.
 ///
-/// It has an address of its own, which nghttp2 gets: through it a callback neither counts references
-/// nor checks for overlapping access, which would cost each call some hundred nanoseconds.
+/// It has an address of its own, which nghttp2 gets: through it a callback neither counts
+/// references nor checks for overlapping access, which would cost each call some hundred
+/// nanoseconds.
 struct SessionState {
   let role: HTTP2Session.Role
   let limits: HTTP2Limits

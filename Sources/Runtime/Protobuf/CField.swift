@@ -2,7 +2,8 @@ package import CMessages
 
 /// Conversions between protobuf-c's fields and Swift values; only generated code calls them.
 ///
-/// String fields are bytes on the C side, see docs/decisions/0002, so that an embedded NUL survives.
+/// String fields are bytes on the C side, see docs/decisions/0002, so that an embedded NUL
+/// survives.
 package enum CField {
   /// The descriptor that an initialised C struct points to: constant data of the program.
   ///

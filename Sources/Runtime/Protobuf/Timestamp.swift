@@ -112,7 +112,8 @@ extension Timestamp {
     self.init(seconds: seconds, nanos: Nanos.read(match.7))
   }
 
-  /// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in 400-year eras from March.
+  /// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in 400-year eras from
+  /// March.
   private static func days(year: Int, month: Int, day: Int) -> Int {
     let shifted = month <= 2 ? year - 1 : year
     let era = shifted / 400

@@ -15,8 +15,8 @@ package enum Envelope {
     return buffer
   }
 
-  /// The message in `bytes` when they are one whole envelope, uncompressed and within the limit: most
-  /// requests are. Nil says nothing; `EnvelopeReader` knows what is wrong or missing.
+  /// The message in `bytes` when they are one whole envelope, uncompressed and within the limit:
+  /// most requests are. Nil says nothing; `EnvelopeReader` knows what is wrong or missing.
   package static func message(of bytes: ByteBuffer, messageBytesMax: Int) -> ByteBuffer? {
     let isWhole = bytes.withUnsafeReadableBytes { bytes in
       guard bytes.count >= prefixBytes, bytes[0] == 0 else { return false }
@@ -122,8 +122,9 @@ package struct EnvelopeReader {
     buffer.writeBuffer(&bytes)
   }
 
-  /// Messages that were taken may still refer to the buffer: to write there copies all of it, what was
-  /// taken before included, and so a stream would copy all that it has ever carried again and again.
+  /// Messages that were taken may still refer to the buffer: to write there copies all of it, what
+  /// was taken before included, and so a stream would copy all that it has ever carried again and
+  /// again.
   private var isShared: Bool { buffer.readerIndex > 0 }
 
   /// Moves what is held into a buffer of its own with room for `byteCount`.

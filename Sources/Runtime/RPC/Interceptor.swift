@@ -1,12 +1,12 @@
 /// Looks at every call that a server answers, before its handler runs and after.
 ///
-/// Neither look may wait, so a call pays a few nanoseconds for each interceptor, wherever it runs; what
-/// needs to wait belongs in a handler, or into the service behind it.
+/// Neither look may wait, so a call pays a few nanoseconds for each interceptor, wherever it runs;
+/// what needs to wait belongs in a handler, or into the service behind it.
 ///
 /// A class, so that asking one costs a reference and no copy.
 package protocol ServerInterceptor: AnyObject, Sendable {
-  /// In the order of the server's list. Throwing refuses the call: neither the interceptors behind nor
-  /// the handler see it.
+  /// In the order of the server's list. Throwing refuses the call: neither the interceptors behind
+  /// nor the handler see it.
   func callBegins(_ context: ServerContext) throws
 
   /// In the reverse order, for each interceptor that let the call begin. `failure` is what the peer

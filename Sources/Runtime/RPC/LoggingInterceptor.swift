@@ -4,8 +4,8 @@ import NIOCore
 /// Writes a line for each call when it has ended: how, for whom, in which trace, after how long.
 /// Never messages, and of the metadata only a request's name.
 ///
-/// It gives every error its gRPC form, so that what it logs is what the peer gets; the detail that is
-/// for the operator stays in the line.
+/// It gives every error its gRPC form, so that what it logs is what the peer gets; the detail that
+/// is for the operator stays in the line.
 package final class LoggingInterceptor: ServerInterceptor {
   private let logger: Logger
   /// Asked once: a logger's own answer costs more than all else that a silent call does here.

@@ -54,7 +54,8 @@ package struct Metadata: Sendable, Hashable {
     return first(key) { Array($0) }
   }
 
-  /// Adds a text value. A key or value that HTTP/2 could not carry is an error of the caller's input.
+  /// Adds a text value. A key or value that HTTP/2 could not carry is an error of the caller's
+  /// input.
   package mutating func append(_ value: String, forKey key: String) throws(MetadataError) {
     try MetadataError.check(key: key, isBinary: false)
     guard value.utf8.allSatisfy(Self.isVisible) else {

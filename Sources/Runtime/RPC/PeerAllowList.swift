@@ -7,8 +7,8 @@ package final class PeerAllowList: ServerInterceptor {
   package enum Callers: Sendable, Hashable {
     /// The peers with one of these URI identities, e.g. `spiffe://chatelaine/gateway`.
     case named(Set<String>)
-    /// Any peer that proved an identity: TLS has checked that the mesh's authority vouches for it. A
-    /// connection without TLS has none.
+    /// Any peer that proved an identity: TLS has checked that the mesh's authority vouches for it.
+    /// A connection without TLS has none.
     case anyVerifiedPeer
   }
 

@@ -44,7 +44,8 @@ extension RPCError {
     self.init(code, words)
   }
 
-  /// What the peer may know of `error`; anything that doesn't say is INTERNAL, its words for the log.
+  /// What the peer may know of `error`; anything that doesn't say is INTERNAL, its words for the
+  /// log.
   package init(answering error: any Error) {
     switch error {
     case let error as any RPCErrorConvertible: self = error.rpcError

@@ -6,8 +6,9 @@ import Pacing
 /// call's metrics, authentication that lasts for a call) see one call with one outcome; those after
 /// it (spans or metrics of attempts) see every attempt. The standard place is the last.
 ///
-/// A call that the server has provably not begun is sent again by the transport itself, whatever its
-/// method, and counts as one attempt here. Streaming calls pass through: their body can't run twice.
+/// A call that the server has provably not begun is sent again by the transport itself, whatever
+/// its method, and counts as one attempt here. Streaming calls pass through: their body can't run
+/// twice.
 package struct RetryInterceptor: ClientInterceptor {
   /// Tells a server how many attempts came before this one.
   package static let previousAttemptsKey = "grpc-previous-rpc-attempts"

@@ -32,8 +32,8 @@ package final class Route: Sendable {
 
   // MARK: Around the handler
 
-  /// Has the interceptors look at a call whose handler comes next; throws what the peer gets when one
-  /// of them refuses.
+  /// Has the interceptors look at a call whose handler comes next; throws what the peer gets when
+  /// one of them refuses.
   package func begin(_ context: ServerContext, _ logger: Logger) throws(RPCError) {
     var begun = 0
     do {
@@ -46,8 +46,9 @@ package final class Route: Sendable {
     }
   }
 
-  /// Tells the interceptors that the call ended, because the handler returned or threw `error`; returns
-  /// what the peer gets, nil for OK. What is thrown becomes what the peer may know of it, the rest goes to the log.
+  /// Tells the interceptors that the call ended, because the handler returned or threw `error`;
+  /// returns what the peer gets, nil for OK. What is thrown becomes what the peer may know of it,
+  /// the rest goes to the log.
   package func end(
     _ context: ServerContext, _ error: (any Error)?, _ logger: Logger
   ) -> RPCError? {

@@ -3,7 +3,8 @@ import Glibc
 /// Finds the method of a call by its path, without making a `String` of the path.
 package struct Router: Sendable {
   /// Open addressing: hashes of paths (0 where there is none) and places in `routes`. A power of
-  /// two, at most half full. The table is fixed at start and the hash unkeyed: peers can't add to it.
+  /// two, at most half full. The table is fixed at start and the hash unkeyed: peers can't add to
+  /// it.
   private var hashes: [UInt64]
   private var places: [Int]
   private var paths: [[UInt8]] = []

@@ -57,8 +57,8 @@ extension TraceContext {
   private static let parentBytes = 55
   private static let sampledFlag: UInt64 = 1
 
-  /// The context that a call brought; nil when there is none, or one that isn't as it should be: then
-  /// a new trace begins.
+  /// The context that a call brought; nil when there is none, or one that isn't as it should be:
+  /// then a new trace begins.
   package init?(_ metadata: Metadata) {
     guard !metadata.isEmpty else { return nil }
     var parent: TraceContext?

@@ -1,5 +1,5 @@
-/// What tracing systems of several makers hand on with a trace: `tracestate`, whose contents are not
-/// for us.
+/// What tracing systems of several makers hand on with a trace: `tracestate`, whose contents are
+/// not for us.
 package struct TraceState: Sendable, Hashable {
   /// A comma-separated list, as it is sent; empty for none.
   package let text: String

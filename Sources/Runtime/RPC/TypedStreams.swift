@@ -162,7 +162,8 @@ private struct EnvelopeBuffer: PackingBuffer {
 }
 
 extension RPCError {
-  /// INVALID_ARGUMENT: the client has sent what isn't the message; names the field, if one is at fault.
+  /// INVALID_ARGUMENT: the client has sent what isn't the message; names the field, if one is at
+  /// fault.
   fileprivate init(undecodable error: MessageError) {
     let details = error.field.map { field in
       [ErrorDetail.badRequest(field: field, description: error.reason)]

@@ -11,7 +11,8 @@ import CMessages
 ///
 /// See docs/decisions/0002-generated-messages.md.
 package enum DescriptorRewriter {
-  /// Files that keep their strings: they describe `.proto` files, and only the generator reads them.
+  /// Files that keep their strings: they describe `.proto` files, and only the generator reads
+  /// them.
   private static let untouched = [
     "google/protobuf/descriptor.proto", "google/protobuf/compiler/plugin.proto",
   ]

@@ -7,8 +7,8 @@ enum Names {
     "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where", "while",
   ]
 
-  /// Types that generated code names without their module: a message or an enum of such a name would
-  /// take their place.
+  /// Types that generated code names without their module: a message or an enum of such a name
+  /// would take their place.
   static let reserved: Set<String> = [
     "Arena", "Bool", "CField", "CallOptions", "Double", "ProtoFileDescriptor", "Float",
     "GeneratedEnum",

@@ -130,8 +130,8 @@ struct ReflectionIndex {
 
 /// What reflection knows: the services, their `.proto` files and everything that those import.
 ///
-/// Files are decoded at the first question about them and then kept: a server that is never asked pays
-/// nothing.
+/// Files are decoded at the first question about them and then kept: a server that is never asked
+/// pays nothing.
 final class ReflectionCatalogue: Sendable {
   /// Full names, sorted.
   let services: [String]

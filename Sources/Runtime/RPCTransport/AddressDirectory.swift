@@ -137,8 +137,8 @@ final class AddressDirectory: Sendable {
     for balancer in balancers { balancer.directoryChanged() }
   }
 
-  /// At most `countMax` of `found`, each once: those in use stay, the rest is a random choice, so that
-  /// the clients of a large service don't all choose the same ones.
+  /// At most `countMax` of `found`, each once: those in use stay, the rest is a random choice, so
+  /// that the clients of a large service don't all choose the same ones.
   static func bounded(
     _ found: [SocketAddress], to countMax: Int, keeping current: [SocketAddress]
   ) -> [SocketAddress] {

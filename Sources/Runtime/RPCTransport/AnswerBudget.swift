@@ -3,10 +3,10 @@ import Synchronization
 
 /// What waits to leave on one connection because its client doesn't read.
 ///
-/// An answer that fits the flow-control windows, and a socket that takes it, is sent at once and not
-/// counted. Others share a budget of the connection and one of the process; beyond it finished answers
-/// are held, and while any is held, or much waits in streams, no further handler starts: a client that
-/// asks and doesn't read gets nothing prepared.
+/// An answer that fits the flow-control windows, and a socket that takes it, is sent at once and
+/// not counted. Others share a budget of the connection and one of the process; beyond it finished
+/// answers are held, and while any is held, or much waits in streams, no further handler starts: a
+/// client that asks and doesn't read gets nothing prepared.
 struct AnswerBudget<Call: BudgetedCall> {
   private let budgets: ServerBudgets
   private var held = CircularBuffer<(call: Call, message: ByteBuffer)>()

@@ -1,9 +1,9 @@
 import HTTP2
 import NIOCore
 
-/// Decides when the calls of one connection go on: when a handler starts, when an answer is handed to
-/// the session, and when a large request may come. What must wait is tried again when bytes have left,
-/// and after a while, as other connections may have given something back.
+/// Decides when the calls of one connection go on: when a handler starts, when an answer is handed
+/// to the session, and when a large request may come. What must wait is tried again when bytes have
+/// left, and after a while, as other connections may have given something back.
 ///
 /// Belongs to the connection's loop.
 final class CallGate {
@@ -29,7 +29,8 @@ final class CallGate {
 
   // MARK: Handlers and answers
 
-  /// Starts the call's handler, unless it runs or the client has yet to read what it asked for before.
+  /// Starts the call's handler, unless it runs or the client has yet to read what it asked for
+  /// before.
   func start(_ call: ServerCall) {
     guard call.phase == .receiving, !call.isHeld else { return }
     if allowsHandler(on: call.connection) { return call.run() }

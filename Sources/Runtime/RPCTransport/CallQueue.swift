@@ -13,8 +13,8 @@ protocol BudgetedCall: AnyObject {
   var blockedBytes: Int { get set }
 }
 
-/// Calls of one connection that can't go on yet: handlers that wait to be started, and large requests
-/// that wait for room.
+/// Calls of one connection that can't go on yet: handlers that wait to be started, and large
+/// requests that wait for room.
 ///
 /// A message that fits a stream's first window needs no permission. A larger one reserves its whole
 /// length before its sender gets more credit, so that those that have it always complete: waiting
@@ -59,7 +59,8 @@ struct CallQueue<Call: BudgetedCall> {
         <= max(ServerBudgets.receiveBytesTotalMax, byteCount)
   }
 
-  /// Reserves what `call` wants; false leaves it waiting until `release` or `reserveWaiting` names it.
+  /// Reserves what `call` wants; false leaves it waiting until `release` or `reserveWaiting` names
+  /// it.
   mutating func reserve(for call: Call) -> Bool {
     guard unreserved.isEmpty, fits(call.wantedBytes) else {
       unreserved.append(call)
@@ -101,8 +102,8 @@ struct CallQueue<Call: BudgetedCall> {
 
   // MARK: Unfinished requests
 
-  /// Requests that arrive slowly, or never whole, may not take much memory together; a connection that
-  /// holds little of it is spared. False when the call must end.
+  /// Requests that arrive slowly, or never whole, may not take much memory together; a connection
+  /// that holds little of it is spared. False when the call must end.
   mutating func addUnfinished(_ byteCount: Int, of call: Call) -> Bool {
     call.unfinishedBytes += byteCount
     unfinishedBytes += byteCount
@@ -130,8 +131,8 @@ final class ServerBudgets: Sendable {
   /// Unfinished requests that a connection may have however many others have.
   static let unfinishedBytesAllowance = 96 << 10
 
-  /// Received bytes of unary requests that are not complete, on all connections; beyond it only those
-  /// with little of it go on.
+  /// Received bytes of unary requests that are not complete, on all connections; beyond it only
+  /// those with little of it go on.
   let unfinishedBytesTotalMax: Int
   let unfinishedBytes = Atomic(0)
   /// What large requests have reserved, on all connections.

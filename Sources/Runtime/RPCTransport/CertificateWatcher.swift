@@ -7,8 +7,8 @@ package import TLS
 /// Has certificate files read again when they change on disk, for connections to come; those that
 /// are open go on with what they have.
 ///
-/// Looks at the files from time to time rather than being told: that works on every file system, and
-/// through the symbolic links by which Kubernetes swaps whole directories.
+/// Looks at the files from time to time rather than being told: that works on every file system,
+/// and through the symbolic links by which Kubernetes swaps whole directories.
 package final class CertificateWatcher: Sendable {
   package static let defaultInterval: Duration = .seconds(10)
 
@@ -48,8 +48,8 @@ package final class CertificateWatcher: Sendable {
     task?.cancel()
   }
 
-  /// Reads the files again if they have changed since they were last read, whether that succeeded or
-  /// not: a half-written file is complained about once and tried again when it is whole.
+  /// Reads the files again if they have changed since they were last read, whether that succeeded
+  /// or not: a half-written file is complained about once and tried again when it is whole.
   package func check() {
     do throws(TLSError) {
       guard try credentials.reloadIfChanged() else { return }

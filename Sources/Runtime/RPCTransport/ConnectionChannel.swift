@@ -3,7 +3,8 @@ import NIOCore
 import TLS
 
 /// The way of one connection, a client's or a server's, between its channel and its session: bytes
-/// become events, and what the session wants to send is written at the end of each turn of the loop.
+/// become events, and what the session wants to send is written at the end of each turn of the
+/// loop.
 ///
 /// Subclasses say what the events mean. Everything runs on the channel's loop.
 class ConnectionChannel: ChannelInboundHandler, @unchecked Sendable {
@@ -53,7 +54,8 @@ class ConnectionChannel: ChannelInboundHandler, @unchecked Sendable {
 
   func handle(_ event: HTTP2Event) {}
 
-  /// The last events of a connection that has ended meanwhile were handled: no flush comes after them.
+  /// The last events of a connection that has ended meanwhile were handled: no flush comes after
+  /// them.
   func handledLastEvents() {}
 
   /// The connection can't go on; may be called more than once.

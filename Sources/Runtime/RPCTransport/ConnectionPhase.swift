@@ -44,8 +44,8 @@ struct ConnectionPhase: ~Copyable {
     return hasSession ? .announce : .close
   }
 
-  /// The client has seen the announcement, or has had the time to; true when it is to be told its last
-  /// call now.
+  /// The client has seen the announcement, or has had the time to; true when it is to be told its
+  /// last call now.
   mutating func announcementWasSeen() -> Bool {
     guard state == .announced else { return false }
     state = .drained

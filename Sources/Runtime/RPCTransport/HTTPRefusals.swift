@@ -35,8 +35,8 @@ struct HTTPRefusal {
 /// Refusals of one connection that wait for the end of their request, by stream.
 ///
 /// An answer from the middle of a request would keep nghttp2 from seeing what else is wrong with it
-/// (RFC 9113, 8.1.1). One that never ends, or whose body is more than a stream's window, is answered
-/// all the same. There are never more than streams may be open.
+/// (RFC 9113, 8.1.1). One that never ends, or whose body is more than a stream's window, is
+/// answered all the same. There are never more than streams may be open.
 struct HTTPRefusals {
   /// How long a refused request may take to its end.
   static let requestTimeout = TimeAmount.seconds(5)

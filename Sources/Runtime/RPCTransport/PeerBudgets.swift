@@ -51,7 +51,8 @@ struct PeerBudgets {
   }
 }
 
-/// Refuses clients that ping for nothing: gRPC "Client-side keepalive", GOAWAY with `too_many_pings`.
+/// Refuses clients that ping for nothing: gRPC "Client-side keepalive", GOAWAY with
+/// `too_many_pings`.
 ///
 /// Pings beside traffic are fine: clients measure the bandwidth with them.
 struct PingPolicy {

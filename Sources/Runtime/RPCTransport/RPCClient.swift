@@ -70,8 +70,8 @@ package final class RPCClient: RPCChannel {
     return balancers[Int(UInt(bitPattern: index) % UInt(balancers.count))]
   }
 
-  /// Checks the certificate files (throws `TLSError`), then returns when the client has been closed;
-  /// cancelling the task closes it. Calls work without it.
+  /// Checks the certificate files (throws `TLSError`), then returns when the client has been
+  /// closed; cancelling the task closes it. Calls work without it.
   package func run() async throws {
     try shared.loadCredentials()
     await withTaskCancellationHandler {

@@ -1,6 +1,7 @@
 package import Logging
 package import NIOCore
 import NIOPosix
+import Networking
 package import RPC
 import Synchronization
 import TLS

@@ -43,8 +43,8 @@ package struct RPCServerConfiguration: Sendable {
   /// How long running calls may go on after `beginGracefulShutdown` or the
   /// end of their connection's age.
   package var gracePeriod: Duration = .seconds(10)
-  /// Accepted connections at one time, if the process may have that many descriptors; more wait in the
-  /// kernel's queue until some end.
+  /// Accepted connections at one time, if the process may have that many descriptors; more wait in
+  /// the kernel's queue until some end.
   package var connectionCountMax = 16_384
   /// How often the certificate files are looked at; new connections use what is found.
   package var certificateCheckInterval = CertificateWatcher.defaultInterval

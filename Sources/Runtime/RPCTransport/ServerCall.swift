@@ -82,8 +82,8 @@ class ServerCall: BudgetedCall, @unchecked Sendable {
   /// Sends the status `error`, unless one was sent, whatever the handler does.
   func fail(_ error: RPCError) {}
 
-  /// The deadline has passed: the handler is told, the client gets its status, and an answer that is
-  /// not read is dropped.
+  /// The deadline has passed: the handler is told, the client gets its status, and an answer that
+  /// is not read is dropped.
   final func expire() {
     task?.cancel()
     if phase == .answered {
@@ -106,7 +106,8 @@ class ServerCall: BudgetedCall, @unchecked Sendable {
 
   // MARK: The handler
 
-  /// Takes a place for the handler and has the interceptors look at the call; nil when it may not run.
+  /// Takes a place for the handler and has the interceptors look at the call; nil when it may not
+  /// run.
   final func beginHandler(isRequestCompressed: Bool) -> ServerContext? {
     let connection = connection
     guard connection.takeHandlerPlace() else {

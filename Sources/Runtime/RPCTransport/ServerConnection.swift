@@ -6,7 +6,8 @@ import Networking
 import RPC
 import TLS
 
-/// One accepted connection: turns its events into calls, and sees to their limits and to its own end.
+/// One accepted connection: turns its events into calls, and sees to their limits and to its own
+/// end.
 ///
 /// Handlers run on the channel's loop too, as tasks.
 final class ServerConnection: ConnectionChannel, @unchecked Sendable {
@@ -298,8 +299,8 @@ final class ServerConnection: ConnectionChannel, @unchecked Sendable {
     }
   }
 
-  /// A header block must be complete soon after it began: until then there is no call whose deadline
-  /// would end it.
+  /// A header block must be complete soon after it began: until then there is no call whose
+  /// deadline would end it.
   private func watchHeaderBlock() {
     guard session?.isReceivingHeaderBlock == true else {
       headerTimer?.cancel()

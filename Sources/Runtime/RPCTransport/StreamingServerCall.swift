@@ -2,12 +2,13 @@ import HTTP2
 import NIOCore
 import RPC
 
-/// A call with more than one message in a direction: what its handler reads and writes, on the loop.
+/// A call with more than one message in a direction: what its handler reads and writes, on the
+/// loop.
 final class StreamingServerCall: ServerCall, @unchecked Sendable {
   // Sendable as its superclass.
 
-  /// A server-streaming method starts when its request is complete, or this much of it is there: more
-  /// needs the credit that a waiting handler gives.
+  /// A server-streaming method starts when its request is complete, or this much of it is there:
+  /// more needs the credit that a waiting handler gives.
   private static let unstartedBytesMax = 32 << 10
 
   private var inbound: InboundMessages
@@ -45,8 +46,8 @@ final class StreamingServerCall: ServerCall, @unchecked Sendable {
   /// The sender may send more when the handler has taken a message, and as much as a large message
   /// needs when the handler waits for it.
   ///
-  /// A message over half a window counts as large: nghttp2 announces credit by half windows, so that
-  /// the other half may be all that its sender has.
+  /// A message over half a window counts as large: nghttp2 announces credit by half windows, so
+  /// that the other half may be all that its sender has.
   private func giveCredit() {
     if wantedBytes > 0, !inbound.isAwaited { connection.gate.release(self) }
     if wantedBytes == 0, let expected = inbound.awaitedBytes,
@@ -110,8 +111,8 @@ final class StreamingServerCall: ServerCall, @unchecked Sendable {
 
   // MARK: Responses
 
-  /// Queues a sealed message behind the initial metadata, or with nil only that; false when the writer
-  /// should wait then.
+  /// Queues a sealed message behind the initial metadata, or with nil only that; false when the
+  /// writer should wait then.
   private func enqueue(_ sealed: ByteBuffer?) -> Result<Bool, RPCError> {
     guard phase == .running, !stream.isClosed, let session = connection.session else {
       return .failure(ending)

@@ -93,8 +93,8 @@ final class UnaryServerCall: ServerCall, @unchecked Sendable {
     let request = message.bytes
     // Set here, a new task takes it along; set in the task it would cost frames of it.
     CallScope.$current.withValue(context) {
-      // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here and
-      // is over on return if the handler never waits.
+      // Unstructured: the task belongs to the stream, whose end cancels it. It starts right here
+      // and is over on return if the handler never waits.
       let task = Task.immediate(executorPreference: connection.executor) {
         let result: Result<ByteBuffer, RPCError>
         do {

@@ -19,8 +19,8 @@ extension WireError: CustomStringConvertible {
 
 /// TLS and HTTP/2 of one connection over its channel; belongs to the channel's loop.
 ///
-/// Bytes that are read become events; what the session wants to send is written once per turn of the
-/// loop, as long as the socket takes it.
+/// Bytes that are read become events; what the session wants to send is written once per turn of
+/// the loop, as long as the socket takes it.
 final class Wire {
   /// How a session is made once it is known who the peer is.
   typealias MakeSession = (_ identities: [String]) throws(HTTP2Error) -> HTTP2Session

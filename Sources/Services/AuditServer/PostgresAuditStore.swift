@@ -8,7 +8,7 @@ import UseCases
 struct PostgresAuditStore: AuditStore, PostgresStore {
   typealias Failure = AuditError
 
-  /// The advisory lock that appends take; any number will do that nothing else in the database uses.
+  /// The advisory lock that appends take; any number that nothing else in the database uses.
   private static let appendLock = 0x6368_6174_6175_6469
 
   let postgres: PostgresClient

@@ -84,8 +84,8 @@ extension CallOptions {
 }
 
 extension CallOrigin {
-  /// What a believed peer says; over-long parts are cut or dropped, control characters dropped:
-  /// they could not be stored (U+0000) or would disturb whoever reads the log.
+  /// What a believed peer says; over-long parts are cut or dropped, and so are characters of the
+  /// user agent that can't be stored (U+0000) or change how the log around them looks.
   init(metadata: Metadata) {
     func word(_ key: String) -> String {
       guard let text = metadata[key], text.utf8.count <= CallMetadata.wordBytesMax else {
@@ -95,7 +95,7 @@ extension CallOrigin {
     }
     let bytes = metadata.bytes(CallMetadata.userAgent) ?? []
     var userAgent = String(decoding: bytes.prefix(CallOrigin.userAgentBytesMax), as: UTF8.self)
-    userAgent.unicodeScalars.removeAll { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }
+    userAgent.unicodeScalars.removeAll { Self.isInvisible($0) }
     // A character cut in half was replaced by a longer one.
     while userAgent.utf8.count > CallOrigin.userAgentBytesMax {
       userAgent.unicodeScalars.removeLast()
@@ -103,5 +103,13 @@ extension CallOrigin {
     self.init(
       ipAddress: word(CallMetadata.clientIP), userAgent: userAgent,
       requestID: word(CallMetadata.requestID))
+  }
+
+  /// Controls, line separators, and format characters, e.g. those that turn the text's direction.
+  private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: false
+    }
   }
 }

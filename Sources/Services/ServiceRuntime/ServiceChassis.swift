@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 package import Logging
 package import NIOPosix
+import Networking
 import Pacing
 package import RPC
 package import RPCTransport

@@ -61,9 +61,7 @@ extension PostgresVaultStore {
     try await transaction { transaction in
       let stored = try await transaction.first(
         """
-        SELECT \(Self.allColumns)
-          FROM provider_configs AS c
-          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+        \(Self.storedConfigs)
          WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
            FOR UPDATE OF c
         """, as: StoredConfig.init(_:))

@@ -22,6 +22,20 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   // MARK: Reading
 
+  /// What a list shows: no sealed column.
+  static let shownColumns: PostgresQuery = """
+    c.id, c.user_id, c.provider, c.label, c.masked_key, c.origin, c.base_url_hint, c.enabled,
+    c.create_time, c.update_time, c.last_use_time
+    """
+
+  /// Configurations with what opening their keys needs; the data key is `k`.
+  static let storedConfigs: PostgresQuery = """
+    SELECT \(shownColumns), c.api_key, c.base_url, k.id AS key_id, k.user_id AS key_user_id,
+           k.kek_id, k.wrapped
+      FROM provider_configs AS c
+      JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+    """
+
   func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig? {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
@@ -56,9 +70,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT \(Self.allColumns)
-          FROM provider_configs AS c
-          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+        \(Self.storedConfigs)
          WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
            AND c.label = \(label.text)
         """, as: StoredConfig.init(_:))
@@ -71,9 +83,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT \(Self.allColumns)
-          FROM provider_configs AS c
-          JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+        \(Self.storedConfigs)
          WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
          ORDER BY (c.label = \(Label.default.text)) DESC, c.enabled DESC, c.create_time, c.id
          LIMIT 1
@@ -96,6 +106,36 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     try await receipts.record(receipt, use: use)
+  }
+}
+
+extension ProviderConfig {
+  init(_ row: PostgresRow) throws(PostgresError) {
+    self.init(
+      id: try row.decode("id"), userID: UserID(try row.decode("user_id")),
+      provider: try row.decode("provider"), label: Label(stored: try row.decode("label")),
+      maskedKey: MaskedKey(stored: try row.decode("masked_key")),
+      origin: try row.decode("origin"), baseURLHint: try row.decode("base_url_hint"),
+      enabled: try row.decode("enabled"), createTime: try row.decode("create_time"),
+      updateTime: try row.decode("update_time"), lastUseTime: try row.decode("last_use_time"))
+  }
+}
+
+extension StoredConfig {
+  init(_ row: PostgresRow) throws(PostgresError) {
+    let baseURL: [UInt8]? = try row.decode("base_url")
+    self.init(
+      config: try ProviderConfig(row),
+      sealedKey: SealedField(stored: try row.decode("api_key")),
+      sealedBaseURL: baseURL.map { SealedField(stored: $0) }, dataKey: try WrappedDataKey(row))
+  }
+}
+
+extension WrappedDataKey {
+  init(_ row: PostgresRow) throws(PostgresError) {
+    self.init(
+      id: try row.decode("key_id"), userID: UserID(try row.decode("key_user_id")),
+      keyEncryptionKeyID: try row.decode("kek_id"), wrapped: try row.decode("wrapped"))
   }
 }
 

@@ -18,8 +18,10 @@ final class ReceiptBatcher: Sendable {
   static let waitingMax = 4_096
   /// Receipts of one transaction.
   static let batchReceiptsMax = 256
-  /// How long a call may wait for its batch to begin, and then for the batch's commit.
-  static let timeout: Duration = .seconds(5)
+  /// How long a call may wait for its batch to begin.
+  static let waitTimeout: Duration = .seconds(5)
+  /// How long a batch may take to be committed.
+  static let commitTimeout: Duration = .seconds(5)
 
   /// A receipt that waits, and its call.
   private final class Entry: Sendable {
@@ -45,21 +47,22 @@ final class ReceiptBatcher: Sendable {
 
   private let postgres: PostgresClient
   private let outbox: PostgresOutbox
-  private let timeout: Duration
+  private let waitTimeout: Duration
   private let state = Mutex(State())
 
   init(
-    postgres: PostgresClient, outbox: PostgresOutbox, timeout: Duration = ReceiptBatcher.timeout
+    postgres: PostgresClient, outbox: PostgresOutbox,
+    waitTimeout: Duration = ReceiptBatcher.waitTimeout
   ) {
     self.postgres = postgres
     self.outbox = outbox
-    self.timeout = timeout
+    self.waitTimeout = waitTimeout
   }
 
   /// Returns when the receipt is committed. Throws `.overloaded`, `.cancelled`, and what a failing
   /// database means.
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
-    let entry = Entry(receipt, use, deadline: .now() + TimeAmount(timeout))
+    let entry = Entry(receipt, use, deadline: .now() + TimeAmount(waitTimeout))
     try await entry.committed.value(
       start: { admit(entry) }, onCancel: { self.removeFinished() })
   }
@@ -115,7 +118,7 @@ final class ReceiptBatcher: Sendable {
     }
     for entry in expired {
       entry.committed.finish(
-        .failure(.storageUnavailable(detail: "the receipt waited \(timeout) for its batch")))
+        .failure(.storageUnavailable(detail: "the receipt waited \(waitTimeout) for its batch")))
     }
     scheduleSweep()
   }
@@ -148,12 +151,12 @@ final class ReceiptBatcher: Sendable {
     do {
       if let latest = uses.map(\.time).max() {
         let configIDs = Array(Set(uses.map(\.configID)))
-        try await postgres.transaction(timeout: timeout) { transaction in
+        try await postgres.transaction(timeout: Self.commitTimeout) { transaction in
           try await outbox.insert(receipts, in: transaction)
           try await Self.note(configIDs, usedAt: latest, in: transaction)
         }
       } else {
-        try await outbox.insert(receipts, in: postgres, timeout: timeout)
+        try await outbox.insert(receipts, in: postgres, timeout: Self.commitTimeout)
       }
       return .success(())
     } catch let error as PostgresError {

@@ -6,8 +6,8 @@ import Foundation
 /// Debian package; everybody else's cluster is their own.
 struct ClusterAccount: Sendable {
   static let name = "postgres"
-  /// CAP_DAC_READ_SEARCH (capabilities(7)): pass through and read directories without permission.
-  private static let readSearchCapability = 2
+  /// What root needs to start processes of another user, end them and read their files.
+  private static let needed: [Capability] = [.chown, .dacOverride, .kill, .setGID, .setUID]
   /// setpriv takes names only.
   private static let signalNames = [SIGINT: "INT", SIGTERM: "TERM", SIGKILL: "KILL"]
 
@@ -25,6 +25,13 @@ struct ClusterAccount: Sendable {
       throw DeploymentError.environment(
         "running as root needs the user '\(Self.name)' to run PostgreSQL, which refuses root; "
           + "the Debian package postgresql creates it")
+    }
+    let lacking = Self.needed.filter { !$0.isIn("CapEff:") }
+    guard lacking.isEmpty else {
+      let names = lacking.map(\.name).joined(separator: ", ")
+      throw DeploymentError.environment(
+        "PostgreSQL refuses root, and this process may not run it as the user '\(Self.name)': it "
+          + "lacks \(names); run it as an ordinary user instead")
     }
     (userID, groupID, isSwitched) = (entry.pointee.pw_uid, entry.pointee.pw_gid, true)
   }
@@ -86,16 +93,63 @@ struct ClusterAccount: Sendable {
   }
 
   private func requireReadSearch(because closed: String) throws {
+    guard Capability.dacReadSearch.isIn("CapPrm:"), Capability.dacReadSearch.isIn("CapBnd:") else {
+      throw DeploymentError.environment(
+        "the user '\(Self.name)', who runs PostgreSQL, cannot pass through \(closed), and this "
+          + "process lacks CAP_DAC_READ_SEARCH to let it; choose a state directory elsewhere or "
+          + "run: chmod o+x \(closed)")
+    }
+  }
+}
+
+/// A part of root's rights (capabilities(7)), by its number.
+private enum Capability: UInt64 {
+  case chown = 0
+  case dacOverride = 1
+  /// Pass through and read directories without permission.
+  case dacReadSearch = 2
+  case kill = 5
+  case setGID = 6
+  case setUID = 7
+
+  var name: String {
+    switch self {
+    case .chown: "CAP_CHOWN"
+    case .dacOverride: "CAP_DAC_OVERRIDE"
+    case .dacReadSearch: "CAP_DAC_READ_SEARCH"
+    case .kill: "CAP_KILL"
+    case .setGID: "CAP_SETGID"
+    case .setUID: "CAP_SETUID"
+    }
+  }
+
+  /// Whether a set of this process, by its name in /proc/self/status, has it.
+  func isIn(_ set: String) -> Bool {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    for set in ["CapPrm:", "CapBnd:"] {
-      let line = status.split(separator: "\n").first { $0.hasPrefix(set) } ?? ""
-      let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
-      guard let mask, mask & (1 << Self.readSearchCapability) != 0 else {
-        throw DeploymentError.environment(
-          "the user '\(Self.name)', who runs PostgreSQL, cannot pass through \(closed), and this "
-            + "process lacks CAP_DAC_READ_SEARCH to let it; choose a state directory elsewhere or "
-            + "run: chmod o+x \(closed)")
-      }
+    let line = status.split(separator: "\n").first { $0.hasPrefix(set) } ?? ""
+    let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
+    return mask.map { $0 & (1 << rawValue) != 0 } ?? false
+  }
+}
+
+extension ClusterAccount {
+  /// Creates the socket's directory with mode 0700 for the account.
+  ///
+  /// It may lie in /tmp, where anybody can put something in its place first: what is there must be
+  /// a real directory of the account, and nobody else's, or the start fails.
+  func prepareSocketDirectory(_ path: String) throws {
+    if mkdir(path, 0o700) == 0 {
+      try own(path)
+    } else if errno != EEXIST {
+      throw SecretFile.failure(path)
+    }
+    var status = stat()
+    guard lstat(path, &status) == 0 else { throw SecretFile.failure(path) }
+    guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == userID,
+      status.st_mode & 0o777 == 0o700
+    else {
+      throw DeploymentError.file(
+        path: path, reason: "is not a directory with mode 0700 that belongs to user \(userID)")
     }
   }
 }

@@ -1,3 +1,6 @@
+import Foundation
+import Synchronization
+
 /// A program with everything it starts with; nothing is taken from the parent's environment.
 package struct Command: Sendable {
   /// Absolute path of the program.
@@ -30,5 +33,53 @@ package struct Command: Sendable {
   /// The last path component, for messages.
   package var name: String {
     String(path.split(separator: "/").last ?? "")
+  }
+}
+
+extension Command {
+  /// Runs the program to its end and returns what it printed.
+  ///
+  /// - Throws: `DeploymentError.programFailed` unless it exits with status 0 within `timeout`;
+  ///   past it, or when the task is cancelled, the program is killed.
+  @discardableResult
+  package func run(input: [UInt8] = [], timeout: Duration = .seconds(60)) async throws -> String {
+    let kept = outputBytesMax
+    let collected = Mutex<[UInt8]>([])
+    let (closed, closing) = AsyncStream<Void>.makeStream()
+    let child = try await ChildProcess.spawn(self, input: input) { chunk in
+      guard let chunk else { return closing.finish() }
+      collected.withLock { output in
+        output += chunk
+        output.removeFirst(max(0, output.count - kept))
+      }
+    }
+    guard let exit = await child.exit(within: timeout) else {
+      child.signal(SIGKILL)
+      throw DeploymentError.programFailed(
+        name: name, exit: "no end within \(timeout)", output: "")
+    }
+    for await _ in closed {}
+    let output = collected.withLock { String(decoding: $0, as: UTF8.self) }
+    guard exit.isSuccess else {
+      throw DeploymentError.programFailed(
+        name: name, exit: exit.description,
+        output: output.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+    return output
+  }
+}
+
+/// How a process ended.
+package enum ProcessExit: Sendable, Equatable, CustomStringConvertible {
+  case code(Int32)
+  case signal(Int32)
+
+  package var isSuccess: Bool { self == .code(0) }
+
+  package var description: String {
+    switch self {
+    case .code(let code): "exit status \(code)"
+    case .signal(let number): "signal \(number)"
+    }
   }
 }

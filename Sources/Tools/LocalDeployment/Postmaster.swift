@@ -43,3 +43,59 @@ struct Postmaster: Sendable {
     return (text ?? "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 }
+
+/// The PostgreSQL programs of this machine.
+struct PostgresInstallation: Sendable {
+  /// Older releases lack what the cluster's set-up uses.
+  static let majorMin = 14
+  private static let debianRoot = "/usr/lib/postgresql"
+
+  /// Directory that holds `initdb`, `postgres` and `psql` of one release.
+  let binaries: String
+
+  /// The newest release under Debian's root, else the one on `PATH`.
+  ///
+  /// - Parameter major: the release of an existing cluster, which only that release can open.
+  init(major: Int? = nil) throws {
+    let installed = (try? FileManager.default.contentsOfDirectory(atPath: Self.debianRoot)) ?? []
+    let releases = installed.compactMap(Int.init)
+      .filter { $0 >= Self.majorMin && (major == nil || $0 == major) }
+      .sorted(by: >)
+    let candidates =
+      releases.map { "\(Self.debianRoot)/\($0)/bin" }
+      + (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    let complete = candidates.first { directory in
+      ["initdb", "postgres", "psql"].allSatisfy { access("\(directory)/\($0)", X_OK) == 0 }
+    }
+    guard let complete else {
+      throw DeploymentError.missingProgram(
+        name: "PostgreSQL \(major.map(String.init) ?? "\(Self.majorMin) or newer")",
+        package: major.map { "postgresql-\($0)" } ?? "postgresql")
+    }
+    binaries = complete
+  }
+
+  func path(_ program: String) -> String { "\(binaries)/\(program)" }
+}
+
+/// Where a cluster's Unix socket lives, derived from the cluster's directory alone.
+struct SocketLocation: Sendable {
+  /// `sun_path` holds 108 bytes with its terminator (unix(7)).
+  static let pathBytesMax = 107
+
+  let directory: String
+  let port: Int
+
+  init(clusterDirectory: String) {
+    // FNV-1a: must only be the same in every run; a collision costs nothing but a clear error.
+    let hash = clusterDirectory.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
+    port = 49_152 + Int(hash % 16_000)
+    let beside = clusterDirectory + "/socket"
+    let isShort = "\(beside)/.s.PGSQL.\(port)".utf8.count <= Self.pathBytesMax
+    // Commas and quotes separate directories in PostgreSQL's setting and hosts in libpq's URL.
+    let isPlain = !beside.contains { ",'\"\\".contains($0) }
+    directory = isShort && isPlain ? beside : "/tmp/chatelaine-" + String(hash, radix: 16)
+  }
+}

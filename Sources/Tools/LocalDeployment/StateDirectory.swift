@@ -70,3 +70,59 @@ package struct StateDirectory: Sendable {
     for directory in [certificates, secrets, logs, run] { try SecretFile.makeDirectory(directory) }
   }
 }
+
+/// Where the services of a running deployment listen: `run/endpoints.json`, for the other commands.
+package struct Endpoints: Codable, Sendable, Equatable {
+  package struct Service: Codable, Sendable, Equatable {
+    /// `host:port`.
+    package var address: String
+    package var processID: Int32
+  }
+
+  /// The process id of `chatelaine up`.
+  package var supervisorProcessID: Int32
+  package var services: [String: Service]
+
+  /// - Throws: `DeploymentError.file` for a file that cannot be read; nil when nothing runs.
+  package static func read(from state: StateDirectory) throws -> Endpoints? {
+    guard let bytes = try SecretFile.read(state.endpointsFile) else { return nil }
+    do {
+      return try JSONDecoder().decode(Endpoints.self, from: Data(bytes))
+    } catch {
+      throw DeploymentError.file(path: state.endpointsFile, reason: "is malformed")
+    }
+  }
+
+  func write(to state: StateDirectory) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    try SecretFile.write([UInt8](encoder.encode(self)) + [0x0a], to: state.endpointsFile)
+  }
+
+  static func remove(from state: StateDirectory) { unlink(state.endpointsFile) }
+}
+
+/// An exclusive `flock` on a file, held as long as the object lives; the kernel drops it when the
+/// process dies, however it dies.
+final class FileLock: Sendable {
+  private let descriptor: Int32
+
+  /// - Throws: `DeploymentError.inUse` naming `owner` when another process holds it.
+  init(path: String, protecting owner: String) throws {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw SecretFile.failure(path) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let error: DeploymentError =
+        errno == EWOULDBLOCK ? .inUse(path: owner) : SecretFile.failure(path)
+      close(descriptor)
+      throw error
+    }
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    // Unlocked by name: a child between its fork and its exec still holds a copy of the descriptor.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
+}

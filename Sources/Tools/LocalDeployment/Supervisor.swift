@@ -76,6 +76,7 @@ package actor Supervisor {
         try await group.waitForAll()
       }
     }
+    try await checkPortal()
     announce("Chatelaine is ready: http://127.0.0.1:\(gatewayPort)")
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await self.keepClusterRunning() }
@@ -84,6 +85,24 @@ package actor Supervisor {
       }
       try await group.waitForAll()
     }
+  }
+
+  /// Throws unless the portal itself says that it can serve.
+  private func checkPortal() async throws {
+    let probe = PortalProbe(port: gatewayPort)
+    let reason: String
+    switch try await probe.waitUntilReady(within: options.readyTimeout) {
+    case .ready: return
+    case .missing(let services):
+      let names = services.isEmpty ? "its services" : services.joined(separator: ", ")
+      reason = "it does not reach \(names)"
+    case .nothing: reason = "it does not answer at http://127.0.0.1:\(gatewayPort)/readyz"
+    }
+    let logs = ServiceName.allCases.map { log(of: $0) }.joined(separator: "\n  ")
+    throw DeploymentError.notReady(
+      name: "the portal",
+      reason: "\(reason) within \(options.readyTimeout.formatted). All services were started; what "
+        + "keeps them apart stands in their logs:\n  \(logs)")
   }
 
   private func choosePort() throws {
@@ -142,9 +161,12 @@ extension Supervisor {
       try Task.checkCancellation()
       let lifetime = current.since.duration(to: .now)
       var reason = "\(service.rawValue) ended with \(exit)"
-      var delay = backoff.next(afterRunning: lifetime)
+      // A service that was told to end did not crash: nothing is gained by waiting.
+      let isClean = exit.isSuccess && lifetime >= options.steadyAfter
+      var delay = isClean ? .zero : backoff.next(afterRunning: lifetime)
       while true {
-        report("\(reason); starting it again in \(delay.formatted); log: \(log(of: service))")
+        let when = delay == .zero ? "at once" : "in \(delay.formatted)"
+        report("\(reason); starting it again \(when); log: \(log(of: service))")
         try await Task.sleep(for: delay)
         do {
           try await start(service)

@@ -1,4 +1,5 @@
 import Foundation
+package import Pacing
 
 /// What `chatelaine up` is told.
 package struct SupervisorOptions: Sendable {
@@ -14,6 +15,10 @@ package struct SupervisorOptions: Sendable {
   package var durability: PostgresCluster.Durability = .full
   /// How long a service may take from its start, migrations included, until it serves.
   package var startTimeout: Duration = .seconds(60)
+  /// How long the portal may take to reach its services once all of them run.
+  package var readyTimeout: Duration = .seconds(20)
+  /// A service that ran this long and ended with status 0 is started again without a pause.
+  package var steadyAfter: Duration = .seconds(1)
   /// How long a service may take to finish what it has begun before it is killed.
   package var drainTimeout: Duration = .seconds(20)
 
@@ -31,5 +36,23 @@ package struct SupervisorOptions: Sendable {
   package static func ownDirectory() throws -> String {
     let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(fileURLWithPath: path).deletingLastPathComponent().path
+  }
+}
+
+/// How long to wait before a crashed service is started again: from the beginning once it has run
+/// for a while.
+package struct RestartBackoff: Sendable {
+  package static let waits = Backoff.doubling(from: .milliseconds(200), to: .seconds(30))
+  /// A service that ran this long has recovered.
+  package static let healthyAfter: Duration = .seconds(60)
+
+  private var failureCount = 0
+
+  package init() {}
+
+  package mutating func next(afterRunning time: Duration) -> Duration {
+    if time >= Self.healthyAfter { failureCount = 0 }
+    failureCount += 1
+    return Self.waits.wait(afterFailures: failureCount)
   }
 }

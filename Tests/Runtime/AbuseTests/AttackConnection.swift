@@ -104,7 +104,8 @@ final class AttackConnection {
 
   // MARK: Receiving
 
-  /// Reads until `isDone`, until the connection is cut, or until time is up; true in the first case.
+  /// Reads until `isDone`, until the connection is cut, or until time is up; true in the first
+  /// case.
   @discardableResult
   func wait(for timeout: Duration, until isDone: (Heard) -> Bool = { _ in false }) -> Bool {
     let limit = ContinuousClock.now.advanced(by: timeout)

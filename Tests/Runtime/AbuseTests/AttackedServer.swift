@@ -1,5 +1,6 @@
 import Foundation
 import LocalDeployment
+import RPCTransport
 import TLS
 import TestSupport
 import Testing
@@ -175,21 +176,5 @@ private enum Report {
     _ = try? file.seekToEnd()
     try? file.write(contentsOf: Data(line.utf8))
     try? file.close()
-  }
-}
-
-/// Thousands of connections need as many descriptors, here and in the server, which inherits this.
-enum DescriptorLimit {
-  static func raise() {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-  }
-
-  static var current: Int {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return Int(clamping: limit.rlim_cur)
   }
 }

@@ -1,7 +1,9 @@
 import Foundation
 import LocalDeployment
+import RPCTransport
 import TestSupport
 import Testing
+import Threads
 
 /// Strangers who connect and say nothing, until the server has no descriptors left.
 @Suite struct DescriptorTests {
@@ -41,7 +43,7 @@ import Testing
     let listening = try #require(port)
     let honest = HonestClient(port: listening, tls: nil)
     let id = process.id
-    let outcome = try await onOwnThread {
+    let outcome = try await OwnThread.run {
       let strangers = try (0..<Self.strangers).map { _ in
         try AttackConnection(port: listening, isSilent: true)
       }

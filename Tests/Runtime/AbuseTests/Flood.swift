@@ -36,8 +36,8 @@ struct Flood: Sendable {
 
   /// Sends until the server hangs up, at most `repetitions` times; answers are read meanwhile.
   ///
-  /// Between pieces it waits a moment for the server's verdict, so that `sent` is not far above what
-  /// the server has read.
+  /// Between pieces it waits a moment for the server's verdict, so that `sent` is not far above
+  /// what the server has read.
   static func run(
     on connection: AttackConnection, _ piece: Piece, repetitions: Int = Flood.repetitions,
     _ frames: (_ index: Int) -> [UInt8]

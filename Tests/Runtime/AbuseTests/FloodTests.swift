@@ -1,6 +1,7 @@
 import Testing
 
-/// Frames that ask for nothing, sent without end: each costs the server a little and its sender less.
+/// Frames that ask for nothing, sent without end: each costs the server a little and its sender
+/// less.
 @Suite struct FloodTests {
   enum Kind: CaseIterable, Sendable {
     case ping

@@ -18,8 +18,8 @@ final class HonestClient: Sendable {
   /// What an answer has to be there within.
   private static let timeout: Duration = .seconds(15)
   private static let messageBytes = 1000
-  /// More than a stream's first window: such messages need the server's leave. One call in eight asks
-  /// for one, and the next sends one.
+  /// More than a stream's first window: such messages need the server's leave. One call in eight
+  /// asks for one, and the next sends one.
   private static let largeMessageBytes = 300_000
   static let kindsOfCalls = 8
   /// Between its calls, so that it leaves most of two cores to the attack.

@@ -1,3 +1,4 @@
+import RPCTransport
 import TestSupport
 import Testing
 

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What looks like a rapid reset may be a busy neighbour: deadlines and cancellations send RST_STREAM
-/// too.
+/// What looks like a rapid reset may be a busy neighbour: deadlines and cancellations send
+/// RST_STREAM too.
 @Suite struct MeshCancellationTests {
   private static let cancellationsPerSecond = 2000
   private static let seconds = 10

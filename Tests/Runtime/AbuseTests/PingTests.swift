@@ -10,8 +10,8 @@ import Testing
     let goAwayCode: Int?
   }
 
-  /// grpc-go estimates the bandwidth so: one PING per round trip for as long as it reads DATA, behind
-  /// the WINDOW_UPDATE for what it has read.
+  /// grpc-go estimates the bandwidth so: one PING per round trip for as long as it reads DATA,
+  /// behind the WINDOW_UPDATE for what it has read.
   @Test(arguments: [700_000, 1_000_000])
   func probesOfAReaderOfALargeAnswerAreWelcome(_ bytes: Int) async throws {
     let outcome = try await AttackedServer.withstands("probes while reading \(bytes)") { server in

@@ -1,7 +1,7 @@
 import Testing
 
-/// Streams that are opened and reset at once cost their sender nothing and a server all the work of a
-/// call.
+/// Streams that are opened and reset at once cost their sender nothing and a server all the work of
+/// a call.
 @Suite struct ResetAttackTests {
   /// Of 40,000 streams; the budget of strangers is 1,000 at once and 33 a second.
   private static let streamsTakenMax = 4000

@@ -9,8 +9,8 @@ struct Upload {
     self.connection = connection
   }
 
-  /// Sends the body on each stream until all is gone, the connection is cut, a stream is over, or no
-  /// more credit comes.
+  /// Sends the body on each stream until all is gone, the connection is cut, a stream is over, or
+  /// no more credit comes.
   ///
   /// - Returns: how many bytes have left.
   mutating func send(_ body: [UInt8], on streams: [Int], ends: Bool = false) -> Int {

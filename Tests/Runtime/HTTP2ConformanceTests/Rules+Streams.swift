@@ -63,7 +63,8 @@ extension Rule {
       ]),
   ]
 
-  /// The server ends a stream before its client does: what is under way is no fault (RFC 9113, 5.1).
+  /// The server ends a stream before its client does: what is under way is no fault (RFC 9113,
+  /// 5.1).
   static let lateFrames: [Rule] = [
     Rule(
       nil, "5.1", "DATA on a stream that was answered early is ignored",

@@ -8,7 +8,8 @@ import TLS
 import TestSupport
 import Testing
 
-/// grpcio, the implementation that most of the world calls with, against our server over mutual TLS.
+/// grpcio, the implementation that most of the world calls with, against our server over mutual
+/// TLS.
 @Suite struct GRPCIOClientTests {
   private let certificates: TestCertificates
 

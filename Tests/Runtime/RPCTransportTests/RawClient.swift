@@ -3,7 +3,8 @@ import NIOCore
 import NIOPosix
 import RPC
 
-/// A client that speaks HTTP/2 and knows nothing of gRPC; for requests that `RPCClient` never makes.
+/// A client that speaks HTTP/2 and knows nothing of gRPC; for requests that `RPCClient` never
+/// makes.
 final class RawClient: ChannelInboundHandler, @unchecked Sendable {
   // Sendable because everything happens on the channel's loop.
   typealias InboundIn = ByteBuffer

@@ -67,12 +67,11 @@ private final class Wired {
 }
 
 @Suite struct ServerConnectionTests {
-  @Test func aDrainSaysGoodByeTwiceAndThenCloses() throws {
+  @Test func aDrainOfAnIdleConnectionSaysGoodByeAndCloses() throws {
     let wired = try Wired()
     wired.connection.drain()
     try wired.exchange()
-    // The client's answer to the ping brings the second GOAWAY, and nothing is left to be done.
-    #expect(wired.goAwayCodes == [0, 0])
+    #expect(wired.goAwayCodes == [0])
     #expect(wired.connection.isClosing)
     try wired.pass(ConnectionChannel.closeTimeout)
     #expect(!wired.isOpen)
@@ -81,7 +80,7 @@ private final class Wired {
   @Test func pingsWithoutTrafficAreCut() throws {
     let wired = try Wired()
     for _ in 0..<4 where !wired.connection.isClosing { try wired.ping() }
-    #expect(wired.goAwayCodes == [11])
+    #expect(Set(wired.goAwayCodes) == [11])
     #expect(wired.connection.isClosing)
   }
 

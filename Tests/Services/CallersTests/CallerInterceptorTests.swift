@@ -77,4 +77,12 @@ import Testing
       with: nil, origin: CallOrigin(userAgent: "a\u{0}b\r\nc\u{9B}d"))
     #expect(try context(options).origin.userAgent == "abcd")
   }
+
+  /// U+202E would turn around what stands behind it in the log, U+0600 hides what it is joined with.
+  @Test func invisibleCharactersDoNotReachReceipts() throws {
+    let options = CallOptions.acting(
+      with: nil,
+      origin: CallOrigin(userAgent: "a\u{202E}b\u{2066}c\u{600}d\u{200D}e\u{2028}f\u{FEFF}é"))
+    #expect(try context(options).origin.userAgent == "abcdefé")
+  }
 }

@@ -2,10 +2,18 @@ import Synchronization
 
 /// What a supervisor said, and a way to wait for one of its lines.
 final class Messages: Sendable {
+  private struct Waiter {
+    let text: String
+    let times: Int
+    let continuation: CheckedContinuation<Void, any Error>
+  }
+
   private struct State {
     var lines: [String] = []
     var hasEnded = false
-    var waiters: [(text: String, continuation: CheckedContinuation<Void, any Error>)] = []
+    var waiters: [Waiter] = []
+
+    func count(of text: String) -> Int { lines.count { $0.contains(text) } }
   }
 
   struct NeverCame: Error {
@@ -19,9 +27,9 @@ final class Messages: Sendable {
   func add(_ line: String) {
     let ready = state.withLock { state in
       state.lines.append(line)
-      let ready = state.waiters.filter { line.contains($0.text) }
-      state.waiters.removeAll { line.contains($0.text) }
-      return ready
+      let waiters = state.waiters
+      state.waiters = waiters.filter { state.count(of: $0.text) < $0.times }
+      return waiters.filter { state.count(of: $0.text) >= $0.times }
     }
     for waiter in ready { waiter.continuation.resume() }
   }
@@ -38,14 +46,14 @@ final class Messages: Sendable {
     }
   }
 
-  /// Returns once a line with `text` has come; throws when the supervisor ends without it.
-  func wait(for text: String) async throws {
+  /// Returns once so many lines with `text` have come; throws when the supervisor ends before.
+  func wait(for text: String, times: Int = 1) async throws {
     try await withCheckedThrowingContinuation {
       (continuation: CheckedContinuation<Void, any Error>) in
       let answer = state.withLock { state -> Result<Void, any Error>? in
-        if state.lines.contains(where: { $0.contains(text) }) { return .success(()) }
+        if state.count(of: text) >= times { return .success(()) }
         if state.hasEnded { return .failure(NeverCame(text: text, lines: state.lines)) }
-        state.waiters.append((text, continuation))
+        state.waiters.append(Waiter(text: text, times: times, continuation: continuation))
         return nil
       }
       if let answer { continuation.resume(with: answer) }

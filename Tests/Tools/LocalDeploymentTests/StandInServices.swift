@@ -2,8 +2,8 @@ import Foundation
 
 @testable import LocalDeployment
 
-/// Four small programs in place of the services: each notes its starts and ends in a journal, writes
-/// its ready file and waits for SIGTERM.
+/// Four small programs in place of the services: each notes its starts and ends in a journal,
+/// writes its ready file and waits for SIGTERM. The gateway answers `/readyz` too.
 struct StandInServices {
   let scratch: ScratchDirectory
   let binaries: String
@@ -16,7 +16,7 @@ struct StandInServices {
     try FileManager.default.createDirectory(
       atPath: binaries, withIntermediateDirectories: true)
     for service in ServiceName.allCases {
-      try replace(service, with: Self.wellBehaved)
+      try replace(service, with: service == .gateway ? Self.gateway() : Self.wellBehaved)
     }
   }
 
@@ -34,6 +34,38 @@ struct StandInServices {
     echo "$address" > $READY_FILE.new && mv $READY_FILE.new $READY_FILE
     while true; do sleep 0.05; done
     """
+
+  /// Answers every request with `status` and `body`.
+  static func gateway(
+    status: Int = 200, body: String = "{}", ignoringTermination: Bool = false
+  ) -> String {
+    let hex = body.utf8.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    return """
+      env > $journal.$name.environment
+      export name journal
+      exec python3 -c '
+      import os, signal, socket
+      name, journal = os.environ["name"], os.environ["journal"]
+      def note(event):
+          with open(journal, "a") as file: file.write(name + " " + event + chr(10))
+      def end(*_):
+          note("ends")
+          os._exit(0)
+      signal.signal(signal.SIGTERM, \(ignoringTermination ? "signal.SIG_IGN" : "end"))
+      note("starts")
+      address = os.environ["LISTEN_ADDRESS"]
+      listener = socket.create_server((address.split(":")[0], int(address.split(":")[1])))
+      with open(os.environ["READY_FILE"] + ".new", "w") as file: file.write(address)
+      os.rename(os.environ["READY_FILE"] + ".new", os.environ["READY_FILE"])
+      body = bytes.fromhex("\(hex)")
+      while True:
+          connection, _ = listener.accept()
+          with connection:
+              connection.recv(4096)
+              connection.sendall(b"HTTP/1.1 \(status) X\\r\\nConnection: close\\r\\n\\r\\n" + body)
+      '
+      """
+  }
 
   static let ignoresTermination = """
     trap '' TERM
@@ -56,6 +88,7 @@ struct StandInServices {
       ])
     options.durability = .relaxedForTests
     options.startTimeout = .seconds(20)
+    options.readyTimeout = .seconds(10)
     return options
   }
 

@@ -137,6 +137,26 @@ import Testing
     try await session.stop()
   }
 
+  /// The pause that doubles with each crash would keep the portal down for half a minute after a
+  /// few rolling restarts.
+  @Test func aServiceThatIsToldToEndComesBackAtOnceEachTime() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    var options = services.options()
+    options.steadyAfter = .zero
+    let session = try start(services, options: options)
+    try await session.messages.wait(for: "Chatelaine is ready")
+    for round in 1...3 {
+      let running = try Endpoints.read(from: options.state)?.services["vault"]
+      kill(try #require(running).processID, SIGTERM)
+      try await session.messages.wait(for: "vault runs again", times: round)
+    }
+    let restarts = session.messages.lines.filter { $0.hasPrefix("vault ended with") }
+    #expect(restarts.count == 3)
+    #expect(restarts.allSatisfy { $0.contains("exit status 0; starting it again at once") })
+    try await session.stop()
+  }
+
   @Test func aCrashedClusterComesBack() async throws {
     let scratch = try ScratchDirectory()
     let session = try await start(scratch)
@@ -161,10 +181,31 @@ import Testing
     #expect(Postmaster(dataDirectory: cluster.dataDirectory).processes().isEmpty)
   }
 
+  @Test(arguments: [
+    (503, #"{"status":"unavailable","services":{"auth":"ok","vault":"unreachable"}}"#, "vault"),
+    (500, "", "its services"),
+  ])
+  func aPortalThatCannotServeIsNotCalledReady(
+    status: Int, body: String, missing: String
+  ) async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    try services.replace(.gateway, with: StandInServices.gateway(status: status, body: body))
+    var options = services.options()
+    options.readyTimeout = .milliseconds(200)
+    let session = try start(services, options: options)
+    let error = await #expect(throws: DeploymentError.self) { try await session.task.value }
+    let text = "\(try #require(error))"
+    #expect(text.contains("it does not reach \(missing)"))
+    #expect(text.contains("logs/vault.log"))
+    #expect(!session.messages.lines.contains { $0.contains("is ready") })
+    #expect(services.events.last == "audit ends")
+  }
+
   @Test func aSecondRequestKillsWhatDoesNotDrain() async throws {
     let scratch = try ScratchDirectory()
     let services = try StandInServices(scratch)
-    try services.replace(.gateway, with: StandInServices.ignoresTermination)
+    try services.replace(.gateway, with: StandInServices.gateway(ignoringTermination: true))
     let session = try start(services, options: services.options())
     try await session.messages.wait(for: "Chatelaine is ready")
     session.requests.send()

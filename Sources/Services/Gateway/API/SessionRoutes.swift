@@ -1,0 +1,61 @@
+package import Backend
+import Callers
+import Cryptography
+package import Edge
+import Encodings
+import HTTPTypes
+import Hummingbird
+import Protobuf
+import RPC
+import ServiceAPI
+
+/// The part of the JSON API that deals in cookies, which no rule of a `.proto` file can express.
+package struct SessionRoutes: Sendable {
+  let services: Services
+  let authenticator: Authenticator
+
+  package init(services: Services, authenticator: Authenticator) {
+    self.services = services
+    self.authenticator = authenticator
+  }
+
+  private var cookies: PortalCookies { authenticator.cookies }
+
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    [
+      try Edge.Route(["POST"], "/api/v1/sessions", .api) { try await create($0) },
+      try Edge.Route(["DELETE"], "/api/v1/sessions/current", .api) { try await deleteCurrent($0) },
+    ]
+  }
+
+  /// The session token goes into the cookie and nowhere else.
+  private func create(_ exchange: Exchange) async throws -> Response {
+    try authenticator.provenance.check(exchange.head)
+    let request = try AuthAPI.CreateSessionRequest(
+      json: try await JSONRoutes.body(of: exchange))
+    let session = try await services.auth.createSession(
+      request, options: exchange.strangersOptions)
+    await SessionEnd(services: services, authenticator: authenticator).endReplaced(exchange)
+
+    let csrfToken = CSRFToken.token(forSession: SecretBytes(utf8: session.sessionToken))
+    var members = [
+      ("account", String(decoding: (session.account ?? AuthAPI.Account()).json(), as: UTF8.self)),
+      ("csrfToken", JSONText.string(csrfToken)),
+    ]
+    if let end = session.expireTime {
+      members.append(("expireTime", JSONText.string(Timestamp(seconds: end.seconds).text)))
+    }
+    var response = JSONRoutes.response(Array(JSONText.object(members).utf8), status: .created)
+    response.headers.append(cookie: SessionCookieText.of(session, cookies: cookies))
+    return response
+  }
+
+  private func deleteCurrent(_ exchange: Exchange) async throws -> Response {
+    let visitor = try await authenticator.visitor(of: exchange)
+    _ = try await services.auth.deleteCurrentSession(
+      AuthAPI.DeleteCurrentSessionRequest(), options: visitor.options(for: exchange))
+    var response = Response(status: .noContent)
+    response.headers.append(cookie: cookies.session.clearing())
+    return response
+  }
+}

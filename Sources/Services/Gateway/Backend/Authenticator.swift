@@ -1,0 +1,129 @@
+import Callers
+package import Cryptography
+package import Edge
+package import HTTPTypes
+package import RPC
+package import ServiceAPI
+
+/// Exchanges what a request brings for a signed assertion, anew for each request: a session that
+/// was ended is refused at once.
+package struct Authenticator: Sendable {
+  let auth: AuthAPI.AuthClient
+  package let cookies: PortalCookies
+  package let provenance: RequestProvenance
+
+  package init(
+    auth: AuthAPI.AuthClient, cookies: PortalCookies, provenance: RequestProvenance
+  ) {
+    self.auth = auth
+    self.cookies = cookies
+    self.provenance = provenance
+  }
+
+  /// The user of an API request; a state change by cookie needs the CSRF token too.
+  package func visitor(of exchange: Exchange) async throws -> Visitor {
+    guard let credential = Credential.of(exchange.headers, cookies: cookies) else {
+      throw Problem.unauthenticated("log in or send an access token as Authorization: Bearer")
+    }
+    if case .session(let token) = credential, !exchange.method.isSafe {
+      try provenance.check(exchange.head)
+      guard CSRFToken.isValid(exchange.headers[.csrfToken, default: ""], forSession: token) else {
+        throw Problem(.forbidden, "the header X-CSRF-Token is missing or wrong")
+      }
+    }
+    return try await exchangeForAssertion(credential, exchange)
+  }
+
+  /// The user of a page; nil when there is no session or it has ended.
+  package func pageVisitor(of exchange: Exchange) async throws -> Visitor? {
+    guard let credential = Credential.session(exchange.headers, cookies: cookies) else {
+      return nil
+    }
+    do {
+      return try await exchangeForAssertion(credential, exchange)
+    } catch let error as RPCError where error.code == .unauthenticated {
+      return nil
+    }
+  }
+
+  /// The user of an access token.
+  package func bearer(_ token: SecretBytes, _ exchange: Exchange) async throws -> Visitor {
+    try await exchangeForAssertion(.accessToken(token), exchange)
+  }
+
+  private func exchangeForAssertion(
+    _ credential: Credential, _ exchange: Exchange
+  ) async throws -> Visitor {
+    let request =
+      switch credential {
+      case .session(let token):
+        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .sessionToken($0)) }
+      case .accessToken(let token):
+        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .accessToken($0)) }
+      }
+    let answer = try await auth.authenticate(
+      request, options: exchange.strangersOptions)
+    return Visitor(
+      credential: credential, assertion: answer.assertion,
+      account: answer.account ?? AuthAPI.Account())
+  }
+}
+
+extension HTTPRequest.Method {
+  /// GET and HEAD change nothing (RFC 9110, 9.2.1).
+  package var isSafe: Bool { self == .get || self == .head }
+}
+
+/// A user who has proved who they are, for the length of one request.
+package struct Visitor: Sendable {
+  package let credential: Credential
+  /// What `auth` signed, for the services to verify.
+  package let assertion: [UInt8]
+  package let account: AuthAPI.Account
+
+  /// For forms and `X-CSRF-Token`; nil without a session.
+  package var csrfToken: String? {
+    guard case .session(let token) = credential else { return nil }
+    return CSRFToken.token(forSession: token)
+  }
+
+  /// Options for calls on the user's behalf.
+  package func options(for exchange: Exchange) -> CallOptions {
+    .acting(with: assertion, origin: exchange.origin.callOrigin)
+  }
+}
+
+/// What a request proves its user's identity with.
+package enum Credential: Sendable {
+  /// Tokens longer than this are not ours.
+  package static let bytesMax = 512
+
+  /// The token of the session cookie.
+  case session(SecretBytes)
+  /// An access token, from a header that no browser sends by itself.
+  case accessToken(SecretBytes)
+
+  /// `Authorization: Bearer …` wins over the cookie: a program that sends it means it.
+  package static func of(_ headers: HTTPFields, cookies: PortalCookies) -> Credential? {
+    if let header = headers[.authorization] {
+      guard let token = bearer(header) else { return nil }
+      return .accessToken(token)
+    }
+    return session(headers, cookies: cookies)
+  }
+
+  package static func session(_ headers: HTTPFields, cookies: PortalCookies) -> Credential? {
+    guard let token = cookies.session.value(in: headers), token.utf8.count <= bytesMax else {
+      return nil
+    }
+    return .session(SecretBytes(utf8: token))
+  }
+
+  private static func bearer(_ header: String) -> SecretBytes? {
+    let parts = header.split(atByte: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercasedASCII().hasBytes(of: "bearer") else { return nil }
+    let token = parts[1].trimmingBlanks()
+    guard !token.isEmpty, token.utf8.count <= bytesMax else { return nil }
+    return SecretBytes(utf8: token)
+  }
+}

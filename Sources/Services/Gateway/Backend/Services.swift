@@ -1,0 +1,79 @@
+import Callers
+package import Edge
+package import HTTPTypes
+package import Hummingbird
+package import Identity
+package import Logging
+package import RPC
+package import ServiceAPI
+
+/// The services behind the gateway.
+package struct Services: Sendable {
+  package let auth: AuthAPI.AuthClient
+  package let vault: VaultAPI.VaultClient
+  package let audit: AuditAPI.AuditClient
+  /// By name, for methods that are only known by their descriptor.
+  package let channels: [String: any RPCChannel]
+
+  package init(auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel) {
+    self.auth = AuthAPI.AuthClient(channel: auth)
+    self.vault = VaultAPI.VaultClient(channel: vault)
+    self.audit = AuditAPI.AuditClient(channel: audit)
+    channels = ["auth": auth, "vault": vault, "audit": audit]
+  }
+}
+
+extension RequestOrigin {
+  /// For the services' receipts.
+  package var callOrigin: CallOrigin {
+    CallOrigin(ipAddress: ipAddress, userAgent: userAgent, requestID: requestID)
+  }
+}
+
+extension Exchange {
+  /// Options for calls on nobody's behalf, e.g. a log-in.
+  package var strangersOptions: CallOptions { .acting(with: nil, origin: origin.callOrigin) }
+}
+
+/// The trace that a request belongs to: what is called for it inherits it, and the log names it.
+///
+/// Anybody is believed about it, unlike about a request's id, which receipts keep: a trace id is no
+/// secret, nothing rests on it, and it can't be anything but 32 digits. The worst that a stranger
+/// does with one is to file their own requests under another's trace.
+package final class RequestTrace: CallParent, RequestScope {
+  private static let parentName = HTTPField.Name.fixed("traceparent")
+  private static let stateName = HTTPField.Name.fixed("tracestate")
+
+  package let trace: TraceContext?
+  /// The calls' own deadlines are enough.
+  package let deadline: Deadline? = nil
+
+  /// Goes on with what `traceparent` and `tracestate` say; begins a trace where they say nothing
+  /// that W3C Trace Context allows.
+  package init(_ headers: HTTPFields) {
+    trace = Self.given(by: headers) ?? .root()
+  }
+
+  package var logFields: Logger.Metadata {
+    trace.map { ["trace": "\($0.traceID)"] } ?? [:]
+  }
+
+  package func run(_ answer: () async throws -> Response) async throws -> Response {
+    try await CallScope.$current.withValue(self) { try await answer() }
+  }
+
+  private static func given(by headers: HTTPFields) -> TraceContext? {
+    guard headers.contains(Self.parentName) else { return nil }
+    var metadata = Metadata()
+    do {
+      for name in [Self.parentName, Self.stateName] {
+        for value in headers[values: name] {
+          try metadata.append(value, forKey: name.canonicalName)
+        }
+      }
+    } catch {
+      return nil
+    }
+    return TraceContext(metadata)
+  }
+}

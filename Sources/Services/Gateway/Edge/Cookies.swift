@@ -1,0 +1,69 @@
+package import HTTPTypes
+
+/// Cookies of requests and responses (RFC 6265), in the few forms that the gateway uses.
+package enum CookieJar {
+  /// The value of a cookie of this name; of several, the first. Nil when there is none.
+  package static func value(of name: String, in headers: HTTPFields) -> String? {
+    for header in headers[values: .cookie] {
+      for pair in header.split(atByte: ";") {
+        let parts = pair.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
+        if parts.count == 2, parts[0].trimmingBlanks().hasBytes(of: name) {
+          return parts[1].trimmingBlanks()
+        }
+      }
+    }
+    return nil
+  }
+}
+
+/// A cookie that scripts cannot read and other sites cannot send along with a form.
+package struct PortalCookie: Sendable {
+  /// With `__Host-` in front when the portal is reached by HTTPS: browsers then refuse it from
+  /// anywhere but this very host.
+  package let name: String
+  private let isSecure: Bool
+
+  package init(_ name: String, isSecure: Bool) {
+    self.name = isSecure ? "__Host-\(name)" : name
+    self.isSecure = isSecure
+  }
+
+  package func value(in headers: HTTPFields) -> String? {
+    CookieJar.value(of: name, in: headers).flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// A `Set-Cookie` value; without `maxAgeSeconds` it lasts as long as the browser's session.
+  /// `value` must consist of characters that need no quoting.
+  package func setting(_ value: String, maxAgeSeconds: Int? = nil) -> String {
+    var text = "\(name)=\(value); Path=/; HttpOnly; SameSite=Lax"
+    if let maxAgeSeconds { text += "; Max-Age=\(maxAgeSeconds)" }
+    return isSecure ? text + "; Secure" : text
+  }
+
+  package func clearing() -> String { setting("", maxAgeSeconds: 0) }
+}
+
+/// The cookies of the portal.
+package struct PortalCookies: Sendable {
+  package static let formCookieSeconds = 3_600
+  package static let noticeCookieSeconds = 60
+
+  /// Holds the session token.
+  package let session: PortalCookie
+  /// Holds the token that forms without a session carry too.
+  package let form: PortalCookie
+  /// Holds the name of the notice that the next page shows.
+  package let notice: PortalCookie
+
+  package init(isSecure: Bool) {
+    session = PortalCookie("chatelaine-session", isSecure: isSecure)
+    form = PortalCookie("chatelaine-form", isSecure: isSecure)
+    notice = PortalCookie("chatelaine-notice", isSecure: isSecure)
+  }
+}
+
+extension HTTPFields {
+  package mutating func append(cookie: String) {
+    append(HTTPField(name: .setCookie, value: cookie))
+  }
+}

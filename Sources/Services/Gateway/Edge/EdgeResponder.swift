@@ -1,0 +1,141 @@
+package import HTTPTypes
+package import Hummingbird
+package import Logging
+import NIOCore
+
+/// What surrounds the answering of one request, e.g. the trace that its calls belong to.
+package protocol RequestScope: Sendable {
+  /// For each line of the log about this request.
+  var logFields: Logger.Metadata { get }
+
+  func run(_ answer: () async throws -> Response) async throws -> Response
+}
+
+/// Answers every request: finds its route, runs it, turns errors into answers, and adds what every
+/// response carries.
+package struct EdgeResponder: HTTPResponder {
+  package typealias Context = EdgeContext
+  /// Draws an error for people.
+  package typealias ErrorPage = @Sendable (Problem, _ requestID: String) -> Response
+
+  let routes: RouteTable
+  let securityHeaders: SecurityHeaders
+  let trustedProxies: TrustedProxies
+  let errorPage: ErrorPage
+  let scope: @Sendable (HTTPFields) -> any RequestScope
+  let logger: Logger
+
+  package init(
+    routes: RouteTable, securityHeaders: SecurityHeaders, trustedProxies: TrustedProxies,
+    errorPage: @escaping ErrorPage, scope: @escaping @Sendable (HTTPFields) -> any RequestScope,
+    logger: Logger
+  ) {
+    self.routes = routes
+    self.securityHeaders = securityHeaders
+    self.trustedProxies = trustedProxies
+    self.errorPage = errorPage
+    self.scope = scope
+    self.logger = logger
+  }
+
+  package func respond(to request: Request, context: EdgeContext) async throws -> Response {
+    let start = ContinuousClock.now
+    let origin = RequestOrigin(
+      request.headers, channel: context.channel, trusting: trustedProxies)
+    let scope = scope(request.headers)
+    var logger = logger
+    logger[metadataKey: "requestId"] = "\(origin.requestID)"
+    for (key, value) in scope.logFields { logger[metadataKey: key] = value }
+
+    var surface = Surface.api
+    var log = AccessLog(method: request.method, route: "-", start: start, logger: logger)
+    var response: Response
+    do {
+      let target = try Self.target(of: request)
+      surface = Self.likelySurface(of: target)
+      switch routes.match(request.method, target) {
+      case .route(let route, let variables):
+        surface = route.surface
+        if surface == .proxy { RequestPace.of(context.channel)?.allowProxiedBody() }
+        log = AccessLog(
+          method: request.method, route: route.template.text, start: start, logger: logger)
+        let exchange = Exchange(
+          request: request, target: target, variables: variables, origin: origin, log: log,
+          channel: context.channel)
+        response = try await scope.run { try await route.answer(exchange) }
+      case .otherVerbs(let verbs, let found):
+        surface = found
+        throw Problem(
+          .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
+      case .nothing:
+        throw Problem(.notFound, "there is nothing at this address")
+      }
+    } catch {
+      response = answer(error, on: surface, origin.requestID, log)
+    }
+    securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
+    // A provider's answer to HEAD has no body already.
+    if request.method == .head { response = response.createHeadResponse() }
+    // An answer of unknown length is still on its way: whoever sends it writes the line.
+    if response.body.contentLength != nil { log.write(response.status) }
+    return response
+  }
+
+  // MARK: Errors
+
+  private func answer(
+    _ error: any Error, on surface: Surface, _ requestID: String, _ log: AccessLog
+  ) -> Response {
+    let problem = Problem(catching: error)
+    if let detail = problem.logDetail {
+      log.logger.error(
+        "request failed", metadata: ["route": "\(log.route)", "detail": "\(detail)"])
+    }
+    return surface == .page
+      ? errorPage(problem, requestID) : problem.response(requestID: requestID)
+  }
+
+  private static func target(of request: Request) throws(Problem) -> RequestTarget {
+    do {
+      return try RequestTarget(request.head.path ?? "")
+    } catch {
+      switch error {
+      case .tooLong:
+        throw Problem(.uriTooLong, "the address is longer than \(RequestTarget.bytesMax) bytes")
+      case .malformed: throw Problem(.badRequest, "the address is malformed")
+      }
+    }
+  }
+
+  /// For paths that no route knows: people get a page, programs a document.
+  private static func likelySurface(of target: RequestTarget) -> Surface {
+    switch target.segments.first {
+    case "api": .api
+    case "proxy": .proxy
+    case "assets", "healthz", "readyz": .plain
+    default: .page
+    }
+  }
+}
+
+/// The line that each request leaves in the log when its answer is complete.
+///
+/// Never the path itself, the query, a header or a body: they may hold secrets.
+package struct AccessLog: Sendable {
+  let method: HTTPRequest.Method
+  /// The route's template; `-` where no route matched.
+  let route: String
+  let start: ContinuousClock.Instant
+  package let logger: Logger
+
+  package func write(_ status: HTTPResponse.Status) {
+    let duration = start.duration(to: .now).components
+    let microseconds = duration.seconds * 1_000_000 + duration.attoseconds / 1_000_000_000_000
+    logger.info(
+      "request",
+      metadata: [
+        "method": "\(method.rawValue)", "route": "\(route)", "status": "\(status.code)",
+        "milliseconds": "\(Double(microseconds) / 1_000)",
+      ])
+  }
+}

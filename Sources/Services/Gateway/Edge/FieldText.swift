@@ -1,0 +1,42 @@
+/// Text of header fields, forms and addresses, taken apart byte by byte.
+///
+/// Swift's `split`, `contains` and `hasPrefix` work on `Character`s. A comma with a combining mark
+/// behind it is another `Character`, so they would overlook a separator that all others see.
+extension StringProtocol where SubSequence == Substring {
+  /// Splits at each byte that is `separator`, an ASCII character.
+  package func split(
+    atByte separator: Unicode.Scalar, maxSplits: Int = .max, omittingEmpty: Bool = true
+  ) -> [Substring] {
+    let byte = UInt8(ascii: separator)
+    return self[...].utf8
+      .split(separator: byte, maxSplits: maxSplits, omittingEmptySubsequences: omittingEmpty)
+      .map { Substring($0) }
+  }
+
+  package func beginsWithBytes(of prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+
+  package func endsWithBytes(of suffix: String) -> Bool {
+    utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+  }
+
+  /// Unlike `==`, which takes canonically equivalent texts for the same.
+  package func hasBytes(of other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
+
+  package func containsByte(_ character: Unicode.Scalar) -> Bool {
+    utf8.contains(UInt8(ascii: character))
+  }
+
+  /// With small letters for A to Z, and nothing else changed.
+  package func lowercasedASCII() -> String {
+    let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
+    return String(decoding: utf8.map { capitals.contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+  }
+
+  /// Without spaces and tabs at either end.
+  package func trimmingBlanks() -> String {
+    let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    let text = self[...].utf8.drop(while: isBlank)
+    guard let last = text.lastIndex(where: { !isBlank($0) }) else { return "" }
+    return String(Substring(text[...last]))
+  }
+}

@@ -1,0 +1,76 @@
+package import Cryptography
+import Encodings
+package import HTTPTypes
+
+/// The token that proves that a state change comes from our own page or from a program that was
+/// given it, and not from another site that only has the browser's cookie on its side.
+///
+/// It is a keyed hash of the session token, so nothing has to be stored and it ends with the
+/// session; from it the session token cannot be found.
+package enum CSRFToken {
+  private static let label = Array("chatelaine csrf".utf8)
+
+  package static func token(forSession session: SecretBytes) -> String {
+    Base64.url.encode(HMACSHA256.authenticationCode(for: label, key: session))
+  }
+
+  /// Whether `token` belongs to the session, in constant time.
+  package static func isValid(_ token: String, forSession session: SecretBytes) -> Bool {
+    guard let code = Base64.url.decode(token) else { return false }
+    return HMACSHA256.isValid(code, for: label, key: session)
+  }
+}
+
+/// The token of forms that are sent before there is a session: the same random value in a cookie
+/// and in the form ("double submit").
+package enum FormToken {
+  package static let randomBytes = 32
+
+  /// The token that the browser has already, so that two open tabs agree, or a new one.
+  package static func current(
+    _ headers: HTTPFields, cookies: PortalCookies
+  ) throws -> (
+    token: String, isNew: Bool
+  ) {
+    if let token = cookies.form.value(in: headers), isWellFormed(token) { return (token, false) }
+    return (Base64.url.encode(try SecureRandom.bytes(randomBytes)), true)
+  }
+
+  package static func isValid(
+    _ token: String, _ headers: HTTPFields, cookies: PortalCookies
+  ) -> Bool {
+    guard let expected = cookies.form.value(in: headers), isWellFormed(expected) else {
+      return false
+    }
+    return ConstantTime.equals(Array(expected.utf8), Array(token.utf8))
+  }
+
+  private static func isWellFormed(_ token: String) -> Bool {
+    Base64.url.decode(token)?.count == randomBytes
+  }
+}
+
+/// Refuses state changes that a browser says come from another site.
+///
+/// Browsers set `Origin` and `Sec-Fetch-Site` themselves and pages can't change them. A program
+/// that sends neither is not a browser and holds no cookie by accident.
+package struct RequestProvenance: Sendable {
+  /// `scheme://host[:port]` of PUBLIC_URL, lower case.
+  package let publicOrigin: String
+
+  package init(publicOrigin: String) {
+    self.publicOrigin = publicOrigin
+  }
+
+  package func check(_ request: HTTPRequest) throws(Problem) {
+    let refusal = Problem(.forbidden, "the request was sent from another site")
+    let site = request.headerFields[.fetchSite]
+    if let site, !site.hasBytes(of: "same-origin"), !site.hasBytes(of: "none") { throw refusal }
+    guard let origin = request.headerFields[.origin]?.lowercasedASCII() else { return }
+    guard !origin.hasBytes(of: publicOrigin) else { return }
+    // Reached under another name, e.g. localhost: then the browser's Host says so too.
+    guard let host = request.authority?.lowercasedASCII(), !host.isEmpty,
+      origin.hasBytes(of: "http://\(host)") || origin.hasBytes(of: "https://\(host)")
+    else { throw refusal }
+  }
+}

@@ -1,0 +1,86 @@
+import API
+import Backend
+import Edge
+import Egress
+import Hummingbird
+import Logging
+import NIOCore
+import Portal
+import Protobuf
+import Providers
+import Proxy
+import RPC
+import ServiceAPI
+
+/// The gateway, put together: used by the process and by the tests.
+struct GatewayServer: Sendable {
+  let edge: EdgeServer
+  let upstream: Upstream
+
+  /// Throws for a malformed template or route: a bug of the build.
+  init(
+    _ configuration: GatewayConfiguration, services: Services, catalogue: ProviderCatalogue,
+    resolver: any HostResolver, eventLoopGroup: any EventLoopGroup, logger: Logger
+  ) throws {
+    let authenticator = Authenticator(
+      auth: services.auth, cookies: PortalCookies(isSecure: configuration.isSecure),
+      provenance: RequestProvenance(publicOrigin: configuration.publicOrigin))
+    let endpointGuard = EndpointGuard(
+      allowList: configuration.endpointAllowList, resolver: resolver)
+    let renderer = try PageRenderer()
+    upstream = Upstream(
+      eventLoopGroup: eventLoopGroup, limits: configuration.upstreamLimits,
+      trustRoots: configuration.upstreamTrustRoots)
+
+    var routes = try HealthRoutes(services: services).routes()
+    routes += try JSONRoutes(
+      services: services, authenticator: authenticator,
+      bodyChecks: Self.bodyChecks(endpointGuard)
+    ).routes()
+    routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
+    routes += try Portal(
+      services: services, authenticator: authenticator, renderer: renderer, catalogue: catalogue,
+      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField
+    ).routes()
+    routes += try ProxyRoutes(
+      services: services, authenticator: authenticator, catalogue: catalogue,
+      endpointGuard: endpointGuard, upstream: upstream, limits: configuration.upstreamLimits
+    ).routes()
+
+    let responder = EdgeResponder(
+      routes: RouteTable(routes),
+      securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),
+      trustedProxies: configuration.trustedProxies,
+      errorPage: { renderer.failure($0, requestID: $1) }, scope: { RequestTrace($0) },
+      logger: logger)
+    edge = EdgeServer(responder, timeouts: configuration.clientTimeouts)
+  }
+
+  /// A base URL that the proxy would never connect to is refused when it is stored, so that the
+  /// error appears where the mistake is. The proxy checks again at every use.
+  private static func bodyChecks(
+    _ endpointGuard: EndpointGuard
+  ) -> [String: JSONRoutes.BodyCheck] {
+    [
+      VaultAPI.VaultMethods.createProviderConfig.path: { body in
+        let request = try VaultAPI.CreateProviderConfigRequest(json: body)
+        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      },
+      VaultAPI.VaultMethods.updateProviderConfig.path: { body in
+        let request = try VaultAPI.UpdateProviderConfigRequest(json: body)
+        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      },
+    ]
+  }
+}
+
+extension EndpointGuard {
+  /// The literal check, as a problem of the field `baseUrl`.
+  func checkField(_ text: String) throws(Problem) {
+    do {
+      try checkLiterally(text)
+    } catch {
+      throw .invalid("baseUrl", error.description)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import Addresses
+import Backend
+import Edge
+import Egress
+import Hummingbird
+import Identity
+import Logging
+import Providers
+import RPCTransport
+import ServiceLifecycle
+import ServiceRuntime
+
+@main
+enum Main {
+  static func main() async {
+    await ServiceChassis.main(GatewayConfiguration.self) { configuration, chassis in
+      try await GatewayServices.assemble(configuration, chassis)
+    }
+  }
+}
+
+/// What the gateway's process runs, in the order of its start.
+enum GatewayServices {
+  static func assemble(
+    _ configuration: GatewayConfiguration, _ chassis: ServiceChassis
+  ) async throws -> [any Service] {
+    let auth = chassis.client(to: configuration.authAddress, identity: PeerIdentity.auth)
+    let vault = chassis.client(to: configuration.vaultAddress, identity: PeerIdentity.vault)
+    let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let server = try GatewayServer(
+      configuration,
+      services: Services(auth: auth.client, vault: vault.client, audit: audit.client),
+      catalogue: .standard, resolver: SystemHostResolver(),
+      eventLoopGroup: chassis.eventLoopGroup, logger: chassis.logger)
+
+    // The library tells of every connection; problems are enough.
+    var logger = chassis.logger
+    logger.logLevel = max(logger.logLevel, .notice)
+    let application = server.edge.buildApplication(
+      host: chassis.settings.listenAddress.host, port: chassis.settings.listenAddress.port,
+      eventLoopGroup: chassis.eventLoopGroup, logger: logger
+    ) { port in
+      do {
+        try chassis.announceReady(port: port)
+      } catch {
+        chassis.logger.critical("readiness could not be announced: \(error)")
+      }
+    }
+    return [
+      auth.service, vault.service, audit.service, UpstreamService(upstream: server.upstream),
+      PortalService(application: application, chassis: chassis),
+    ]
+  }
+}
+
+/// Serves until the process is told to stop, then lets running requests end.
+struct PortalService: Service {
+  let application: Application<EdgeResponder>
+  let chassis: ServiceChassis
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await application.run()
+    } onGracefulShutdown: {
+      chassis.withdrawReady()
+    }
+  }
+}
+
+/// Closes the connections to providers when everything that uses them has stopped.
+struct UpstreamService: Service {
+  let upstream: Upstream
+
+  func run() async throws {
+    try? await gracefulShutdown()
+    await upstream.close()
+  }
+}

@@ -1,0 +1,143 @@
+import Backend
+import Edge
+import Encodings
+import HTTPTypes
+import Hummingbird
+import Protobuf
+import RPC
+import ServiceAPI
+
+/// The pages on which people give applications access and take it back.
+struct AccessTokenPages: Sendable {
+  struct Row: Sendable {
+    let id: String
+    let name: String
+    let prefix: String
+    let created: Moment?
+    let ends: Moment?
+    let lastUse: Moment?
+
+    init(_ token: AuthAPI.AccessToken) {
+      id = token.id
+      name = token.name
+      prefix = token.prefix
+      created = token.createTime.map { Moment($0) }
+      ends = token.expireTime.map { Moment($0) }
+      lastUse = token.lastUseTime.map { Moment($0) }
+    }
+  }
+
+  static let section = "/access-tokens"
+  static let rowsPerPage: Int32 = 100
+  /// Pages that are searched for one token by its id.
+  static let searchedPagesMax = 20
+  private static let labels = ["name": "Name", "expiresIn": "Valid for"]
+  private static let validities: [(value: String, text: String)] = [
+    ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"),
+    ("", "Until I revoke it"),
+  ]
+  private static let secondsPerDay: Int64 = 86_400
+
+  let portal: Portal
+
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    [
+      try Edge.Route(["GET"], "/access-tokens", .page) { exchange in
+        try await portal.forVisitor(exchange) { try await list(exchange, $0) }
+      },
+      try Edge.Route(["POST"], "/access-tokens", .page) { try await create($0) },
+      try Edge.Route(["GET"], "/access-tokens/{id}/revoke", .page) { try await revokePage($0) },
+      try Edge.Route(["POST"], "/access-tokens/{id}/revoke", .page) { try await revoke($0) },
+    ]
+  }
+
+  private func list(
+    _ exchange: Exchange, _ visitor: Visitor, name: String = "", validity: String = "90",
+    mistakes: Mistakes? = nil
+  ) async throws -> Response {
+    let pageToken = try exchange.parameters().first { $0.name == "page" }?.value ?? ""
+    let answer = try await portal.services.auth.listAccessTokens(
+      AuthAPI.ListAccessTokensRequest(pageSize: Self.rowsPerPage, pageToken: pageToken),
+      options: visitor.options(for: exchange))
+    let rows = answer.accessTokens.map { Row($0) }
+    let next = answer.nextPageToken
+    return portal.page(
+      exchange, visitor, "access-tokens",
+      title: mistakes == nil ? "Access tokens" : "Error: access tokens", section: Self.section,
+      [
+        "mistakes": mistakes as Any, "rows": rows, "hasRows": !rows.isEmpty,
+        "tokenName": Field(
+          "name", "Name", value: name, hint: "The application that will use it.", lengthMax: 100,
+          mistakes: mistakes),
+        "validity": Choice(
+          "expiresIn", "Valid for", Self.validities, selected: validity, mistakes: mistakes),
+        "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
+          as Any,
+      ], status: mistakes == nil ? .ok : .unprocessableContent)
+  }
+
+  /// Answers with the page itself and not with a redirect: the token is in this answer only.
+  private func create(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitorsForm(exchange) { visitor, form in
+      let name = form.trimmed("name")
+      let validity = form["expiresIn"]
+      let answer: AuthAPI.CreateAccessTokenResponse
+      do {
+        guard let choice = Self.validities.first(where: { $0.value == validity }) else {
+          throw Problem.invalid("expiresIn", "must be one of the choices")
+        }
+        let days = Int64(choice.value)
+        answer = try await portal.services.auth.createAccessToken(
+          AuthAPI.CreateAccessTokenRequest(
+            name: name,
+            expiresIn: days.map { ProtoDuration(seconds: $0 * Self.secondsPerDay, nanos: 0) }),
+          options: visitor.options(for: exchange))
+      } catch {
+        let problem = Problem(catching: error)
+        guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
+        return try await list(
+          exchange, visitor, name: name, validity: validity, mistakes: mistakes)
+      }
+      return portal.page(
+        exchange, visitor, "access-token-created", title: "Your new access token",
+        section: Self.section,
+        [
+          "name": answer.accessToken?.name ?? name, "token": answer.token,
+          "origin": portal.publicOrigin,
+        ], status: .created)
+    }
+  }
+
+  private func revokePage(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitor(exchange) { visitor in
+      let row = Row(try await stored(exchange, visitor))
+      return portal.page(
+        exchange, visitor, "access-token-revoke", title: "Revoke an access token",
+        section: Self.section, ["id": row.id, "name": row.name, "prefix": row.prefix])
+    }
+  }
+
+  private func stored(_ exchange: Exchange, _ visitor: Visitor) async throws -> AuthAPI.AccessToken
+  {
+    var request = AuthAPI.ListAccessTokensRequest(pageSize: 200, pageToken: "")
+    for _ in 0..<Self.searchedPagesMax {
+      let answer = try await portal.services.auth.listAccessTokens(
+        request, options: visitor.options(for: exchange))
+      if let token = answer.accessTokens.first(where: { $0.id == exchange.variable("id") }) {
+        return token
+      }
+      guard !answer.nextPageToken.isEmpty else { break }
+      request.pageToken = answer.nextPageToken
+    }
+    throw Problem(.notFound)
+  }
+
+  private func revoke(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitorsForm(exchange) { visitor, _ in
+      _ = try await portal.services.auth.deleteAccessToken(
+        AuthAPI.DeleteAccessTokenRequest(id: exchange.variable("id")),
+        options: visitor.options(for: exchange))
+      return portal.redirect(to: "/access-tokens", notice: .tokenRevoked)
+    }
+  }
+}

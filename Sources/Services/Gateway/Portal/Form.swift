@@ -1,0 +1,140 @@
+import Edge
+import HTTPTypes
+
+/// A text field of a form, as the template draws it.
+struct Field: Sendable {
+  let name: String
+  let label: String
+  var type = "text"
+  var value = ""
+  var hint: String?
+  var autocomplete = "off"
+  var isOptional = false
+  /// No capitals and no spelling corrections: for addresses, labels and keys.
+  var isPlain = false
+  var lengthMin: Int?
+  var lengthMax: Int?
+  var error: String?
+  /// Whether the page opens with the cursor here.
+  var isFocused = false
+
+  /// The ids of the texts that explain the field, for screen readers.
+  let describedBy: String?
+
+  init(
+    _ name: String, _ label: String, type: String = "text", value: String = "",
+    hint: String? = nil, autocomplete: String = "off", isOptional: Bool = false,
+    isPlain: Bool = false, lengthMin: Int? = nil, lengthMax: Int? = nil, mistakes: Mistakes? = nil
+  ) {
+    self.name = name
+    self.label = label
+    self.type = type
+    // A secret never goes back into a page.
+    self.value = type == "password" ? "" : value
+    self.hint = hint
+    self.autocomplete = autocomplete
+    self.isOptional = isOptional
+    self.isPlain = isPlain
+    self.lengthMin = lengthMin
+    self.lengthMax = lengthMax
+    error = mistakes?[name]
+    isFocused = mistakes?.first == name
+    describedBy = Self.describedBy(name, hint: hint != nil, error: error != nil)
+  }
+
+  static func describedBy(_ name: String, hint: Bool, error: Bool) -> String? {
+    let ids = [error ? "\(name)-error" : nil, hint ? "\(name)-hint" : nil].compactMap(\.self)
+    return ids.isEmpty ? nil : ids.joined(separator: " ")
+  }
+}
+
+/// A list to choose one entry from.
+struct Choice: Sendable {
+  struct Option: Sendable {
+    let value: String
+    let text: String
+    var isSelected = false
+  }
+
+  let name: String
+  let label: String
+  let options: [Option]
+  let hint: String?
+  let error: String?
+  let describedBy: String?
+
+  init(
+    _ name: String, _ label: String, _ options: [(value: String, text: String)],
+    selected: String, hint: String? = nil, mistakes: Mistakes? = nil
+  ) {
+    self.name = name
+    self.label = label
+    self.options = options.map {
+      Option(value: $0.value, text: $0.text, isSelected: $0.value == selected)
+    }
+    self.hint = hint
+    error = mistakes?[name]
+    describedBy = Field.describedBy(name, hint: hint != nil, error: error != nil)
+  }
+}
+
+/// What was wrong with a form: shown above it and beside each field.
+struct Mistakes: Sendable {
+  struct Item: Sendable {
+    /// The field to jump to.
+    let target: String
+    /// For the list above the form.
+    let text: String
+    /// For the place beside the field.
+    let detail: String
+
+    /// `label` is what the form calls the field.
+    init(_ target: String, label: String, _ detail: String) {
+      self.target = target
+      text = "\(label): \(detail)"
+      self.detail = Mistakes.sentence(detail)
+    }
+  }
+
+  let heading: String
+  let items: [Item]
+  // Stored, because templates see nothing else.
+  let hasItems: Bool
+
+  /// The field that gets the cursor.
+  var first: String? { items.first?.target }
+
+  init(_ heading: String = "Please correct the form", _ items: [Item] = []) {
+    self.heading = heading
+    self.items = items
+    hasItems = !items.isEmpty
+  }
+
+  /// What a refused call means for a form whose fields have these labels, by their JSON names; nil
+  /// when it is not the form that was refused.
+  init?(_ problem: Problem, labels: [String: String]) {
+    let isInput = [.badRequest, .conflict, .tooManyRequests].contains(problem.status)
+    guard isInput else { return nil }
+    let items = problem.fields.compactMap { field in
+      labels[field.name].map { Item(field.name, label: $0, field.detail) }
+    }
+    if items.isEmpty {
+      self.init(Self.sentence(problem.detail))
+    } else {
+      self.init(items: items)
+    }
+  }
+
+  private init(items: [Item]) {
+    self.init("Please correct the form", items)
+  }
+
+  subscript(field: String) -> String? {
+    items.first { $0.target == field }?.detail
+  }
+
+  private static func sentence(_ text: String) -> String {
+    guard let first = text.first else { return "That did not work" }
+    return first.uppercased() + text.dropFirst()
+  }
+}

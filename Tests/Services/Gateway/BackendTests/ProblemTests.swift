@@ -1,0 +1,61 @@
+import Backend
+import Edge
+import HTTPTypes
+import Protobuf
+import RPC
+import Testing
+
+@Suite struct ProblemTests {
+  @Test(arguments: [
+    (RPCError.Code.invalidArgument, 400), (.outOfRange, 400), (.unauthenticated, 401),
+    (.permissionDenied, 403), (.notFound, 404), (.alreadyExists, 409), (.aborted, 409),
+    (.failedPrecondition, 409), (.resourceExhausted, 429), (.unavailable, 503),
+    (.deadlineExceeded, 504), (.internal, 500), (.unknown, 500), (.dataLoss, 500),
+    (.unimplemented, 500), (.cancelled, 500), (.ok, 500),
+  ])
+  func everyOutcomeOfACallHasAStatus(code: RPCError.Code, status: Int) {
+    #expect(Problem(RPCError(code, "why")).status.code == status)
+  }
+
+  @Test func aServersFaultSaysNothingAboutItself() {
+    let problem = Problem(RPCError(.internal, "table secrets is gone", detail: "at line 7"))
+    #expect(!problem.json(requestID: "r").contains("secrets"))
+    #expect(problem.logDetail?.contains("at line 7") == true)
+  }
+
+  @Test func aWrongFieldIsNamedAsInJSON() {
+    let error = RPCError(
+      .invalidArgument, "no",
+      details: [.badRequest(field: "base_url", description: "must begin with https://")])
+    #expect(
+      Problem(error).json(requestID: "r1")
+        == #"{"type":"about:blank","title":"Bad Request","status":400,"detail":"no","#
+        + #""requestId":"r1","errors":[{"field":"baseUrl","detail":"must begin with https://"}]}"#)
+  }
+
+  @Test func aFieldThatContradictsWhatIsStoredIsBadInput() {
+    let error = RPCError(
+      .failedPrecondition, "no", details: [.badRequest(field: "api_key", description: "needed")])
+    #expect(Problem(error).status == .badRequest)
+  }
+
+  @Test(arguments: [
+    (RPCError.Code.resourceExhausted, Duration.milliseconds(2_500), "3"),
+    (.resourceExhausted, .seconds(7), "7"), (.unavailable, .milliseconds(1), "1"),
+  ])
+  func theTimeToWaitIsRoundedUp(code: RPCError.Code, delay: Duration, header: String) {
+    let error = RPCError(code, "later", details: [.retryInfo(delay: delay)])
+    #expect(Problem(error).headers[.retryAfter] == header)
+    #expect(Problem(RPCError(code, "later")).headers[.retryAfter] == "1")
+  }
+
+  @Test func anUnauthenticatedAnswerNamesTheScheme() {
+    #expect(Problem(RPCError(.unauthenticated, "no")).headers[.wwwAuthenticate] != nil)
+  }
+
+  @Test func badJSONNamesItsField() {
+    let problem = Problem(MessageError.invalidField("pageSize", reason: "must be a number"))
+    #expect(problem.status == .badRequest)
+    #expect(problem.fields == [Problem.Field(name: "pageSize", detail: "must be a number")])
+  }
+}

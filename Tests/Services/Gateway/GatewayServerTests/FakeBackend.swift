@@ -1,0 +1,184 @@
+import Callers
+import NIOCore
+import Protobuf
+import RPC
+import ServiceAPI
+import Synchronization
+
+/// Small stand-ins for the three services: one account, its keys, its tokens.
+final class FakeBackend: Sendable {
+  static let email = "someone@example.com"
+  static let password = "quiet harbour lantern"
+  static let sessionToken = "session-token-of-someone"
+  static let accessToken = "chat_access-token-of-someone"
+  static let assertion: [UInt8] = [7, 7, 7]
+
+  private struct State {
+    var configs: [VaultAPI.ProviderConfig] = []
+    var keys: [String: String] = [:]
+    var endpoints: [String: String] = [:]
+    var isSessionAlive = true
+    var resolvedPurposes: [String] = []
+    var shownUserAgent = "<script>alert(1)</script>"
+  }
+  /// In a box of its own, which the closures share.
+  private final class Storage: Sendable {
+    private let state = Mutex(State())
+
+    func withLock<Result: Sendable>(
+      _ body: (inout sending State) throws -> sending Result
+    ) rethrows -> Result {
+      try state.withLock(body)
+    }
+  }
+
+  private let state = Storage()
+
+  let auth = FakeChannel()
+  let vault = FakeChannel()
+  let audit = FakeChannel()
+
+  var services: (auth: FakeChannel, vault: FakeChannel, audit: FakeChannel) { (auth, vault, audit) }
+  var resolvedPurposes: [String] { state.withLock { $0.resolvedPurposes } }
+
+  init() {
+    answerAuth()
+    answerVault()
+    audit.on(AuditAPI.AuditMethods.listEvents) {
+      [state] (_: AuditAPI.ListEventsRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return AuditAPI.ListEventsResponse(
+        events: [
+          AuditAPI.AuditEvent(
+            id: "e1", time: Timestamp(seconds: 1_795_469_700, nanos: 0), action: "session.create",
+            outcome: .failure, ipAddress: "192.0.2.1",
+            userAgent: state.withLock { $0.shownUserAgent })
+        ])
+    }
+  }
+
+  /// What the log's one event says about the program that failed to log in.
+  func show(userAgent: String) {
+    state.withLock { $0.shownUserAgent = userAgent }
+  }
+
+  /// Stores a key as if it had been there before.
+  func store(provider: String, label: String, key: String, baseURL: String? = nil) {
+    state.withLock { state in
+      let id = "00000000-0000-4000-8000-00000000000\(state.configs.count + 1)"
+      state.configs.append(
+        VaultAPI.ProviderConfig(
+          id: id, provider: provider, label: label, maskedKey: "sk-…3f9a", baseUrl: baseURL,
+          enabled: true, createTime: Timestamp(seconds: 1_795_469_700, nanos: 0)))
+      state.keys[id] = key
+      state.endpoints[id] = baseURL
+    }
+  }
+
+  private static func requireAssertion(_ metadata: Metadata) throws {
+    guard metadata.bytes(CallMetadata.assertion) == assertion else {
+      throw RPCError(.unauthenticated, "no assertion")
+    }
+  }
+
+  private func answerAuth() {
+    let account = AuthAPI.Account(id: "a1", email: Self.email, displayName: "")
+    auth.on(AuthAPI.AuthMethods.authenticate) {
+      [state] (request: AuthAPI.AuthenticateRequest, _) in
+      let isAlive = state.withLock { $0.isSessionAlive }
+      switch request.credential {
+      case .sessionToken(Self.sessionToken) where isAlive: break
+      case .accessToken(Self.accessToken): break
+      default: throw RPCError(.unauthenticated, "the credential is not valid")
+      }
+      return AuthAPI.AuthenticateResponse(assertion: Self.assertion, account: account)
+    }
+    auth.on(AuthAPI.AuthMethods.createAccount) { (request: AuthAPI.CreateAccountRequest, _) in
+      guard request.password.count >= 12 else {
+        throw RPCError(
+          .invalidArgument, "the password is too short",
+          details: [.badRequest(field: "password", description: "must have 12 characters")])
+      }
+      return account
+    }
+    auth.on(AuthAPI.AuthMethods.createSession) { (request: AuthAPI.CreateSessionRequest, _) in
+      guard request.email == Self.email, request.password == Self.password else {
+        throw RPCError(.unauthenticated, "wrong")
+      }
+      return AuthAPI.CreateSessionResponse(
+        sessionToken: Self.sessionToken, account: account,
+        expireTime: Timestamp(seconds: 4_000_000_000, nanos: 0))
+    }
+    auth.on(AuthAPI.AuthMethods.deleteCurrentSession) {
+      [state] (_: AuthAPI.DeleteCurrentSessionRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      state.withLock { $0.isSessionAlive = false }
+      return Empty()
+    }
+    auth.on(AuthAPI.AuthMethods.getCurrentAccount) {
+      (_: AuthAPI.GetCurrentAccountRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return account
+    }
+    auth.on(AuthAPI.AuthMethods.createAccessToken) {
+      (request: AuthAPI.CreateAccessTokenRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return AuthAPI.CreateAccessTokenResponse(
+        token: Self.accessToken, accessToken: AuthAPI.AccessToken(id: "t1", name: request.name))
+    }
+    auth.on(AuthAPI.AuthMethods.listAccessTokens) {
+      (_: AuthAPI.ListAccessTokensRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return AuthAPI.ListAccessTokensResponse()
+    }
+  }
+
+  private func answerVault() {
+    vault.on(VaultAPI.VaultMethods.listProviderConfigs) {
+      [state] (_: VaultAPI.ListProviderConfigsRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return VaultAPI.ListProviderConfigsResponse(providerConfigs: state.withLock { $0.configs })
+    }
+    vault.on(VaultAPI.VaultMethods.createProviderConfig) {
+      [weak self] (request: VaultAPI.CreateProviderConfigRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      self?.store(
+        provider: request.provider, label: request.label, key: request.apiKey,
+        baseURL: request.baseUrl)
+      return VaultAPI.ProviderConfig(id: "new", provider: request.provider, label: request.label)
+    }
+    vault.on(VaultAPI.VaultMethods.getProviderConfig) {
+      [state] (request: VaultAPI.GetProviderConfigRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      let found = state.withLock { $0.configs.first { $0.id == request.id } }
+      guard let found else { throw RPCError(.notFound, "there is no such configuration") }
+      return found
+    }
+    vault.on(VaultAPI.VaultMethods.enableProviderConfig) {
+      (request: VaultAPI.EnableProviderConfigRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return VaultAPI.ProviderConfig(id: request.id, enabled: true)
+    }
+    vault.on(VaultAPI.VaultMethods.deleteProviderConfig) {
+      (_: VaultAPI.DeleteProviderConfigRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return Empty()
+    }
+    vault.on(VaultAPI.VaultMethods.resolveCredential) {
+      [state] (request: VaultAPI.ResolveCredentialRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return try state.withLock { state in
+        state.resolvedPurposes.append(request.purpose)
+        guard
+          let config = state.configs.first(where: {
+            $0.provider == request.provider
+              && (request.label.isEmpty || $0.label == request.label)
+          })
+        else { throw RPCError(.notFound, "no enabled key of this provider") }
+        return VaultAPI.ResolveCredentialResponse(
+          configId: config.id, provider: config.provider, label: config.label,
+          apiKey: state.keys[config.id] ?? "", baseUrl: state.endpoints[config.id])
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import API
+import Addresses
+import AsyncHTTPClient
+import Backend
+import Edge
+import Egress
+import Encodings
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Providers
+import RPC
+
+@testable import GatewayServer
+
+/// A gateway on a port of the kernel's choice, in front of fakes.
+struct TestGateway: Sendable {
+  struct Answer: Sendable {
+    let status: Int
+    let headers: HTTPHeaders
+    let body: String
+
+    func cookie(_ name: String) -> String? {
+      headers["set-cookie"].first { $0.hasPrefix(name + "=") }
+        .map { String($0.dropFirst(name.count + 1).prefix { $0 != ";" }) }
+    }
+  }
+
+  let address: String
+  let backend: FakeBackend
+  private let client: HTTPClient
+
+  /// Runs `body` against a gateway and stops it afterwards.
+  static func run<Result: Sendable>(
+    publicOrigin: String = "http://portal.example", allowing endpoints: [String] = [],
+    trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
+    timeouts: ClientTimeouts = ClientTimeouts(), trustRoots: NIOSSLTrustRoots = .default,
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+    _ body: @escaping @Sendable (TestGateway) async throws -> Result
+  ) async throws -> Result {
+    let backend = FakeBackend()
+    var allowList = EndpointAllowList()
+    for endpoint in endpoints { _ = allowList.insert(endpoint) }
+    let nowhere = NetworkAddress(host: "127.0.0.1", port: 0)
+    let group = MultiThreadedEventLoopGroup.singleton
+    var configuration = GatewayConfiguration(
+      authAddress: nowhere, vaultAddress: nowhere, auditAddress: nowhere,
+      publicOrigin: publicOrigin, endpointAllowList: allowList,
+      trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
+      upstreamLimits: limits)
+    (configuration.clientTimeouts, configuration.upstreamTrustRoots) = (timeouts, trustRoots)
+    let server = try GatewayServer(
+      configuration,
+      services: Services(auth: backend.auth, vault: backend.vault, audit: backend.audit),
+      catalogue: .standard, resolver: SystemHostResolver(), eventLoopGroup: group, logger: logger)
+    let (ports, port) = AsyncStream.makeStream(of: Int.self)
+    let application = server.edge.buildApplication(
+      host: "127.0.0.1", port: 0, eventLoopGroup: group, logger: logger
+    ) { port.yield($0) }
+
+    var clientConfiguration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+    clientConfiguration.timeout = .init(connect: .seconds(10), read: .seconds(30))
+    let client = HTTPClient(
+      eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
+    return try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await application.run() }
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      let gateway = TestGateway(
+        address: "http://127.0.0.1:\(port)", backend: backend, client: client)
+      do {
+        let result = try await body(gateway)
+        try await client.shutdown()
+        await server.upstream.close()
+        tasks.cancelAll()
+        return result
+      } catch {
+        try? await client.shutdown()
+        await server.upstream.close()
+        tasks.cancelAll()
+        throw error
+      }
+    }
+  }
+
+  /// Starts a request; the body may still be on its way.
+  func open(
+    _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [],
+    body: HTTPClientRequest.Body? = nil
+  ) async throws -> HTTPClientResponse {
+    var request = HTTPClientRequest(url: address + path)
+    request.method = method
+    for (name, value) in headers { request.headers.add(name: name, value: value) }
+    request.body = body
+    return try await client.execute(request, timeout: .seconds(30))
+  }
+
+  func send(
+    _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], body: String? = nil
+  ) async throws -> Answer {
+    let response = try await open(
+      method, path, headers: headers, body: body.map { .bytes(ByteBuffer(string: $0)) })
+    let bytes = try await response.body.collect(upTo: 1 << 24)
+    return Answer(
+      status: Int(response.status.code), headers: response.headers, body: String(buffer: bytes))
+  }
+
+  /// Sends bytes as they are and returns everything that comes back until the end.
+  ///
+  /// `drip` is sent behind them, again and again with pauses, until the gateway closes.
+  func raw(_ text: String, thenDripping drip: String? = nil) async throws -> String {
+    let port = Int(address.split(separator: ":").last ?? "") ?? 0
+    let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+        }
+      }
+    return try await connection.executeThenClose { inbound, outbound in
+      try await outbound.write(ByteBuffer(string: text))
+      return try await withThrowingTaskGroup(of: Void.self) { group in
+        if let drip {
+          group.addTask {
+            while !Task.isCancelled {
+              try await Task.sleep(for: .milliseconds(20))
+              try? await outbound.write(ByteBuffer(string: drip))
+            }
+          }
+        }
+        var answer = ""
+        do {
+          for try await bytes in inbound { answer += String(buffer: bytes) }
+        } catch is IOError {
+          // Closed with bytes of ours unread: the kernel resets then.
+        }
+        group.cancelAll()
+        return answer
+      }
+    }
+  }
+
+  /// A request with JSON.
+  func json(
+    _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], _ body: String
+  ) async throws -> Answer {
+    try await send(
+      method, path, headers: [("content-type", "application/json")] + headers, body: body)
+  }
+
+  /// A form with these cookies.
+  func form(
+    _ path: String, cookies: [String], headers: [(String, String)] = [],
+    _ fields: [(String, String)]
+  ) async throws -> Answer {
+    let body = fields.map { "\($0.0)=\(PercentCoding.encode($0.1))" }.joined(separator: "&")
+    return try await send(
+      .POST, path,
+      headers: [
+        ("content-type", FormData.contentType), ("cookie", cookies.joined(separator: "; ")),
+      ] + headers, body: body)
+  }
+}
