@@ -22,7 +22,9 @@ struct ProviderPages: Sendable {
       try Edge.Route(["GET"], "/providers/{id}", .page) { try await editPage($0) },
       try Edge.Route(["POST"], "/providers/{id}", .page) { try await update($0) },
       try Edge.Route(["POST"], "/providers/{id}/enable", .page) { try await setEnabled($0, true) },
-      try Edge.Route(["POST"], "/providers/{id}/disable", .page) { try await setEnabled($0, false) },
+      try Edge.Route(["POST"], "/providers/{id}/disable", .page) {
+        try await setEnabled($0, false)
+      },
       try Edge.Route(["GET"], "/providers/{id}/delete", .page) { try await deletePage($0) },
       try Edge.Route(["POST"], "/providers/{id}/delete", .page) { try await delete($0) },
     ]
