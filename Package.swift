@@ -185,12 +185,16 @@ let package = Package(
     executable(.runtime, "protoc-gen-chatelaine", ["RPCCodeGen"]),
     library(.services, "ServiceAPI", ["Protobuf", "RPC", "CServiceMessages", nioCore]),
     library(
+      .services, "Callers",
+      ["Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "UseCases"]),
+    library(
       .services, "ServiceRuntime",
       [
+        "Addresses",
         "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
         "Postgres",
         "Protobuf",
-        "Cryptography", "ServiceAPI", "Identity", "UseCases", nioCore, nioPosix, logging, metrics,
+        "Cryptography", nioCore, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
       ]),
@@ -201,7 +205,7 @@ let package = Package(
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
-    library(.domain, "DotEnv", ["Cryptography"]),
+    library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
       .domain, "Auth", ["Addresses", "Cryptography", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
@@ -220,13 +224,15 @@ let package = Package(
     executable(
       .services, "AuthServer",
       [
-        "Auth", "Cryptography", "Identity", "Outbox", "Postgres", "Protobuf", "Receipts", "RPC",
+        "Addresses", "Callers", "Auth", "Cryptography", "Identity", "Outbox", "Postgres",
+        "Protobuf", "Receipts", "RPC",
         "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "VaultServer",
       [
+        "Callers", "Addresses",
         "Vault", "Cryptography", "Networking", "Identity", "Outbox", "Postgres", "Protobuf",
         "Providers",
         "Receipts", "RPC",
@@ -235,7 +241,8 @@ let package = Package(
     executable(
       .services, "AuditServer",
       [
-        "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC", "RPCTransport",
+        "Callers", "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC",
+        "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
         lifecycle,
       ], resources: [.embedInCode("Migrations")]),
@@ -255,18 +262,21 @@ let package = Package(
     library(
       .gateway, "Backend",
       [
+        "Callers",
         "Edge", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
         hummingbird, httpTypes, nioCore, logging,
       ]),
     library(
       .gateway, "Portal",
       [
+        "Callers",
         "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
         "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
       [
+        "Callers",
         "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "ServiceAPI",
         hummingbird, httpTypes, nioCore,
       ]),
@@ -279,6 +289,7 @@ let package = Package(
     executable(
       .gateway, "GatewayServer",
       [
+        "Callers",
         "API", "Addresses", "Backend", "Edge", "Egress", "Portal", "Protobuf", "Providers", "Proxy",
         "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, nioCore, nioSSL,
         logging,
@@ -287,15 +298,17 @@ let package = Package(
     library(
       .tools, "LocalDeployment",
       [
-        "CLinux", "Cryptography", "Encodings", "Files", "OpenSSL", "Pacing", "Threads", nioCore,
+        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
+        nioCore,
         logging,
       ]),
     executable(
       .tools, "ChatelaineCLI",
       [
-        "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity", "Protobuf", "Providers",
+        "Addresses", "Callers", "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity",
+        "Protobuf", "Providers",
         "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
+        "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
       ]),
 
@@ -356,15 +369,19 @@ let package = Package(
     tests("Domain", "AuthTests", ["Auth", "Cryptography", "Identity", "Receipts", "UseCases"]),
     tests("Domain", "UseCasesTests", ["UseCases", "Identity", "Receipts"]),
     tests(
+      "Services", "CallersTests",
+      ["Callers", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI"]),
+    tests(
       "Services", "ServiceRuntimeTests",
       [
-        "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess", "RPCServices",
+        "Addresses", "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess",
+        "RPCServices",
         "Protobuf", "ServiceAPI", logging,
       ]),
     tests(
       "Services", "AuthServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
@@ -417,7 +434,7 @@ let package = Package(
     tests(
       "Services", "VaultServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
         "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
@@ -426,7 +443,7 @@ let package = Package(
     tests(
       "Services", "AuditServerTests",
       [
-        "UseCases",
+        "Callers", "UseCases",
         "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
         "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
         nioPosix,

@@ -92,10 +92,12 @@ let testsAndTheirTools: [Target] = [
   .target(name: "CLinux"),
   library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
   library("Files", ["Cryptography"]),
+  library("Identity", []),
   library(
     "LocalDeployment",
     [
-      "CLinux", "Cryptography", "Encodings", "Files", "OpenSSL", "Pacing", "Threads", nioCore,
+      "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
+      nioCore,
       logging,
     ]),
   // Certificates alone: the runtime's tests need no database.

@@ -27,3 +27,48 @@ package struct DotEnvFile: Sendable {
     }
   }
 }
+
+/// One assignment of an environment file, or a place where one should have been.
+package struct DotEnvEntry: Sendable {
+  package enum Content: Sendable {
+    /// A variable; its value is unquoted, unescaped and not expanded.
+    case variable(name: String, value: SecretBytes)
+    /// The name where it could be read; never any other text of the line, which may be a secret.
+    case malformed(name: String?, problem: DotEnvProblem)
+  }
+
+  /// Counted from 1; more than one line for a quoted value that spans them.
+  package let lines: ClosedRange<Int>
+  package let content: Content
+}
+
+/// What is wrong with one assignment.
+package enum DotEnvProblem: Sendable, Equatable, CustomStringConvertible {
+  case noAssignment, invalidName, unterminatedQuote, textAfterQuote, reference
+  case notUTF8, controlCharacter, valueTooLong
+
+  package var description: String {
+    switch self {
+    case .noAssignment: "is not NAME=value"
+    case .invalidName: "has a name that is not letters, digits and underscores"
+    case .unterminatedQuote: "opens a quote that is never closed"
+    case .textAfterQuote: "has text after the closing quote"
+    case .reference: "refers to another variable or a command, which is not expanded"
+    case .notUTF8: "is not UTF-8"
+    case .controlCharacter: "contains a control character"
+    case .valueTooLong: "has a value of more than \(DotEnvFile.valueBytesMax) bytes"
+    }
+  }
+}
+
+/// Why a whole file is refused.
+package enum DotEnvError: Error, Equatable, CustomStringConvertible {
+  case tooManyBytes, tooManyLines
+
+  package var description: String {
+    switch self {
+    case .tooManyBytes: "has more than \(DotEnvFile.bytesMax) bytes"
+    case .tooManyLines: "has more than \(DotEnvFile.linesMax) lines"
+    }
+  }
+}

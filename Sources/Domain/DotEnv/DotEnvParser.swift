@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 
 /// One pass over the bytes of a file. A line that cannot be read never swallows the ones after it.
 struct DotEnvParser {
@@ -63,17 +64,18 @@ struct DotEnvParser {
   /// Reads `[export] NAME =` up to and with the equals sign.
   private func readName(_ cursor: inout DotEnvCursor) -> Result<String, Failure> {
     let text = cursor.takeUntilEquals()
-    guard var name = text else { return .failure(Failure(problem: .noAssignment)) }
-    let keyword = "export"
-    if name.hasPrefix(keyword), let next = name.dropFirst(keyword.count).first,
-      next == " " || next == "\t"
+    guard let text else { return .failure(Failure(problem: .noAssignment)) }
+    var name = text.utf8[...]
+    let keyword = "export".utf8
+    if name.starts(with: keyword),
+      name.dropFirst(keyword.count).first.map(DotEnvCursor.isBlank) == true
     {
-      name = String(name.dropFirst(keyword.count).drop { $0 == " " || $0 == "\t" })
+      name = name.dropFirst(keyword.count).drop(while: DotEnvCursor.isBlank)
     }
-    guard let first = name.utf8.first, Self.isLetter(first),
-      name.utf8.dropFirst().allSatisfy(Self.isNameByte)
-    else { return .failure(Failure(problem: .invalidName)) }
-    return .success(name)
+    guard let first = name.first, Self.isLetter(first), name.allSatisfy(Self.isNameByte) else {
+      return .failure(Failure(problem: .invalidName))
+    }
+    return .success(String(Substring(name)))
   }
 
   private mutating func fail(_ problem: DotEnvProblem, name: String?, at line: Int) -> Int {
@@ -91,12 +93,12 @@ struct DotEnvParser {
   }
 
   private static func isLetter(_ byte: UInt8) -> Bool {
-    (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x5f
+    byte.isASCIILetter || byte == UInt8(ascii: "_")
   }
 
   /// Hyphens and dots too: Docker and others allow them, and such a variable is not ours to judge.
   private static func isNameByte(_ byte: UInt8) -> Bool {
-    isLetter(byte) || (0x30...0x39).contains(byte) || byte == 0x2d || byte == 0x2e
+    isLetter(byte) || byte.isASCIIDigit || "-.".utf8.contains(byte)
   }
 
   private static func isUTF8(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
@@ -109,5 +111,44 @@ struct DotEnvParser {
       case .error: return false
       }
     }
+  }
+}
+
+/// A place in the file, with the end of its line.
+struct DotEnvCursor {
+  let bytes: UnsafeRawBufferPointer
+  private(set) var offset: Int
+  /// One past the line's last byte, its line break left out.
+  let lineEnd: Int
+
+  init(_ bytes: UnsafeRawBufferPointer, at start: Int, lineEnd: Int) {
+    self.bytes = bytes
+    offset = start
+    var end = lineEnd
+    if end > start, bytes[end - 1] == UInt8(ascii: "\n") { end -= 1 }
+    if end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+    self.lineEnd = end
+  }
+
+  /// Nil at the end of the line.
+  var peek: UInt8? { offset < lineEnd ? bytes[offset] : nil }
+
+  mutating func advance() { offset += 1 }
+
+  mutating func skipBlanks() {
+    while let byte = peek, Self.isBlank(byte) { advance() }
+  }
+
+  /// The text before the line's first `=`, without blanks at its end; nil when there is none.
+  mutating func takeUntilEquals() -> String? {
+    guard let equals = bytes[offset..<lineEnd].firstIndex(of: UInt8(ascii: "=")) else { return nil }
+    var end = equals
+    while end > offset, Self.isBlank(bytes[end - 1]) { end -= 1 }
+    defer { offset = equals + 1 }
+    return String(decoding: bytes[offset..<end], as: UTF8.self)
+  }
+
+  static func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
   }
 }

@@ -1,4 +1,5 @@
 import Cryptography
+import Encodings
 
 /// The value of an assignment, read straight into memory that is wiped.
 struct DotEnvValue {
@@ -127,7 +128,7 @@ struct DotEnvValue {
   ]
 
   private static func refuseControl(_ byte: UInt8) throws(Failure) {
-    guard byte >= 0x20 || byte == 0x09, byte != 0x7f else {
+    guard !byte.isASCIIControl || byte == UInt8(ascii: "\t") else {
       throw Failure(problem: .controlCharacter)
     }
   }

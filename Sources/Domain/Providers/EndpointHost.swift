@@ -13,7 +13,7 @@ package enum EndpointHost: Sendable, Hashable, CustomStringConvertible {
 
   init(_ text: Substring) throws(EndpointURLError) {
     guard text.utf8.allSatisfy({ $0 < 0x80 }) else { throw .internationalHost }
-    if text.first == "[" {
+    if text.utf8.first == UInt8(ascii: "[") {
       guard let address = IPAddress(text.dropFirst().dropLast()), !address.isIPv4 else {
         throw .invalidHost
       }

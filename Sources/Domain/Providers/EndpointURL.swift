@@ -1,3 +1,5 @@
+import Encodings
+
 /// The base URL of an endpoint, in one canonical form (RFC 3986, narrowed).
 ///
 /// Two URLs that reach the same place compare equal, since a sealed key is bound to `origin`. Which
@@ -24,24 +26,25 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
   ///   dot, an explicit default port and a final slash.
   package init(_ text: String) throws(EndpointURLError) {
     guard text.utf8.count <= Self.bytesMax else { throw .tooLong }
-    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\\") }) else {
+    // Bytes throughout: a combining mark would hide a separator from whoever looks at characters.
+    let bytes = text.utf8
+    guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\\") }) else {
       throw .invalidCharacter
     }
-    guard let colon = text.firstIndex(of: ":"),
+    guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
       let scheme = Scheme(rawValue: text[..<colon].lowercased()),
-      text[colon...].hasPrefix("://")
+      bytes[colon...].starts(with: "://".utf8)
     else { throw .unsupportedScheme }
-    let rest = text[text.index(colon, offsetBy: 3)...]
-    guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else { throw .queryOrFragment }
-    let authorityEnd = rest.firstIndex(of: "/") ?? rest.endIndex
-    let authority = rest[..<authorityEnd]
-    guard !authority.contains("@") else { throw .userInformation }
+    let rest = bytes[colon...].dropFirst(3)
+    guard !rest.contains(where: "?#".utf8.contains) else { throw .queryOrFragment }
+    let authority = rest.prefix { $0 != UInt8(ascii: "/") }
+    guard !authority.contains(UInt8(ascii: "@")) else { throw .userInformation }
 
     let (host, port) = try Self.split(authority)
     self.scheme = scheme
-    self.host = try EndpointHost(host)
+    self.host = try EndpointHost(Substring(host))
     self.port = try port.map(Self.parsePort) ?? scheme.defaultPort
-    path = try Self.normalisedPath(rest[authorityEnd...])
+    path = try Self.normalisedPath(rest[authority.endIndex...])
   }
 
   /// `scheme://host:port`, lower case, port always there: what a sealed key is bound to.
@@ -63,13 +66,12 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
   /// People write base URLs both with and without the version that clients send (`…/v1`): when the
   /// base ends with the version segment with which `path` begins, it is not doubled.
   package func appending(path: String) -> String {
-    let relative = path.drop { $0 == "/" }
-    let end = relative.firstIndex { $0 == "/" || $0 == "?" } ?? relative.endIndex
-    let first = relative[..<end]
+    let relative = path.utf8.drop { $0 == UInt8(ascii: "/") }
+    let first = Substring(relative.prefix { !"/?".utf8.contains($0) })
     guard Self.isVersion(first), self.path.hasSuffix("/" + first) else {
-      return description + "/" + relative
+      return description + "/" + Substring(relative)
     }
-    return description + relative[end...]
+    return description + path[first.endIndex...]
   }
 
   private var baseOrigin: String {
@@ -79,63 +81,65 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
   /// `v1`, `v1beta`, `v4`.
   private static func isVersion(_ segment: Substring) -> Bool {
     let digits = segment.utf8.dropFirst()
-    return segment.utf8.first == UInt8(ascii: "v") && (0x30...0x39).contains(digits.first ?? 0)
+    return segment.utf8.first == UInt8(ascii: "v") && digits.first?.isASCIIDigit == true
   }
 }
 
 extension EndpointURL {
+  private typealias Text = Substring.UTF8View
+
   private static func split(
-    _ authority: Substring
-  ) throws(EndpointURLError) -> (host: Substring, port: Substring?) {
+    _ authority: Text
+  ) throws(EndpointURLError) -> (host: Text, port: Text?) {
     guard !authority.isEmpty else { throw .missingHost }
-    let hostEnd: Substring.Index
-    if authority.first == "[" {
-      guard let bracket = authority.firstIndex(of: "]") else { throw .invalidHost }
+    let colon = UInt8(ascii: ":")
+    let hostEnd: Text.Index
+    if authority.first == UInt8(ascii: "[") {
+      guard let bracket = authority.firstIndex(of: UInt8(ascii: "]")) else { throw .invalidHost }
       hostEnd = authority.index(after: bracket)
     } else {
-      hostEnd = authority.firstIndex(of: ":") ?? authority.endIndex
+      hostEnd = authority.firstIndex(of: colon) ?? authority.endIndex
     }
     let rest = authority[hostEnd...]
-    guard rest.isEmpty || rest.first == ":" else { throw .invalidHost }
+    guard rest.isEmpty || rest.first == colon else { throw .invalidHost }
     return (authority[..<hostEnd], rest.isEmpty ? nil : rest.dropFirst())
   }
 
-  private static func parsePort(_ text: Substring) throws(EndpointURLError) -> Int {
-    guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), text.utf8.count <= 5,
-      let port = Int(text), (1...65_535).contains(port)
+  private static func parsePort(_ text: Text) throws(EndpointURLError) -> Int {
+    guard text.allSatisfy(\.isASCIIDigit), text.count <= 5, let port = Int(Substring(text)),
+      (1...65_535).contains(port)
     else { throw .invalidPort }
     return port
   }
 
   /// Refuses what two parsers might read differently: empty and dot segments, also encoded, and
   /// encoded separators or control characters.
-  private static func normalisedPath(_ text: Substring) throws(EndpointURLError) -> String {
-    let trimmed = text.hasSuffix("/") ? text.dropLast() : text
+  private static func normalisedPath(_ text: Text) throws(EndpointURLError) -> String {
+    let slash = UInt8(ascii: "/")
+    let trimmed = text.last == slash ? text.dropLast() : text
     guard !trimmed.isEmpty else { return "" }
-    for segment in trimmed.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+    for segment in trimmed.dropFirst().split(separator: slash, omittingEmptySubsequences: false) {
       let decoded = try decode(segment)
       guard !decoded.isEmpty, decoded != [0x2e], decoded != [0x2e, 0x2e] else {
         throw .invalidPath
       }
     }
-    return String(trimmed)
+    return String(Substring(trimmed))
   }
 
-  private static func decode(_ segment: Substring) throws(EndpointURLError) -> [UInt8] {
-    let allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@"
-    let plain = Set(allowed.utf8)
+  private static func decode(_ segment: Text) throws(EndpointURLError) -> [UInt8] {
     var decoded: [UInt8] = []
-    var bytes = segment.utf8.makeIterator()
+    var bytes = segment.makeIterator()
     while let byte = bytes.next() {
-      if plain.contains(byte) {
+      if byte.isASCIILetter || byte.isASCIIDigit || "-._~!$&'()*+,;=:@".utf8.contains(byte) {
         decoded.append(byte)
         continue
       }
-      guard byte == UInt8(ascii: "%"), let high = bytes.next(), let low = bytes.next(),
-        let value = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16),
-        high != UInt8(ascii: "+"), high != UInt8(ascii: "-"),
-        value > 0x1f, value != 0x7f, value != UInt8(ascii: "/"), value != UInt8(ascii: "\\")
+      guard byte == UInt8(ascii: "%"), let high = bytes.next().flatMap(Hex.value),
+        let low = bytes.next().flatMap(Hex.value)
       else { throw .invalidPath }
+      let value = high << 4 | low
+      guard !value.isASCIIControl, !"/\\".utf8.contains(value) else { throw .invalidPath }
       decoded.append(value)
     }
     return decoded
@@ -151,7 +155,29 @@ extension Provider {
     guard let bareHost, !value.contains("://") else { return try EndpointURL(value) }
     var host = value.hasPrefix(":") ? "127.0.0.1" + value : value
     if host == "0.0.0.0" || host.hasPrefix("0.0.0.0:") { host = "127.0.0.1" + host.dropFirst(7) }
-    let hasPort = host.last != "]" && host.contains(":")
+    let hasPort = host.utf8.last != UInt8(ascii: "]") && host.utf8.contains(UInt8(ascii: ":"))
     return try EndpointURL("\(bareHost.scheme)://\(host)" + (hasPort ? "" : ":\(bareHost.port)"))
+  }
+}
+
+/// Why a base URL is refused; the text may be shown to the user who sent it.
+package enum EndpointURLError: Error, Equatable, CustomStringConvertible {
+  case tooLong, invalidCharacter, unsupportedScheme, userInformation, queryOrFragment
+  case missingHost, invalidHost, internationalHost, ambiguousAddress, invalidPort, invalidPath
+
+  package var description: String {
+    switch self {
+    case .tooLong: "must have at most \(EndpointURL.bytesMax) bytes"
+    case .invalidCharacter: "must not contain spaces, control characters or backslashes"
+    case .unsupportedScheme: "must begin with https:// or http://"
+    case .userInformation: "must not contain a user name or password"
+    case .queryOrFragment: "must not contain a query or a fragment"
+    case .missingHost: "must name a host"
+    case .invalidHost: "names a malformed host"
+    case .internationalHost: "must name the host in ASCII (xn--…)"
+    case .ambiguousAddress: "must write an IPv4 address as four decimal numbers"
+    case .invalidPort: "must have a port from 1 to 65535"
+    case .invalidPath: "has a malformed path"
+    }
   }
 }

@@ -1,4 +1,4 @@
-internal import COpenSSL
+import COpenSSL
 import OpenSSL
 
 /// Authenticated encryption by AES-256 in Galois/Counter Mode (NIST SP 800-38D).
@@ -15,7 +15,7 @@ package enum AES256GCM {
   /// equal then reaches 2^-32 (NIST SP 800-38D, 8.3).
   package static let sealsPerKeyMax: UInt64 = 1 << 32
 
-  private static let cipher = FetchedCipher("AES-256-GCM")
+  private static let cipher = AEADCipher("AES-256-GCM")
 
   /// Encrypts under a fresh random IV and binds `associatedData`, which is not stored.
   ///
@@ -57,7 +57,7 @@ package enum AES256GCM {
       let isAuthentic = box.combined.withUnsafeBytes { combined in
         key.withUnsafeBytes { key in
           associatedData.withUnsafeBytes {
-            decrypt(combined, key: key, associatedData: $0, into: plaintext)
+            cipher.decrypt(combined, key: key, associatedData: $0, into: plaintext)
           }
         }
       }
@@ -98,7 +98,7 @@ package enum AES256GCM {
       guard hasIV else { return }
       isSealed = key.withUnsafeBytes { key in
         associatedData.withUnsafeBytes {
-          encrypt(plaintext, key: key, associatedData: $0, into: output)
+          cipher.encrypt(plaintext, key: key, associatedData: $0, into: output)
         }
       }
       initializedCount = combinedBytes
@@ -107,77 +107,77 @@ package enum AES256GCM {
     guard isSealed else { throw CryptographyError.engine("AES-256-GCM seal") }
     return SealedBox(trusting: combined)
   }
+}
 
-  /// `combined` starts with the IV; ciphertext and tag are written behind it.
-  private static func encrypt(
-    _ plaintext: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
-    associatedData: UnsafeRawBufferPointer, into combined: UnsafeMutableRawBufferPointer
-  ) -> Bool {
-    guard let context = CipherContext(), let cipher = cipher.pointer,
-      let iv = combined.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    else { return false }
-    let ciphertext = iv + ivBytes
-    var written: Int32 = 0
-    guard
-      EVP_EncryptInit_ex2(
-        context.pointer, cipher, key.baseAddress?.assumingMemoryBound(to: UInt8.self), iv, nil) == 1
-    else { return false }
-    if !associatedData.isEmpty {
-      guard
-        EVP_EncryptUpdate(
-          context.pointer, nil, &written,
-          associatedData.baseAddress?.assumingMemoryBound(to: UInt8.self),
-          Int32(associatedData.count)) == 1
-      else { return false }
-    }
-    if !plaintext.isEmpty {
-      guard
-        EVP_EncryptUpdate(
-          context.pointer, ciphertext, &written,
-          plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(plaintext.count)) == 1
-      else { return false }
-    }
-    let tag = ciphertext + plaintext.count
-    return EVP_EncryptFinal_ex(context.pointer, tag, &written) == 1
-      && EVP_CIPHER_CTX_ctrl(
-        context.pointer, EVP_CTRL_AEAD_GET_TAG, Int32(tagBytes), UnsafeMutableRawPointer(tag)) == 1
+/// The result of sealing: a 12-byte IV, the ciphertext and a 16-byte tag, kept in that order in one
+/// array.
+package struct SealedBox: Sendable, Equatable {
+  /// IV || ciphertext || tag, the form to store.
+  package let combined: [UInt8]
+
+  /// The 96-bit initialisation vector (NIST SP 800-38D, 8.2.2).
+  package var iv: [UInt8] { Array(combined[..<AES256GCM.ivBytes]) }
+
+  /// As long as the plaintext.
+  package var ciphertext: [UInt8] { Array(combined[ciphertextRange]) }
+
+  /// The 128-bit authentication tag.
+  package var tag: [UInt8] { Array(combined[ciphertextRange.upperBound...]) }
+
+  var ciphertextRange: Range<Int> {
+    AES256GCM.ivBytes..<(combined.count - AES256GCM.tagBytes)
   }
 
-  private static func decrypt(
-    _ combined: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
-    associatedData: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
-  ) -> Bool {
-    guard let context = CipherContext(), let cipher = cipher.pointer,
-      let iv = combined.baseAddress?.assumingMemoryBound(to: UInt8.self),
-      let output = plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    else { return false }
-    let ciphertext = iv + ivBytes
-    let tag = ciphertext + plaintext.count
-    var written: Int32 = 0
-    guard
-      EVP_DecryptInit_ex2(
-        context.pointer, cipher, key.baseAddress?.assumingMemoryBound(to: UInt8.self), iv, nil)
-        == 1,
-      // OpenSSL copies the expected tag; its parameter is mutable because the call also gets tags.
-      EVP_CIPHER_CTX_ctrl(
-        context.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(tagBytes),
-        UnsafeMutableRawPointer(mutating: tag))
-        == 1
-    else { return false }
-    if !associatedData.isEmpty {
-      guard
-        EVP_DecryptUpdate(
-          context.pointer, nil, &written,
-          associatedData.baseAddress?.assumingMemoryBound(to: UInt8.self),
-          Int32(associatedData.count)) == 1
-      else { return false }
+  /// Takes the stored form; throws `.malformedSealedBox` when it is shorter than IV and tag.
+  package init(combined: [UInt8]) throws(CryptographyError) {
+    guard combined.count >= AES256GCM.overheadBytes else { throw .malformedSealedBox }
+    self.combined = combined
+  }
+
+  /// Joins the three parts; throws `.malformedSealedBox` when IV or tag have the wrong length.
+  package init(iv: [UInt8], ciphertext: [UInt8], tag: [UInt8]) throws(CryptographyError) {
+    guard iv.count == AES256GCM.ivBytes, tag.count == AES256GCM.tagBytes else {
+      throw .malformedSealedBox
     }
-    if !plaintext.isEmpty {
-      guard
-        EVP_DecryptUpdate(
-          context.pointer, output, &written, ciphertext, Int32(plaintext.count)) == 1
-      else { return false }
+    combined = iv + ciphertext + tag
+  }
+
+  init(trusting combined: [UInt8]) {
+    self.combined = combined
+  }
+}
+
+/// Wraps data keys by a key-encryption key, with AES-256-GCM.
+package enum KeyWrap {
+  package static let dataKeyBytes = 32
+
+  /// Keeps a wrapped key and a sealed value apart even when both carry the same associated data.
+  private static let label = Array("chatelaine key wrap\0".utf8)
+
+  /// Creates a random data key.
+  package static func generateDataKey() throws(CryptographyError) -> SecretBytes {
+    try SecretBytes.random(count: dataKeyBytes)
+  }
+
+  /// Wraps a 32-byte data key and binds `associatedData`; throws `.invalidKeyLength` for any other
+  /// length of either key.
+  package static func wrap(
+    _ dataKey: SecretBytes, with keyEncryptionKey: SecretBytes, associatedData: [UInt8]
+  ) throws(CryptographyError) -> SealedBox {
+    guard dataKey.count == dataKeyBytes else {
+      throw .invalidKeyLength(actual: dataKey.count, expected: dataKeyBytes)
     }
-    return EVP_DecryptFinal_ex(context.pointer, output + plaintext.count, &written) == 1
+    return try AES256GCM.seal(
+      dataKey, key: keyEncryptionKey, associatedData: label + associatedData)
+  }
+
+  /// Unwraps a data key; every failure is `.authenticationFailed`.
+  package static func unwrap(
+    _ wrapped: SealedBox, with keyEncryptionKey: SecretBytes, associatedData: [UInt8]
+  ) throws(CryptographyError) -> SecretBytes {
+    let dataKey = try AES256GCM.open(
+      wrapped, key: keyEncryptionKey, associatedData: label + associatedData)
+    guard dataKey.count == dataKeyBytes else { throw .authenticationFailed }
+    return dataKey
   }
 }

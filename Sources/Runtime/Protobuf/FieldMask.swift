@@ -2,7 +2,7 @@ import CMessages
 import Encodings
 
 /// `google.protobuf.FieldMask`: names of fields, comma-separated lowerCamel paths in JSON.
-package struct FieldMask: GeneratedMessage, JSONArrayElement {
+package struct FieldMask: OpaqueJSONMessage, JSONArrayElement {
   package var paths: [String]
 
   package init(paths: [String] = []) { self.paths = paths }
@@ -23,12 +23,6 @@ package struct FieldMask: GeneratedMessage, JSONArrayElement {
     c.pointee.n_paths = paths.count
     c.pointee.paths = CField.array(paths, in: arena) { CField.data($0, in: arena) }
   }
-
-  package func writeFields(to writer: inout JSONWriter) {}
-
-  package mutating func setField(
-    named name: String, to value: JSONValue
-  ) throws(MessageError) -> Bool { false }
 
   package func write(to writer: inout JSONWriter) {
     writer.string(paths.map(Self.lowerCamel).joined(separator: ","))

@@ -1,4 +1,5 @@
 import CMessages
+import Encodings
 
 /// What `protoc-gen-chatelaine` emits for a message; everything of `Message` follows from it.
 ///
@@ -85,4 +86,44 @@ extension Arena {
       free: { _, _ in },
       allocator_data: Unmanaged.passUnretained(self).toOpaque())
   }
+}
+
+/// A well-known type whose JSON is not an object of its fields: none can be named.
+package protocol OpaqueJSONMessage: GeneratedMessage {}
+
+extension OpaqueJSONMessage {
+  package func writeFields(to writer: inout JSONWriter) {}
+
+  package mutating func setField(
+    named name: String, to value: JSONValue
+  ) throws(MessageError) -> Bool { false }
+}
+
+/// A `.proto` file as reflection serves it, with the files that it imports.
+///
+/// Generated code holds it as text in the program's constant data; nothing is decoded until
+/// it is asked for.
+package struct ProtoFileDescriptor: Sendable {
+  /// As `import` names it, e.g. `chatelaine/vault/v1/vault.proto`.
+  package let name: String
+  package let dependencies: [ProtoFileDescriptor]
+  private let base64: String
+
+  /// `base64` is the packed `google.protobuf.FileDescriptorProto`.
+  package init(name: String, dependencies: [ProtoFileDescriptor], base64: String) {
+    self.name = name
+    self.dependencies = dependencies
+    self.base64 = base64
+  }
+
+  /// The packed `google.protobuf.FileDescriptorProto`, decoded anew each time.
+  package func packed() -> [UInt8] {
+    Base64.standard.decode(base64, padding: .optional) ?? []
+  }
+}
+
+/// Names the agreement between generated code and this module.
+package enum ProtobufRuntime {
+  /// Renamed whenever generated code must be made anew.
+  package enum Version1 {}
 }

@@ -1,10 +1,9 @@
 import CMessages
 
 /// `google.protobuf.Duration`: a signed span of time, `"3.5s"` in JSON.
-package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
+package struct ProtoDuration: OpaqueJSONMessage, JSONArrayElement {
   /// About 10,000 years, the bound of the protobuf specification.
   private static let secondsMax: Int64 = 315_576_000_000
-  private static let nanosMax: Int32 = 999_999_999
 
   package var seconds: Int64
   package var nanos: Int32
@@ -36,7 +35,7 @@ package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
     guard (-Self.secondsMax...Self.secondsMax).contains(seconds) else {
       throw .invalidField("seconds", reason: "must be within 10,000 years")
     }
-    guard (-Self.nanosMax...Self.nanosMax).contains(nanos),
+    guard (-Nanos.max...Nanos.max).contains(nanos),
       seconds.signum() * Int64(nanos.signum()) >= 0
     else {
       throw .invalidField(
@@ -51,16 +50,10 @@ package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
     c.pointee.nanos = nanos
   }
 
-  package func writeFields(to writer: inout JSONWriter) {}
-
-  package mutating func setField(
-    named name: String, to value: JSONValue
-  ) throws(MessageError) -> Bool { false }
-
   package func write(to writer: inout JSONWriter) {
     let sign = seconds < 0 || nanos < 0 ? "-" : ""
     let whole = min(seconds.magnitude, UInt64(Self.secondsMax))
-    writer.string("\(sign)\(whole)\(Timestamp.fraction(Int32(clamping: nanos.magnitude)))s")
+    writer.string("\(sign)\(whole)\(Nanos.text(Int32(clamping: nanos.magnitude)))s")
   }
 
   package init(json value: JSONValue, field: String) throws(MessageError) {
@@ -70,8 +63,7 @@ package struct ProtoDuration: GeneratedMessage, JSONArrayElement {
     else {
       throw .invalidField(field, reason: "must be a duration in seconds such as \"86400s\"")
     }
-    let digits = match.3.map(String.init) ?? ""
-    let nanos = Int32(digits + String(repeating: "0", count: 9 - digits.count)) ?? 0
+    let nanos = Nanos.read(match.3)
     self =
       match.1.isEmpty
       ? Self(seconds: seconds, nanos: nanos) : Self(seconds: -seconds, nanos: -nanos)

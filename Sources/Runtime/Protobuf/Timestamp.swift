@@ -2,10 +2,10 @@ import CMessages
 package import FoundationEssentials
 
 /// `google.protobuf.Timestamp`: a moment in UTC, years 1 to 9999, as RFC 3339 text in JSON.
-package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
+package struct Timestamp: OpaqueJSONMessage, JSONArrayElement, Comparable {
   /// From 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
   package static let secondsRange: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
-  private static let nanosRange: ClosedRange<Int32> = 0...999_999_999
+  private static let nanosRange: ClosedRange<Int32> = 0...Nanos.max
 
   package var seconds: Int64
   package var nanos: Int32
@@ -62,12 +62,6 @@ package struct Timestamp: GeneratedMessage, JSONArrayElement, Comparable {
     c.pointee.seconds = seconds
     c.pointee.nanos = nanos
   }
-
-  package func writeFields(to writer: inout JSONWriter) {}
-
-  package mutating func setField(
-    named name: String, to value: JSONValue
-  ) throws(MessageError) -> Bool { false }
 }
 
 // MARK: JSON
@@ -89,23 +83,9 @@ extension Timestamp {
     let days = Int((Double(seconds) / 86400).rounded(.down))
     let second = Int(seconds) - days * 86400
     let (year, month, day) = Self.date(days: days)
-    return Self.padded(year, 4) + "-" + Self.padded(month, 2) + "-" + Self.padded(day, 2) + "T"
-      + Self.padded(second / 3600, 2) + ":" + Self.padded(second / 60 % 60, 2) + ":"
-      + Self.padded(second % 60, 2) + Self.fraction(nanos) + "Z"
-  }
-
-  static func fraction(_ nanos: Int32) -> String {
-    // Peers can send any number; nine digits are all that a text can say.
-    let nanos = min(nanos, 999_999_999)
-    guard nanos > 0 else { return "" }
-    if nanos % 1_000_000 == 0 { return "." + padded(Int(nanos / 1_000_000), 3) }
-    if nanos % 1000 == 0 { return "." + padded(Int(nanos / 1000), 6) }
-    return "." + padded(Int(nanos), 9)
-  }
-
-  private static func padded(_ number: Int, _ width: Int) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"
+      + padded(second / 3600, 2) + ":" + padded(second / 60 % 60, 2) + ":"
+      + padded(second % 60, 2) + Nanos.text(nanos) + "Z"
   }
 
   /// Reads RFC 3339; nil for anything else.
@@ -127,11 +107,9 @@ extension Timestamp {
       guard hours < 24, minutes < 60 else { return nil }
       offset = (hours * 3600 + minutes * 60) * (sign == "-" ? -1 : 1)
     }
-    let digits = match.7.map(String.init) ?? ""
-    let nanos = Int32(digits + String(repeating: "0", count: 9 - digits.count)) ?? 0
     let seconds = Int64(days * 86400 + hour * 3600 + minute * 60 + second - offset)
     guard Self.secondsRange.contains(seconds) else { return nil }
-    self.init(seconds: seconds, nanos: nanos)
+    self.init(seconds: seconds, nanos: Nanos.read(match.7))
   }
 
   /// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in 400-year eras from
@@ -159,4 +137,30 @@ extension Timestamp {
       yearOfEra + era * 400 + (isNextYear ? 1 : 0), isNextYear ? month - 9 : month + 3, day
     )
   }
+}
+
+/// The fraction of a second in the texts of times and durations.
+enum Nanos {
+  static let max: Int32 = 999_999_999
+
+  /// With a point in front; 0, 3, 6 or 9 digits.
+  static func text(_ nanos: Int32) -> String {
+    // Peers can send any number; nine digits are all that a text can say.
+    let nanos = min(nanos, max)
+    guard nanos > 0 else { return "" }
+    if nanos % 1_000_000 == 0 { return "." + padded(Int(nanos / 1_000_000), 3) }
+    if nanos % 1000 == 0 { return "." + padded(Int(nanos / 1000), 6) }
+    return "." + padded(Int(nanos), 9)
+  }
+
+  /// Reads one to nine digits; nil is none.
+  static func read(_ digits: Substring?) -> Int32 {
+    guard let digits else { return 0 }
+    return Int32(digits + String(repeating: "0", count: 9 - digits.utf8.count)) ?? 0
+  }
+}
+
+private func padded(_ number: Int, _ width: Int) -> String {
+  let digits = String(number)
+  return String(repeating: "0", count: max(0, width - digits.count)) + digits
 }

@@ -137,7 +137,7 @@ package final class TLSConnection {
       throw .handshakeFailed(reason: failureReason())
     }
     guard HTTP2Protocol.isNegotiated(handle) else { throw .noHTTP2 }
-    peerIdentities = PeerIdentity.uris(of: handle)
+    peerIdentities = PeerURIs.read(of: handle)
     if case .uri(let uri) = expected, !peerIdentities.contains(uri) {
       throw .wrongPeer(expected: uri, found: peerIdentities)
     }

@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import ServiceRuntime
 
@@ -10,7 +11,8 @@ struct AuditConfiguration: ServiceConfiguration {
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
-    let assertionKeys = reader.assertionPublicKeys()
+    let assertionKeys = reader.text(
+      AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
     self.database = try reader.require(database)
     self.assertionKeys = try reader.require(assertionKeys)
   }

@@ -1,6 +1,6 @@
 package import Audit
+import Callers
 package import RPC
-import ServiceRuntime
 
 extension AuditError: RPCErrorConvertible {
   /// What the caller reads; details meant for the operator stay in the process.

@@ -1,8 +1,8 @@
 import Audit
+import Callers
 import Identity
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// The audit log's methods over RPC.
 struct AuditHandler: AuditAPI.AuditServiceProtocol {
@@ -12,7 +12,7 @@ struct AuditHandler: AuditAPI.AuditServiceProtocol {
     _ request: AuditAPI.AppendEventsRequest, context: ServerContext
   ) async throws -> AuditAPI.AppendEventsResponse {
     // By its certificate: what a service says of itself doesn't count.
-    let recorder = PeerIdentity.name(of: context.peer)
+    let recorder = PeerIdentity.name(in: context.peer.identities)
     let events = try request.events(from: recorder)
     let appended = try await audit.append(events, by: recorder)
     return AuditAPI.AppendEventsResponse(

@@ -1,4 +1,6 @@
 import Audit
+import Callers
+import Identity
 import Outbox
 import Postgres
 import RPC
@@ -29,8 +31,21 @@ enum AuditServer {
     return [
       postgresService, refusals,
       chassis.server(
-        [AuditHandler(audit: audit)], allowing: allowedPeers, verifier: verifier,
-        onRefusal: refusals.note),
+        [AuditHandler(audit: audit)],
+        callPolicy(verifier, onRefusal: refusals.note)),
     ]
+  }
+}
+
+extension AuditServer {
+  /// What is answered, and for whom: signed in by `verifier`.
+  static func callPolicy(
+    _ verifier: AssertionVerifier,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
+  ) -> CallPolicy {
+    CallPolicy(
+      rules: allowedPeers, operators: [PeerIdentity.operator],
+      requestIDKey: CallMetadata.requestID, callers: CallerInterceptor(verifier),
+      onRefusal: onRefusal)
   }
 }

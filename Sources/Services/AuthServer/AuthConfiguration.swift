@@ -1,3 +1,4 @@
+import Addresses
 import Auth
 import Cryptography
 import ServiceRuntime
@@ -21,7 +22,11 @@ struct AuthConfiguration: ServiceConfiguration {
       doc: "Ed25519 private key (PKCS #8 PEM) that signs who a call is made for.",
       parse: { try Ed25519.SigningKey(pem: $0) })
     auditAddress = reader.address("AUDIT_ADDRESS", doc: "host:port of the audit service.")
-    sessions = SessionPolicy(maxAge: reader.sessionMaxAge())
+    sessions = SessionPolicy(
+      maxAge: reader.duration(
+        "SESSION_MAX_AGE", default: .seconds(30 * 86_400),
+        in: .seconds(300)...(.seconds(400 * 86_400)),
+        doc: "How long a session lives, however much it is used: seconds, or e.g. 12h, 30d."))
     rates = AttemptLimits.Rates(from: &reader)
     passwordThreads = reader.integer(
       "PASSWORD_THREADS", default: PasswordHashingPool.threadCountDefault, in: 1...64,

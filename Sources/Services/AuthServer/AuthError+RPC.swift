@@ -1,6 +1,6 @@
 package import Auth
+import Callers
 package import RPC
-import ServiceRuntime
 
 extension AuthError: RPCErrorConvertible {
   /// Reasons in `google.rpc.ErrorInfo` are stable; clients may act on them.

@@ -1,10 +1,10 @@
 import Auth
+import Callers
 import Cryptography
 import Identity
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import UseCases
 
 /// Answers chatelaine.auth.v1.Auth with the use cases of `AuthService`.

@@ -1,5 +1,7 @@
 import Auth
+import Callers
 import Cryptography
+import Identity
 import Outbox
 import Postgres
 import RPC
@@ -38,10 +40,24 @@ enum AuthServer {
       try await auth.refuse(peer: peer, method: method)
     }
     let server = chassis.server(
-      [AuthHandler(auth: auth)], allowing: allowedPeers,
-      verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
-      onRefusal: refusals.note)
+      [AuthHandler(auth: auth)],
+      callPolicy(
+        AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
+        onRefusal: refusals.note))
     let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
     return [database.service, audit.service, relay, refusals, sweeper, server]
+  }
+}
+
+extension AuthServer {
+  /// What is answered, and for whom: signed in by `verifier`.
+  static func callPolicy(
+    _ verifier: AssertionVerifier,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
+  ) -> CallPolicy {
+    CallPolicy(
+      rules: allowedPeers, operators: [PeerIdentity.operator],
+      requestIDKey: CallMetadata.requestID, callers: CallerInterceptor(verifier),
+      onRefusal: onRefusal)
   }
 }

@@ -1,7 +1,7 @@
 import Auth
+import Callers
 import FoundationEssentials
 import Identity
-import ServiceRuntime
 
 /// Signs assertions for every service that takes them.
 struct SignedAssertionIssuer: AssertionIssuer {

@@ -1,7 +1,7 @@
+import Identity
 package import Logging
 package import RPC
 import ServiceLifecycle
-import ServiceRuntime
 import Synchronization
 
 /// Records the calls that were refused because their peer may not make them.
@@ -40,7 +40,7 @@ package final class PeerRefusals: Service {
 
   /// Takes note of a refusal without waiting.
   package func note(_ peer: Peer, _ method: MethodDescriptor) {
-    let call = Call(peer: PeerIdentity.name(of: peer), method: method.path)
+    let call = Call(peer: PeerIdentity.name(in: peer.identities), method: method.path)
     let isDue = lastTimes.withLock { times in
       let now = ContinuousClock.now
       if let last = times[call], last.duration(to: now) < Self.repeatInterval { return false }

@@ -1,4 +1,4 @@
-internal import Cryptography
+import Cryptography
 import Files
 
 /// Reads settings from environment variables, collecting every problem and every declaration.

@@ -1,4 +1,5 @@
-import Files
+import Addresses
+package import Files
 import Glibc
 
 /// Tells whoever started this process where it listens, once it does.
@@ -18,6 +19,23 @@ struct ReadyFile: Sendable {
       try AtomicFile.write(Array("\(address)\n".utf8), to: path, mode: AtomicFile.modeForAll)
     } catch {
       throw .readyFile(error)
+    }
+  }
+}
+
+/// Why a service did not come up although its settings were readable.
+package enum StartupError: Error {
+  case readyFile(FileError)
+  case hardening(String)
+  case usage(String)
+}
+
+extension StartupError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .readyFile(let error): "cannot write \(error)"
+    case .hardening(let reason): "cannot switch core dumps off: \(reason)"
+    case .usage(let argument): "unknown argument \(argument)"
     }
   }
 }

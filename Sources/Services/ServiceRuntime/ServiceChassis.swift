@@ -1,3 +1,4 @@
+package import Addresses
 import Cryptography
 import FoundationEssentials
 import Glibc
@@ -47,25 +48,24 @@ package struct ServiceChassis: Sendable {
   /// costs little, and all that is said of it in the log has its trace.
   ///
   /// The transport itself sees to the rest: it ends a call at its deadline, tells the handler of a
-  /// cancellation, and measures. Without a verifier no call has a caller. `rules` are those of the
-  /// service's own methods; who may call the standard services is the same everywhere.
+  /// cancellation, and measures.
   package static func interceptors(
-    allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?, logger: Logger,
-    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
+    _ policy: CallPolicy, logger: Logger
   ) -> [any ServerInterceptor] {
     var list: [any ServerInterceptor] = [
       TracingInterceptor(),
       // Also of refusals: everything below.
-      LoggingInterceptor(logger: logger, requestIDKey: CallMetadata.requestID),
+      LoggingInterceptor(logger: logger, requestIDKey: policy.requestIDKey),
       RateLimitInterceptor(peerRateLimit),
       // TLS has said who the peer is; this, what that peer may call. Before anything is verified, for
       // that costs more than all the rest.
       PeerAllowList(
-        rules.merging(StandardServices.allowedPeers) { own, _ in own }, logger: logger,
-        onRefusal: onRefusal),
+        policy.rules.merging(StandardServices.allowedPeers(operators: policy.operators)) { own, _ in
+          own
+        }, logger: logger, onRefusal: policy.onRefusal),
     ]
     // For whom the peer calls; what that user may do is decided where it is done.
-    if let verifier { list.append(CallerInterceptor(verifier)) }
+    if let callers = policy.callers { list.append(callers) }
     return list
   }
 
@@ -77,20 +77,15 @@ package struct ServiceChassis: Sendable {
   package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
 
   /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop; beside
-  /// `services` it answers the standard ones. `onRefusal` hears of the calls of peers that may not
-  /// make them; it must not wait.
-  package func server(
-    _ services: [any RPCService], allowing rules: PeerAllowList.Rules, verifier: AssertionVerifier?,
-    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void
-  ) -> any Service {
+  /// `services` it answers the standard ones.
+  package func server(_ services: [any RPCService], _ policy: CallPolicy) -> any Service {
     var configuration = RPCServerConfiguration(
       host: settings.listenAddress.host, port: settings.listenAddress.port, tls: settings.tls)
     configuration.gracePeriod = settings.drainTimeout
     let standard = StandardServices(beside: services)
     let server = RPCServer(
       configuration, services: standard.all,
-      interceptors: Self.interceptors(
-        allowing: rules, verifier: verifier, logger: logger, onRefusal: onRefusal),
+      interceptors: Self.interceptors(policy, logger: logger),
       eventLoopGroup: eventLoopGroup, logger: logger)
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }

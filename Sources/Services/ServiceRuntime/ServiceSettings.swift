@@ -1,3 +1,4 @@
+package import Addresses
 package import Logging
 package import TLS
 
@@ -26,5 +27,19 @@ package struct ServiceSettings: Sendable {
     drainTimeout = reader.duration(
       "DRAIN_TIMEOUT", default: .seconds(10), in: .seconds(1)...(.seconds(600)),
       doc: "How long running calls may go on after SIGTERM or SIGINT.")
+  }
+}
+
+/// The certificate files of a process.
+package enum TLSFiles {
+  /// Reads the three settings; services refuse to start without them.
+  package static func read(from reader: inout ConfigurationReader) -> TLSConfiguration {
+    TLSConfiguration(
+      certificateFile: reader.path(
+        "TLS_CERTIFICATE_FILE", doc: "PEM file of this service's certificate chain."),
+      privateKeyFile: reader.path(
+        "TLS_PRIVATE_KEY_FILE", doc: "PEM file of this service's private key."),
+      certificateAuthorityFile: reader.path(
+        "TLS_CA_FILE", doc: "PEM file of the authority that signs the services' certificates."))
   }
 }

@@ -1,3 +1,5 @@
+import Addresses
+import Callers
 import Cryptography
 import ServiceRuntime
 import Vault
@@ -22,7 +24,8 @@ struct VaultConfiguration: ServiceConfiguration {
         "ENCRYPTION_PREVIOUS_MASTER_KEYS",
         doc: "Former master keys, one per line, needed until everything is sealed under the new."),
       &reader)
-    let assertionKeys = reader.assertionPublicKeys()
+    let assertionKeys = reader.text(
+      AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
     auditAddress = reader.address("AUDIT_ADDRESS", doc: "host:port of the audit service.")
     self.database = try reader.require(database)
     keyring = Keyring(current: try reader.require(masterKey), previous: previous)

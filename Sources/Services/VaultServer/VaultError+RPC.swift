@@ -1,5 +1,5 @@
+import Callers
 package import RPC
-import ServiceRuntime
 package import Vault
 
 extension VaultError: RPCErrorConvertible {

@@ -1,8 +1,8 @@
+import Callers
 import Identity
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import UseCases
 import Vault
 

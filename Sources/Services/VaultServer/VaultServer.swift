@@ -1,3 +1,5 @@
+import Callers
+import Identity
 import Logging
 import Outbox
 import Postgres
@@ -52,8 +54,8 @@ enum VaultServer {
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
       refusals, DataKeyCacheSweeper(cache: cache),
       chassis.server(
-        [VaultHandler(vault: vault)], allowing: allowedPeers, verifier: verifier,
-        onRefusal: refusals.note),
+        [VaultHandler(vault: vault)],
+        callPolicy(verifier, onRefusal: refusals.note)),
     ]
   }
 }
@@ -69,5 +71,18 @@ private struct DataKeyCacheSweeper: Service {
         cache.dropIdle()
       }
     }
+  }
+}
+
+extension VaultServer {
+  /// What is answered, and for whom: signed in by `verifier`.
+  static func callPolicy(
+    _ verifier: AssertionVerifier,
+    onRefusal: @escaping @Sendable (Peer, MethodDescriptor) -> Void = { _, _ in }
+  ) -> CallPolicy {
+    CallPolicy(
+      rules: allowedPeers, operators: [PeerIdentity.operator],
+      requestIDKey: CallMetadata.requestID, callers: CallerInterceptor(verifier),
+      onRefusal: onRefusal)
   }
 }

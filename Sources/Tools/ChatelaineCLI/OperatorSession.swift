@@ -1,3 +1,4 @@
+import Addresses
 import Foundation
 import Identity
 import LocalDeployment
@@ -6,7 +7,6 @@ import NIOPosix
 import RPC
 import RPCTransport
 import ServiceAPI
-import ServiceRuntime
 import TLS
 
 /// Calls to the services of a running deployment with the operator's certificate.

@@ -1,3 +1,4 @@
+import Identity
 import OpenSSL
 
 /// The certificate authority of one state directory: it vouches for the services of one machine.
@@ -138,7 +139,7 @@ package struct LeafCertificate: Sendable, Equatable {
   /// What `up` issues: `spiffe://chatelaine/<service>`, valid on this machine only, for 90 days.
   package init(service: String) {
     self.service = service
-    identity = "spiffe://chatelaine/" + service
+    identity = PeerIdentity.of(service)
     dnsNames = ["localhost", service]
     addresses = ["127.0.0.1", "::1"]
     // Clocks of containers may differ a little.
@@ -158,7 +159,7 @@ package struct LeafCertificate: Sendable, Equatable {
   /// In `service`'s files, but saying that it is `identity`.
   package static func misnamed(service: String, as identity: String) -> LeafCertificate {
     var leaf = LeafCertificate(service: service)
-    leaf.identity = "spiffe://chatelaine/" + identity
+    leaf.identity = PeerIdentity.of(identity)
     leaf.dnsNames = ["localhost", identity]
     return leaf
   }

@@ -1,4 +1,5 @@
 import Audit
+import Callers
 import Cryptography
 import Foundation
 import Identity
@@ -25,8 +26,8 @@ import Testing
     try await AuditDatabase.with { database in
       let handler = AuditHandler(audit: Audit.AuditService(store: database.store))
       let interceptors = ServiceChassis.interceptors(
-        allowing: AuditServer.allowedPeers,
-        verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .audit),
+        AuditServer.callPolicy(
+          AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .audit)),
         logger: .quiet)
       try await body { identity in
         AuditAPI.AuditClient(

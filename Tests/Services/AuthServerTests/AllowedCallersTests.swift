@@ -1,6 +1,6 @@
+import Identity
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import Testing
 
 @testable import AuthServer

@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import Foundation
 import Identity
@@ -36,8 +37,8 @@ import Testing
         threadCount: 1),
       assertions: SignedAssertionIssuer(signer: signer))
     let interceptors = ServiceChassis.interceptors(
-      allowing: AuthServer.allowedPeers,
-      verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
+      AuthServer.callPolicy(
+        AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth)),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     return AuthAPI.AuthClient(
       channel: InProcessChannel(

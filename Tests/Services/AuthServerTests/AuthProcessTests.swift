@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import Foundation
 import Identity
@@ -8,7 +9,6 @@ import RPC
 import RPCServices
 import RPCTransport
 import ServiceAPI
-import ServiceRuntime
 import TLS
 import TestSupport
 import Testing

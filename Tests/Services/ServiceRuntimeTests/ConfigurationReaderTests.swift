@@ -1,3 +1,4 @@
+import Addresses
 import Cryptography
 import Foundation
 import Testing

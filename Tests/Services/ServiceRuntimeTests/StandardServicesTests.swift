@@ -1,3 +1,4 @@
+import Identity
 import Logging
 import Protobuf
 import RPC
@@ -26,7 +27,8 @@ import Testing
     InProcessChannel(
       services: standard.all,
       interceptors: ServiceChassis.interceptors(
-        allowing: [:], verifier: nil,
+        CallPolicy(
+          rules: [:], operators: [PeerIdentity.operator], requestIDKey: "request-id", callers: nil),
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
       peer: Peer(address: "test", identities: identities))
   }

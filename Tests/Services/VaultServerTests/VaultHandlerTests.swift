@@ -1,3 +1,4 @@
+import Callers
 import Cryptography
 import FoundationEssentials
 import Identity
@@ -27,8 +28,8 @@ import Vault
       _ = try await KeyRegister(postgres: database.postgres).check(keyring)
       let handler = VaultHandler(vault: VaultService(store: database.store, keyring: keyring))
       let interceptors = ServiceChassis.interceptors(
-        allowing: VaultServer.allowedPeers,
-        verifier: AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .vault),
+        VaultServer.callPolicy(
+          AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .vault)),
         logger: .quiet)
       try await body(database) { identity in
         VaultAPI.VaultClient(

@@ -1,4 +1,5 @@
 package import Backend
+import Callers
 package import Edge
 import HTTPTypes
 import Hummingbird

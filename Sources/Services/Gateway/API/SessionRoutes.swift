@@ -1,4 +1,5 @@
 package import Backend
+import Callers
 import Cryptography
 package import Edge
 import Encodings

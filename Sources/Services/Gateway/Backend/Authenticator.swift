@@ -1,10 +1,10 @@
+import Callers
 package import Cryptography
 package import Edge
 package import HTTPTypes
 import Logging
 package import RPC
 package import ServiceAPI
-import ServiceRuntime
 
 /// Exchanges what a request brings for a signed assertion, anew for each request: a session that
 /// was ended is refused at once.

@@ -1,3 +1,4 @@
+import Callers
 package import Edge
 package import HTTPTypes
 package import Hummingbird
@@ -5,7 +6,6 @@ package import Identity
 package import Logging
 package import RPC
 package import ServiceAPI
-import ServiceRuntime
 
 /// The services behind the gateway.
 package struct Services: Sendable {

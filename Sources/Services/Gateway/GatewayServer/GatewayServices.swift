@@ -1,7 +1,9 @@
+import Addresses
 import Backend
 import Edge
 import Egress
 import Hummingbird
+import Identity
 import Logging
 import Providers
 import RPCTransport

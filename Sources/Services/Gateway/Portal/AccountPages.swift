@@ -1,4 +1,5 @@
 import Backend
+import Callers
 import Cryptography
 import Edge
 import FoundationEssentials

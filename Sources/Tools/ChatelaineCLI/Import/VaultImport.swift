@@ -1,8 +1,8 @@
+import Callers
 import Cryptography
 import Providers
 import RPC
 import ServiceAPI
-import ServiceRuntime
 
 /// Stores the candidates of a plan in the vault, one by one, for one user.
 struct VaultImport {

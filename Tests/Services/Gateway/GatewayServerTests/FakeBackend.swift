@@ -1,8 +1,8 @@
+import Callers
 import NIOCore
 import Protobuf
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import Synchronization
 
 /// Small stand-ins for the three services: one account, its keys, its tokens.

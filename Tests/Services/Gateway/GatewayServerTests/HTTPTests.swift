@@ -1,8 +1,8 @@
 import API
+import Callers
 import NIOHTTP1
 import RPC
 import ServiceAPI
-import ServiceRuntime
 import Testing
 
 @testable import GatewayServer

@@ -14,7 +14,6 @@ import NIOPosix
 import NIOSSL
 import Providers
 import RPC
-import ServiceRuntime
 
 @testable import GatewayServer
 

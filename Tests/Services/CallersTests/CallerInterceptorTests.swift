@@ -4,7 +4,7 @@ import Identity
 import RPC
 import Testing
 
-@testable import ServiceRuntime
+@testable import Callers
 
 @Suite struct CallerInterceptorTests {
   private let signer: AssertionSigner

@@ -6,7 +6,7 @@ import RPC
 import ServiceAPI
 import Testing
 
-@testable import ServiceRuntime
+@testable import Callers
 
 @Suite struct AssertionTests {
   private let signer: AssertionSigner

@@ -1,8 +1,8 @@
 package import Cryptography
 package import FoundationEssentials
 package import Identity
-internal import Protobuf
-internal import ServiceAPI
+import Protobuf
+import ServiceAPI
 
 /// Signs statements that a user presented a valid credential; only `auth` holds the key.
 package struct AssertionSigner: Sendable {
@@ -39,5 +39,59 @@ package struct AssertionSigner: Sendable {
       keyId: key.verifyingKey.keyID, assertion: packed,
       signature: try key.sign(AssertionEncoding.signedBytes(packed)))
     return SignedAssertion(bytes: signed.packed(), expireTime: expires)
+  }
+}
+
+/// An assertion ready for the metadata `chatelaine-assertion-bin`.
+package struct SignedAssertion: Sendable, Hashable {
+  /// A packed chatelaine.identity.v1.SignedAssertion. Whoever holds it acts for the user until it
+  /// expires.
+  package let bytes: [UInt8]
+  package let expireTime: Date
+}
+
+extension SignedAssertion: CustomStringConvertible {
+  package var description: String { "assertion until \(expireTime)" }
+}
+
+/// The services that accept assertions, by the names that stand in them.
+package enum AssertionAudience: String, Sendable, Hashable, CaseIterable {
+  case auth
+  case vault
+  case audit
+}
+
+/// What signer and verifier must agree on.
+enum AssertionEncoding {
+  /// Keeps a signature over an assertion from being one over anything else.
+  private static let domain = Array("chatelaine assertion v1".utf8) + [0]
+
+  static func signedBytes(_ assertion: [UInt8]) -> [UInt8] { domain + assertion }
+}
+
+extension Caller.Credential {
+  var wireKind: IdentityAPI.Assertion.Credential {
+    switch self {
+    case .session: .session
+    case .accessToken: .accessToken
+    case .operator: .operator
+    }
+  }
+
+  var wireID: String {
+    switch self {
+    case .session(let id), .accessToken(let id): id.uuidString.lowercased()
+    case .operator: ""
+    }
+  }
+
+  /// Nil for a kind or id that no signer writes.
+  init?(kind: IdentityAPI.Assertion.Credential, id: String) {
+    switch (kind, UUID(uuidString: id)) {
+    case (.session, let id?): self = .session(id)
+    case (.accessToken, let id?): self = .accessToken(id)
+    case (.operator, nil) where id.isEmpty: self = .operator
+    default: return nil
+    }
   }
 }

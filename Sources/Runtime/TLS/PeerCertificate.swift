@@ -2,12 +2,12 @@ import COpenSSL
 import OpenSSL
 
 /// The names in a peer's verified certificate.
-enum PeerIdentity {
+enum PeerURIs {
   /// Names read from one certificate; a mesh certificate has one.
   private static let namesMax: Int32 = 64
 
   /// The URI subject alternative names (RFC 5280, 4.2.1.6).
-  static func uris(of connection: OpaquePointer) -> [String] {
+  static func read(of connection: OpaquePointer) -> [String] {
     guard let certificate = copenssl_peer_certificate(connection) else { return [] }
     defer { X509_free(certificate) }
     guard let names = X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {

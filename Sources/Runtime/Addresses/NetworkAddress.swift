@@ -1,3 +1,5 @@
+import Encodings
+
 /// A host name or IP address and a port, as a setting gives them.
 package struct NetworkAddress: Sendable, Hashable {
   /// A name, an IPv4 address, or an IPv6 address without its brackets.
@@ -11,33 +13,29 @@ package struct NetworkAddress: Sendable, Hashable {
 
   /// Reads `host:port` or `[ipv6]:port`; nil for anything else.
   package init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":"),
+    let bytes = text.utf8
+    guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
       let port = UInt16(text[text.index(after: colon)...])
     else { return nil }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") {
+    var host = bytes[..<colon]
+    let isIPv6 = host.contains(UInt8(ascii: ":"))
+    if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") {
+      guard isIPv6 else { return nil }
       host = host.dropFirst().dropLast()
-      guard host.contains(":") else { return nil }
-    } else if host.contains(":") {
+    } else if isIPv6 {
       return nil
     }
-    guard !host.isEmpty, host.utf8.allSatisfy(NetworkAddress.isAllowed) else { return nil }
-    self.init(host: String(host), port: Int(port))
+    guard !host.isEmpty, host.allSatisfy(Self.isAllowed) else { return nil }
+    self.init(host: String(Substring(host)), port: Int(port))
   }
 
   private static func isAllowed(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
-      UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
-      true
-    default: false
-    }
+    byte.isASCIILetter || byte.isASCIIDigit || ".-_:%".utf8.contains(byte)
   }
 }
 
 extension NetworkAddress: CustomStringConvertible {
   package var description: String {
-    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 }
