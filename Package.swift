@@ -360,7 +360,8 @@ let package = Package(
     tests(
       "Runtime", "AbuseTests",
       [
-        "CNghttp2", "CZlib", "RPC", "RPCTransport", "TLS", "LocalDeployment", "TestSupport",
+        "CNghttp2", "CZlib", "Networking", "RPC", "RPCTransport", "TLS", "LocalDeployment",
+        "TestSupport",
         "Threads",
         .target(name: "interop-server"), nioCore, nioPosix, logging,
       ]),

@@ -68,7 +68,7 @@ def prepare(portal, upstream):
     key = {"provider": "custom", "label": "bench", "apiKey": "bench-0123456789abcdef",
            "baseUrl": f"http://{upstream}/v1"}
     call(portal + "/api/v1/provider-configs", key, credentials)
-    token, _ = call(portal + "/api/v1/access-tokens", {"name": "bench"}, credentials)
+    token, _ = call(portal + "/api/v1/access-tokens", {"name": "bench", "scopes": ["USE", "MANAGE"]}, credentials)
     return token["token"]
 
 

@@ -1,5 +1,6 @@
 import Foundation
 import LocalDeployment
+import Networking
 import RPCTransport
 import TLS
 import TestSupport

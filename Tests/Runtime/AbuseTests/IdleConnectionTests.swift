@@ -1,3 +1,4 @@
+import Networking
 import RPCTransport
 import TestSupport
 import Testing

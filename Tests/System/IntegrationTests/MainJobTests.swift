@@ -137,10 +137,44 @@ import Testing
         .POST, "/api/v1/access-tokens", json: ["name": "x"], headers: headers)
       #expect(answer.status == 403, "\(headers): \(answer.text)")
     }
-    let token = try await portal.accessToken()
+    let token = try await portal.accessToken(scopes: ["MANAGE"])
     let program = Portal(stack.address, bearer: token)
+    let child = try await program.send(
+      .POST, "/api/v1/access-tokens", json: ["name": "y", "scopes": ["MANAGE"]])
+    #expect(child.status == 201)
+    let events = try await portal.auditEvents("action=request.forge&pageSize=200") {
+      $0.count == attempts.count
+    }
+    #expect(events.allSatisfy { $0["outcome"] as? String == "DENIED" })
+  }
+
+  @Test func anAccessTokenDoesNoMoreThanItWasGiven() async throws {
+    let (stack, _) = try await SharedStack.shared.get()
+    let portal = Portal(stack.address)
+    _ = try await portal.signUpAndLogIn()
+    #expect(try await portal.addKey("openai", "sk-0123456789abcdef").status == 201)
+    let user = Portal(stack.address, bearer: try await portal.accessToken())
+    let reader = Portal(
+      stack.address, bearer: try await portal.accessToken("log", scopes: ["READ_AUDIT"]))
+    #expect(try await user.send(.GET, "/api/v1/me").status == 200)
+    for (method, path) in [
+      (.POST, "/api/v1/access-tokens"), (.GET, "/api/v1/access-tokens"),
+      (.POST, "/api/v1/provider-configs"), (.GET, "/api/v1/provider-configs"),
+    ] as [(HTTPMethod, String)] {
+      for program in [user, reader] {
+        let answer = try await program.send(
+          method, path, json: method == .POST ? ["name": "x", "provider": "openai"] : nil)
+        #expect(answer.status == 403, "\(method) \(path): \(answer.text)")
+      }
+    }
+    #expect(try await user.send(.GET, "/api/v1/audit-events").status == 403)
+    #expect(try await reader.send(.GET, "/api/v1/audit-events").status == 200)
+    let denied = try await portal.auditEvents("outcome=DENIED&pageSize=200") { $0.count == 9 }
     #expect(
-      try await program.send(.POST, "/api/v1/access-tokens", json: ["name": "y"]).status == 201)
+      Set(denied.compactMap { $0["action"] as? String }) == [
+        "access-token.create", "access-token.list", "provider-config.create",
+        "provider-config.list", "audit-event.list",
+      ])
   }
 
   @Test func everyAnswerCarriesTheSecurityHeaders() async throws {

@@ -110,8 +110,11 @@ final class Portal {
     return try await send(.POST, "/api/v1/provider-configs", json: body)
   }
 
-  func accessToken(_ name: String = "tests") async throws -> String {
-    let answer = try await send(.POST, "/api/v1/access-tokens", json: ["name": name])
+  func accessToken(
+    _ name: String = "tests", scopes: [String] = ["USE"]
+  ) async throws -> String {
+    let answer = try await send(
+      .POST, "/api/v1/access-tokens", json: ["name": name, "scopes": scopes])
     guard answer.status == 201 else { throw PortalError.unexpected(answer.text) }
     return answer.string("token")
   }

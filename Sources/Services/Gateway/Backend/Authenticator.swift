@@ -2,6 +2,7 @@ import Callers
 package import Cryptography
 package import Edge
 package import HTTPTypes
+import Logging
 package import RPC
 package import ServiceAPI
 
@@ -26,13 +27,47 @@ package struct Authenticator: Sendable {
       throw Problem.unauthenticated("log in or send an access token as Authorization: Bearer")
     }
     if case .session(let token) = credential, !exchange.method.isSafe {
-      try provenance.check(exchange.head)
-      guard CSRFToken.isValid(exchange.headers[.csrfToken, default: ""], forSession: token) else {
-        throw Problem(.forbidden, "the header X-CSRF-Token is missing or wrong")
+      try await refusingForgery(exchange) { () throws(Problem) in
+        try provenance.check(exchange.head)
+        guard CSRFToken.isValid(exchange.headers[.csrfToken, default: ""], forSession: token)
+        else { throw Problem(.forbidden, "the header X-CSRF-Token is missing or wrong") }
       }
     }
     return try await exchangeForAssertion(credential, exchange)
   }
+
+  /// Runs a check that a request with a session comes from our own pages. A refusal is recorded in
+  /// the log of the account whose session it is, for somebody tried to act in their name.
+  package func refusingForgery<Value>(
+    _ exchange: Exchange, _ check: () throws(Problem) -> Value
+  ) async throws -> Value {
+    do throws(Problem) {
+      return try check()
+    } catch {
+      await report(exchange)
+      throw error
+    }
+  }
+
+  /// The refusal stands whether or not it could be recorded.
+  private func report(_ exchange: Exchange) async {
+    do {
+      // A session that is over is nobody's any more.
+      guard let visitor = try await pageVisitor(of: exchange) else { return }
+      let line = "\(exchange.method.rawValue) \(exchange.target.path)"
+      _ = try await auth.reportForgery(
+        AuthAPI.ReportForgeryRequest(
+          request: String(
+            decoding: line.utf8.prefix(Self.requestLineBytesMax), as: UTF8.self)),
+        options: visitor.options(for: exchange))
+    } catch {
+      exchange.logger.error(
+        "a forged request could not be recorded", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// What `auth` takes of a request's method and path.
+  private static let requestLineBytesMax = 512
 
   /// The user of a page; nil when there is no session or it has ended.
   package func pageVisitor(of exchange: Exchange) async throws -> Visitor? {

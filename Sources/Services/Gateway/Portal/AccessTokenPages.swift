@@ -13,6 +13,7 @@ struct AccessTokenPages: Sendable {
     let id: String
     let name: String
     let prefix: String
+    let scope: String
     let created: Moment?
     let ends: Moment?
     let lastUse: Moment?
@@ -21,6 +22,7 @@ struct AccessTokenPages: Sendable {
       id = token.id
       name = token.name
       prefix = token.prefix
+      scope = AccessTokenPages.text(of: token.scopes)
       created = token.createTime.map { Moment($0) }
       ends = token.expireTime.map { Moment($0) }
       lastUse = token.lastUseTime.map { Moment($0) }
@@ -31,11 +33,22 @@ struct AccessTokenPages: Sendable {
   static let rowsPerPage: Int32 = 100
   /// Pages that are searched for one token by its id.
   static let searchedPagesMax = 20
-  private static let labels = ["name": "Name", "expiresIn": "Valid for"]
+  private static let labels = ["name": "Name", "scopes": "May", "expiresIn": "Valid for"]
   private static let validities: [(value: String, text: String)] = [
     ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"),
     ("", "Until I revoke it"),
   ]
+  /// What a token may do, by the form's value: its scopes.
+  private static let scopeChoices:
+    [(value: String, text: String, scopes: [AuthAPI.AccessToken.Scope])] = [
+      ("use", "Use my keys", [.use]),
+      ("use manage", "Use and change my keys and tokens", [.use, .manage]),
+      ("use read-audit", "Use my keys, read my audit log", [.use, .readAudit]),
+      ("manage", "Change my keys and tokens", [.manage]),
+      ("read-audit", "Read my audit log", [.readAudit]),
+      ("all", "All of this", [.use, .manage, .readAudit]),
+    ]
+  private static let scopeDefault = "use"
   private static let secondsPerDay: Int64 = 86_400
 
   let portal: Portal
@@ -52,8 +65,9 @@ struct AccessTokenPages: Sendable {
   }
 
   private func list(
-    _ exchange: Exchange, _ visitor: Visitor, name: String = "", validity: String = "90",
-    mistakes: Mistakes? = nil
+    _ exchange: Exchange, _ visitor: Visitor, name: String = "",
+    scope: String = AccessTokenPages.scopeDefault,
+    validity: String = "90", mistakes: Mistakes? = nil
   ) async throws -> Response {
     let pageToken = try exchange.parameters().first { $0.name == "page" }?.value ?? ""
     let answer = try await portal.services.auth.listAccessTokens(
@@ -69,6 +83,10 @@ struct AccessTokenPages: Sendable {
         "tokenName": Field(
           "name", "Name", value: name, hint: "The application that will use it.", lengthMax: 100,
           mistakes: mistakes),
+        "scope": Choice(
+          "scopes", "May", Self.scopeChoices.map { ($0.value, $0.text) }, selected: scope,
+          hint: "An application that only calls providers needs no more than the first.",
+          mistakes: mistakes),
         "validity": Choice(
           "expiresIn", "Valid for", Self.validities, selected: validity, mistakes: mistakes),
         "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
@@ -80,23 +98,28 @@ struct AccessTokenPages: Sendable {
   private func create(_ exchange: Exchange) async throws -> Response {
     try await portal.forVisitorsForm(exchange) { visitor, form in
       let name = form.trimmed("name")
+      let scope = form["scopes"].isEmpty ? Self.scopeDefault : form["scopes"]
       let validity = form["expiresIn"]
       let answer: AuthAPI.CreateAccessTokenResponse
       do {
         guard let choice = Self.validities.first(where: { $0.value == validity }) else {
           throw Problem.invalid("expiresIn", "must be one of the choices")
         }
+        guard let scopes = Self.scopeChoices.first(where: { $0.value == scope })?.scopes else {
+          throw Problem.invalid("scopes", "must be one of the choices")
+        }
         let days = Int64(choice.value)
         answer = try await portal.services.auth.createAccessToken(
           AuthAPI.CreateAccessTokenRequest(
             name: name,
-            expiresIn: days.map { ProtoDuration(seconds: $0 * Self.secondsPerDay, nanos: 0) }),
+            expiresIn: days.map { ProtoDuration(seconds: $0 * Self.secondsPerDay, nanos: 0) },
+            scopes: scopes),
           options: visitor.options(for: exchange))
       } catch {
         let problem = Problem(catching: error)
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return try await list(
-          exchange, visitor, name: name, validity: validity, mistakes: mistakes)
+          exchange, visitor, name: name, scope: scope, validity: validity, mistakes: mistakes)
       }
       return portal.page(
         exchange, visitor, "access-token-created", title: "Your new access token",
@@ -106,6 +129,18 @@ struct AccessTokenPages: Sendable {
           "origin": portal.publicOrigin,
         ], status: .created)
     }
+  }
+
+  /// In words; scopes that this version has none for are left out.
+  fileprivate static func text(of scopes: [AuthAPI.AccessToken.Scope]) -> String {
+    scopes.compactMap { scope in
+      switch scope {
+      case .use: "use keys"
+      case .manage: "change keys and tokens"
+      case .readAudit: "read the log"
+      case .unspecified, .unrecognized: nil
+      }
+    }.joined(separator: ", ")
   }
 
   private func revokePage(_ exchange: Exchange) async throws -> Response {

@@ -58,12 +58,16 @@ package struct Portal: Sendable {
   func forVisitorsForm(
     _ exchange: Exchange, _ answer: (Visitor, FormData) async throws -> Response
   ) async throws -> Response {
-    try authenticator.provenance.check(exchange.head)
+    try await authenticator.refusingForgery(exchange) { () throws(Problem) in
+      try authenticator.provenance.check(exchange.head)
+    }
     let form = try await FormData.read(exchange)
     return try await forVisitor(exchange) { visitor in
-      guard case .session(let session) = visitor.credential,
-        CSRFToken.isValid(form["csrf"], forSession: session)
-      else { throw Self.staleForm }
+      try await authenticator.refusingForgery(exchange) { () throws(Problem) in
+        guard case .session(let session) = visitor.credential,
+          CSRFToken.isValid(form["csrf"], forSession: session)
+        else { throw Self.staleForm }
+      }
       return try await answer(visitor, form)
     }
   }

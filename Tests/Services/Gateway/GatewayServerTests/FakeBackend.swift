@@ -19,6 +19,7 @@ final class FakeBackend: Sendable {
     var endpoints: [String: String] = [:]
     var isSessionAlive = true
     var resolvedPurposes: [String] = []
+    var forgeries: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
   }
   /// In a box of its own, which the closures share.
@@ -39,6 +40,8 @@ final class FakeBackend: Sendable {
   let audit = FakeChannel()
 
   var services: (auth: FakeChannel, vault: FakeChannel, audit: FakeChannel) { (auth, vault, audit) }
+  /// Requests that the gateway reported as not from the portal's own pages.
+  var forgeries: [String] { state.withLock { $0.forgeries } }
   var resolvedPurposes: [String] { state.withLock { $0.resolvedPurposes } }
 
   init() {
@@ -92,6 +95,12 @@ final class FakeBackend: Sendable {
       default: throw RPCError(.unauthenticated, "the credential is not valid")
       }
       return AuthAPI.AuthenticateResponse(assertion: Self.assertion, account: account)
+    }
+    auth.on(AuthAPI.AuthMethods.reportForgery) {
+      [state] (request: AuthAPI.ReportForgeryRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      state.withLock { $0.forgeries.append(request.request) }
+      return Empty()
     }
     auth.on(AuthAPI.AuthMethods.createAccount) { (request: AuthAPI.CreateAccountRequest, _) in
       guard request.password.count >= 12 else {

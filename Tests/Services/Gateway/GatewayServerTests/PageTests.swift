@@ -87,6 +87,7 @@ import Testing
         try await gateway.form(
           "/providers/new", cookies: [Self.sessionCookie], [("csrf", "x"), ("provider", "openai")]
         ).status == 403)
+      #expect(gateway.backend.forgeries == ["POST /providers/new"])
       let text = try await gateway.send(
         .POST, "/log-in", headers: [("content-type", "text/plain"), ("cookie", cookie)],
         body: "csrf=x")
