@@ -20,11 +20,11 @@ run: packages ## Build and start the portal; Ctrl-C stops it (STATE_DIR=.chatela
 
 .PHONY: build
 build: build-packages ## Compile everything, warnings as errors
-	@swift build --build-tests
+	@swift build $$(scripts/build-flags) --build-tests
 
 .PHONY: test
 test: test-packages $(PYTHON) ## Run every test, or those that match (FILTER=VaultServerTests, FILTER=aKeyMoved)
-	@swift build --build-tests
+	@swift build $$(scripts/build-flags) --build-tests
 	@scripts/run-tests $(if $(FILTER),"$(FILTER)")
 
 .PHONY: smoke
