@@ -56,7 +56,7 @@ generate: build-packages ## Generate C and Swift from Protos/, and .env.example 
 
 .PHONY: check-generated
 check-generated: generate ## Fail when what is generated differs from what is checked in
-	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos .env.example); \
+	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos docs/audit-events.md .env.example); \
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
 .PHONY: fuzz

@@ -289,4 +289,39 @@ NEIGHBOURS = [
              ("Package.swift", '.package(url: "https://x/y", exact: "1.0.0"),', False)]),
 ]
 
-RULES = LINES + FILES + NEIGHBOURS
+# MARK: What documents say
+
+def stale_mentions(checkout):
+    """Links, paths of this repository and make targets that aren't there."""
+    makefile = checkout.root / "Makefile"
+    targets = set(re.findall(r"^([a-z-]+):", makefile.read_text(), re.M)) if makefile.exists() else set()
+    names = ["Package.swift", "Type+X.swift", *map(str, checkout.files(*EVERYWHERE))]
+    documents = [*checkout.root.glob("*.md"), *checkout.root.glob("docs/**/*.md"),
+                 *checkout.root.glob("Sources/**/*.md")]
+    for document in sorted(documents):
+        name = document.relative_to(checkout.root)
+        for number, line in enumerate(document.read_text().splitlines(), 1):
+            said = [(link, document.parent / link)
+                    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", line)]
+            for code in re.findall(r"`([^`]+)`", line):
+                path = re.match(r"(Sources|Tests|scripts|docs|Protos|Fuzz|Benchmarks)/[\w./+-]*$", code)
+                if path:
+                    said.append((code, checkout.root / code))
+                elif re.fullmatch(r"[\w+]+(/[\w+]+)*\.swift", code):
+                    if not any(f"/{file}".endswith(f"/{code}") for file in names):
+                        yield f"{name}:{number}: {code}"
+                command = re.match(r"make ([a-z-]+)", code)
+                if command and command.group(1) not in targets:
+                    yield f"{name}:{number}: `make {command.group(1)}`"
+            yield from (f"{name}:{number}: {text}" for text, path in said if not path.exists())
+
+
+DOCUMENTS = [
+    Rule("stale-mention", "documents name files and make targets that are there", stale_mentions, [
+        ("README.md", "see `scripts/gone` and [this](docs/gone.md)", True),
+        ("README.md", "run `make gone`", True),
+        ("docs/a.md", "see `RPC/Gone.swift`", True),
+        ("README.md", "`Sources/<Service>`, `Tests/*`, [that](https://example.org), `make`", False)]),
+]
+
+RULES = LINES + FILES + NEIGHBOURS + DOCUMENTS
