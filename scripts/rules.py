@@ -316,7 +316,25 @@ def stale_mentions(checkout):
             yield from (f"{name}:{number}: {text}" for text, path in said if not path.exists())
 
 
+LINES_OFF_MAX = 0.1
+
+
+def drifted_line_tables(checkout):
+    """Rows `| module | lines |` of the documents beside the code, a tenth or more off."""
+    for document in sorted(checkout.root.glob("Sources/**/*.md")):
+        for row in re.finditer(r"^\| `(\w+)` \| ([\d,]+) \|", document.read_text(), re.M):
+            name, said = row.group(1), int(row.group(2).replace(",", ""))
+            folders = [*checkout.root.glob(f"Sources/*/{name}"), checkout.root / f"Tests/Support/{name}"]
+            lines = sum(checkout.measure(checkout.files(folder))[1] for folder in folders)
+            if abs(lines - said) > LINES_OFF_MAX * said:
+                yield f"{document.relative_to(checkout.root)}: {name} has {lines} lines, not {said}"
+
+
 DOCUMENTS = [
+    Rule("line-table", "the tables of lines beside the code are right within a tenth",
+         drifted_line_tables, [
+             ("Sources/Runtime/RPC/README.md", "| `RPC` | 1,000 | calls |\n", True),
+             ("Sources/Runtime/RPC/README.md", "| `RPC` | 0 | calls |\n", False)]),
     Rule("stale-mention", "documents name files and make targets that are there", stale_mentions, [
         ("README.md", "see `scripts/gone` and [this](docs/gone.md)", True),
         ("README.md", "run `make gone`", True),
