@@ -217,7 +217,7 @@ BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing"}
 # Rooms of the gateway that know no Chatelaine: HTTP at the edge, and the way out.
 WITHOUT_PRODUCT = {"Edge", "Egress"}
 
-IMPORT = re.compile(r"^\s*(?:@\w+ |package |public |internal )*import (?:struct |enum )?(\w+)")
+IMPORT = re.compile(r"^(?:@\w+ |package |public |internal )*import (?:struct |enum )?(\w+)")
 
 
 def imports(checkout, target):
