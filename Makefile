@@ -20,11 +20,11 @@ run: packages ## Build and start the portal; Ctrl-C stops it (STATE_DIR=.chatela
 
 .PHONY: build
 build: build-packages ## Compile everything, warnings as errors
-	@swift build --build-tests
+	@swift build $$(scripts/build-flags) --build-tests
 
 .PHONY: test
 test: test-packages $(PYTHON) ## Run every test, or those that match (FILTER=VaultServerTests, FILTER=aKeyMoved)
-	@swift build --build-tests
+	@swift build $$(scripts/build-flags) --build-tests
 	@scripts/run-tests $(if $(FILTER),"$(FILTER)")
 
 .PHONY: smoke
@@ -56,7 +56,7 @@ generate: build-packages ## Generate C and Swift from Protos/, and .env.example 
 
 .PHONY: check-generated
 check-generated: generate ## Fail when what is generated differs from what is checked in
-	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos .env.example); \
+	@changes=$$(git status --porcelain -- Sources Tests Benchmarks Protos docs/audit-events.md .env.example); \
 	  if [ -n "$$changes" ]; then echo "not what 'make generate' makes:"; echo "$$changes"; exit 1; fi
 
 .PHONY: fuzz

@@ -155,7 +155,7 @@ let package = Package(
         "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
         metrics,
       ]),
-    library(.runtime, "RPCInProcess", ["RPC", nioCore]),
+    library(.runtime, "RPCInProcess", ["RPC", nioCore, logging]),
     library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
     library(
       .support, "RPCInterop", ["CInteropMessages", "Protobuf", "RPC", "RPCServices", nioCore]),
@@ -289,11 +289,9 @@ let package = Package(
     executable(
       .gateway, "GatewayServer",
       [
-        "Callers",
-        "API", "Addresses", "Backend", "Edge", "Egress", "Portal", "Protobuf", "Providers", "Proxy",
-        "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime", hummingbird, nioCore, nioSSL,
-        logging,
-        lifecycle,
+        "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Identity", "Portal",
+        "Protobuf", "Providers", "Proxy", "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime",
+        hummingbird, nioCore, nioSSL, logging, lifecycle,
       ]),
     library(
       .tools, "LocalDeployment",
@@ -401,7 +399,7 @@ let package = Package(
     tests(
       "Services/Gateway", "GatewayServerTests",
       [
-        "GatewayServer", "API", "Addresses", "Backend", "Edge", "Egress", "Encodings",
+        "GatewayServer", "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Encodings",
         "LocalDeployment", "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime",
         "TestSupport", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix,
         nioSSL, logging,

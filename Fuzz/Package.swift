@@ -104,7 +104,7 @@ let testsAndTheirTools: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["LocalDeployment"], sources: ["TestCertificates.swift"],
     swiftSettings: strict),
-  library("RPCInProcess", ["RPC", nioCore]),
+  library("RPCInProcess", ["RPC", nioCore, logging]),
   library("RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
   .target(name: "CMutexOrder", path: "Targets/CMutexOrder"),
   tests("HTTP2Tests", ["CMutexOrder", "HTTP2", nioCore]),

@@ -38,7 +38,8 @@ include=(-IProtos -IBenchmarks -I/usr/include -I/usr/share/grpc-proto)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-swift build --quiet --product protoc-gen-chatelaine
+read -ra flags <<<"$(scripts/build-flags)"
+swift build "${flags[@]}" --quiet --product protoc-gen-chatelaine
 plugin=$(swift build --show-bin-path)/protoc-gen-chatelaine
 
 # write_c DIRECTORY MODULE DESCRIPTOR_SET FILE...: C and a module map, replacing what was there.

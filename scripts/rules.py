@@ -214,7 +214,10 @@ OF_PRODUCT = {"CoreMetrics": "Metrics", "HummingbirdCore": "Hummingbird"}
 # What the domain may use of the platform: arithmetic on bytes, no I/O.
 BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing"}
 
-IMPORT = re.compile(r"^\s*(?:@\w+ |package |public |internal )*import (?:struct |enum )?(\w+)")
+# Rooms of the gateway that know no Chatelaine: HTTP at the edge, and the way out.
+WITHOUT_PRODUCT = {"Edge", "Egress"}
+
+IMPORT = re.compile(r"^(?:@\w+ |package |public |internal )*import (?:struct |enum )?(\w+)")
 
 
 def imports(checkout, target):
@@ -238,13 +241,14 @@ def wrong_ways(checkout):
         own = area[target.name]
         for name in target.dependencies:
             other = area.get(name)
-            if other is None or other == own:
+            if other is None or other == own and target.name not in WITHOUT_PRODUCT:
                 continue
             wrong = (
                 own == "Sources/Runtime"
                 or own == "Sources/Platform" and other != "Sources/Runtime"
                 or own == "Sources/Domain" and name not in BELOW_DOMAIN
                 or own == "Sources/Services" and other == "Sources/Tools"
+                or target.name in WITHOUT_PRODUCT and other == "Sources/Services"
                 or own.startswith("Sources/") and not other.startswith("Sources/"))
             if wrong:
                 yield f"Package.swift: {target.name} ({own}) depends on {name} ({other})"
@@ -269,7 +273,8 @@ NEIGHBOURS = [
     Rule(
         "wrong-way",
         "areas look down only: tools and services at the domain, that at the platform's "
-        "arithmetic; the runtime at no other; none at tests and benchmarks", wrong_ways, [
+        "arithmetic; the runtime at no other; the edge and the way out at no service; none at "
+        "tests and benchmarks", wrong_ways, [
             ("Package.swift", "", True, [
                 Target("RPC", "Sources/Runtime/RPC", ["Identity"]),
                 Target("Identity", "Sources/Domain/Identity", [])]),
@@ -279,6 +284,9 @@ NEIGHBOURS = [
             ("Package.swift", "", True, [
                 Target("VaultServer", "Sources/Services/VaultServer", ["TestSupport"]),
                 Target("TestSupport", "Tests/Support/TestSupport", [])]),
+            ("Package.swift", "", True, [
+                Target("Edge", "Sources/Services/Gateway/Edge", ["ServiceAPI"]),
+                Target("ServiceAPI", "Sources/Services/ServiceAPI", [])]),
             ("Package.swift", "", False, [
                 Target("VaultServer", "Sources/Services/VaultServer", ["Vault", "NIOCore"]),
                 Target("Vault", "Sources/Domain/Vault", ["Cryptography"]),
@@ -289,4 +297,57 @@ NEIGHBOURS = [
              ("Package.swift", '.package(url: "https://x/y", exact: "1.0.0"),', False)]),
 ]
 
-RULES = LINES + FILES + NEIGHBOURS
+# MARK: What documents say
+
+def stale_mentions(checkout):
+    """Links, paths of this repository and make targets that aren't there."""
+    makefile = checkout.root / "Makefile"
+    targets = set(re.findall(r"^([a-z-]+):", makefile.read_text(), re.M)) if makefile.exists() else set()
+    names = ["Package.swift", "Type+X.swift", *map(str, checkout.files(*EVERYWHERE))]
+    documents = [*checkout.root.glob("*.md"), *checkout.root.glob("docs/**/*.md"),
+                 *checkout.root.glob("Sources/**/*.md")]
+    for document in sorted(documents):
+        name = document.relative_to(checkout.root)
+        for number, line in enumerate(document.read_text().splitlines(), 1):
+            said = [(link, document.parent / link)
+                    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", line)]
+            for code in re.findall(r"`([^`]+)`", line):
+                path = re.match(r"(Sources|Tests|scripts|docs|Protos|Fuzz|Benchmarks)/[\w./+-]*$", code)
+                if path:
+                    said.append((code, checkout.root / code))
+                elif re.fullmatch(r"[\w+]+(/[\w+]+)*\.swift", code):
+                    if not any(f"/{file}".endswith(f"/{code}") for file in names):
+                        yield f"{name}:{number}: {code}"
+                command = re.match(r"make ([a-z-]+)", code)
+                if command and command.group(1) not in targets:
+                    yield f"{name}:{number}: `make {command.group(1)}`"
+            yield from (f"{name}:{number}: {text}" for text, path in said if not path.exists())
+
+
+LINES_OFF_MAX = 0.1
+
+
+def drifted_line_tables(checkout):
+    """Rows `| module | lines |` of the documents beside the code, a tenth or more off."""
+    for document in sorted(checkout.root.glob("Sources/**/*.md")):
+        for row in re.finditer(r"^\| `(\w+)` \| ([\d,]+) \|", document.read_text(), re.M):
+            name, said = row.group(1), int(row.group(2).replace(",", ""))
+            folders = [*checkout.root.glob(f"Sources/*/{name}"), checkout.root / f"Tests/Support/{name}"]
+            lines = sum(checkout.measure(checkout.files(folder))[1] for folder in folders)
+            if abs(lines - said) > LINES_OFF_MAX * said:
+                yield f"{document.relative_to(checkout.root)}: {name} has {lines} lines, not {said}"
+
+
+DOCUMENTS = [
+    Rule("line-table", "the tables of lines beside the code are right within a tenth",
+         drifted_line_tables, [
+             ("Sources/Runtime/RPC/README.md", "| `RPC` | 1,000 | calls |\n", True),
+             ("Sources/Runtime/RPC/README.md", "| `RPC` | 0 | calls |\n", False)]),
+    Rule("stale-mention", "documents name files and make targets that are there", stale_mentions, [
+        ("README.md", "see `scripts/gone` and [this](docs/gone.md)", True),
+        ("README.md", "run `make gone`", True),
+        ("docs/a.md", "see `RPC/Gone.swift`", True),
+        ("README.md", "`Sources/<Service>`, `Tests/*`, [that](https://example.org), `make`", False)]),
+]
+
+RULES = LINES + FILES + NEIGHBOURS + DOCUMENTS

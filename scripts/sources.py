@@ -38,13 +38,14 @@ class Checkout:
         return self.text(path).splitlines()
 
     def modules(self, folder="Sources"):
-        """Modules are the folders below an area, which is a folder below `folder`."""
-        grouped = collections.defaultdict(list)
-        depth = len(pathlib.Path(folder).parts)
-        for path in self.files(folder):
-            if len(path.parts) > depth + 2:
-                grouped[path.parts[depth], path.parts[depth + 1]].append(path)
-        return [Module(area, name, paths) for (area, name), paths in sorted(grouped.items())]
+        """The targets below a folder with hand-written Swift in them, by area and name."""
+        found = []
+        for target in self.targets:
+            path = pathlib.Path(target.path)
+            if path.is_relative_to(folder) and (files := self.files(target.path)):
+                area = path.relative_to(folder).parts[0]
+                found.append(Module(area, target.name, files))
+        return sorted(found)
 
     def measure(self, paths):
         """How many files, their lines, the median and the longest."""

@@ -46,8 +46,8 @@ package struct AuditService: Sendable {
     }
   }
 
-  /// Reads one page of the caller's log, newest first; `size` 0 means the default, `token` empty the
-  /// first page.
+  /// Reads one page of the caller's log, newest first; `size` 0 means the default, `token` empty
+  /// the first page.
   package func page(
     of query: EventQuery, size: Int, token: String, for caller: Caller, from origin: CallOrigin
   ) async throws(AuditError) -> Page<RecordedEvent> {

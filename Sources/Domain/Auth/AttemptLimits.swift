@@ -1,6 +1,7 @@
 import Identity
 
-/// How often people may try to get in. Counted in this process: behind several, each counts its own.
+/// How often people may try to get in. Counted in this process: behind several, each counts its
+/// own.
 package final class AttemptLimits: Sendable {
   /// How often each thing may be tried.
   package struct Rates: Sendable, Hashable {

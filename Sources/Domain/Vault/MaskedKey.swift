@@ -19,7 +19,8 @@ package struct MaskedKey: Sendable, Hashable {
 
   /// Shows one of `publicPrefixes`, if the key begins with it, and the last four characters.
   ///
-  /// Every key of a provider begins with such a prefix, e.g. `sk-`, so showing it reveals nothing. The characters that are the key's own are never more than a quarter of it.
+  /// Every key of a provider begins with such a prefix, e.g. `sk-`, so showing it reveals nothing.
+  /// The characters that are the key's own are never more than a quarter of it.
   init(key: some Collection<UInt8>, publicPrefixes: [String]) {
     guard key.count >= MaskedKey.visibleKeyBytesMin else {
       text = MaskedKey.bullets

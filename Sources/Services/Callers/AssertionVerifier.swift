@@ -16,8 +16,8 @@ package struct AssertionVerifier: Sendable {
   private let audience: AssertionAudience
   private let now: @Sendable () -> Date
 
-  /// Accepts signatures of any of `publicKeys` (several while a key is being replaced) on assertions
-  /// that name `audience`.
+  /// Accepts signatures of any of `publicKeys` (several while a key is being replaced) on
+  /// assertions that name `audience`.
   package init(
     publicKeys: [Ed25519.VerifyingKey], audience: AssertionAudience,
     now: @escaping @Sendable () -> Date = { Date() }

@@ -2,7 +2,8 @@ package import Addresses
 package import Cryptography
 package import FoundationEssentials
 
-/// The kinds of settings. Without a default a setting is required, unless its method says otherwise.
+/// The kinds of settings. Without a default a setting is required, unless its method says
+/// otherwise.
 extension ConfigurationReader {
   /// Free text on one line.
   package mutating func string(

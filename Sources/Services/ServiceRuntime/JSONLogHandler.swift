@@ -46,8 +46,8 @@ package struct JSONLogHandler: LogHandler {
 
   private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
-  /// One `write` per line: lines of several threads do not mix. A full or closed pipe loses the line
-  /// rather than stopping the service.
+  /// One `write` per line: lines of several threads do not mix. A full or closed pipe loses the
+  /// line rather than stopping the service.
   @Sendable package static func writeToStandardError(_ line: [UInt8]) {
     line.withUnsafeBytes { bytes in
       var offset = 0

@@ -36,9 +36,9 @@ struct RPCClientService: Service {
 /// What every service answers beside its own API, and to whom: `grpc.health.v1` and
 /// `grpc.reflection`.
 package struct StandardServices: Sendable {
-  /// Every peer with a certificate of the mesh may ask whether a service is well: whoever would call
-  /// or watch it has to know, and the answer says no more than that. Only an operator's tool may ask
-  /// what there is to call: it describes the API to whoever asks.
+  /// Every peer with a certificate of the mesh may ask whether a service is well: whoever would
+  /// call or watch it has to know, and the answer says no more than that. Only an operator's tool
+  /// may ask what there is to call: it describes the API to whoever asks.
   package static func allowedPeers(operators: Set<String>) -> PeerAllowList.Rules {
     let reflection = ReflectionService.allVersions(describing: [])
       .flatMap { $0.methodHandlers.map(\.descriptor) }

@@ -40,8 +40,8 @@ package struct ServiceChassis: Sendable {
 
   // MARK: Parts of a service
 
-  /// What each peer may ask of a service: far more than its own work needs, so that only one that has
-  /// gone astray is slowed down.
+  /// What each peer may ask of a service: far more than its own work needs, so that only one that
+  /// has gone astray is slowed down.
   static let peerRateLimit = RateLimit(rate: 10_000, burst: 20_000)
 
   /// What wraps every call that a service answers, outermost first: a call that is refused early
@@ -57,8 +57,8 @@ package struct ServiceChassis: Sendable {
       // Also of refusals: everything below.
       LoggingInterceptor(logger: logger, requestIDKey: policy.requestIDKey),
       RateLimitInterceptor(peerRateLimit),
-      // TLS has said who the peer is; this, what that peer may call. Before anything is verified, for
-      // that costs more than all the rest.
+      // TLS has said who the peer is; this, what that peer may call. Before anything is verified,
+      // for that costs more than all the rest.
       PeerAllowList(
         policy.rules.merging(StandardServices.allowedPeers(operators: policy.operators)) { own, _ in
           own
@@ -71,9 +71,9 @@ package struct ServiceChassis: Sendable {
 
   /// What wraps every call that a service makes, outermost first.
   ///
-  /// Again the transport does the rest: the deadline of the call that is being answered, metrics, and
-  /// sending again what the server has not begun. A service that retries more has that innermost, so
-  /// that its attempts are one call to those before it.
+  /// Again the transport does the rest: the deadline of the call that is being answered, metrics,
+  /// and sending again what the server has not begun. A service that retries more has that
+  /// innermost, so that its attempts are one call to those before it.
   package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
 
   /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop; beside
@@ -90,8 +90,8 @@ package struct ServiceChassis: Sendable {
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }
 
-  /// A client of another service, which must prove to be `identity`; `service` belongs into the list
-  /// of what the process runs.
+  /// A client of another service, which must prove to be `identity`; `service` belongs into the
+  /// list of what the process runs.
   package func client(
     to address: NetworkAddress, identity: String
   ) -> (client: RPCClient, service: any Service) {
@@ -118,8 +118,8 @@ package struct ServiceChassis: Sendable {
 
   /// Runs a service from its first to its last breath and never returns.
   ///
-  /// With the argument `--print-configuration` it prints its part of `.env.example` instead. Exits 0
-  /// after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
+  /// With the argument `--print-configuration` it prints its part of `.env.example` instead. Exits
+  /// 0 after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
   package static func main<Configuration: ServiceConfiguration>(
     _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
   ) async -> Never {

@@ -6,7 +6,8 @@ import Threads
 /// A running child process: signalled safely, awaited by any number of callers.
 ///
 /// A thread per child forks it, waits for it and reaps it. The parent-death signal belongs to the
-/// forking *thread*, so that thread must live exactly as long as the child; a pool thread would not.
+/// forking *thread*, so that thread must live exactly as long as the child; a pool thread would
+/// not.
 package final class ChildProcess: Sendable {
   package let id: Int32
   package let name: String

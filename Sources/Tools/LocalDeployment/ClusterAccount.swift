@@ -2,8 +2,8 @@ import Foundation
 
 /// Which user the cluster's processes run as, and how a command becomes that user.
 ///
-/// PostgreSQL refuses root. Run as root, the cluster therefore belongs to the `postgres` user of the
-/// Debian package; everybody else's cluster is their own.
+/// PostgreSQL refuses root. Run as root, the cluster therefore belongs to the `postgres` user of
+/// the Debian package; everybody else's cluster is their own.
 struct ClusterAccount: Sendable {
   static let name = "postgres"
   /// What root needs to start processes of another user, end them and read their files.

@@ -1,6 +1,7 @@
 import Foundation
 
-/// The database of a deployment: one schema per service, each with two roles that reach nothing else.
+/// The database of a deployment: one schema per service, each with two roles that reach nothing
+/// else.
 ///
 /// `<schema>_owner` owns the schema and runs its migrations. `<schema>` serves: it may use the
 /// schema, and its rights on each table are what the migrations grant it.

@@ -5,8 +5,8 @@ import Cryptography
 struct KeyMaterial {
   let state: StateDirectory
 
-  /// Makes what is missing. A master key that is missing beside an existing cluster is an error, not
-  /// a reason to make another: what the old one sealed would never open again.
+  /// Makes what is missing. A master key that is missing beside an existing cluster is an error,
+  /// not a reason to make another: what the old one sealed would never open again.
   func ensure(isFirstStart: Bool) throws {
     if try SecretFile.read(state.masterKeyFile) == nil {
       guard isFirstStart else {

@@ -141,7 +141,8 @@ extension PostgresCluster {
   /// error; returns the rows, unaligned and without headers.
   ///
   /// - Parameter script: reaches psql on standard input, so that secrets in it show in no process
-  ///   list; at most 64 KiB. Values are not interpolated: quote them with `literal` and `identifier`.
+  ///   list; at most 64 KiB. Values are not interpolated: quote them with `literal` and
+  ///   `identifier`.
   @discardableResult
   package func runScript(_ script: String, database: String = "postgres") async throws -> String {
     let psql = Command(

@@ -78,7 +78,8 @@ import Testing
     #expect(try context(options).origin.userAgent == "abcd")
   }
 
-  /// U+202E would turn around what stands behind it in the log, U+0600 hides what it is joined with.
+  /// U+202E would turn around what stands behind it in the log, U+0600 hides what it is joined
+  /// with.
   @Test func invisibleCharactersDoNotReachReceipts() throws {
     let options = CallOptions.acting(
       with: nil,

@@ -171,7 +171,8 @@ extension ImportPlan {
     }
     var candidate = Candidate(
       provider: provider, label: Self.labelDefault, key: key, baseURL: url)
-    // A key for somebody else's endpoint is not this provider's key, whatever the variable is called.
+    // A key for somebody else's endpoint is not this provider's key, whatever the variable is
+    // called.
     if let foreign = provider.foreignEndpointProvider.flatMap(catalogue.provider(id:)) {
       candidate = Candidate(
         provider: foreign, label: Self.label(for: url), key: key, baseURL: url)

@@ -9,8 +9,8 @@ import Testing
   private static let traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
   private static let parent = "00-\(traceID)-00f067aa0ba902b7-01"
 
-  /// What one request leaves behind: the trace context of each RPC made for it, and the trace of its
-  /// line in the log.
+  /// What one request leaves behind: the trace context of each RPC made for it, and the trace of
+  /// its line in the log.
   private struct Outcome: Sendable {
     let calls: [TraceContext]
     let states: [String?]
