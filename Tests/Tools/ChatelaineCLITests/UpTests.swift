@@ -11,9 +11,34 @@ import Testing
     while true; do sleep 0.05; done
 
     """
+  /// The gateway's part is to say that the portal can serve: `up` waits for that.
+  private static let gateway = """
+    #!/usr/bin/env python3
+    import http.server, os, signal, sys
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = b'{"status":"ok","services":{}}'
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    host, port = os.environ["LISTEN_ADDRESS"].rsplit(":", 1)
+    server = http.server.HTTPServer((host, int(port)), Ready)
+    path = os.environ["READY_FILE"]
+    with open(path + ".new", "w") as file:
+        file.write(f"{host}:{server.server_port}\\n")
+    os.rename(path + ".new", path)
+    server.serve_forever()
+
+    """
 
   @Test func oneLineIsPrintedAndInterruptionIsNoFailure() async throws {
-    let deployment = try await Deployment(service: Self.service)
+    let deployment = try await Deployment(service: Self.service, gateway: Self.gateway)
     defer { deployment.remove() }
     let address = try #require(await deployment.firstLine())
     #expect(address.hasPrefix("Chatelaine is ready: http://127.0.0.1:"))
@@ -23,7 +48,7 @@ import Testing
   }
 
   @Test func nothingOutlivesASupervisorThatIsKilled() async throws {
-    let deployment = try await Deployment(service: Self.service)
+    let deployment = try await Deployment(service: Self.service, gateway: Self.gateway)
     defer { deployment.remove() }
     _ = try #require(await deployment.firstLine())
     #expect(!deployment.processes().isEmpty)
@@ -35,7 +60,7 @@ import Testing
   }
 
   @Test func aServiceThatIsNotBuiltIsNamed() async throws {
-    let deployment = try await Deployment(service: nil)
+    let deployment = try await Deployment(service: nil, gateway: "")
     defer { deployment.remove() }
     #expect(await deployment.process.exit(within: .seconds(60)) == .code(1))
     let line = try #require(await deployment.firstLine())
@@ -49,7 +74,7 @@ private struct Deployment {
   let process: ChildProcess
   private let lines: AsyncStream<String>
 
-  init(service: String?) async throws {
+  init(service: String?, gateway: String) async throws {
     root = "/tmp/chatelaine-test-\(UUID().uuidString.prefix(8))"
     let files = FileManager.default
     try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
@@ -58,12 +83,18 @@ private struct Deployment {
     let program = try #require(
       ["chatelaine", "ChatelaineCLI"].map { "\(built)/\($0)" }
         .first { files.isExecutableFile(atPath: $0) })
-    // Beside itself is where the program looks for the services, so a link would not do.
-    try files.copyItem(atPath: program, toPath: root + "/bin/chatelaine")
+    // Beside itself is where the program looks for the services, so a symbolic link would not do. A
+    // copy that is still open for writing in a child of another test couldn't be run.
+    do {
+      try files.linkItem(atPath: program, toPath: root + "/bin/chatelaine")
+    } catch {
+      try files.copyItem(atPath: program, toPath: root + "/bin/chatelaine")
+    }
     if let service {
       for name in ServiceName.allCases {
         let path = "\(root)/bin/\(name.rawValue)"
-        try Data(service.utf8).write(to: URL(fileURLWithPath: path))
+        let script = name == .gateway ? gateway : service
+        try Data(script.utf8).write(to: URL(fileURLWithPath: path))
         try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
       }
     }
