@@ -51,6 +51,7 @@ final class RequestPace: ChannelDuplexHandler, RemovableChannelHandler {
   /// Whether a part came since the last `channelReadComplete`.
   private var hasReadPart = false
   private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
+  private var context: ChannelHandlerContext?
 
   init(_ timeouts: ClientTimeouts) {
     self.timeouts = timeouts
@@ -68,9 +69,18 @@ final class RequestPace: ChannelDuplexHandler, RemovableChannelHandler {
     // With more of them, the body that is being read belongs to a later one.
     guard requestsInProgress == 1 else { return }
     body.isProxied = true
+    if let context { arm(context) }
   }
 
   // MARK: What comes
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+  }
 
   func channelActive(context: ChannelHandlerContext) {
     reading = .nothing(since: .now())
