@@ -9,7 +9,7 @@ import Testing
   private static let bearer = ("authorization", "Bearer \(FakeBackend.accessToken)")
   private static let path = "/proxy/custom/lab/v1/models"
 
-  @Test(arguments: ["1000", "-5", "", "99", "0", "abc", "200 OK", "999999999999999999999"])
+  @Test(arguments: ["1000", "-5", "", "99", "0", "abc", "999999999999999999999"])
   func aStatusThatIsNoneOverHTTP2IsABadGateway(status: String) async throws {
     try await HostileUpstream.run(status: status, text: "HTTP/1.1 \(status) X\r\n\r\n") {
       upstream in
@@ -48,7 +48,7 @@ import Testing
     ("HTTP/9.9 200 OK", 502), ("ICY 200 OK", 502), ("nonsense", 502), ("HTTP/1.1 2x0 OK", 502),
     ("HTTP/1.1 100 Continue", 502), ("HTTP/1.1 103 Early Hints", 502), ("HTTP/1.1 200 OK", 200),
     ("HTTP/1.1 200", 200), ("HTTP/1.1 299 \u{e9}\u{600}", 299), ("HTTP/1.1 600 X", 600),
-    ("HTTP/1.1 999 X", 999), ("HTTP/1.0 204 No Content", 204),
+    ("HTTP/1.1 999 X", 999),
   ])
   func anOddStatusLineIsABadGatewayOrPassesOn(line: String, status: Int) async throws {
     for end in ["content-length: 0\r\n\r\n", "transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "\r\n"]
