@@ -43,7 +43,8 @@ import Testing
     let timeouts = timeouts { $0.requestHeadTimeout = .milliseconds(150) }
     try await TestGateway.run(timeouts: timeouts) { gateway in
       let answer = try await gateway.raw(
-        "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", thenDripping: "G")
+        "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nX: ",
+        thenDripping: "a")
       #expect(answer.hasPrefix("HTTP/1.1 200"))
     }
   }
