@@ -157,13 +157,13 @@ import Testing
     let reader = Portal(
       stack.address, bearer: try await portal.accessToken("log", scopes: ["READ_AUDIT"]))
     #expect(try await user.send(.GET, "/api/v1/me").status == 200)
-    for (method, path) in [
-      (.POST, "/api/v1/access-tokens"), (.GET, "/api/v1/access-tokens"),
-      (.POST, "/api/v1/provider-configs"), (.GET, "/api/v1/provider-configs"),
-    ] as [(HTTPMethod, String)] {
+    for (method, path, body) in [
+      (.POST, "/api/v1/access-tokens", ["name": "x"]), (.GET, "/api/v1/access-tokens", nil),
+      (.POST, "/api/v1/provider-configs", ["provider": "openai", "apiKey": "sk-0123456789abcdef"]),
+      (.GET, "/api/v1/provider-configs", nil),
+    ] as [(HTTPMethod, String, [String: Any]?)] {
       for program in [user, reader] {
-        let answer = try await program.send(
-          method, path, json: method == .POST ? ["name": "x", "provider": "openai"] : nil)
+        let answer = try await program.send(method, path, json: body)
         #expect(answer.status == 403, "\(method) \(path): \(answer.text)")
       }
     }
