@@ -35,7 +35,7 @@ package struct Backoff: Sendable, Hashable {
 
   /// The wait with `share` as the drawn share of its value.
   package func wait(afterFailures failureCount: Int, drawing share: Double) -> Duration {
-    let growths = Swift.min(Swift.max(0, failureCount - 1), Self.growthsMax)
+    let growths = Swift.min(Swift.max(1, failureCount) - 1, Self.growthsMax)
     let grown = (0..<growths).reduce(Double(min.nanosecondsClamped)) { wait, _ in
       wait * Swift.max(1, multiplier)
     }

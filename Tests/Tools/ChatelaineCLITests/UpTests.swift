@@ -4,11 +4,22 @@ import Testing
 
 /// `chatelaine up` as a process, with small scripts in place of the services.
 @Suite(.timeLimit(.minutes(2))) struct UpTests {
+  /// Says where it listens, and yes to every request: `up` asks the gateway whether it is ready.
   private static let service = """
-    #!/bin/bash
-    trap 'exit 0' TERM
-    echo "$LISTEN_ADDRESS" > "$READY_FILE.new" && mv "$READY_FILE.new" "$READY_FILE"
-    while true; do sleep 0.05; done
+    #!/usr/bin/python3
+    import os, signal, socket
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    host, port = os.environ["LISTEN_ADDRESS"].rsplit(":", 1)
+    listener = socket.create_server((host, int(port)))
+    ready = os.environ["READY_FILE"]
+    with open(ready + ".new", "w") as file:
+        file.write("%s:%d" % listener.getsockname())
+    os.rename(ready + ".new", ready)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n{}")
 
     """
   /// The gateway's part is to say that the portal can serve: `up` waits for that.
