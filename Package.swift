@@ -443,8 +443,8 @@ let package = Package(
       [
         "Callers", "UseCases",
         "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
-        "Protobuf", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime", "TestSupport", logging,
-        nioPosix,
+        "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
+        "TestSupport", logging, nioPosix,
       ]),
     tests(
       "Services", "OutboxTests",

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Receipts
 
 extension AuditEvent {
   /// Bytes of an action such as `provider-config.create`.

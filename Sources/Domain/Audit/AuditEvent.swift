@@ -2,41 +2,12 @@ package import FoundationEssentials
 package import Identity
 package import Receipts
 
-/// One thing that happened, checked and ready to be kept for good.
+/// One thing that happened, checked and ready to be kept for good: a receipt as any version of any
+/// service may have written it, so its action is any text and its details are any JSON.
 package struct AuditEvent: Sendable, Hashable {
-  /// Who did it, as the recording service knew them then.
-  package struct Actor: Sendable, Hashable {
-    /// `user`, `operator`, `service` or `anonymous`.
-    package var type: String
-    package var id: String
-    package var name: String
-
-    package init(type: String, id: String, name: String) {
-      self.type = type
-      self.id = id
-      self.name = name
-    }
-  }
-
-  /// What it was done to.
-  package struct Target: Sendable, Hashable {
-    package var type: String
-    package var id: String
-    package var name: String
-
-    package init(type: String, id: String, name: String) {
-      self.type = type
-      self.id = id
-      self.name = name
-    }
-  }
-
-  /// How it ended; the raw value is what the table holds.
-  package enum Outcome: Int, Sendable, Hashable, CaseIterable {
-    case success = 1
-    case failure = 2
-    case denied = 3
-  }
+  package typealias Actor = Receipt.Actor
+  package typealias Target = Receipt.Target
+  package typealias Outcome = Receipt.Outcome
 
   /// Given by the recording service; one id is kept once.
   package var id: UUID
@@ -90,26 +61,11 @@ package struct RecordedEvent: Sendable, Hashable {
 extension AuditEvent {
   /// The event that a receipt of this service is, with no way through an outbox.
   init(_ receipt: Receipt, source: String) {
-    let actor: Actor =
-      switch receipt.actor {
-      case .user(let id, let email): Actor(type: "user", id: id.text, name: email)
-      case .operator: Actor(type: "operator", id: "", name: "operator")
-      case .anonymous: Actor(type: "anonymous", id: "", name: "")
-      case .service(let name): Actor(type: "service", id: name, name: name)
-      }
-    let outcome: Outcome =
-      switch receipt.outcome {
-      case .success: .success
-      case .failure: .failure
-      case .denied: .denied
-      }
     self.init(
-      id: receipt.id, time: receipt.time, actor: actor, action: receipt.action.rawValue,
-      target: Target(
-        type: receipt.target.type, id: receipt.target.id, name: receipt.target.name),
-      outcome: outcome, ipAddress: receipt.origin.ipAddress, userAgent: receipt.origin.userAgent,
-      requestID: receipt.origin.requestID, details: Self.json(receipt.details), source: source,
-      accountID: receipt.accountID)
+      id: receipt.id, time: receipt.time, actor: receipt.actor, action: receipt.action.rawValue,
+      target: receipt.target, outcome: receipt.outcome, ipAddress: receipt.origin.ipAddress,
+      userAgent: receipt.origin.userAgent, requestID: receipt.origin.requestID,
+      details: Self.json(receipt.details), source: source, accountID: receipt.accountID)
   }
 
   private static func json(_ details: [String: Receipt.Detail]) -> String {

@@ -1,5 +1,6 @@
 package import FoundationEssentials
 import Identity
+import Receipts
 
 /// What a reader wants to see of their own log.
 package struct EventQuery: Sendable, Hashable {

@@ -5,33 +5,52 @@ package import Identity
 ///
 /// A service commits it in the same transaction as the change it records.
 package struct Receipt: Sendable, Hashable {
-  /// Who did it.
-  package enum Actor: Sendable, Hashable {
-    case user(UserID, email: String)
+  /// Who did it, as the recording service knew them then.
+  package struct Actor: Sendable, Hashable {
+    /// `user`, `operator`, `service` or `anonymous`.
+    package var type: String
+    package var id: String
+    /// The e-mail address or the service's name.
+    package var name: String
+
+    package init(type: String, id: String, name: String) {
+      self.type = type
+      self.id = id
+      self.name = name
+    }
+
+    package static func user(_ id: UserID, email: String) -> Actor {
+      Actor(type: "user", id: id.text, name: email)
+    }
+
     /// An operator at the machine, for the user of the receipt's account.
-    case `operator`
+    package static let `operator` = Actor(type: "operator", id: "", name: "operator")
+
     /// Nobody proved who they are, e.g. at a failed log-in.
-    case anonymous
+    package static let anonymous = Actor(type: "anonymous", id: "", name: "")
+
     /// One of the services, by its certificate.
-    case service(String)
+    package static func service(_ name: String) -> Actor {
+      Actor(type: "service", id: name, name: name)
+    }
   }
 
-  /// How it ended.
-  package enum Outcome: Sendable, Hashable {
-    case success
+  /// How it ended; the raw value is what travels, and what the log's table holds.
+  package enum Outcome: Int, Sendable, Hashable, CaseIterable {
+    case success = 1
     /// It was allowed and did not work, e.g. a wrong password.
-    case failure
+    case failure = 2
     /// It was not allowed.
-    case denied
+    case denied = 3
   }
 
   /// What it was done to.
   package struct Target: Sendable, Hashable {
     /// E.g. `provider-config`.
-    package let type: String
-    package let id: String
+    package var type: String
+    package var id: String
     /// What a person calls it, e.g. `openai/default`.
-    package let name: String
+    package var name: String
 
     package init(type: String, id: String, name: String = "") {
       self.type = type

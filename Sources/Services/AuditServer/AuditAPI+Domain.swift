@@ -1,8 +1,10 @@
 import Audit
 import FoundationEssentials
 import Identity
+import Outbox
 import Protobuf
 import RPC
+import Receipts
 import ServiceAPI
 import UseCases
 
@@ -52,27 +54,6 @@ extension Audit.AuditEvent {
   }
 }
 
-extension Audit.AuditEvent.Outcome {
-  fileprivate init?(_ outcome: AuditAPI.AuditEvent.Outcome) {
-    switch outcome {
-    case .success: self = .success
-    case .failure: self = .failure
-    case .denied: self = .denied
-    case .unspecified, .unrecognized: return nil
-    }
-  }
-}
-
-extension AuditAPI.AuditEvent.Outcome {
-  fileprivate init(_ outcome: Audit.AuditEvent.Outcome) {
-    switch outcome {
-    case .success: self = .success
-    case .failure: self = .failure
-    case .denied: self = .denied
-    }
-  }
-}
-
 extension EventQuery {
   init(_ request: AuditAPI.ListEventsRequest) throws(AuditError) {
     var outcome: AuditEvent.Outcome?
@@ -103,10 +84,7 @@ extension AuditAPI.AuditEvent {
     self.init(
       id: event.id.uuidString.lowercased(), sequence: recorded.sequence,
       time: Timestamp(event.time),
-      actor: Actor(type: event.actor.type, id: event.actor.id, name: event.actor.name),
-      action: event.action,
-      target: Target(
-        type: event.target.type, id: event.target.id, name: event.target.name),
+      actor: Actor(event.actor), action: event.action, target: Target(event.target),
       outcome: Outcome(event.outcome), ipAddress: event.ipAddress,
       userAgent: event.userAgent, requestId: event.requestID,
       details: try Struct(json: Array(event.details.utf8)), source: event.source,

@@ -2,6 +2,7 @@ import Audit
 import FoundationEssentials
 import Identity
 import Postgres
+import Receipts
 import UseCases
 
 /// The table of events.

@@ -1,6 +1,7 @@
 import Audit
 import FoundationEssentials
 import Identity
+import Receipts
 import Testing
 import UseCases
 

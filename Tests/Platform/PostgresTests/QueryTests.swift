@@ -97,7 +97,8 @@ import Testing
       try await client.execute(
         """
         CREATE TABLE people (
-          email text CONSTRAINT people_email_key UNIQUE, age int CONSTRAINT people_age CHECK (age > 0)
+          email text CONSTRAINT people_email_key UNIQUE,
+          age int CONSTRAINT people_age CHECK (age > 0)
         )
         """)
       try await client.execute("INSERT INTO people VALUES (\("ada@example.org"), 1)")

@@ -3,6 +3,7 @@ import Foundation
 import Identity
 import Logging
 import Postgres
+import Receipts
 import TestSupport
 
 @testable import AuditServer

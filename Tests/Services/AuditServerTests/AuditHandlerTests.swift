@@ -6,6 +6,7 @@ import Identity
 import Protobuf
 import RPC
 import RPCInProcess
+import Receipts
 import ServiceAPI
 import ServiceRuntime
 import Testing

@@ -2,6 +2,7 @@ import Audit
 import Foundation
 import Identity
 import Postgres
+import Receipts
 import Testing
 import UseCases
 
