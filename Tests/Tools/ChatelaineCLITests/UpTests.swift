@@ -22,34 +22,9 @@ import Testing
             connection.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n{}")
 
     """
-  /// The gateway's part is to say that the portal can serve: `up` waits for that.
-  private static let gateway = """
-    #!/usr/bin/env python3
-    import http.server, os, signal, sys
-
-    class Ready(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            body = b'{"status":"ok","services":{}}'
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    host, port = os.environ["LISTEN_ADDRESS"].rsplit(":", 1)
-    server = http.server.HTTPServer((host, int(port)), Ready)
-    path = os.environ["READY_FILE"]
-    with open(path + ".new", "w") as file:
-        file.write(f"{host}:{server.server_port}\\n")
-    os.rename(path + ".new", path)
-    server.serve_forever()
-
-    """
 
   @Test func oneLineIsPrintedAndInterruptionIsNoFailure() async throws {
-    let deployment = try await Deployment(service: Self.service, gateway: Self.gateway)
+    let deployment = try await Deployment(service: Self.service)
     defer { deployment.remove() }
     let address = try #require(await deployment.firstLine())
     #expect(address.hasPrefix("Chatelaine is ready: http://127.0.0.1:"))
@@ -59,7 +34,7 @@ import Testing
   }
 
   @Test func nothingOutlivesASupervisorThatIsKilled() async throws {
-    let deployment = try await Deployment(service: Self.service, gateway: Self.gateway)
+    let deployment = try await Deployment(service: Self.service)
     defer { deployment.remove() }
     _ = try #require(await deployment.firstLine())
     #expect(!deployment.processes().isEmpty)
@@ -71,7 +46,7 @@ import Testing
   }
 
   @Test func aServiceThatIsNotBuiltIsNamed() async throws {
-    let deployment = try await Deployment(service: nil, gateway: "")
+    let deployment = try await Deployment(service: nil)
     defer { deployment.remove() }
     #expect(await deployment.process.exit(within: .seconds(60)) == .code(1))
     let line = try #require(await deployment.firstLine())
@@ -85,7 +60,7 @@ private struct Deployment {
   let process: ChildProcess
   private let lines: AsyncStream<String>
 
-  init(service: String?, gateway: String) async throws {
+  init(service: String?) async throws {
     root = "/tmp/chatelaine-test-\(UUID().uuidString.prefix(8))"
     let files = FileManager.default
     try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
@@ -104,8 +79,7 @@ private struct Deployment {
     if let service {
       for name in ServiceName.allCases {
         let path = "\(root)/bin/\(name.rawValue)"
-        let script = name == .gateway ? gateway : service
-        try Data(script.utf8).write(to: URL(fileURLWithPath: path))
+        try Data(service.utf8).write(to: URL(fileURLWithPath: path))
         try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
       }
     }
