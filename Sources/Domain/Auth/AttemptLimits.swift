@@ -1,4 +1,7 @@
+import Addresses
 import Identity
+import Pacing
+import Synchronization
 
 /// How often people may try to get in. Counted in this process: behind several, each counts its
 /// own.
@@ -51,4 +54,76 @@ package final class AttemptLimits: Sendable {
   private func admit(_ delay: Duration?) throws(AuthError) {
     if let delay { throw .tooManyAttempts(retryAfter: delay) }
   }
+}
+
+/// Where attempts come from, as coarse as one customer of a network: an IPv4 address or an IPv6
+/// /64, since whoever has one IPv6 address has 2^64 of them.
+enum ClientSource: Hashable, Sendable {
+  case network(IPAddress)
+  /// A caller without an address: a place of its own.
+  case other(String)
+
+  /// Takes the text of an address.
+  init(_ text: String) {
+    guard let address = IPAddress(text)?.unmapped else {
+      self = .other(text)
+      return
+    }
+    self = .network(address.isIPv4 ? address : address.network(prefixBits: 64))
+  }
+}
+
+/// Counts attempts by key, each key with a bucket that refills steadily.
+///
+/// Bounded: of `keysMax` keys the least recently used are forgotten, in two generations. To be
+/// forgotten is to have a full bucket again, so keys under attack, which are in constant use, stay.
+package final class TokenBuckets<Key: Hashable & Sendable>: Sendable {
+  private struct State {
+    var recent: [Key: TokenBucket] = [:]
+    var older: [Key: TokenBucket] = [:]
+  }
+
+  private let limit: RateLimit
+  private let keysMax: Int
+  private let now: @Sendable () -> ContinuousClock.Instant
+  private let beginning: ContinuousClock.Instant
+  private let state = Mutex(State())
+
+  package init(
+    _ rate: AttemptRate, keysMax: Int,
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+  ) {
+    limit = rate.limit
+    self.keysMax = keysMax
+    self.now = now
+    beginning = now()
+  }
+
+  /// Takes one attempt; when there is none left, returns how long until there is.
+  package func take(_ key: Key) -> Duration? {
+    let now = beginning.duration(to: now()).nanosecondsClamped
+    return state.withLock { state in
+      var bucket = state.recent[key] ?? state.older[key] ?? TokenBucket(now: now)
+      let wait = bucket.take(now: now, limit)
+      if state.recent[key] == nil, state.recent.count >= keysMax / 2 {
+        state.older = state.recent
+        state.recent = [:]
+      }
+      state.recent[key] = bucket
+      return wait
+    }
+  }
+}
+
+/// So many attempts in so much time; all of them may come at once.
+package struct AttemptRate: Sendable, Hashable {
+  package let count: Int
+  package let period: Duration
+
+  package init(_ count: Int, per period: Duration) {
+    self.count = count
+    self.period = period
+  }
+
+  var limit: RateLimit { RateLimit(burst: count, interval: period / count) }
 }

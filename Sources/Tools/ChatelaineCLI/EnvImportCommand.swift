@@ -5,6 +5,13 @@ import Files
 import LocalDeployment
 import Providers
 
+/// `chatelaine env`: environment files.
+struct EnvCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "env", abstract: "Move keys between environment files and the vault.",
+    subcommands: [EnvImportCommand.self])
+}
+
 /// `chatelaine env import`: stores the provider keys of an environment file for one user.
 struct EnvImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import Addresses
+import ArgumentParser
 import Foundation
 import Identity
 import LocalDeployment
@@ -55,4 +56,16 @@ struct OperatorSession: Sendable {
       "nothing runs on \(state.path); start it with: chatelaine up --state-dir \(state.path) "
         + "(or make run)")
   }
+}
+
+/// The option that all commands share.
+struct StateLocation: ParsableArguments {
+  @Option(help: "Directory of the deployment's state.")
+  var stateDir = StateDirectory.pathDefault
+
+  func validate() throws {
+    guard !stateDir.isEmpty else { throw ValidationError("--state-dir must not be empty") }
+  }
+
+  var state: StateDirectory { StateDirectory(stateDir) }
 }
