@@ -40,7 +40,7 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case auditEventList = "audit-event.list"
   /// A service adds to the log; only `DENIED` is recorded.
   case auditEventAppend = "audit-event.append"
-  /// A request with the account's session that the portal's own pages did not send; always `DENIED`.
+  /// A request with the session that the portal's own pages did not send; always `DENIED`.
   case requestForge = "request.forge"
   /// A service calls a method that is not for it; always `DENIED`, in no account.
   case peerCall = "peer.call"
