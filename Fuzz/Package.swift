@@ -81,7 +81,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("Frames", ["HTTP2", nioCore]),
   fuzzTarget("Conversations", ["HTTP2", nioCore]),
   fuzzTarget("Envelopes", ["RPC", nioCore]),
-  fuzzTarget("MetadataFields", ["Encodings", "RPC"]),
+  fuzzTarget("MetadataFields", ["Encodings", "Pacing", "RPC"]),
   fuzzTarget("CallHeads", ["CNghttp2", "HTTP2", "RPC", "RPCTransport", nioCore]),
   fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),

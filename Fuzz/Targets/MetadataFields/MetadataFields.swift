@@ -1,5 +1,6 @@
 import Encodings
 import Fuzzing
+import Pacing
 import RPC
 
 /// The texts of header fields: metadata, its binary form, `grpc-message` and `grpc-timeout`.
