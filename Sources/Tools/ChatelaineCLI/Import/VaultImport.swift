@@ -4,6 +4,12 @@ import Providers
 import RPC
 import ServiceAPI
 
+/// What the vault said about one candidate.
+enum ImportOutcome: Sendable, Equatable {
+  case imported, alreadyThere, conflict
+  case failed(reason: String)
+}
+
 /// Stores the candidates of a plan in the vault, one by one, for one user.
 struct VaultImport {
   let session: OperatorSession
