@@ -142,7 +142,9 @@ import Testing
 
   @Test func aNameWithoutAddressesFailsFastAndSaysWhy() async throws {
     let resolver = ScriptedResolver(.failure)
-    let client = resolver.client { $0.backoffMin = .seconds(3_600) }
+    let client = resolver.client {
+      ($0.backoffMin, $0.backoffMax) = (.seconds(3_600), .seconds(3_600))
+    }
     for _ in 0..<3 {
       let error = await failure { () async throws(RPCError) in try await client.call("Name") }
       #expect(error?.code == .unavailable)
