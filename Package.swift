@@ -15,7 +15,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -28,8 +28,6 @@ let argumentParser = Target.Dependency.product(
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
-let asyncHTTPClient = Target.Dependency.product(
-  name: "AsyncHTTPClient", package: "async-http-client")
 
 // MARK: Target shapes
 
@@ -101,7 +99,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
-    .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
@@ -110,7 +108,6 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
-    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
   ],
   targets: [
     // C libraries.
@@ -134,7 +131,7 @@ let package = Package(
     library(.runtime, "Addresses", ["Encodings"]),
     library(.runtime, "Pacing"),
     library(.runtime, "Threads"),
-    library(.runtime, "Networking", ["Threads", nioCore, logging]),
+    library(.runtime, "Networking", ["Threads", "TLS", nioCore, logging]),
     library(.runtime, "Protobuf", ["CMessages", "Encodings"]),
     library(.runtime, "HTTP2", ["CNghttp2", nioCore, deque]),
     library(.runtime, "OpenSSL", ["COpenSSL"]),
@@ -256,8 +253,8 @@ let package = Package(
     library(
       .gateway, "Egress",
       [
-        "Addresses", "Networking", "Providers", asyncHTTPClient, httpTypes, nioCore, nioHTTP1,
-        nioSSL,
+        "Addresses", "Encodings", "Networking", "Providers", "TLS", deque, httpTypes, nioCore,
+        nioExtras, nioHTTP1, nioPosix,
       ]),
     library(
       .gateway, "Backend",
@@ -291,7 +288,7 @@ let package = Package(
       [
         "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Identity", "Portal",
         "Protobuf", "Providers", "Proxy", "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime",
-        hummingbird, nioCore, nioSSL, logging, lifecycle,
+        "TLS", hummingbird, nioCore, logging, lifecycle,
       ]),
     library(
       .tools, "LocalDeployment",
@@ -326,7 +323,10 @@ let package = Package(
       ["RPCServices", "RPC", "RPCInProcess", "Protobuf", "ServiceAPI", nioCore]),
     library(
       .support, "TestSupport",
-      ["LocalDeployment", "Postgres", "Cryptography", "CLinux", nioCore, nioPosix, logging]),
+      [
+        "LocalDeployment", "Networking", "Postgres", "Cryptography", "CLinux", "TLS", nioCore,
+        nioHTTP1, nioPosix, logging,
+      ]),
     tests("Runtime", "HTTP2Tests", ["HTTP2", nioCore]),
     tests(
       "Runtime", "HTTP2ConformanceTests",
@@ -389,7 +389,10 @@ let package = Package(
       ["Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded]),
     tests(
       "Services/Gateway", "EgressTests",
-      ["Egress", "Addresses", "Providers", httpTypes, nioCore, nioHTTP1]),
+      [
+        "Egress", "Addresses", "LocalDeployment", "Networking", "Providers", "TLS", "TestSupport",
+        httpTypes, nioCore, nioHTTP1, nioPosix,
+      ]),
     tests(
       "Services/Gateway", "BackendTests", ["Backend", "Edge", "Protobuf", "RPC", httpTypes]),
     tests("Services/Gateway", "PortalTests", ["Portal"]),
@@ -400,14 +403,13 @@ let package = Package(
       "Services/Gateway", "GatewayServerTests",
       [
         "GatewayServer", "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Encodings",
-        "LocalDeployment", "Protobuf", "Providers", "RPC", "ServiceAPI", "ServiceRuntime",
-        "TestSupport", hummingbird, asyncHTTPClient, httpTypes, nioCore, nioHTTP1, nioPosix,
-        nioSSL, logging,
+        "LocalDeployment", "Networking", "Protobuf", "Providers", "RPC", "ServiceAPI",
+        "ServiceRuntime", "TLS", "TestSupport", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, logging,
       ]),
     tests(
       "System", "IntegrationTests",
       [
-        "TestSupport", "LocalDeployment", asyncHTTPClient, hummingbird, httpTypes, nioCore,
+        "TestSupport", "LocalDeployment", hummingbird, httpTypes, nioCore,
         nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),

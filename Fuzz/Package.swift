@@ -56,7 +56,7 @@ let libraries: [Target] = [
   library("Encodings", []),
   library("Pacing", []),
   library("Threads", []),
-  library("Networking", ["Threads", nioCore, logging]),
+  library("Networking", ["Threads", "TLS", nioCore, logging]),
   library("Protobuf", ["CMessages", "Encodings"]),
   library("HTTP2", ["CNghttp2", nioCore, deque]),
   library("OpenSSL", ["COpenSSL"]),

@@ -34,7 +34,7 @@ enum RecordPipe {
     BIO_set_data(pipe, Unmanaged.passUnretained(connection).toOpaque())
   }
 
-  private static func connection(of pipe: OpaquePointer?) -> TLSConnection? {
+  static func connection(of pipe: OpaquePointer?) -> TLSConnection? {
     BIO_get_data(pipe).map { Unmanaged<TLSConnection>.fromOpaque($0).takeUnretainedValue() }
   }
 

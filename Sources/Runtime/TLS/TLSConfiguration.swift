@@ -1,6 +1,7 @@
 /// Where a process finds its certificate, its key and the authority that it trusts: PEM files.
 ///
-/// Both ends verify each other, unless a server is told not to ask; TLS 1.3 only; ALPN `h2`.
+/// Both ends verify each other, unless a server is told not to ask; TLS 1.3 only; ALPN `h2` unless
+/// told otherwise.
 package struct TLSConfiguration: Sendable, Hashable {
   /// Whether a server's clients must prove who they are.
   package enum ClientCertificates: Sendable, Hashable {
@@ -16,6 +17,9 @@ package struct TLSConfiguration: Sendable, Hashable {
   /// The only authorities that a peer's certificate may come from.
   package var certificateAuthorityFile: String
   package var clientCertificates = ClientCertificates.required
+  /// What is spoken over the connection (ALPN, RFC 7301), the preferred protocol first. A peer that
+  /// knows none of them is refused; with an empty list nothing is asked.
+  package var applicationProtocols = ["h2"]
 
   package init(certificateFile: String, privateKeyFile: String, certificateAuthorityFile: String) {
     self.certificateFile = certificateFile
@@ -38,8 +42,10 @@ package enum TLSError: Error, Hashable {
   case handshakeFailed(reason: String)
   /// The peer's certificate comes from the trusted authority but names another peer.
   case wrongPeer(expected: String, found: [String])
-  /// The peer does not speak HTTP/2 (no `h2` by ALPN).
-  case noHTTP2
+  /// The peer speaks none of our protocols (ALPN).
+  case noApplicationProtocol(wanted: [String])
+  /// Nobody vouches for servers: this machine has no list of authorities.
+  case noAuthorities
   /// A record could not be read or written after the handshake.
   case connectionFailed(reason: String)
 }
@@ -58,7 +64,10 @@ extension TLSError: CustomStringConvertible {
     case .wrongPeer(let expected, let found):
       "the peer's certificate names \(found.isEmpty ? "nobody" : found.joined(separator: ", ")), "
         + "not \(expected)"
-    case .noHTTP2: "the peer did not agree to HTTP/2"
+    case .noApplicationProtocol(let wanted):
+      "the peer does not speak \(wanted.joined(separator: " or "))"
+    case .noAuthorities:
+      "there are no certificate authorities on this machine (install ca-certificates)"
     case .connectionFailed(let reason): "TLS: \(reason)"
     }
   }

@@ -25,7 +25,7 @@ package final class TLSConnection {
   /// keeps little.
   private static let keptBytesMax = 512
 
-  private let context: TLSContext
+  let context: TLSContext
   private let expected: ExpectedPeer
   private let handle: OpaquePointer
   // What `RecordPipe` reads from and writes to. Nothing stays in `incoming` between calls: OpenSSL
@@ -38,6 +38,8 @@ package final class TLSConnection {
   package private(set) var isClosedByPeer = false
   /// URI names of the peer's verified certificate; empty before the handshake is over.
   package private(set) var peerIdentities: [String] = []
+  /// Given each session that the server offers for the next connection; only for servers of the web.
+  package var onSession: ((TLSSession) -> Void)?
 
   package init(_ context: TLSContext, expecting expected: ExpectedPeer) throws(TLSError) {
     ErrorQueue.clear()
@@ -62,6 +64,21 @@ package final class TLSConnection {
   }
 
   deinit { SSL_free(handle) }
+
+  /// Our side of an OpenSSL connection, for its callbacks.
+  static func of(_ handle: OpaquePointer?) -> TLSConnection? {
+    handle.flatMap { SSL_get_rbio($0) }.flatMap { RecordPipe.connection(of: $0) }
+  }
+
+  /// Whether the handshake was shortened by a session.
+  package var isResumed: Bool { SSL_session_reused(handle) == 1 }
+
+  /// Offers the server to go on with `session`; to be called before `start`.
+  package func resume(_ session: TLSSession) {
+    // A session that can't be used means a full handshake, no more.
+    SSL_set_session(handle, session.handle)
+    ErrorQueue.clear()
+  }
 
   private func expect(host: String) throws(TLSError) {
     let parameters = SSL_get0_param(handle)
@@ -112,6 +129,7 @@ package final class TLSConnection {
 
   /// Says to the peer that nothing more will be sent.
   package func close() {
+    // In the middle of a handshake OpenSSL refuses, and there is nothing to say.
     guard isEstablished else { return }
     ErrorQueue.clear()
     _ = SSL_shutdown(handle)
@@ -136,7 +154,11 @@ package final class TLSConnection {
       if SSL_get_error(handle, result) == SSL_ERROR_WANT_READ { return }
       throw .handshakeFailed(reason: failureReason())
     }
-    guard HTTP2Protocol.isNegotiated(handle) else { throw .noHTTP2 }
+    guard !context.isForWeb else {
+      isEstablished = true
+      return
+    }
+    try context.applicationProtocols.check(ApplicationProtocols.negotiated(handle))
     peerIdentities = PeerURIs.read(of: handle)
     if case .uri(let uri) = expected, !peerIdentities.contains(uri) {
       throw .wrongPeer(expected: uri, found: peerIdentities)

@@ -1,7 +1,7 @@
-import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import TestSupport
 
 /// A person's or program's HTTP client: cookies of its own, JSON in and out.
 final class Portal {
@@ -18,11 +18,6 @@ final class Portal {
     func list(_ key: String) -> [[String: Any]] { json[key] as? [[String: Any]] ?? [] }
     func string(_ key: String) -> String { json[key] as? String ?? "" }
   }
-
-  /// Follows no redirects: where an answer points to is for the test to see.
-  private static let client = HTTPClient(
-    eventLoopGroup: HTTPClient.defaultEventLoopGroup,
-    configuration: HTTPClient.Configuration(redirectConfiguration: .disallow))
 
   let address: String
   private var cookies: [String: String] = [:]
@@ -43,28 +38,29 @@ final class Portal {
     _ method: HTTPMethod, _ path: String, json: [String: Any]? = nil,
     headers: [(String, String)] = []
   ) async throws -> Answer {
-    var request = HTTPClientRequest(url: address + path)
-    request.method = method
-    request.headers.add(name: "user-agent", value: "integration-tests")
-    if let bearer { request.headers.add(name: "authorization", value: "Bearer \(bearer)") }
+    var fields = HTTPHeaders()
+    fields.add(name: "user-agent", value: "integration-tests")
+    if let bearer { fields.add(name: "authorization", value: "Bearer \(bearer)") }
     if !cookies.isEmpty {
-      request.headers.add(
+      fields.add(
         name: "cookie", value: cookies.map { "\($0.key)=\($0.value)" }.joined(separator: "; "))
     }
     if let csrfToken, method != .GET {
-      request.headers.add(name: "x-csrf-token", value: csrfToken)
+      fields.add(name: "x-csrf-token", value: csrfToken)
     }
-    for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+    for (name, value) in headers { fields.replaceOrAdd(name: name, value: value) }
+    var body: TestHTTPClient.Body?
     if let json {
-      request.headers.replaceOrAdd(name: "content-type", value: "application/json")
-      request.body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: json)))
+      fields.replaceOrAdd(name: "content-type", value: "application/json")
+      body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: json)))
     }
-    let response = try await Self.client.execute(request, timeout: .seconds(30))
-    let body = try await response.body.collect(upTo: 4 << 20)
+    let response = try await TestHTTPClient().send(
+      method, address + path, headers: fields, body: body)
+    let received = try await response.body.collect(upTo: 4 << 20)
     for cookie in response.headers["set-cookie"] { keep(cookie) }
     return Answer(
       status: Int(response.status.code), headers: response.headers,
-      body: Array(body.readableBytesView))
+      body: Array(received.readableBytesView))
   }
 
   private func keep(_ cookie: String) {

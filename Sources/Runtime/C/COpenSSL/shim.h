@@ -35,6 +35,14 @@ static inline int copenssl_ctx_only_tls13(SSL_CTX *ctx) {
          SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1;
 }
 
+/* The same macro. */
+static inline int copenssl_ctx_from_tls12(SSL_CTX *ctx) {
+  return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1;
+}
+
+/* The options are macros over shifts that Swift does not see. */
+static inline uint64_t copenssl_no_renegotiation(void) { return SSL_OP_NO_RENEGOTIATION; }
+
 /* A macro over SSL_CTX_ctrl. */
 static inline void copenssl_ctx_set_mode(SSL_CTX *ctx, long mode) { SSL_CTX_set_mode(ctx, mode); }
 

@@ -3,17 +3,22 @@ package import Providers
 
 /// Keeps a user's endpoint from reaching into the operator's network (server-side request forgery).
 ///
-/// A name is resolved once, every address is checked, and the connection goes to the address that
-/// was checked: a second look-up could give another answer.
+/// A name is resolved once, every address is checked, and the connection goes to one of the
+/// addresses that were checked: a second look-up could give another answer.
 package struct EndpointGuard: Sendable {
   private static let localSuffixes = [".localhost", ".local", ".internal", ".home.arpa", ".lan"]
 
   let allowList: EndpointAllowList
   let resolver: any HostResolver
+  let proxy: OutboundProxy?
 
-  package init(allowList: EndpointAllowList, resolver: any HostResolver) {
+  /// - Parameter proxy: the operator's way out; names behind it are looked up there.
+  package init(
+    allowList: EndpointAllowList, resolver: any HostResolver, proxy: OutboundProxy? = nil
+  ) {
     self.allowList = allowList
     self.resolver = resolver
+    self.proxy = proxy
   }
 
   /// What can be said of a base URL without asking DNS: when it is stored.
@@ -47,7 +52,12 @@ package struct EndpointGuard: Sendable {
     let addresses: [IPAddress]
     switch endpoint.host {
     case .address(let address): addresses = [address]
-    case .name(let name): addresses = try await resolver.addresses(of: name)
+    case .name(let name):
+      // Only the proxy knows, and only its rules keep it out of networks.
+      if proxy?.applies(to: endpoint) == true, !allowList.contains(endpoint) {
+        return CheckedEndpoint(url: endpoint, addresses: [])
+      }
+      addresses = try await resolver.addresses(of: name)
     }
     if !allowList.contains(endpoint) {
       // One bad address among good ones is a rebinding trick or a mistake: refused either way.
@@ -55,20 +65,26 @@ package struct EndpointGuard: Sendable {
         if let kind = AddressPolicy.refusal(of: address) { throw .address(kind) }
       }
     }
-    guard let address = addresses.first else { throw .unresolvable }
-    return CheckedEndpoint(url: endpoint, address: address)
+    guard !addresses.isEmpty else { throw .unresolvable }
+    return CheckedEndpoint(url: endpoint, addresses: addresses)
   }
 }
 
-/// An endpoint that may be connected to, with the address that the connection must go to. Only an
+/// An endpoint that may be connected to, with the addresses that the connection may go to. Only an
 /// `EndpointGuard` makes one, and `Upstream` takes nothing else.
 package struct CheckedEndpoint: Sendable, Hashable {
   package let url: EndpointURL
-  package let address: IPAddress
+  /// In the resolver's order; empty where the operator's proxy looks the name up.
+  package let addresses: [IPAddress]
 
-  fileprivate init(url: EndpointURL, address: IPAddress) {
+  fileprivate init(url: EndpointURL, addresses: [IPAddress]) {
     self.url = url
-    self.address = address
+    self.addresses = addresses
+  }
+
+  /// Whether a connection to `address`, nil for one through the proxy, may be used.
+  func leads(to address: IPAddress?) -> Bool {
+    address.map(addresses.contains) ?? addresses.isEmpty
   }
 }
 

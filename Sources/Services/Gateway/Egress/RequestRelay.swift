@@ -1,25 +1,26 @@
-import AsyncHTTPClient
 package import NIOCore
+import Networking
 
 /// Passes a client's request body on to the provider: whole when it is small, else as it arrives.
 /// There is one when the small body, or the first piece of the large one, has come.
 ///
-/// A connection's body must have one reader, and the HTTP client may stop reading whenever it
-/// likes. So a large body is read by a task of our own, to its end: the connection goes on behind
-/// it.
+/// A connection's body must have one reader, and a provider may stop reading whenever it likes. So a
+/// large body is read by a task of our own, to its end: the connection goes on behind it.
 package struct RequestRelay: Sendable {
-  let body: HTTPClientRequest.Body?
+  /// The body that is at hand.
+  let bytes: ByteBuffer?
+  let length: BodyLength
   private let pipe: BodyPipe?
   private let pump: Task<Void, Never>?
 
   /// For a request without a body.
   package init() {
-    (body, pipe, pump) = (nil, nil, nil)
+    (bytes, length, pipe, pump) = (nil, .none, nil, nil)
   }
 
   /// For a body that is at hand.
   package init(_ bytes: ByteBuffer) {
-    (body, pipe, pump) = (.bytes(bytes), nil, nil)
+    (self.bytes, length, pipe, pump) = (bytes, .known(bytes.readableBytes), nil, nil)
   }
 
   /// For a body that is passed on while it comes, of at most `bytesMax` bytes.
@@ -32,7 +33,8 @@ package struct RequestRelay: Sendable {
   ) async throws(UpstreamError) where Pieces.Element == ByteBuffer {
     let pipe = BodyPipe()
     self.pipe = pipe
-    body = .stream(pipe, length: length.map { .known(Int64($0)) } ?? .unknown)
+    bytes = nil
+    self.length = length.map { .known($0) } ?? .unknown
     // Outlives this call: it reads while the provider's answer is already on its way.
     let pump = Task(executorPreference: executor) {
       await Self.pump(pieces, into: pipe, bytesMax: bytesMax)
@@ -43,7 +45,31 @@ package struct RequestRelay: Sendable {
     } catch {
       pipe.abandon()
       await pump.value
-      throw UpstreamError(error)
+      throw (error as? UpstreamError) ?? .request(error)
+    }
+  }
+
+  /// Whether the whole body can be sent at once, and again.
+  var isAtHand: Bool { pipe == nil }
+
+  /// Sends the body on, piece by piece, if it is one that comes in pieces.
+  func send(on connection: UpstreamConnection, _ stream: AnswerStream) {
+    guard let pipe else { return }
+    // Beside the answer, which may come before the body's end; ends with the pipe or the connection.
+    Task(executorPreference: connection.eventLoop.taskExecutor) {
+      do {
+        for try await piece in pipe { try await connection.send(piece, of: stream) }
+        connection.finishRequest(of: stream)
+      } catch let error as UpstreamError {
+        pipe.abandon()
+        if case .closedBeforeAnswer = error { return }
+        // The client's side: the provider must not take half a body for a whole one.
+        stream.fail(error)
+        connection.abort()
+      } catch {
+        // Abandoned: nobody waits for the answer's rest.
+        connection.abort()
+      }
     }
   }
 

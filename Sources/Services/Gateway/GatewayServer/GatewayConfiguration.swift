@@ -2,8 +2,8 @@ import Addresses
 import Edge
 import Egress
 import FoundationEssentials
-import NIOSSL
 import ServiceRuntime
+import TLS
 
 /// The settings of the gateway.
 struct GatewayConfiguration: ServiceConfiguration {
@@ -19,8 +19,10 @@ struct GatewayConfiguration: ServiceConfiguration {
   let upstreamLimits: UpstreamLimits
   /// Not a setting.
   var clientTimeouts = ClientTimeouts()
-  /// Not a setting: who vouches for providers' certificates. The system's authorities by default.
-  var upstreamTrustRoots = NIOSSLTrustRoots.default
+  /// Who vouches for providers' certificates.
+  var upstreamAuthorities = TrustedAuthorities()
+  /// The operator's way out; nil for a direct one.
+  var outboundProxy: OutboundProxy?
 
   /// Whether browsers reach the portal by HTTPS.
   var isSecure: Bool { publicOrigin.beginsWithBytes(of: "https://") }
@@ -51,6 +53,11 @@ struct GatewayConfiguration: ServiceConfiguration {
     endpointAllowList = Self.allowList(&reader)
     trustedProxies = Self.proxies(&reader)
     upstreamLimits = Self.limits(&reader)
+    upstreamAuthorities.additionalFile = reader.optionalString(
+      "CHATELAINE_UPSTREAM_CA_FILE",
+      doc: "A PEM file with authorities that may vouch for providers' certificates, beside the "
+        + "system's (SSL_CERT_FILE, SSL_CERT_DIR).")
+    outboundProxy = Self.outboundProxy(&reader)
     publicOrigin = Self.origin(of: try reader.require(publicURL))
   }
 
@@ -84,18 +91,49 @@ struct GatewayConfiguration: ServiceConfiguration {
     return TrustedProxies(blocks)
   }
 
+  private static func outboundProxy(_ reader: inout ConfigurationReader) -> OutboundProxy? {
+    let variable = "HTTPS_PROXY"
+    let url = reader.optionalString(
+      variable,
+      doc: "The proxy by which providers are reached, http://[user:password@]host:port. It looks "
+        + "their names up, and its rules decide which addresses may be reached.")
+    let exceptions = reader.optionalString(
+      "NO_PROXY",
+      doc: "Names (with those below them), addresses and blocks that are reached without the "
+        + "proxy, with commas between them.")
+    guard let url, !url.isEmpty else { return nil }
+    do {
+      return try OutboundProxy(url, exceptions: exceptions ?? "")
+    } catch {
+      reader.refuse(variable, "is not http://host:port")
+      return nil
+    }
+  }
+
   private static func limits(_ reader: inout ConfigurationReader) -> UpstreamLimits {
     var limits = UpstreamLimits()
     limits.connectTimeout = reader.duration(
       "UPSTREAM_CONNECT_TIMEOUT", default: limits.connectTimeout,
       in: .milliseconds(100)...(.seconds(60)),
       doc: "How long connecting to a provider may take.")
+    limits.answerTimeout = reader.duration(
+      "UPSTREAM_ANSWER_TIMEOUT", default: limits.answerTimeout,
+      in: .seconds(1)...(.seconds(7_200)),
+      doc: "How long a provider may think before its answer begins. SDKs repeat a request that is "
+        + "given up, and it is paid again.")
     limits.idleTimeout = reader.duration(
-      "UPSTREAM_IDLE_TIMEOUT", default: limits.idleTimeout, in: .seconds(1)...(.seconds(3_600)),
-      doc: "How long a provider may stay silent before its request is given up.")
+      "UPSTREAM_IDLE_TIMEOUT", default: limits.idleTimeout, in: .seconds(1)...(.seconds(7_200)),
+      doc: "How long a provider may stay silent in the middle of an answer.")
+    limits.connectionsPerHostMax = reader.integer(
+      "UPSTREAM_CONNECTIONS_PER_HOST_MAX", default: limits.connectionsPerHostMax,
+      in: 1...65_536,
+      doc: "Connections to one host and port; more requests wait for one.")
     limits.requestBytesMax = reader.integer(
-      "PROXY_BODY_BYTES_MAX", default: limits.requestBytesMax, in: 1_024...(1 << 30),
+      "PROXY_BODY_BYTES_MAX", default: limits.requestBytesMax, in: 1_024...(1 << 36),
       doc: "The largest request body that is passed on to a provider, in bytes.")
+    limits.requestsPerUserMax = reader.integer(
+      "PROXY_REQUESTS_PER_USER_MAX", default: limits.requestsPerUserMax, in: 1...65_536,
+      doc: "Requests to providers that one user may have under way; more are answered with 429.")
     return limits
   }
 

@@ -11,26 +11,32 @@ import Providers
 import Proxy
 import RPC
 import ServiceAPI
+import TLS
 
 /// The gateway, put together: used by the process and by the tests.
 struct GatewayServer: Sendable {
   let edge: EdgeServer
   let upstream: Upstream
 
-  /// Throws for a malformed template or route: a bug of the build.
+  /// Throws for a malformed template or route, which is a bug of the build, and for a file of
+  /// authorities that can't be read.
   init(
     _ configuration: GatewayConfiguration, services: Services, catalogue: ProviderCatalogue,
-    resolver: any HostResolver, eventLoopGroup: any EventLoopGroup, logger: Logger
+    resolver: any HostResolver, logger: Logger
   ) throws {
     let authenticator = Authenticator(
       auth: services.auth, cookies: PortalCookies(isSecure: configuration.isSecure),
       provenance: RequestProvenance(publicOrigin: configuration.publicOrigin))
     let endpointGuard = EndpointGuard(
-      allowList: configuration.endpointAllowList, resolver: resolver)
+      allowList: configuration.endpointAllowList, resolver: resolver,
+      proxy: configuration.outboundProxy)
     let renderer = try PageRenderer()
-    upstream = Upstream(
-      eventLoopGroup: eventLoopGroup, limits: configuration.upstreamLimits,
-      trustRoots: configuration.upstreamTrustRoots)
+    upstream = try Upstream(
+      configuration.upstreamLimits, authorities: configuration.upstreamAuthorities,
+      proxy: configuration.outboundProxy)
+    if configuration.upstreamAuthorities.isEmpty {
+      logger.warning("no provider can be reached by https: \(TLSError.noAuthorities)")
+    }
 
     var routes = try HealthRoutes(services: services).routes()
     routes += try JSONRoutes(

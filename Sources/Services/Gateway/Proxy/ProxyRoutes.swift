@@ -93,7 +93,8 @@ package struct ProxyRoutes: Sendable {
       let endpoint = try await check(provider, key.baseUrl)
       // Noticed also while the provider thinks: nobody would read what it says.
       ClientPresence.of(exchange.channel)?.begin()
-      let answer = try await upstream.send(request, body: body, to: endpoint)
+      let answer = try await upstream.send(
+        request, body: body, to: endpoint, on: exchange.channel.eventLoop)
       return await response(answer, body, exchange)
     } catch {
       await body.finish()
@@ -175,8 +176,8 @@ package struct ProxyRoutes: Sendable {
         exchange.log.write(answer.status)
       }
       do {
-        for try await piece in answer.pieces { try await writer.write(piece) }
-        try await writer.finish(nil)
+        while let piece = try await answer.nextPiece() { try await writer.write(piece) }
+        try await writer.finish(answer.trailers.map { headers.forClient($0) })
         await body.finish()
       } catch {
         await body.finish()
@@ -194,20 +195,29 @@ package struct ProxyRoutes: Sendable {
     switch error {
     case .requestTooLarge: .tooLarge(limitBytes: limits.requestBytesMax)
     case .request(let error): Exchange.unreadableBody(error)
-    case .tooManyEndpoints:
-      Problem(.serviceUnavailable, "too many endpoints are in use", headers: [.retryAfter: "1"])
-    case .tooManyRequests:
+    case .tooManyConnections:
       Problem(
         .serviceUnavailable, "too many requests to this endpoint are under way",
         headers: [.retryAfter: "1"])
     case .connectTimeout:
       Problem(.gatewayTimeout, "the endpoint could not be reached in time")
+    case .connectFailed(let reason):
+      Problem(.badGateway, "the endpoint could not be reached: \(reason)")
+    case .untrusted(let error):
+      Problem(.badGateway, "the endpoint is not trusted: \(error)")
+    case .proxyFailed(let reason):
+      Problem(
+        .badGateway, "the endpoint could not be reached: the operator's proxy did not open a way",
+        logDetail: "outgoing proxy: \(reason)")
+    case .closedBeforeAnswer:
+      Problem(.badGateway, "the endpoint closed the connection without an answer")
     case .answerTimeout: Problem(.gatewayTimeout, "the endpoint did not answer in time")
+    case .brokenOff: Problem(.badGateway, "the endpoint's answer broke off")
     case .cancelled: Problem(.badGateway, "the request was given up")
+    case .malformedRequest(let part):
+      Problem(.badRequest, "the request can't be passed on: malformed \(part)")
     case .malformedAnswer(let what):
       Problem(.badGateway, "the endpoint's answer is not HTTP", logDetail: what)
-    case .unreachable(let type):
-      Problem(.badGateway, "the endpoint could not be reached", logDetail: type)
     }
   }
 }

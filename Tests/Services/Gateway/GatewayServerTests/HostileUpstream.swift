@@ -1,15 +1,16 @@
 import LocalDeployment
 import NIOCore
 import NIOPosix
-import NIOSSL
+import Networking
 import Synchronization
+import TLS
 import TestSupport
 
 /// A provider that offers HTTP/2 over TLS and answers with a `:status` of the test's choice, or
 /// with raw text when HTTP/1.1 is spoken to it.
 final class HostileUpstream: Sendable {
   let port: Int
-  let trustRoots: NIOSSLTrustRoots
+  let authorities: TrustedAuthorities
   private let channel: any Channel
   private let log: Log
 
@@ -20,8 +21,8 @@ final class HostileUpstream: Sendable {
     let hasSpokenHTTP2 = Mutex(false)
   }
 
-  private init(port: Int, trustRoots: NIOSSLTrustRoots, channel: any Channel, log: Log) {
-    (self.port, self.trustRoots, self.channel, self.log) = (port, trustRoots, channel, log)
+  private init(port: Int, authorities: TrustedAuthorities, channel: any Channel, log: Log) {
+    (self.port, self.authorities, self.channel, self.log) = (port, authorities, channel, log)
   }
 
   static func run<Result: Sendable>(
@@ -29,24 +30,27 @@ final class HostileUpstream: Sendable {
   ) async throws -> Result {
     let certificates = try TestCertificates()
     let paths = try certificates.paths("vault")
-    var configuration = TLSConfiguration.makeServerConfiguration(
-      certificateChain: try NIOSSLCertificate.fromPEMFile(paths.certificate)
-        .map { .certificate($0) },
-      privateKey: .privateKey(try NIOSSLPrivateKey(file: paths.privateKey, format: .pem)))
+    var configuration = TLSConfiguration(
+      certificateFile: paths.certificate, privateKeyFile: paths.privateKey,
+      certificateAuthorityFile: paths.authority)
+    configuration.clientCertificates = .notAsked
     configuration.applicationProtocols = ["h2", "http/1.1"]
-    let context = try NIOSSLContext(configuration: configuration)
+    let context = try TLSContext(.server, configuration)
     let log = Log()
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandlers(
-            NIOSSLServerHandler(context: context), Speaker(log, status: status, text: text))
+            TLSHandler(
+              try TLSConnection(context, expecting: .anyOfAuthority), isClient: false),
+            Speaker(log, status: status, text: text))
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()
     let upstream = HostileUpstream(
-      port: channel.localAddress?.port ?? 0, trustRoots: .file(paths.authority), channel: channel,
-      log: log)
+      port: channel.localAddress?.port ?? 0,
+      authorities: TrustedAuthorities(includesSystem: false, additionalFile: paths.authority),
+      channel: channel, log: log)
     let result: Result
     do {
       result = try await body(upstream)
@@ -55,6 +59,7 @@ final class HostileUpstream: Sendable {
       throw error
     }
     try await channel.close()
+    withExtendedLifetime(certificates) {}
     return result
   }
 

@@ -13,9 +13,9 @@ import Testing
   func aStatusThatIsNoneOverHTTP2IsABadGateway(status: String) async throws {
     try await HostileUpstream.run(status: status, text: "HTTP/1.1 \(status) X\r\n\r\n") {
       upstream in
-      let trustRoots = upstream.trustRoots
+      let authorities = upstream.authorities
       let port = upstream.port
-      try await TestGateway.run(allowing: ["127.0.0.1:\(port)"], trustRoots: trustRoots) {
+      try await TestGateway.run(allowing: ["127.0.0.1:\(port)"], authorities: authorities) {
         gateway in
         gateway.backend.store(
           provider: "custom", label: "lab", key: "k", baseURL: "https://127.0.0.1:\(port)")
@@ -30,8 +30,8 @@ import Testing
   @Test func aProviderIsReachedOverTLS() async throws {
     let text = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
     try await HostileUpstream.run(status: "200", text: text) { upstream in
-      let (port, trustRoots) = (upstream.port, upstream.trustRoots)
-      try await TestGateway.run(allowing: ["127.0.0.1:\(port)"], trustRoots: trustRoots) {
+      let (port, authorities) = (upstream.port, upstream.authorities)
+      try await TestGateway.run(allowing: ["127.0.0.1:\(port)"], authorities: authorities) {
         gateway in
         gateway.backend.store(
           provider: "custom", label: "lab", key: "k", baseURL: "https://127.0.0.1:\(port)")

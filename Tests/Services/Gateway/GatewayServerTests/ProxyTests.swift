@@ -1,9 +1,9 @@
-import AsyncHTTPClient
 import Egress
 import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import GatewayServer
@@ -209,7 +209,7 @@ import Testing
           AsyncStream { continuation in
             for _ in 0..<3 { continuation.yield(ByteBuffer(repeating: 0x61, count: 1 << 20)) }
             continuation.finish()
-          }, length: .unknown))
+          }))
       #expect(unknown.status.code == 413)
     }
   }
@@ -262,7 +262,7 @@ import Testing
   @Test func aProviderThatSaysNothingIsGivenUp() async throws {
     let upstream = try await SilentUpstream.start()
     var limits = UpstreamLimits()
-    limits.idleTimeout = .milliseconds(50)
+    limits.answerTimeout = .milliseconds(50)
     try await TestGateway.run(allowing: ["127.0.0.1:\(upstream.port)"], limits: limits) { gateway in
       gateway.backend.store(
         provider: "custom", label: "lab", key: "upstream-key",

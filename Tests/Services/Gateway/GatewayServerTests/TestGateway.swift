@@ -1,6 +1,5 @@
 import API
 import Addresses
-import AsyncHTTPClient
 import Backend
 import Edge
 import Egress
@@ -11,9 +10,10 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 import Providers
 import RPC
+import TLS
+import TestSupport
 
 @testable import GatewayServer
 
@@ -32,13 +32,14 @@ struct TestGateway: Sendable {
 
   let address: String
   let backend: FakeBackend
-  private let client: HTTPClient
+  private let client = TestHTTPClient()
 
   /// Runs `body` against a gateway and stops it afterwards.
   static func run<Result: Sendable>(
     publicOrigin: String = "http://portal.example", allowing endpoints: [String] = [],
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
-    timeouts: ClientTimeouts = ClientTimeouts(), trustRoots: NIOSSLTrustRoots = .default,
+    timeouts: ClientTimeouts = ClientTimeouts(),
+    authorities: TrustedAuthorities = TrustedAuthorities(),
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
   ) async throws -> Result {
@@ -52,33 +53,26 @@ struct TestGateway: Sendable {
       publicOrigin: publicOrigin, endpointAllowList: allowList,
       trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
       upstreamLimits: limits)
-    (configuration.clientTimeouts, configuration.upstreamTrustRoots) = (timeouts, trustRoots)
+    (configuration.clientTimeouts, configuration.upstreamAuthorities) = (timeouts, authorities)
     let server = try GatewayServer(
       configuration,
       services: Services(auth: backend.auth, vault: backend.vault, audit: backend.audit),
-      catalogue: .standard, resolver: SystemHostResolver(), eventLoopGroup: group, logger: logger)
+      catalogue: .standard, resolver: SystemHostResolver(), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
       host: "127.0.0.1", port: 0, eventLoopGroup: group, logger: logger
     ) { port.yield($0) }
 
-    var clientConfiguration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-    clientConfiguration.timeout = .init(connect: .seconds(10), read: .seconds(30))
-    let client = HTTPClient(
-      eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await application.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
-      let gateway = TestGateway(
-        address: "http://127.0.0.1:\(port)", backend: backend, client: client)
+      let gateway = TestGateway(address: "http://127.0.0.1:\(port)", backend: backend)
       do {
         let result = try await body(gateway)
-        try await client.shutdown()
         await server.upstream.close()
         tasks.cancelAll()
         return result
       } catch {
-        try? await client.shutdown()
         await server.upstream.close()
         tasks.cancelAll()
         throw error
@@ -89,13 +83,9 @@ struct TestGateway: Sendable {
   /// Starts a request; the body may still be on its way.
   func open(
     _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [],
-    body: HTTPClientRequest.Body? = nil
-  ) async throws -> HTTPClientResponse {
-    var request = HTTPClientRequest(url: address + path)
-    request.method = method
-    for (name, value) in headers { request.headers.add(name: name, value: value) }
-    request.body = body
-    return try await client.execute(request, timeout: .seconds(30))
+    body: TestHTTPClient.Body? = nil
+  ) async throws -> TestHTTPClient.Answer {
+    try await client.send(method, address + path, headers: HTTPHeaders(headers), body: body)
   }
 
   func send(

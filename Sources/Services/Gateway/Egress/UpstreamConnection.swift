@@ -1,0 +1,305 @@
+import Addresses
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP/1.1 connection to a provider, with one exchange at a time.
+///
+/// It reads only what somebody wants to have, and watches the time while the provider is waited
+/// for: neither a client that reads slowly nor one that sends slowly counts.
+final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
+  // Sendable because what changes is touched on the event loop only.
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundOut = HTTPClientRequestPart
+
+  /// What the pool is told.
+  enum Event {
+    /// Ready for another exchange.
+    case idle
+    case closed
+  }
+
+  private struct Exchange {
+    let stream: AnswerStream
+    var isRequestSent = false
+    var hasHead = false
+    var keepsAlive = false
+    /// Whether the reader wants more than what was read.
+    var isReading = true
+    /// When the provider last did something, or was last asked for something.
+    var progress = NIODeadline.now()
+  }
+
+  let origin: UpstreamPool.Origin
+  /// Where the connection goes; nil behind a proxy.
+  let address: IPAddress?
+  let channel: any Channel
+  private let limits: UpstreamLimits
+  private let report: @Sendable (UpstreamConnection, Event) -> Void
+
+  private var context: ChannelHandlerContext?
+  private var exchange: Exchange?
+  private var pieces: [ByteBuffer] = []
+  private var isClosed = false
+  private var exchangeCount = 0
+  private var idleSince = NIODeadline.now()
+  private var idleMax: TimeAmount
+  private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
+  /// Waits for room in the channel's buffer.
+  private var writer: CheckedContinuation<Void, any Error>?
+
+  init(
+    to origin: UpstreamPool.Origin, address: IPAddress?, channel: any Channel,
+    limits: UpstreamLimits, report: @escaping @Sendable (UpstreamConnection, Event) -> Void
+  ) {
+    self.origin = origin
+    self.address = address
+    self.channel = channel
+    self.limits = limits
+    self.report = report
+    idleMax = TimeAmount(limits.connectionIdleTimeout)
+  }
+
+  var eventLoop: any EventLoop { channel.eventLoop }
+
+  private func onLoop(_ action: @escaping @Sendable () -> Void) {
+    if eventLoop.inEventLoop { action() } else { eventLoop.execute(action) }
+  }
+
+  // MARK: What the sender does
+
+  /// What came of an attempt to begin an exchange.
+  enum Beginning: Sendable {
+    /// - wasUsed: the provider may close a connection that it has used at any moment.
+    case begun(AnswerStream, wasUsed: Bool)
+    /// The provider has closed the connection meanwhile.
+    case dead(wasUsed: Bool)
+  }
+
+  /// Sends a head and the body that is at hand; whether more is to come says `isComplete`.
+  func begin(
+    _ head: HTTPRequestHead, body: ByteBuffer?, isComplete: Bool
+  ) async -> Beginning {
+    let stream = AnswerStream(
+      onDemand: { [weak self] in
+        guard let self else { return }
+        onLoop { self.readMore() }
+      },
+      onCancel: { [weak self] in self?.abort() })
+    return await withCheckedContinuation { continuation in
+      onLoop {
+        let wasUsed = self.exchangeCount > 0
+        guard let context = self.context, !self.isClosed, context.channel.isActive else {
+          return continuation.resume(returning: .dead(wasUsed: wasUsed))
+        }
+        self.exchangeCount += 1
+        self.exchange = Exchange(stream: stream, isRequestSent: isComplete)
+        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+        if let body, body.readableBytes > 0 {
+          context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        if isComplete { context.write(self.wrapOutboundOut(.end(nil)), promise: nil) }
+        context.flush()
+        context.read()
+        self.arm()
+        continuation.resume(returning: .begun(stream, wasUsed: wasUsed))
+      }
+    }
+  }
+
+  /// Sends a piece of the body of `stream`'s request; returns when there is room for the next.
+  func send(_ piece: ByteBuffer, of stream: AnswerStream) async throws(UpstreamError) {
+    do {
+      try await withCheckedThrowingContinuation {
+        (continuation: CheckedContinuation<Void, any Error>) in
+        onLoop {
+          guard let context = self.context, !self.isClosed, self.exchange?.stream === stream else {
+            return continuation.resume(throwing: UpstreamError.closedBeforeAnswer)
+          }
+          context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil)
+          self.exchange?.progress = .now()
+          if context.channel.isWritable || self.isClosed {
+            continuation.resume()
+          } else {
+            self.writer = continuation
+            self.arm()
+          }
+        }
+      }
+    } catch {
+      throw UpstreamError(onConnection: error)
+    }
+  }
+
+  /// Says that the body of `stream`'s request is complete.
+  func finishRequest(of stream: AnswerStream) {
+    onLoop {
+      guard let context = self.context, self.exchange?.stream === stream else { return }
+      context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+      self.exchange?.isRequestSent = true
+      self.exchange?.progress = .now()
+      self.arm()
+    }
+  }
+
+  /// Closes the connection now, whatever is under way.
+  func abort() {
+    onLoop { self.context?.close(promise: nil) }
+  }
+
+  // MARK: What comes
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    end()
+    self.context = nil
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard exchange != nil else {
+      // Nobody asked for anything: not a connection to send a key on.
+      return context.close(promise: nil)
+    }
+    switch unwrapInboundIn(data) {
+    case .head(let head): receive(head, context)
+    case .body(let piece): pieces.append(piece)
+    case .end(let trailers):
+      deliver()
+      finish(trailers, context)
+    }
+  }
+
+  private func receive(_ head: HTTPResponseHead, _ context: ChannelHandlerContext) {
+    // Interim answers don't come this far; 101 is for upgrades that nobody asked for.
+    guard (200...999).contains(head.status.code) else {
+      fail(.malformedAnswer("status \(head.status.code)"))
+      return context.close(promise: nil)
+    }
+    exchange?.hasHead = true
+    exchange?.keepsAlive = head.isKeepAlive
+    idleMax = Self.idleMax(head.headers, atMost: limits.connectionIdleTimeout)
+    exchange?.stream.receive(head)
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    deliver()
+    guard exchange != nil else { return }
+    exchange?.progress = .now()
+    arm()
+    if exchange?.isReading == true { context.read() }
+  }
+
+  private func deliver() {
+    guard !pieces.isEmpty, let stream = exchange?.stream else { return }
+    exchange?.isReading = stream.receive(pieces)
+    pieces.removeAll(keepingCapacity: pieces.count <= 4)
+  }
+
+  private func readMore() {
+    guard exchange?.isReading == false else { return }
+    exchange?.isReading = true
+    exchange?.progress = .now()
+    context?.read()
+    arm()
+  }
+
+  /// The answer is complete: the connection waits for its next exchange, or goes.
+  private func finish(_ trailers: HTTPHeaders?, _ context: ChannelHandlerContext) {
+    guard let exchange = exchange.take() else { return }
+    // A request that isn't wanted to its end can't be followed by another.
+    let isReusable = exchange.isRequestSent && exchange.keepsAlive && idleMax > .zero
+    if isReusable {
+      idleSince = .now()
+      arm()
+      // Or the provider's goodbye would go unnoticed.
+      context.read()
+      // Before the reader knows: its next request finds the connection.
+      report(self, .idle)
+    }
+    exchange.stream.finish(trailers)
+    if !isReusable { context.close(promise: nil) }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    exchange?.progress = .now()
+    if context.channel.isWritable { writer.take()?.resume() }
+    context.fireChannelWritabilityChanged()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    switch error {
+    case HTTPParserError.invalidEOFState: fail(.brokenOff)
+    default: fail(UpstreamError(onConnection: error))
+    }
+    context.close(promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    end()
+  }
+
+  private func fail(_ error: UpstreamError) {
+    deliver()
+    guard let exchange = exchange.take() else { return }
+    exchange.stream.fail(exchange.hasHead ? .brokenOff : error)
+  }
+
+  private func end() {
+    guard !isClosed else { return }
+    isClosed = true
+    timer?.task.cancel()
+    timer = nil
+    fail(.closedBeforeAnswer)
+    writer.take()?.resume(throwing: UpstreamError.closedBeforeAnswer)
+    report(self, .closed)
+  }
+
+  // MARK: Time
+
+  /// When the connection has to be given up if nothing happens.
+  private var deadline: NIODeadline {
+    guard let exchange else { return idleSince + idleMax }
+    if exchange.isRequestSent, !exchange.hasHead {
+      return exchange.progress + TimeAmount(limits.answerTimeout)
+    }
+    return exchange.progress + TimeAmount(limits.idleTimeout)
+  }
+
+  /// Whether it is the provider who is waited for.
+  private var isWaitingForProvider: Bool {
+    guard let exchange else { return true }
+    if !exchange.isRequestSent, writer == nil, !exchange.hasHead { return false }
+    return exchange.isReading || writer != nil
+  }
+
+  private func arm() {
+    let deadline = deadline
+    if let timer, timer.deadline <= deadline { return }
+    timer?.task.cancel()
+    timer = (deadline, eventLoop.scheduleTask(deadline: deadline) { self.ring() })
+  }
+
+  private func ring() {
+    timer = nil
+    guard !isClosed else { return }
+    if !isWaitingForProvider { exchange?.progress = .now() }
+    guard deadline <= .now() else { return arm() }
+    if exchange?.hasHead == false { fail(.answerTimeout) }
+    context?.close(promise: nil)
+  }
+
+  /// As long as the provider says that it keeps connections, less a moment for the way.
+  private static func idleMax(_ headers: HTTPHeaders, atMost limit: Duration) -> TimeAmount {
+    let own = TimeAmount(limit)
+    for value in headers[canonicalForm: "keep-alive"] {
+      let pair = value.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard pair.count == 2, pair[0].elementsEqual("timeout".utf8),
+        let seconds = Int64(String(Substring(pair[1].prefix(9))))
+      else { continue }
+      return min(own, .seconds(max(0, seconds - 1)))
+    }
+    return own
+  }
+}

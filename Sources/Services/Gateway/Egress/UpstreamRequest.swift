@@ -1,0 +1,69 @@
+package import HTTPTypes
+package import NIOHTTP1
+import Providers
+
+/// What goes to a provider, apart from its body.
+package struct UpstreamRequest: Sendable {
+  package let method: HTTPRequest.Method
+  /// As the client sent it, beginning with a slash.
+  package let path: String
+  /// Without the question mark; nil where there is none.
+  package let query: String?
+  package var headers: HTTPHeaders
+
+  package init(
+    method: HTTPRequest.Method, path: String, query: String?, headers: HTTPHeaders = [:]
+  ) {
+    self.method = method
+    self.path = path
+    self.query = query
+    self.headers = headers
+  }
+
+  /// A version segment with which both the base ends and the path begins is not doubled, so that
+  /// `…/v1` as an SDK's base URL works with endpoints that people wrote with and without it.
+  func url(on endpoint: EndpointURL) -> String {
+    endpoint.appending(path: path) + (query.map { "?\($0)" } ?? "")
+  }
+
+  /// The request line and fields as they are written (RFC 9112, 3), byte for byte what the client
+  /// sent.
+  ///
+  /// - Parameter bodyLength: nil when it isn't known before the end.
+  /// - Throws: `malformedRequest` when something in it could end the line that it stands on.
+  func head(
+    for endpoint: EndpointURL, bodyLength: BodyLength
+  ) throws(UpstreamError) -> HTTPRequestHead {
+    let url = url(on: endpoint).utf8
+    // Behind `scheme://authority`.
+    let authority = url.dropFirst(endpoint.scheme.rawValue.utf8.count + "://".utf8.count)
+    let target = authority.drop { $0 != UInt8(ascii: "/") }
+    guard target.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .malformedRequest("address") }
+    var fields = HTTPHeaders()
+    fields.reserveCapacity(headers.count + 2)
+    fields.add(name: "host", value: String(Substring(authority.prefix(upTo: target.startIndex))))
+    for (name, value) in headers {
+      guard HTTPField.Name(name) != nil, HTTPField.isValidValue(value) else {
+        throw .malformedRequest("header field")
+      }
+      fields.add(name: name, value: value)
+    }
+    switch bodyLength {
+    case .none:
+      // Whoever may send a body and doesn't says so (RFC 9110, 8.6).
+      if [.post, .put, .patch].contains(method) { fields.add(name: "content-length", value: "0") }
+    case .known(let count): fields.add(name: "content-length", value: "\(count)")
+    case .unknown: fields.add(name: "transfer-encoding", value: "chunked")
+    }
+    return HTTPRequestHead(
+      version: .http1_1, method: HTTPMethod(rawValue: method.rawValue),
+      uri: String(Substring(target)), headers: fields)
+  }
+}
+
+/// How much of a body is to come.
+enum BodyLength: Sendable, Hashable {
+  case none
+  case known(Int)
+  case unknown
+}
