@@ -15,6 +15,9 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(
+  name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -101,6 +104,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -251,7 +255,7 @@ let package = Package(
       .gateway, "Edge",
       [
         "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
-        logging,
+        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging,
       ]),
     library(
       .gateway, "Egress",
@@ -386,7 +390,10 @@ let package = Package(
       ]),
     tests(
       "Services/Gateway", "EdgeTests",
-      ["Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded]),
+      [
+        "Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded,
+        nioHTTP1,
+      ]),
     tests(
       "Services/Gateway", "EgressTests",
       ["Egress", "Addresses", "Providers", httpTypes, nioCore, nioHTTP1]),
