@@ -119,7 +119,7 @@ final class RawConnection {
 extension TestGateway {
   /// Runs `body` with a connection of its own, and closes it afterwards.
   func connect<Result: Sendable>(
-    _ body: @Sendable (RawConnection) async throws -> Result
+    _ body: (RawConnection) async throws -> Result
   ) async throws -> Result {
     let port = Int(address.split(separator: ":").last ?? "") ?? 0
     let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

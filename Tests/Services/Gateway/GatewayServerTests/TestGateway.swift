@@ -39,6 +39,8 @@ struct TestGateway: Sendable {
     publicOrigin: String = "http://portal.example", allowing endpoints: [String] = [],
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
     timeouts: ClientTimeouts = ClientTimeouts(), trustRoots: NIOSSLTrustRoots = .default,
+    connectionsMax: Int = 1_024,
+    configure: @Sendable (inout GatewayConfiguration) -> Void = { _ in },
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
   ) async throws -> Result {
@@ -52,6 +54,7 @@ struct TestGateway: Sendable {
       publicOrigin: publicOrigin, endpointAllowList: allowList,
       trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
       upstreamLimits: limits)
+    configure(&configuration)
     (configuration.clientTimeouts, configuration.upstreamTrustRoots) = (timeouts, trustRoots)
     let server = try GatewayServer(
       configuration,
@@ -59,7 +62,8 @@ struct TestGateway: Sendable {
       catalogue: .standard, resolver: SystemHostResolver(), eventLoopGroup: group, logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
-      host: "127.0.0.1", port: 0, eventLoopGroup: group, logger: logger
+      host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
+      logger: logger
     ) { port.yield($0) }
 
     var clientConfiguration = HTTPClient.Configuration(redirectConfiguration: .disallow)
