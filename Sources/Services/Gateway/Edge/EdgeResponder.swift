@@ -81,6 +81,10 @@ package struct EdgeResponder: HTTPResponder {
       response = answer(error, on: surface, origin.requestID, log)
     }
     securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
+    if surface == .proxy {
+      ProxiedAnswer.apply(
+        to: &response.headers, isStreamed: response.body.contentLength == nil)
+    }
     // A provider's answer to HEAD has no body already.
     if request.method == .head { response = response.createHeadResponse() }
     // An answer of unknown length is still on its way: whoever sends it writes the line.
