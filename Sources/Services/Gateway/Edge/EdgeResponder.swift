@@ -21,18 +21,21 @@ package struct EdgeResponder: HTTPResponder {
   let routes: RouteTable
   let securityHeaders: SecurityHeaders
   let trustedProxies: TrustedProxies
+  let crossOrigin: CrossOriginAccess
   let errorPage: ErrorPage
   let scope: @Sendable (HTTPFields) -> any RequestScope
   let logger: Logger
 
   package init(
     routes: RouteTable, securityHeaders: SecurityHeaders, trustedProxies: TrustedProxies,
+    crossOrigin: CrossOriginAccess = CrossOriginAccess(),
     errorPage: @escaping ErrorPage, scope: @escaping @Sendable (HTTPFields) -> any RequestScope,
     logger: Logger
   ) {
     self.routes = routes
     self.securityHeaders = securityHeaders
     self.trustedProxies = trustedProxies
+    self.crossOrigin = crossOrigin
     self.errorPage = errorPage
     self.scope = scope
     self.logger = logger
@@ -72,8 +75,13 @@ package struct EdgeResponder: HTTPResponder {
         response = try await scope.run { try await route.answer(exchange) }
       case .otherVerbs(let verbs, let found):
         surface = found
-        throw Problem(
-          .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
+        let preflight = try crossOrigin.preflight(
+          request.method, request.headers, surface: surface, verbs: verbs)
+        guard let preflight else {
+          throw Problem(
+            .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
+        }
+        response = preflight
       case .nothing:
         throw Problem(.notFound, "there is nothing at this address")
       }
@@ -85,6 +93,7 @@ package struct EdgeResponder: HTTPResponder {
       ProxiedAnswer.apply(
         to: &response.headers, isStreamed: response.body.contentLength == nil)
     }
+    crossOrigin.apply(to: &response.headers, of: request.headers, surface: surface)
     // A provider's answer to HEAD has no body already.
     if request.method == .head { response = response.createHeadResponse() }
     // An answer of unknown length is still on its way: whoever sends it writes the line.

@@ -17,6 +17,8 @@ struct GatewayConfiguration: ServiceConfiguration {
   let endpointAllowList: EndpointAllowList
   let trustedProxies: TrustedProxies
   let upstreamLimits: UpstreamLimits
+  /// Whose pages may call the proxy and the JSON API.
+  var crossOrigin = CrossOriginAccess()
   /// Not a setting.
   var clientTimeouts = ClientTimeouts()
   /// Not a setting: who vouches for providers' certificates. The system's authorities by default.
@@ -51,6 +53,7 @@ struct GatewayConfiguration: ServiceConfiguration {
     endpointAllowList = Self.allowList(&reader)
     trustedProxies = Self.proxies(&reader)
     upstreamLimits = Self.limits(&reader)
+    crossOrigin = Self.crossOrigin(&reader)
     publicOrigin = Self.origin(of: try reader.require(publicURL))
   }
 
@@ -82,6 +85,20 @@ struct GatewayConfiguration: ServiceConfiguration {
       blocks.append(block)
     }
     return TrustedProxies(blocks)
+  }
+
+  private static func crossOrigin(_ reader: inout ConfigurationReader) -> CrossOriginAccess {
+    let variable = CrossOriginAccess.variable
+    var access = CrossOriginAccess()
+    let entries = reader.list(
+      variable,
+      doc:
+        "Origins such as https://chat.example.com, with commas between them, whose pages may call "
+        + "the proxy and the JSON API with an access token; * for all. Not set means none.")
+    for entry in entries where !access.allow(entry) {
+      reader.refuse(variable, "\(entry) is not an origin: scheme://host[:port], without a path")
+    }
+    return access
   }
 
   private static func limits(_ reader: inout ConfigurationReader) -> UpstreamLimits {
