@@ -41,7 +41,7 @@ final class RequestDecoder: ByteToMessageDecoder {
     guard seenEOF else {
       return try decoder.decodeLast(context: context, buffer: &buffer, seenEOF: false)
     }
-    while try decode(context: context, buffer: &buffer) == .continue {}
+    while buffer.readableBytes > 0, try decode(context: context, buffer: &buffer) == .continue {}
     return try decoder.decodeLast(context: context, buffer: &buffer, seenEOF: true)
   }
 

@@ -47,6 +47,19 @@ import Testing
     _ = try channel.finish()
   }
 
+  /// A client that has said all: what came whole is a request, a beginning is nothing.
+  @Test(arguments: ["", "G", "GET /2 HTTP/1.1\r\nHost: a\r\nX: "])
+  func theEndOfTheClientsSideIsTheEndOfRequests(beginning: String) throws {
+    let channel = try Self.channel()
+    try channel.writeInbound(
+      ByteBuffer(
+        string: "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+          + beginning))
+    channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    #expect(try Self.parts(of: channel) == "/1.")
+    _ = try channel.finish()
+  }
+
   @Test func noWordThatTheBodyIsWantedComesBehindTheAnswersHead() throws {
     let channel = try Self.channel()
     let rules = try channel.pipeline.syncOperations.handler(type: ConnectionRules.self)
