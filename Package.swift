@@ -16,6 +16,9 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(
+  name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -248,7 +251,7 @@ let package = Package(
       .gateway, "Edge",
       [
         "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
-        logging,
+        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging,
       ]),
     library(
       .gateway, "Egress",
@@ -386,7 +389,10 @@ let package = Package(
       ]),
     tests(
       "Services/Gateway", "EdgeTests",
-      ["Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded]),
+      [
+        "Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded,
+        nioHTTP1,
+      ]),
     tests(
       "Services/Gateway", "EgressTests",
       [

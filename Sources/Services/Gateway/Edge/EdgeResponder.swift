@@ -21,18 +21,21 @@ package struct EdgeResponder: HTTPResponder {
   let routes: RouteTable
   let securityHeaders: SecurityHeaders
   let trustedProxies: TrustedProxies
+  let crossOrigin: CrossOriginAccess
   let errorPage: ErrorPage
   let scope: @Sendable (HTTPFields) -> any RequestScope
   let logger: Logger
 
   package init(
     routes: RouteTable, securityHeaders: SecurityHeaders, trustedProxies: TrustedProxies,
+    crossOrigin: CrossOriginAccess = CrossOriginAccess(),
     errorPage: @escaping ErrorPage, scope: @escaping @Sendable (HTTPFields) -> any RequestScope,
     logger: Logger
   ) {
     self.routes = routes
     self.securityHeaders = securityHeaders
     self.trustedProxies = trustedProxies
+    self.crossOrigin = crossOrigin
     self.errorPage = errorPage
     self.scope = scope
     self.logger = logger
@@ -40,6 +43,9 @@ package struct EdgeResponder: HTTPResponder {
 
   package func respond(to request: Request, context: EdgeContext) async throws -> Response {
     let start = ContinuousClock.now
+    let connection = ConnectionRules.of(context.channel)
+    // What came behind the last request of a connection is nobody's.
+    if connection?.isClosing == true { throw CancellationError() }
     let origin = RequestOrigin(
       request.headers, channel: context.channel, trusting: trustedProxies)
     let scope = scope(request.headers)
@@ -51,22 +57,31 @@ package struct EdgeResponder: HTTPResponder {
     var log = AccessLog(method: request.method, route: "-", start: start, logger: logger)
     var response: Response
     do {
+      if let refusal = connection?.refusal { throw refusal }
       let target = try Self.target(of: request)
       surface = Self.likelySurface(of: target)
       switch routes.match(request.method, target) {
       case .route(let route, let variables):
         surface = route.surface
-        if surface == .proxy { RequestPace.of(context.channel)?.allowProxiedBody() }
+        if surface == .proxy {
+          try Self.refuseWebSocket(request.headers)
+          RequestPace.of(context.channel)?.allowProxiedBody()
+        }
         log = AccessLog(
           method: request.method, route: route.template.text, start: start, logger: logger)
         let exchange = Exchange(
-          request: request, target: target, variables: variables, origin: origin, log: log,
-          channel: context.channel)
+          request: Self.awaiting(request, context.channel), target: target,
+          variables: variables, origin: origin, log: log, channel: context.channel)
         response = try await scope.run { try await route.answer(exchange) }
       case .otherVerbs(let verbs, let found):
         surface = found
-        throw Problem(
-          .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
+        let preflight = try crossOrigin.preflight(
+          request.method, request.headers, surface: surface, verbs: verbs)
+        guard let preflight else {
+          throw Problem(
+            .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
+        }
+        response = preflight
       case .nothing:
         throw Problem(.notFound, "there is nothing at this address")
       }
@@ -74,6 +89,11 @@ package struct EdgeResponder: HTTPResponder {
       response = answer(error, on: surface, origin.requestID, log)
     }
     securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
+    if surface == .proxy {
+      ProxiedAnswer.apply(
+        to: &response.headers, isStreamed: response.body.contentLength == nil)
+    }
+    crossOrigin.apply(to: &response.headers, of: request.headers, surface: surface)
     // A provider's answer to HEAD has no body already.
     if request.method == .head { response = response.createHeadResponse() }
     // An answer of unknown length is still on its way: whoever sends it writes the line.
@@ -81,7 +101,28 @@ package struct EdgeResponder: HTTPResponder {
     return response
   }
 
+  /// The request, whose client is told when its body is wanted if it waits for that.
+  private static func awaiting(_ request: Request, _ channel: any Channel) -> Request {
+    guard request.headers[.expect] != nil else { return request }
+    var request = request
+    request.body = RequestBody(
+      asyncSequence: AwaitedBody(body: request.body, channel: channel))
+    return request
+  }
+
   // MARK: Errors
+
+  private static let webSocket = "websocket"
+
+  /// Before a key is opened: a provider can't do anything with half of a handshake.
+  private static func refuseWebSocket(_ headers: HTTPFields) throws(Problem) {
+    let offers = headers[values: .upgrade].flatMap { $0.split(atByte: ",") }
+      .map { $0.trimmingBlanks().lowercasedASCII() }
+    if offers.contains(where: { $0.hasBytes(of: webSocket) }) {
+      throw Problem(
+        .notImplemented, "WebSocket is not passed on to providers: use their HTTP API")
+    }
+  }
 
   private func answer(
     _ error: any Error, on surface: Surface, _ requestID: String, _ log: AccessLog

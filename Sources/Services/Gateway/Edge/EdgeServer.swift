@@ -2,7 +2,9 @@ package import Hummingbird
 import HummingbirdCore
 package import Logging
 package import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 import Networking
 
 /// The HTTP server: its limits, its connections, and the responder that answers them.
@@ -32,16 +34,10 @@ package struct EdgeServer: Sendable {
     eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<EdgeResponder> {
-    let (securityHeaders, timeouts) = (responder.securityHeaders, timeouts)
-    let connections = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [
-        RequestPace(timeouts), ClientPresence(), BareResponseHeaders(securityHeaders),
-      ],
-      httpDecoderConfiguration: .init(
-        maxHeaderFieldSize: Self.headerListBytesMax, maxHeaderListSize: Self.headerListBytesMax,
-        maxHeaderFieldCount: Self.headerFieldsMax))
+    let timeouts = timeouts
     return Application(
-      responder: responder, server: EventLoopChannel.server(connections),
+      responder: responder,
+      server: HTTPServerBuilder { EdgeChannel(responder: $0, timeouts: timeouts) },
       configuration: ApplicationConfiguration(
         address: .hostname(host, port: port), backlog: Self.backlog),
       onServerRunning: { channel in
@@ -56,30 +52,39 @@ package struct EdgeServer: Sendable {
 
 /// HTTP/1.1 connections whose requests are answered on the connection's own event loop, where the
 /// RPC clients live too: a request crosses no thread.
-private struct EventLoopChannel: ServerChildChannel {
-  typealias Value = HTTP1Channel.Value
+private struct EdgeChannel: HTTPChannelHandler {
+  typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
-  private let connections: HTTP1Channel
+  let responder: HTTPChannelHandler.Responder
+  let timeouts: ClientTimeouts
 
-  init(_ connections: HTTP1Channel) {
-    self.connections = connections
-  }
-
-  static func server(_ configuration: HTTP1Channel.Configuration) -> HTTPServerBuilder {
-    HTTPServerBuilder { responder in
-      EventLoopChannel(HTTP1Channel(responder: responder, configuration: configuration))
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    channel.eventLoop.makeCompletedFuture {
+      let decoder = RequestDecoder(limits: Self.decoderLimits)
+      try channel.pipeline.syncOperations.addHandlers([
+        HTTPResponseEncoder(), ByteToMessageHandler(decoder), ConnectionRules(decoder),
+        HTTP1ToHTTPServerCodec(secure: false), RequestPace(timeouts), ClientPresence(),
+        HTTPConnectionStateHandler(logger: logger),
+      ])
+      return try NIOAsyncChannel(
+        wrappingChannelSynchronously: channel,
+        configuration: .init(isOutboundHalfClosureEnabled: true))
     }
   }
 
-  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-    connections.setup(channel: channel, logger: logger)
+  private static var decoderLimits: NIOHTTPDecoderLimitConfiguration {
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = EdgeServer.headerListBytesMax
+    limits.maxHeaderListSize = EdgeServer.headerListBytesMax
+    limits.maxHeaderFieldCount = EdgeServer.headerFieldsMax
+    return limits
   }
 
   func handle(value: Value, logger: Logger) async {
     let eventLoop = value.channel.eventLoop
     // A task of its own, because a client that leaves must be able to cancel it; awaited here.
     let connection = Task(executorPreference: eventLoop.taskExecutor) {
-      await connections.handle(value: value, logger: logger)
+      await handleHTTP(asyncChannel: value, logger: logger)
     }
     eventLoop.execute { ClientPresence.of(value.channel)?.watch(connection) }
     await withTaskCancellationHandler {

@@ -58,7 +58,8 @@ package struct Exchange: Sendable {
   /// What a client is told whose body ended early.
   package static func unreadableBody(_ error: any Error) -> Problem {
     guard error is RequestPaceError else {
-      return Problem(.badRequest, "the body could not be read")
+      return Problem(
+        .badRequest, "the body could not be read", headers: [.connection: "close"])
     }
     return Problem(
       .requestTimeout, "the body came too slowly", headers: [.connection: "close"])

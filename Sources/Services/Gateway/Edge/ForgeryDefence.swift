@@ -63,14 +63,29 @@ package struct RequestProvenance: Sendable {
   }
 
   package func check(_ request: HTTPRequest) throws(Problem) {
-    let refusal = Problem(.forbidden, "the request was sent from another site")
     let site = request.headerFields[.fetchSite]
-    if let site, !site.hasBytes(of: "same-origin"), !site.hasBytes(of: "none") { throw refusal }
+    if let site, !site.hasBytes(of: "same-origin"), !site.hasBytes(of: "none") {
+      throw Problem(.forbidden, "the request was sent from another site")
+    }
     guard let origin = request.headerFields[.origin]?.lowercasedASCII() else { return }
     guard !origin.hasBytes(of: publicOrigin) else { return }
     // Reached under another name, e.g. localhost: then the browser's Host says so too.
     guard let host = request.authority?.lowercasedASCII(), !host.isEmpty,
       origin.hasBytes(of: "http://\(host)") || origin.hasBytes(of: "https://\(host)")
-    else { throw refusal }
+    else { throw mismatch(origin) }
+  }
+
+  private static let shownOriginBytesMax = 200
+
+  /// Most often the portal is behind a reverse proxy, and nobody said where browsers reach it.
+  private func mismatch(_ origin: String) -> Problem {
+    let isShown =
+      origin.utf8.count <= Self.shownOriginBytesMax
+      && origin.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    return Problem(
+      .forbidden,
+      "the request was sent from a page at \(isShown ? origin : "another address"), and the portal "
+        + "is at \(publicOrigin). If that page is the portal's, its operator has to set PUBLIC_URL "
+        + "to the address that browsers show")
   }
 }

@@ -1,11 +1,9 @@
 package import HTTPTypes
-import NIOCore
-import NIOHTTPTypes
 
 /// The headers that every response carries, errors too.
 package struct SecurityHeaders: Sendable {
-  /// Half a year, in seconds.
-  static let transportSecurity = "max-age=15768000"
+  /// A year, in seconds.
+  static let transportSecurity = "max-age=31536000"
   static let pagePolicy =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     + "frame-ancestors 'none'; base-uri 'none'"
@@ -44,31 +42,6 @@ package struct SecurityHeaders: Sendable {
   }
 }
 
-/// Adds the security headers to answers that never reached the responder: the server's own reply
-/// to a request that can't be parsed.
-final class BareResponseHeaders: ChannelOutboundHandler, RemovableChannelHandler {
-  typealias OutboundIn = HTTPResponsePart
-  typealias OutboundOut = HTTPResponsePart
-
-  private let headers: SecurityHeaders
-
-  init(_ headers: SecurityHeaders) {
-    self.headers = headers
-  }
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard case .head(var head) = unwrapOutboundIn(data), head.headerFields[.requestID] == nil else {
-      context.write(data, promise: promise)
-      return
-    }
-    headers.apply(to: &head.headerFields, surface: .plain, requestID: RequestID.make())
-    context.write(wrapOutboundOut(.head(head)), promise: promise)
-  }
-}
-
-@available(*, unavailable)
-extension BareResponseHeaders: Sendable {}
-
 /// Header fields that HTTPTypes has no constant for.
 extension HTTPField.Name {
   package static let requestID = fixed("X-Request-Id")
@@ -78,11 +51,38 @@ extension HTTPField.Name {
   package static let referrerPolicy = fixed("Referrer-Policy")
   package static let permissionsPolicy = fixed("Permissions-Policy")
   package static let openerPolicy = fixed("Cross-Origin-Opener-Policy")
+  static let accelBuffering = fixed("X-Accel-Buffering")
   package static let resourcePolicy = fixed("Cross-Origin-Resource-Policy")
 
   /// For names in source text: traps for one that no header may have.
   package static func fixed(_ name: String) -> HTTPField.Name {
     guard let name = HTTPField.Name(name) else { preconditionFailure("not a field name: \(name)") }
     return name
+  }
+}
+
+/// What every answer below the proxy says to caches and to reverse proxies in front of the gateway,
+/// whatever a provider sent.
+enum ProxiedAnswer {
+  /// A reverse proxy takes these for orders from its own side: nginx would serve a file of its own
+  /// for `X-Accel-Redirect`, and some caches believe theirs more than `Cache-Control`.
+  private static let orders: Set<String> = [
+    "x-sendfile", "x-lighttpd-send-file", "x-lighttpd-send-tempfile", "x-reproxy-url",
+    "surrogate-control", "surrogate-key", "edge-control", "expires", "pragma",
+  ]
+  private static let orderPrefix = "x-accel-"
+  private static let cacheControlSuffix = "-cache-control"
+
+  /// - Parameter isStreamed: whether the body is passed on while it arrives.
+  static func apply(to fields: inout HTTPFields, isStreamed: Bool) {
+    for name in fields.map(\.name) where isOrder(name.canonicalName) { fields[name] = nil }
+    fields[.cacheControl] = "private, no-store"
+    // nginx holds answers back by default, events too.
+    if isStreamed { fields[.accelBuffering] = "no" }
+  }
+
+  private static func isOrder(_ name: String) -> Bool {
+    orders.contains(name) || name.beginsWithBytes(of: orderPrefix)
+      || name.endsWithBytes(of: cacheControlSuffix)
   }
 }

@@ -17,6 +17,8 @@ struct GatewayConfiguration: ServiceConfiguration {
   let endpointAllowList: EndpointAllowList
   let trustedProxies: TrustedProxies
   let upstreamLimits: UpstreamLimits
+  /// Whose pages may call the proxy and the JSON API.
+  var crossOrigin = CrossOriginAccess()
   /// Not a setting.
   var clientTimeouts = ClientTimeouts()
   /// Who vouches for providers' certificates.
@@ -58,6 +60,7 @@ struct GatewayConfiguration: ServiceConfiguration {
       doc: "A PEM file with authorities that may vouch for providers' certificates, beside the "
         + "system's (SSL_CERT_FILE, SSL_CERT_DIR).")
     outboundProxy = Self.outboundProxy(&reader)
+    crossOrigin = Self.crossOrigin(&reader)
     publicOrigin = Self.origin(of: try reader.require(publicURL))
   }
 
@@ -108,6 +111,20 @@ struct GatewayConfiguration: ServiceConfiguration {
       reader.refuse(variable, "is not http://host:port")
       return nil
     }
+  }
+
+  private static func crossOrigin(_ reader: inout ConfigurationReader) -> CrossOriginAccess {
+    let variable = CrossOriginAccess.variable
+    var access = CrossOriginAccess()
+    let entries = reader.list(
+      variable,
+      doc:
+        "Origins such as https://chat.example.com, with commas between them, whose pages may call "
+        + "the proxy and the JSON API with an access token; * for all. Not set means none.")
+    for entry in entries where !access.allow(entry) {
+      reader.refuse(variable, "\(entry) is not an origin: scheme://host[:port], without a path")
+    }
+    return access
   }
 
   private static func limits(_ reader: inout ConfigurationReader) -> UpstreamLimits {

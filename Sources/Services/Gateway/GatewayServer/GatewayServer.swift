@@ -56,7 +56,7 @@ struct GatewayServer: Sendable {
     let responder = EdgeResponder(
       routes: RouteTable(routes),
       securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),
-      trustedProxies: configuration.trustedProxies,
+      trustedProxies: configuration.trustedProxies, crossOrigin: configuration.crossOrigin,
       errorPage: { renderer.failure($0, requestID: $1) }, scope: { RequestTrace($0) },
       logger: logger)
     edge = EdgeServer(responder, timeouts: configuration.clientTimeouts)

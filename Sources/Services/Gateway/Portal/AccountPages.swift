@@ -31,6 +31,10 @@ struct AccountPages: Sendable {
     return try portal.strangersPage(exchange, "landing", title: "Your AI keys in one place")
   }
 
+  /// What people do about it is the same, whatever made the form old.
+  private static let staleForm = Mistakes(
+    "This page had been open for too long. Please enter your password and send it again")
+
   // MARK: Sign-up
 
   private static let signUpLabels = [
@@ -58,9 +62,13 @@ struct AccountPages: Sendable {
   }
 
   private func signUp(_ exchange: Exchange) async throws -> Response {
-    let form = try await portal.strangersForm(exchange)
+    let (form, isCurrent) = try await portal.strangersForm(exchange)
     let email = form.trimmed("email")
     let displayName = form.trimmed("displayName")
+    guard isCurrent else {
+      return try await signUpPage(
+        exchange, email: email, displayName: displayName, mistakes: Self.staleForm)
+    }
     do {
       _ = try await portal.services.auth.createAccount(
         AuthAPI.CreateAccountRequest(
@@ -95,8 +103,15 @@ struct AccountPages: Sendable {
   }
 
   private func logIn(_ exchange: Exchange) async throws -> Response {
-    let form = try await portal.strangersForm(exchange)
+    let (form, isCurrent) = try await portal.strangersForm(exchange)
     let email = form.trimmed("email")
+    guard isCurrent else {
+      if try await portal.authenticator.pageVisitor(of: exchange) != nil {
+        return portal.redirect(to: "/providers")
+      }
+      return try await logInPage(
+        exchange, email: email, mistakes: Self.staleForm, status: .unprocessableContent)
+    }
     let session: AuthAPI.CreateSessionResponse
     do {
       session = try await portal.services.auth.createSession(

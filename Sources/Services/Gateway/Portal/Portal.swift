@@ -72,14 +72,15 @@ package struct Portal: Sendable {
     }
   }
 
-  /// The form of someone without a session, which must come from our own page too.
-  func strangersForm(_ exchange: Exchange) async throws -> FormData {
+  /// The form of someone without a session, which must come from our own page too. One that isn't
+  /// current must not be acted on: most often its page was open for longer than its cookie lives,
+  /// or another tab has logged in.
+  func strangersForm(
+    _ exchange: Exchange
+  ) async throws -> (form: FormData, isCurrent: Bool) {
     try authenticator.provenance.check(exchange.head)
     let form = try await FormData.read(exchange)
-    guard FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies) else {
-      throw Self.staleForm
-    }
-    return form
+    return (form, FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies))
   }
 
   private static let staleForm = Problem(

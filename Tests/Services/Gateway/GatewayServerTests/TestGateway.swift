@@ -40,6 +40,8 @@ struct TestGateway: Sendable {
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
     timeouts: ClientTimeouts = ClientTimeouts(),
     authorities: TrustedAuthorities = TrustedAuthorities(),
+    connectionsMax: Int = 1_024,
+    configure: @Sendable (inout GatewayConfiguration) -> Void = { _ in },
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
   ) async throws -> Result {
@@ -53,6 +55,7 @@ struct TestGateway: Sendable {
       publicOrigin: publicOrigin, endpointAllowList: allowList,
       trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
       upstreamLimits: limits)
+    configure(&configuration)
     (configuration.clientTimeouts, configuration.upstreamAuthorities) = (timeouts, authorities)
     let server = try GatewayServer(
       configuration,
@@ -60,7 +63,8 @@ struct TestGateway: Sendable {
       catalogue: .standard, resolver: SystemHostResolver(), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
-      host: "127.0.0.1", port: 0, eventLoopGroup: group, logger: logger
+      host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
+      logger: logger
     ) { port.yield($0) }
 
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
