@@ -63,25 +63,39 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
 
   /// The URL of a client's path below this base, with its query if any.
   ///
-  /// People write base URLs both with and without the version that clients send (`…/v1`): when the
-  /// base ends with the version segment with which `path` begins, it is not doubled.
-  package func appending(path: String) -> String {
-    let relative = path.utf8.drop { $0 == UInt8(ascii: "/") }
-    let first = Substring(relative.prefix { !"/?".utf8.contains($0) })
-    guard Self.isVersion(first), self.path.hasSuffix("/" + first) else {
-      return description + "/" + Substring(relative)
+  /// People write base URLs with and without what clients send in front (`/v1`, `/openai/v1`): the
+  /// segments with which the base ends and the path begins are there once. `v1`, which SDKs put by
+  /// habit, gives way to another version at the end of the base. Nothing else is changed.
+  package func appending(path: String) -> String { baseOrigin + self.path(below: path) }
+
+  /// The path of that URL, with its query if any.
+  package func path(below path: String) -> String {
+    let slash = UInt8(ascii: "/")
+    let relative = path.utf8.first == slash ? path.utf8.dropFirst() : path.utf8[...]
+    guard !self.path.isEmpty else { return "/" + Substring(relative) }
+    let segments = relative.prefix { $0 != UInt8(ascii: "?") }
+      .split(separator: slash, omittingEmptySubsequences: false)
+    let own = self.path.utf8.split(separator: slash)
+    var count = min(own.count, segments.count)
+    while count > 0, !own.suffix(count).elementsEqual(segments.prefix(count), by: Self.areEqual) {
+      count -= 1
     }
-    return description + path[first.endIndex...]
+    if count == 0, segments[0].elementsEqual("v1".utf8), own.last.map(Self.isVersion) == true {
+      count = 1
+    }
+    guard count > 0 else { return self.path + "/" + Substring(relative) }
+    return self.path + path[segments[count - 1].endIndex...]
   }
 
   private var baseOrigin: String {
     port == scheme.defaultPort ? "\(scheme.rawValue)://\(host)" : origin
   }
 
+  private static func areEqual(_ one: Text, _ other: Text) -> Bool { one.elementsEqual(other) }
+
   /// `v1`, `v1beta`, `v4`.
-  private static func isVersion(_ segment: Substring) -> Bool {
-    let digits = segment.utf8.dropFirst()
-    return segment.utf8.first == UInt8(ascii: "v") && digits.first?.isASCIIDigit == true
+  private static func isVersion(_ segment: Text) -> Bool {
+    segment.first == UInt8(ascii: "v") && segment.dropFirst().first?.isASCIIDigit == true
   }
 }
 
