@@ -19,6 +19,16 @@ extension StringProtocol where SubSequence == Substring {
     utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
   }
 
+  package func containsBytes(of text: String) -> Bool {
+    var rest = self[...].utf8
+    while let first = text.utf8.first, let start = rest.firstIndex(of: first) {
+      rest = rest[start...]
+      if rest.starts(with: text.utf8) { return true }
+      rest = rest.dropFirst()
+    }
+    return text.isEmpty
+  }
+
   /// Unlike `==`, which takes canonically equivalent texts for the same.
   package func hasBytes(of other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 
