@@ -104,6 +104,28 @@ import Testing
     #expect(try ollama.endpoint(fromVariable: row.value).description == row.url)
   }
 
+  @Test(arguments: [
+    (
+      "https://r.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2025",
+      "https://r.openai.azure.com"
+    ),
+    (
+      "https://r.openai.azure.com/openai/responses?api-version=1",
+      "https://r.openai.azure.com/openai"
+    ),
+    ("https://h.example/v1/chat/completions", "https://h.example/v1"),
+    ("https://h.example/messages", "https://h.example"),
+    ("https://h.example/v1/chat", "https://h.example/v1/chat"),
+    ("https://h.example/completions/v1", "https://h.example/completions/v1"),
+  ])
+  func anAddressOfOneOperationMeansItsBase(_ row: (value: String, url: String)) throws {
+    let azure = try #require(catalogue.provider(id: "azure-openai"))
+    #expect(try azure.endpoint(fromVariable: row.value).description == row.url)
+    #expect(throws: EndpointURLError.queryOrFragment) {
+      try azure.endpoint(fromVariable: "https://h.example/v1?api-version=1")
+    }
+  }
+
   @Test func onlyProvidersWithBareHostsTakeThem() throws {
     let openai = try #require(catalogue.provider(id: "openai"))
     #expect(throws: EndpointURLError.unsupportedScheme) {
