@@ -1,7 +1,9 @@
+import Callers
 import Edge
 import HTTPTypes
 import NIOHTTP1
 import Providers
+import RPC
 import Testing
 
 @testable import GatewayServer
@@ -60,6 +62,17 @@ import Testing
       #expect(!answer.body.contains(Self.token))
       #expect(gateway.backend.resolvedPurposes.isEmpty && upstream.requests.isEmpty)
       #expect(gateway.backend.auth.calls.isEmpty)
+    }
+  }
+
+  @Test func aTokenInTheNameOfTheProgramStaysOutOfTheReceipt() async throws {
+    try await ProxyRun.run { gateway, upstream in
+      let token = "chat_" + String(repeating: "A", count: 43)
+      _ = try await gateway.send(
+        .GET, Self.path, headers: [ProxyRun.bearer, ("user-agent", "sdk/\(token)")])
+      let call = try #require(gateway.backend.vault.calls.last)
+      #expect(call.metadata.bytes(CallMetadata.userAgent) == Array("sdk/chat_…".utf8))
+      #expect(upstream.requests.last?.headers.contains { $0.value.contains(token) } == false)
     }
   }
 
