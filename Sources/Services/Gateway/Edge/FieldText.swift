@@ -19,16 +19,6 @@ extension StringProtocol where SubSequence == Substring {
     utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
   }
 
-  package func containsBytes(of text: String) -> Bool {
-    var rest = self[...].utf8
-    while let first = text.utf8.first, let start = rest.firstIndex(of: first) {
-      rest = rest[start...]
-      if rest.starts(with: text.utf8) { return true }
-      rest = rest.dropFirst()
-    }
-    return text.isEmpty
-  }
-
   /// Unlike `==`, which takes canonically equivalent texts for the same.
   package func hasBytes(of other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 
@@ -48,5 +38,31 @@ extension StringProtocol where SubSequence == Substring {
     let text = self[...].utf8.drop(while: isBlank)
     guard let last = text.lastIndex(where: { !isBlank($0) }) else { return "" }
     return String(Substring(text[...last]))
+  }
+}
+
+/// Looks for several words in a text at once, byte by byte: each place costs one look-up.
+package struct TextSearch: Sendable {
+  private let wordsByFirstByte: [[[UInt8]]]
+
+  /// - Parameter words: none is empty.
+  package init(_ words: [String]) {
+    var byFirstByte = [[[UInt8]]](repeating: [], count: 256)
+    for word in words.map({ Array($0.utf8) }) {
+      if let first = word.first { byFirstByte[Int(first)].append(word) }
+    }
+    wordsByFirstByte = byFirstByte
+  }
+
+  /// Whether `text` has one of the words in it.
+  package func finds(in text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+      bytes.indices.contains { start in
+        wordsByFirstByte[Int(bytes[start])].contains { word in
+          bytes[start...].starts(with: word)
+        }
+      }
+    }
   }
 }

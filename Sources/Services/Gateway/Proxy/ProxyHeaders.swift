@@ -22,8 +22,7 @@ package struct ProxyHeaders: Sendable {
     "x-original-host", "x-original-url", "x-original-uri", "x-rewrite-url", "x-arr-log-id",
     "x-arr-ssl", "x-remote-ip", "x-remote-port", "x-proxy-user", "x-nf-client-connection-ip",
     // Who it is.
-    "x-webauth-user", "x-userinfo", "x-user-info", "x-access-token", "remote-email",
-    "remote-groups", "remote-name",
+    "x-webauth-user", "x-userinfo", "x-user-info", "remote-email", "remote-groups", "remote-name",
   ]
   private static let privatePrefixes = [
     "x-forwarded", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-", "cf-access-",
@@ -31,11 +30,11 @@ package struct ProxyHeaders: Sendable {
     "tailscale-", "x-ssl-", "ssl-client-", "x-client-cert", "x-client-dn",
   ]
   /// Whatever stands around them: `fastly-client-ip`, `x-original-forwarded-for`.
-  private static let privateWords = [
+  private static let privateWords = TextSearch([
     "client-ip", "clientip", "connecting-ip", "real-ip", "user-ip", "cluster-ip", "forwarded",
     "remote-addr", "remote-user", "auth-request-", "auth-user", "authenticated-user",
     "client-principal", "oidc", "jwt-assertion",
-  ]
+  ])
 
   /// What a provider must not tell a browser in our name.
   private static let foreignFields: Set<String> = [
@@ -61,7 +60,7 @@ package struct ProxyHeaders: Sendable {
   static func isPrivate(_ canonicalName: String) -> Bool {
     privateFields.contains(canonicalName)
       || privatePrefixes.contains(where: canonicalName.beginsWithBytes)
-      || privateWords.contains(where: canonicalName.containsBytes)
+      || privateWords.finds(in: canonicalName)
   }
 
   /// Whether the request has been through this portal already.
