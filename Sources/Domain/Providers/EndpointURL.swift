@@ -65,7 +65,7 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
   ///
   /// People write base URLs with and without what clients send in front (`/v1`, `/openai/v1`): the
   /// segments with which the base ends and the path begins are there once. `v1`, which SDKs put by
-  /// habit, gives way to another version at the end of the base. Nothing else is changed.
+  /// habit, gives way to the version that the base ends with. Nothing else is changed.
   package func appending(path: String) -> String { baseOrigin + self.path(below: path) }
 
   /// The path of that URL, with its query if any.
@@ -80,9 +80,7 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
     while count > 0, !own.suffix(count).elementsEqual(segments.prefix(count), by: Self.areEqual) {
       count -= 1
     }
-    if count == 0, segments[0].elementsEqual("v1".utf8), own.last.map(Self.isVersion) == true {
-      count = 1
-    }
+    if count == 0, segments[0].elementsEqual("v1".utf8), Self.haveVersion(own) { count = 1 }
     guard count > 0 else { return self.path + "/" + Substring(relative) }
     return self.path + path[segments[count - 1].endIndex...]
   }
@@ -92,6 +90,13 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func areEqual(_ one: Text, _ other: Text) -> Bool { one.elementsEqual(other) }
+
+  /// Whether the segments of a base URL say already which version is meant: `…/paas/v4`, or
+  /// Google's `/v1beta/openai`.
+  private static func haveVersion(_ segments: [Text]) -> Bool {
+    guard let last = segments.last, !isVersion(last) else { return !segments.isEmpty }
+    return last.elementsEqual("openai".utf8) && segments.contains(where: isVersion)
+  }
 
   /// `v1`, `v1beta`, `v4`.
   private static func isVersion(_ segment: Text) -> Bool {

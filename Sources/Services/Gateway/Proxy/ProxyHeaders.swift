@@ -23,15 +23,18 @@ package struct ProxyHeaders: Sendable {
     "x-arr-ssl", "x-remote-ip", "x-remote-port", "x-proxy-user", "x-nf-client-connection-ip",
     // Who it is.
     "x-webauth-user", "x-userinfo", "x-user-info", "remote-email", "remote-groups", "remote-name",
+    "x-email", "x-user-email", "x-groups", "x-auth-email", "x-auth-groups",
   ]
   private static let privatePrefixes = [
     "x-forwarded", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-", "cf-access-",
     "x-amzn-oidc-", "x-appengine-", "x-authentik-", "x-goog-iap-", "x-pomerium-", "x-vercel-ip-",
-    "tailscale-", "x-ssl-", "ssl-client-", "x-client-cert", "x-client-dn",
+    "tailscale-", "x-ssl-", "ssl-client-", "x-client-dn", "cloudfront-", "fastly-", "fly-",
+    "akamai-", "x-akamai-", "x-ms-token-", "x-consumer-", "x-credential-",
   ]
   /// Whatever stands around them: `fastly-client-ip`, `x-original-forwarded-for`.
   private static let privateWords = TextSearch([
-    "client-ip", "clientip", "connecting-ip", "real-ip", "user-ip", "cluster-ip", "forwarded",
+    "client-ip", "clientip", "connecting-ip", "real-ip", "user-ip", "cluster-ip",
+    "originating-ip", "source-ip", "client-cert", "clientcert", "forwarded",
     "remote-addr", "remote-user", "auth-request-", "auth-user", "authenticated-user",
     "client-principal", "oidc", "jwt-assertion",
   ])

@@ -39,6 +39,9 @@ import Testing
     "x-goog-authenticated-user-email", "x-goog-iap-jwt-assertion", "cf-access-jwt-assertion",
     "x-ms-client-principal-name", "tailscale-user-login", "wl-proxy-client-ip", "x-remote-addr",
     "do-connecting-ip", "cf-ipcountry", "x-original-url", "x-authentik-email",
+    "x-originating-ip", "cloudfront-viewer-address", "x-amzn-mtls-clientcert",
+    "x-consumer-username",
+    "x-ms-token-aad-access-token", "fly-region",
   ])
   func whoTheClientIsStaysHere(name: String) throws {
     let sent = try sent([("connection", "keep-alive, X-Hop"), (name, "something")])
