@@ -283,8 +283,8 @@ let package = Package(
     library(
       .gateway, "Proxy",
       [
-        "Backend", "Edge", "Egress", "Cryptography", "Networking", "Providers", "RPC", "ServiceAPI",
-        hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+        "Backend", "Edge", "Egress", "Cryptography", "Encodings", "Identity", "Networking",
+        "Providers", "RPC", "ServiceAPI", hummingbird, httpTypes, nioCore, nioHTTP1, logging,
       ]),
     executable(
       .gateway, "GatewayServer",
@@ -404,7 +404,9 @@ let package = Package(
     tests("Services/Gateway", "PortalTests", ["Portal"]),
     tests(
       "Services/Gateway", "ProxyTests",
-      ["Proxy", "Cryptography", "Providers", httpTypes, nioHTTP1]),
+      [
+        "Proxy", "Cryptography", "Edge", "Encodings", "Providers", "RPC", httpTypes, nioHTTP1,
+      ]),
     tests(
       "Services/Gateway", "GatewayServerTests",
       [

@@ -32,7 +32,7 @@ package struct AccessToken: Sendable, Hashable {
   }
 
   /// What every access token begins with.
-  package static let tokenPrefix = "chat_"
+  package static let tokenPrefix = AccessTokenText.prefix
   package static let nameCharactersMax = 100
   /// How long a token may be valid, when it ends at all: a minute to ten years.
   package static let lifetimes: ClosedRange<Duration> = .seconds(60)...(.seconds(3653 * 86_400))

@@ -33,3 +33,9 @@ package struct Scopes: Sendable, Hashable {
   /// Whether each of `others` is among these.
   package func include(_ others: Scopes) -> Bool { others.all.isSubset(of: all) }
 }
+
+/// How an access token reads, so that whoever passes requests on can tell one from other secrets.
+package enum AccessTokenText {
+  /// What every access token begins with; not secret.
+  package static let prefix = "chat_"
+}

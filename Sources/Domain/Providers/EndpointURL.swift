@@ -63,25 +63,45 @@ package struct EndpointURL: Sendable, Hashable, CustomStringConvertible {
 
   /// The URL of a client's path below this base, with its query if any.
   ///
-  /// People write base URLs both with and without the version that clients send (`…/v1`): when the
-  /// base ends with the version segment with which `path` begins, it is not doubled.
-  package func appending(path: String) -> String {
-    let relative = path.utf8.drop { $0 == UInt8(ascii: "/") }
-    let first = Substring(relative.prefix { !"/?".utf8.contains($0) })
-    guard Self.isVersion(first), self.path.hasSuffix("/" + first) else {
-      return description + "/" + Substring(relative)
+  /// People write base URLs with and without what clients send in front (`/v1`, `/openai/v1`): the
+  /// segments with which the base ends and the path begins are there once. `v1`, which SDKs put by
+  /// habit, gives way to the version that the base ends with. Nothing else is changed.
+  package func appending(path: String) -> String { baseOrigin + self.path(below: path) }
+
+  /// The path of that URL, with its query if any.
+  package func path(below path: String) -> String {
+    let slash = UInt8(ascii: "/")
+    let relative = path.utf8.first == slash ? path.utf8.dropFirst() : path.utf8[...]
+    guard !self.path.isEmpty else { return "/" + Substring(relative) }
+    let segments = relative.prefix { $0 != UInt8(ascii: "?") }
+      .split(separator: slash, omittingEmptySubsequences: false)
+    let own = self.path.utf8.split(separator: slash)
+    var count = min(own.count, segments.count)
+    while count > 0, !own.suffix(count).elementsEqual(segments.prefix(count), by: Self.areEqual) {
+      count -= 1
     }
-    return description + path[first.endIndex...]
+    if count == 0, segments[0].elementsEqual("v1".utf8), Self.haveVersion(own) { count = 1 }
+    guard count > 0 else { return self.path + "/" + Substring(relative) }
+    return self.path + path[segments[count - 1].endIndex...]
   }
 
-  private var baseOrigin: String {
-    port == scheme.defaultPort ? "\(scheme.rawValue)://\(host)" : origin
+  /// `host[:port]` as requests name it (RFC 9110, 7.2): without the scheme's own port.
+  package var authority: String { port == scheme.defaultPort ? "\(host)" : "\(host):\(port)" }
+
+  private var baseOrigin: String { "\(scheme.rawValue)://\(authority)" }
+
+  private static func areEqual(_ one: Text, _ other: Text) -> Bool { one.elementsEqual(other) }
+
+  /// Whether the segments of a base URL say already which version is meant: `…/paas/v4`, or
+  /// Google's `/v1beta/openai`.
+  private static func haveVersion(_ segments: [Text]) -> Bool {
+    guard let last = segments.last, !isVersion(last) else { return !segments.isEmpty }
+    return last.elementsEqual("openai".utf8) && segments.contains(where: isVersion)
   }
 
   /// `v1`, `v1beta`, `v4`.
-  private static func isVersion(_ segment: Substring) -> Bool {
-    let digits = segment.utf8.dropFirst()
-    return segment.utf8.first == UInt8(ascii: "v") && digits.first?.isASCIIDigit == true
+  private static func isVersion(_ segment: Text) -> Bool {
+    segment.first == UInt8(ascii: "v") && segment.dropFirst().first?.isASCIIDigit == true
   }
 }
 
@@ -150,13 +170,40 @@ extension Provider {
   /// The endpoint that one of this provider's base URL variables means.
   ///
   /// A value without a scheme is completed by `bareHost`; the address 0.0.0.0, on which a server
-  /// listens, then means this machine.
+  /// listens, then means this machine. Of the address of one operation, as Azure's portal shows it,
+  /// the base is taken.
   package func endpoint(fromVariable value: String) throws(EndpointURLError) -> EndpointURL {
+    let value = Self.withoutOperation(value)
     guard let bareHost, !value.contains("://") else { return try EndpointURL(value) }
     var host = value.hasPrefix(":") ? "127.0.0.1" + value : value
     if host == "0.0.0.0" || host.hasPrefix("0.0.0.0:") { host = "127.0.0.1" + host.dropFirst(7) }
     let hasPort = host.utf8.last != UInt8(ascii: "]") && host.utf8.contains(UInt8(ascii: ":"))
     return try EndpointURL("\(bareHost.scheme)://\(host)" + (hasPort ? "" : ":\(bareHost.port)"))
+  }
+}
+
+extension Provider {
+  /// What SDKs put behind a base URL themselves.
+  private static let operations = [
+    "/chat/completions", "/completions", "/responses", "/messages", "/embeddings",
+  ]
+  private static let deployments = "/openai/deployments/"
+
+  /// The text up to the operation, whose query goes with it; else as it is.
+  private static func withoutOperation(_ value: String) -> String {
+    let bytes = value.utf8
+    let path = bytes.prefix { $0 != UInt8(ascii: "?") }
+    var rest = path
+    while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
+      rest = rest[slash...]
+      if rest.starts(with: deployments.utf8)
+        || operations.contains(where: { rest.elementsEqual($0.utf8) })
+      {
+        return String(Substring(path[..<slash]))
+      }
+      rest = rest.dropFirst()
+    }
+    return value
   }
 }
 

@@ -7,8 +7,10 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   package let id: String
   package let displayName: String
   /// Origin and path prefix to which the proxy appends the client's path; nil where each user has
-  /// an endpoint of their own. Without the version segment that clients send, such as `/v1`.
+  /// an endpoint of their own. Without the `/v1` that clients send; another version belongs to it.
   package let defaultBaseURL: String?
+  /// First segments of paths that this provider serves beside the path of `defaultBaseURL`.
+  package let hostSegments: [String]?
   /// How the key is sent; nil sends none.
   package let authentication: Authentication?
   package let key: Requirement
@@ -45,6 +47,17 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   /// Whether a user gives a base URL.
   package enum EndpointRule: String, Sendable, Codable {
     case required, allowed, forbidden
+  }
+
+  /// The catalogue's base URL for a client's path, which begins with a slash; nil where each user
+  /// has an endpoint of their own.
+  package func baseURL(forPath path: String) -> String? {
+    guard let defaultBaseURL, let hostSegments else { return defaultBaseURL }
+    let first = path.utf8.dropFirst().prefix { !"/?".utf8.contains($0) }
+    guard hostSegments.contains(where: { $0.utf8.elementsEqual(first) }) else {
+      return defaultBaseURL
+    }
+    return (try? EndpointURL(defaultBaseURL))?.origin
   }
 
   /// False when `key` does not begin as this provider's keys do; a reason to warn.

@@ -64,6 +64,28 @@ package struct SecureToken: Sendable {
     self.init(prefix: prefix, text: text)
   }
 
+  /// `text` with whatever may be a token of some kind cut down to its prefix, e.g. `chat_…`.
+  package static func masked(in text: String) -> String {
+    guard text.utf8.count > digitCount else { return text }
+    var masked: [UInt8] = []
+    var word: [UInt8] = []
+    func endWord() {
+      let end = word.dropLast(digitCount).firstIndex(of: UInt8(ascii: "_"))
+      masked += end.map { word[...$0] + Array("…".utf8) } ?? word[...]
+      word = []
+    }
+    for byte in text.utf8 {
+      if Base64.url.isDigit(byte) {
+        word.append(byte)
+      } else {
+        endWord()
+        masked.append(byte)
+      }
+    }
+    endWord()
+    return String(decoding: masked, as: UTF8.self)
+  }
+
   private init(prefix: String, text: SecretBytes) {
     self.prefix = prefix
     self.text = text

@@ -32,6 +32,13 @@ package enum PercentCoding {
     return String(validating: decoded, as: UTF8.self)
   }
 
+  /// The bytes behind the escapes, of whatever encoding; nil for a `%` without two digits.
+  package static func decodeBytes(_ text: some StringProtocol) -> [UInt8]? {
+    Array(text.utf8).withUnsafeBytes {
+      bytes(behind: $0, plusIsSpace: false, brokenIsLiteral: false)
+    }
+  }
+
   /// As much of a text as can be read: a broken escape stands for itself, bad UTF-8 is replaced.
   package static func decodeLeniently(_ text: UnsafeRawBufferPointer) -> String {
     let decoded = bytes(behind: text, plusIsSpace: false, brokenIsLiteral: true)

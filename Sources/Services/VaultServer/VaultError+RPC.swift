@@ -22,7 +22,8 @@ extension VaultError: RPCErrorConvertible {
     case .disabled(let provider, let label):
       RPCError(
         .failedPrecondition,
-        "the configuration for provider '\(provider)' with label '\(label.text)' is disabled",
+        "the configuration for provider '\(provider)' with label '\(label.text)' is disabled: "
+          + "enable it first",
         details: [Self.reason("CONFIGURATION_DISABLED")])
     case .tooManyConfigs:
       RPCError(
@@ -32,7 +33,8 @@ extension VaultError: RPCErrorConvertible {
     case .endpointChanged(let provider):
       RPCError(
         .failedPrecondition,
-        "the address of provider '\(provider)' has changed since the key was stored: store it again",
+        "the address of provider '\(provider)' has changed since the key was stored: "
+          + "store it again",
         details: [Self.reason("ENDPOINT_CHANGED")])
     case .cannotOpen(let detail):
       RPCError(

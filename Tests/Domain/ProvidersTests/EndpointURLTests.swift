@@ -96,10 +96,60 @@ import Testing
     ("https://h.example/v1", "v1/models", "https://h.example/v1/models"),
     ("https://h.example/openai/v1", "v1?x=1", "https://h.example/openai/v1?x=1"),
     ("https://h.example/v1", "v2/chat", "https://h.example/v1/v2/chat"),
-    ("https://h.example/models", "models", "https://h.example/models/models"),
     ("https://h.example/xv1", "v1/models", "https://h.example/xv1/v1/models"),
+    // A base with what the SDK sends in front of its paths.
+    ("https://h.example/openai", "/openai/deployments/d", "https://h.example/openai/deployments/d"),
+    ("https://h.example/openai/v1", "/openai/v1/models", "https://h.example/openai/v1/models"),
+    ("https://h.example/a/openai", "/openai", "https://h.example/a/openai"),
+    ("https://h.example/openai", "/openai/", "https://h.example/openai/"),
+    ("https://h.example/openai", "/openai2/x", "https://h.example/openai/openai2/x"),
+    ("https://h.example/a/b", "/a/x", "https://h.example/a/b/a/x"),
+    ("https://h.example/openai", "/openai?x=/openai", "https://h.example/openai?x=/openai"),
+    // An SDK that puts `/v1` before everything, and an endpoint of another version.
+    ("https://h.example/api/paas/v4", "/v1/chat", "https://h.example/api/paas/v4/chat"),
+    ("https://h.example/api/paas/v4", "/v4/chat", "https://h.example/api/paas/v4/chat"),
+    ("https://h.example/v4", "/v3/chat", "https://h.example/v4/v3/chat"),
+    ("https://h.example/v1beta/openai", "/v1/chat", "https://h.example/v1beta/openai/chat"),
+    ("https://h.example/v1/a/openai", "/v1/chat", "https://h.example/v1/a/openai/chat"),
+    ("https://h.example/v1/a/other", "/v1/chat", "https://h.example/v1/a/other/v1/chat"),
+    ("https://h.example/openai", "/v1/chat", "https://h.example/openai/v1/chat"),
+    ("https://h.example/very", "/v1/chat", "https://h.example/very/v1/chat"),
+    // As it was sent.
+    ("https://h.example", "//v1/x", "https://h.example//v1/x"),
+    ("https://h.example/v1", "/v1//x", "https://h.example/v1//x"),
+    ("https://h.example/v1", "/%761/x/", "https://h.example/v1/%761/x/"),
+    ("https://h.example/v1", "", "https://h.example/v1/"),
   ])
-  func aVersionIsNotDoubled(_ row: (base: String, path: String, url: String)) throws {
+  func whatBaseAndPathShareIsThereOnce(_ row: (base: String, path: String, url: String)) throws {
     #expect(try EndpointURL(row.base).appending(path: row.path) == row.url)
+  }
+
+  /// Every base and path of up to three segments of a few.
+  @Test func nothingIsDoubledAndNothingElseIsDropped() throws {
+    func paths(_ segments: [String], _ count: Int) -> [String] {
+      guard count > 0 else { return [""] }
+      return paths(segments, count - 1).flatMap { path in segments.map { path + "/" + $0 } }
+    }
+    let bases = (0...3).flatMap { paths(["openai", "v1", "v4"], $0) }
+    for base in bases {
+      let endpoint = try EndpointURL("https://h.example" + base)
+      for path in (1...3).flatMap({ paths(["openai", "v1", "v4", ""], $0) }) {
+        let url = endpoint.path(below: path)
+        let kept = url.dropFirst(base.utf8.count)
+        #expect(url.hasPrefix(base) && path.hasSuffix(kept), "\(base) \(path)")
+        let dropped = String(path.dropLast(kept.utf8.count))
+        let isShared = dropped.isEmpty || base.hasSuffix(dropped)
+        let hasVersion =
+          base.hasSuffix("/v4") || base.hasSuffix("/openai") && base.contains("/v")
+        #expect(isShared || dropped == "/v1" && hasVersion, "\(base) \(path)")
+        // No longer beginning of the path is the base's end.
+        let beginnings =
+          path.utf8.indices.filter { path.utf8[$0] == UInt8(ascii: "/") }
+          .map { String(path[..<$0]) } + [path]
+        for beginning in beginnings where beginning.utf8.count > dropped.utf8.count {
+          #expect(!base.hasSuffix(beginning) || beginning.isEmpty, "\(base) \(path)")
+        }
+      }
+    }
   }
 }

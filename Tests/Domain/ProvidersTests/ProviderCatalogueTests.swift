@@ -56,6 +56,36 @@ import Testing
     #expect(catalogue.authenticationHeaderNames.isSuperset(of: ["api-key", "x-goog-api-key"]))
   }
 
+  /// Each SDK's own base URL with the host taken off, and OpenAI's with the `/v1` that it has.
+  @Test(arguments: [
+    ("groq", "/openai/v1/models", "https://api.groq.com/openai/v1/models"),
+    ("groq", "/v1/models", "https://api.groq.com/openai/v1/models"),
+    ("zai", "/v4/chat", "https://api.z.ai/api/paas/v4/chat"),
+    ("zai", "/v1/chat", "https://api.z.ai/api/paas/v4/chat"),
+    ("zai", "/api/paas/v4/chat", "https://api.z.ai/api/paas/v4/chat"),
+    ("zai", "/api/anthropic/v1/messages", "https://api.z.ai/api/anthropic/v1/messages"),
+    ("zhipu", "/v1/chat", "https://open.bigmodel.cn/api/paas/v4/chat"),
+    (
+      "dashscope", "/api/v1/services/x", "https://dashscope.aliyuncs.com/api/v1/services/x"
+    ),
+    ("dashscope", "/v1/chat", "https://dashscope.aliyuncs.com/compatible-mode/v1/chat"),
+    (
+      "dashscope", "/compatible-mode/v1/chat",
+      "https://dashscope.aliyuncs.com/compatible-mode/v1/chat"
+    ),
+    ("dashscope", "/apis/x", "https://dashscope.aliyuncs.com/compatible-mode/apis/x"),
+    ("fireworks", "/inference/v1/chat", "https://api.fireworks.ai/inference/v1/chat"),
+    ("fireworks", "/v1/chat", "https://api.fireworks.ai/inference/v1/chat"),
+    ("openrouter", "/api/v1/models", "https://openrouter.ai/api/v1/models"),
+  ])
+  func everySDKFindsItsProvider(_ row: (id: String, path: String, url: String)) throws {
+    let provider = try #require(catalogue.provider(id: row.id))
+    let base = try EndpointURL(#require(provider.baseURL(forPath: row.path)))
+    #expect(base.appending(path: row.path) == row.url)
+    // A key is bound to the origin, which is the same for all paths.
+    #expect(try base.origin == EndpointURL(#require(provider.defaultBaseURL)).origin)
+  }
+
   @Test func anUnusualKeyIsOnlyAHint() throws {
     let openai = try #require(catalogue.provider(id: "openai"))
     #expect(openai.recognises(key: "sk-anything"))
@@ -72,6 +102,28 @@ import Testing
   func aBareHostIsCompleted(_ row: (value: String, url: String)) throws {
     let ollama = try #require(catalogue.provider(id: "ollama"))
     #expect(try ollama.endpoint(fromVariable: row.value).description == row.url)
+  }
+
+  @Test(arguments: [
+    (
+      "https://r.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2025",
+      "https://r.openai.azure.com"
+    ),
+    (
+      "https://r.openai.azure.com/openai/responses?api-version=1",
+      "https://r.openai.azure.com/openai"
+    ),
+    ("https://h.example/v1/chat/completions", "https://h.example/v1"),
+    ("https://h.example/messages", "https://h.example"),
+    ("https://h.example/v1/chat", "https://h.example/v1/chat"),
+    ("https://h.example/completions/v1", "https://h.example/completions/v1"),
+  ])
+  func anAddressOfOneOperationMeansItsBase(_ row: (value: String, url: String)) throws {
+    let azure = try #require(catalogue.provider(id: "azure-openai"))
+    #expect(try azure.endpoint(fromVariable: row.value).description == row.url)
+    #expect(throws: EndpointURLError.queryOrFragment) {
+      try azure.endpoint(fromVariable: "https://h.example/v1?api-version=1")
+    }
   }
 
   @Test func onlyProvidersWithBareHostsTakeThem() throws {

@@ -59,4 +59,17 @@ import Testing
       _ = SecureToken(SecretBytes(copying: rightLength), prefix: "chat_")
     }
   }
+
+  @Test(arguments: [
+    ("curl/8.0 (x; y)", "curl/8.0 (x; y)"), ("", ""),
+    ("snake_case " + digits, "snake_case " + digits),
+    ("sdk/chat_" + digits, "sdk/chat_…"), ("a chs_" + digits + " b", "a chs_… b"),
+    ("my-chat_" + digits + "-x;", "my-chat_…;"),
+    ("chat_" + digits.dropLast(), "chat_" + digits.dropLast()),
+  ])
+  func tokensAreMaskedInTexts(text: String, masked: String) {
+    #expect(SecureToken.masked(in: text) == masked)
+  }
+
+  private static let digits = String(repeating: "A", count: 43)
 }

@@ -86,7 +86,7 @@ package struct EdgeResponder: HTTPResponder {
         throw Problem(.notFound, "there is nothing at this address")
       }
     } catch {
-      response = answer(error, on: surface, origin.requestID, log)
+      response = answer(error, to: request, on: surface, origin.requestID, log)
     }
     securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
     if surface == .proxy {
@@ -125,12 +125,19 @@ package struct EdgeResponder: HTTPResponder {
   }
 
   private func answer(
-    _ error: any Error, on surface: Surface, _ requestID: String, _ log: AccessLog
+    _ error: any Error, to request: Request, on surface: Surface, _ requestID: String,
+    _ log: AccessLog
   ) -> Response {
     let problem = Problem(catching: error)
     if let detail = problem.logDetail {
       log.logger.error(
         "request failed", metadata: ["route": "\(log.route)", "detail": "\(detail)"])
+    }
+    let path = request.head.path ?? ""
+    // A malformed address has no surface, but its sender has an SDK all the same.
+    if surface == .proxy || path.beginsWithBytes(of: "/proxy/") {
+      return problem.response(
+        requestID: requestID, for: ProblemReader(ofProxied: request.headers, path: path))
     }
     return surface == .page
       ? errorPage(problem, requestID) : problem.response(requestID: requestID)

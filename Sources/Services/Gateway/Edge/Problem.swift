@@ -52,10 +52,10 @@ package struct Problem: Error, Sendable {
   }
 
   /// The document, as JSON.
-  package func json(requestID: String) -> String {
+  package func json(requestID: String, for reader: ProblemReader = .program) -> String {
     var members: [(String, String)] = [
       // The status says what kind of problem it is (RFC 9457, 4.2.1).
-      ("type", JSONText.string("about:blank")),
+      ("type", JSONText.string(reader == .anthropicSDK ? "error" : "about:blank")),
       ("title", JSONText.string(status.reasonPhrase)),
       ("status", "\(status.code)"),
     ]
@@ -69,16 +69,27 @@ package struct Problem: Error, Sendable {
       }
       members.append(("errors", "[\(errors.joined(separator: ","))]"))
     }
+    if reader != .program {
+      members.append(
+        (
+          "error",
+          JSONText.object([
+            ("message", JSONText.string(detail.isEmpty ? status.reasonPhrase : detail)),
+            ("type", JSONText.string(status.nameForSDKs)), ("code", JSONText.string(status.word)),
+          ])
+        ))
+    }
     return JSONText.object(members)
   }
 
-  package func response(requestID: String) -> Response {
+  package func response(requestID: String, for reader: ProblemReader = .program) -> Response {
     var headers = headers
     headers[.contentType] = "application/problem+json"
+    headers[.requestID] = requestID
     headers[.cacheControl] = "no-store"
     return Response(
       status: status, headers: headers,
-      body: .init(byteBuffer: .init(string: json(requestID: requestID))))
+      body: .init(byteBuffer: .init(string: json(requestID: requestID, for: reader))))
   }
 }
 
@@ -99,5 +110,52 @@ extension Problem {
       // The type's name only: a description may repeat a header or a body.
       self.init(.internalServerError, logDetail: "unexpected \(type(of: error))")
     }
+  }
+}
+
+/// Who reads a problem document: SDKs of providers look for the members that their provider sends.
+package enum ProblemReader: Sendable, Hashable {
+  /// The members of RFC 9457.
+  case program
+  /// Also `error`, as OpenAI and most others send it: without it SDKs show the status alone.
+  case sdk
+  /// Also `"type":"error"`, as Anthropic's SDKs want it.
+  case anthropicSDK
+
+  /// Whoever sent this request to a path below `/proxy/`.
+  package init(ofProxied headers: HTTPFields, path: String) {
+    let isAnthropic =
+      headers[.anthropicVersion] != nil || path.beginsWithBytes(of: "/proxy/anthropic/")
+    self = isAnthropic ? .anthropicSDK : .sdk
+  }
+}
+
+extension HTTPField.Name {
+  /// Every SDK of Anthropic's sends it, to whichever address.
+  fileprivate static let anthropicVersion = fixed("anthropic-version")
+}
+
+extension HTTPResponse.Status {
+  /// `error.type`, by the names of Anthropic, which OpenAI's are among.
+  fileprivate var nameForSDKs: String {
+    switch code {
+    case 401: "authentication_error"
+    case 403: "permission_error"
+    case 404: "not_found_error"
+    case 413: "request_too_large"
+    case 429: "rate_limit_error"
+    case 503: "overloaded_error"
+    case 504: "timeout_error"
+    case 500...: "api_error"
+    default: "invalid_request_error"
+    }
+  }
+
+  /// `error.code`: the reason phrase as one word, e.g. `bad_gateway`.
+  fileprivate var word: String {
+    String(
+      decoding: reasonPhrase.lowercasedASCII().utf8.map {
+        $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0
+      }, as: UTF8.self)
   }
 }

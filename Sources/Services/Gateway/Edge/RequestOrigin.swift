@@ -10,15 +10,16 @@ package struct RequestOrigin: Sendable, Hashable {
 
   /// Empty when it isn't known.
   package let ipAddress: String
-  /// At most `userAgentBytesMax` bytes of what the client says.
+  /// At most `userAgentBytesMax` bytes of what the client says, without a token that stands in it:
+  /// receipts are kept for ever.
   package let userAgent: String
   package let requestID: String
 
   /// As far as `proxies` vouch for what the request says of itself.
   init(_ headers: HTTPFields, channel: any Channel, trusting proxies: TrustedProxies) {
     userAgent = String(
-      decoding: headers[.userAgent, default: ""].utf8.prefix(Self.userAgentBytesMax),
-      as: UTF8.self)
+      decoding: SecureToken.masked(in: headers[.userAgent, default: ""]).utf8
+        .prefix(Self.userAgentBytesMax), as: UTF8.self)
     guard let peer = channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }) else {
       (ipAddress, requestID) = ("", RequestID.make())
       return

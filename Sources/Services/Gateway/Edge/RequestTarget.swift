@@ -8,14 +8,15 @@ package struct RequestTarget: Sendable, Hashable {
   /// Why a target is refused.
   package enum Failure: Error, Hashable {
     case tooLong
-    /// Not origin-form or absolute-form, a bad percent escape, a control character, or a segment
-    /// that means another place (`.` or `..`, encoded or not).
+    /// Not origin-form or absolute-form, a bad escape or a control character in the path, or a
+    /// segment that means another place (`.` or `..`, encoded or not).
     case malformed
   }
 
   /// As sent, without the query.
   package let path: Substring
-  /// As sent, without the question mark; nil where there is none.
+  /// As sent, without the question mark; nil where there is none. Its escapes are for whoever reads
+  /// it: what is only passed on needs none.
   package let query: Substring?
   /// As sent, between slashes; `/` has one empty segment.
   package let segments: [Substring]
@@ -28,7 +29,7 @@ package struct RequestTarget: Sendable, Hashable {
       let authority = Substring(text.utf8.dropFirst(scheme.utf8.count))
       rest = authority.utf8.firstIndex(of: UInt8(ascii: "/")).map { authority[$0...] } ?? "/"
     }
-    guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.allSatisfy(Self.isAllowed) else {
+    guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.allSatisfy(Self.isVisible) else {
       throw .malformed
     }
     if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
@@ -38,19 +39,21 @@ package struct RequestTarget: Sendable, Hashable {
       path = rest
       query = nil
     }
+    guard !path.utf8.contains(where: Self.keptOutOfPaths.contains) else { throw .malformed }
     segments = path.dropFirst().split(atByte: "/", omittingEmpty: false)
     for segment in segments {
       guard segment.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") })
       else { continue }
-      guard let decoded = PercentCoding.decode(segment), !Self.climbs(decoded) else {
-        throw .malformed
-      }
+      guard let decoded = PercentCoding.decodeBytes(segment),
+        !decoded.contains(where: Self.isControl),
+        !Self.climbs(decoded)
+      else { throw .malformed }
     }
   }
 
   /// Whether a reader who decodes before splitting would go to another place.
-  private static func climbs(_ segment: String) -> Bool {
-    segment.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+  private static func climbs(_ segment: [UInt8]) -> Bool {
+    segment.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
       .contains { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
   }
 
@@ -68,14 +71,14 @@ package struct RequestTarget: Sendable, Hashable {
     return parameters
   }
 
-  /// Visible ASCII without the characters that RFC 3986 keeps out of URIs.
-  private static func isAllowed(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
-      UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{"), UInt8(ascii: "|"),
-      UInt8(ascii: "}"), UInt8(ascii: "#"):
-      false
-    default: byte > 0x20 && byte < 0x7F
-    }
+  /// Two readers could take a path with one of these for different ones.
+  private static let keptOutOfPaths: Set<UInt8> = Set("\"<>\\".utf8)
+
+  /// Visible ASCII that isn't the mark of a fragment. More than RFC 3986 allows: SDKs and curl send
+  /// `{ } | ^` as they are.
+  private static func isVisible(_ byte: UInt8) -> Bool {
+    byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#")
   }
+
+  private static func isControl(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F }
 }

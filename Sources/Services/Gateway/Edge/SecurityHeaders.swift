@@ -37,7 +37,12 @@ package struct SecurityHeaders: Sendable {
     for field in surface == .page ? forPages : forDocuments {
       headers[field.name] = field.value
     }
-    headers[.requestID] = requestID
+    if surface == .proxy {
+      // The provider's own id keeps its name: SDKs show it, and the provider's support asks for it.
+      headers[.chatelaineRequestID] = requestID
+    } else {
+      headers[.requestID] = requestID
+    }
     if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
   }
 }
@@ -45,6 +50,8 @@ package struct SecurityHeaders: Sendable {
 /// Header fields that HTTPTypes has no constant for.
 extension HTTPField.Name {
   package static let requestID = fixed("X-Request-Id")
+  /// Ours, where `X-Request-Id` is the provider's.
+  package static let chatelaineRequestID = fixed("X-Chatelaine-Request-Id")
   package static let forwardedFor = fixed("X-Forwarded-For")
   package static let csrfToken = fixed("X-CSRF-Token")
   package static let fetchSite = fixed("Sec-Fetch-Site")

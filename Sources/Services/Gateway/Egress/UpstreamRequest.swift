@@ -34,14 +34,11 @@ package struct UpstreamRequest: Sendable {
   func head(
     for endpoint: EndpointURL, bodyLength: BodyLength
   ) throws(UpstreamError) -> HTTPRequestHead {
-    let url = url(on: endpoint).utf8
-    // Behind `scheme://authority`.
-    let authority = url.dropFirst(endpoint.scheme.rawValue.utf8.count + "://".utf8.count)
-    let target = authority.drop { $0 != UInt8(ascii: "/") }
-    guard target.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .malformedRequest("address") }
+    let target = endpoint.path(below: path) + (query.map { "?\($0)" } ?? "")
+    guard target.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .malformedRequest("address") }
     var fields = HTTPHeaders()
     fields.reserveCapacity(headers.count + 2)
-    fields.add(name: "host", value: String(Substring(authority.prefix(upTo: target.startIndex))))
+    fields.add(name: "host", value: endpoint.authority)
     for (name, value) in headers {
       guard HTTPField.Name(name) != nil, HTTPField.isValidValue(value) else {
         throw .malformedRequest("header field")
@@ -57,7 +54,7 @@ package struct UpstreamRequest: Sendable {
     }
     return HTTPRequestHead(
       version: .http1_1, method: HTTPMethod(rawValue: method.rawValue),
-      uri: String(Substring(target)), headers: fields)
+      uri: target, headers: fields)
   }
 }
 

@@ -50,7 +50,8 @@ struct GatewayServer: Sendable {
     ).routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
-      endpointGuard: endpointGuard, upstream: upstream, limits: configuration.upstreamLimits
+      publicOrigin: configuration.publicOrigin, endpointGuard: endpointGuard, upstream: upstream,
+      limits: configuration.upstreamLimits
     ).routes()
 
     let responder = EdgeResponder(

@@ -1,9 +1,6 @@
-import Backend
-package import Cryptography
 import Edge
 package import HTTPTypes
 package import NIOHTTP1
-package import Providers
 
 /// Which header fields pass between a client and a provider.
 package struct ProxyHeaders: Sendable {
@@ -14,47 +11,95 @@ package struct ProxyHeaders: Sendable {
     "http2-settings",
   ]
 
-  /// Who the client is, and what it holds of ours.
+  /// Who the client is, where it is and how it came here, as proxies in front of the portal tell,
+  /// and what it holds of ours.
   private static let privateFields: Set<String> = [
-    "cookie", "cookie2", "forwarded", "via", "x-real-ip", "x-request-id", "x-csrf-token",
-    "origin", "referer", "true-client-ip", "cf-connecting-ip",
+    "cookie", "cookie2", "via", "x-csrf-token", "origin", "referer",
+    // Where it is.
+    "cf-connecting-ipv6", "cf-ipcountry", "cf-pseudo-ipv4", "cf-ray", "cf-visitor", "cf-worker",
+    "cdn-loop", "x-azure-fdid", "x-azure-ref", "x-azure-socketip", "x-real-port",
+    "x-envoy-external-address", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id",
+    "x-original-host", "x-original-url", "x-original-uri", "x-rewrite-url", "x-arr-log-id",
+    "x-arr-ssl", "x-remote-ip", "x-remote-port", "x-proxy-user", "x-nf-client-connection-ip",
+    // Who it is.
+    "x-webauth-user", "x-userinfo", "x-user-info", "remote-email", "remote-groups", "remote-name",
+    "x-email", "x-user-email", "x-groups", "x-auth-email", "x-auth-groups",
   ]
   private static let privatePrefixes = [
-    "x-forwarded-", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-",
+    "x-forwarded", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-", "cf-access-",
+    "x-amzn-oidc-", "x-appengine-", "x-authentik-", "x-goog-iap-", "x-pomerium-", "x-vercel-ip-",
+    "tailscale-", "x-ssl-", "ssl-client-", "x-client-dn", "cloudfront-", "fastly-", "fly-",
+    "akamai-", "x-akamai-", "x-ms-token-", "x-consumer-", "x-credential-",
   ]
+  /// Whatever stands around them: `fastly-client-ip`, `x-original-forwarded-for`.
+  private static let privateWords = TextSearch([
+    "client-ip", "clientip", "connecting-ip", "real-ip", "user-ip", "cluster-ip",
+    "originating-ip", "source-ip", "client-cert", "clientcert", "forwarded",
+    "remote-addr", "remote-user", "auth-request-", "auth-user", "authenticated-user",
+    "client-principal", "oidc", "jwt-assertion",
+  ])
 
   /// What a provider must not tell a browser in our name.
   private static let foreignFields: Set<String> = [
     "set-cookie", "set-cookie2", "strict-transport-security", "content-security-policy",
     "content-security-policy-report-only", "public-key-pins", "clear-site-data", "alt-svc",
-    "nel", "report-to", "reporting-endpoints", "service-worker-allowed", "refresh", "x-request-id",
-    "server", "date",
+    "nel", "report-to", "reporting-endpoints", "service-worker-allowed", "refresh", "server",
+    "date",
   ]
-  private static let foreignPrefixes = ["access-control-", "cross-origin-"]
+  private static let foreignPrefixes = ["access-control-", "cross-origin-", "x-chatelaine-"]
+
+  /// What each request to a provider says of its way (RFC 9110, 7.6.3). A request that comes with
+  /// it has been here before.
+  private static let via = (protocolVersion: "1.1", name: "chatelaine")
 
   /// Fields in which a client may have put its access token, or a key of its own.
-  private let tokenFields: Set<String>
+  private let credentials: CredentialFields
 
-  package init(token: ProxyToken) {
-    tokenFields = Set(token.headerNames.map(\.canonicalName)).union(["authorization"])
+  package init(credentials: CredentialFields) {
+    self.credentials = credentials
   }
 
-  /// The client's fields as the provider gets them, without any credential.
-  package func forUpstream(_ fields: HTTPFields) -> HTTPHeaders {
+  /// Whether a field is about the client and not for the provider, by its name.
+  static func isPrivate(_ canonicalName: String) -> Bool {
+    privateFields.contains(canonicalName)
+      || privatePrefixes.contains(where: canonicalName.beginsWithBytes)
+      || privateWords.finds(in: canonicalName)
+  }
+
+  /// Whether the request has been through this portal already.
+  package static func haveComeBack(_ fields: HTTPFields) -> Bool {
+    fields[values: .via].flatMap { $0.split(atByte: ",") }.contains { member in
+      let words = member.trimmingBlanks().split(atByte: " ")
+      guard words.count > 1 else { return false }
+      let name = words[1].split(atByte: ":", maxSplits: 1).first ?? ""
+      return name.lowercasedASCII().hasBytes(of: via.name)
+    }
+  }
+
+  /// The client's fields as the provider gets them, without any credential; `token` is in none.
+  package func forUpstream(_ fields: HTTPFields, without token: ProxyToken) -> HTTPHeaders {
     let named = Self.namedByConnection(fields[values: .connection])
     var headers = HTTPHeaders()
     for field in fields {
       let name = field.name.canonicalName
       let isDropped =
-        Self.connectionFields.contains(name) || Self.privateFields.contains(name)
-        || tokenFields.contains(name) || named.contains(name)
-        || Self.privatePrefixes.contains(where: name.beginsWithBytes)
-      if !isDropped { headers.add(name: name, value: field.value) }
+        Self.connectionFields.contains(name) || Self.isPrivate(name) || named.contains(name)
+        || credentials.contains(name) || token.isHeld(in: field.name.rawName)
+      guard !isDropped else { continue }
+      if !token.isHeld(in: field.value) {
+        headers.add(name: name, value: field.value)
+      } else if field.name == .webSocketProtocol {
+        // A list, and the provider chooses from the rest of it.
+        let rest = field.value.split(atByte: ",").filter { !token.isHeld(in: $0) }
+        if !rest.isEmpty { headers.add(name: name, value: rest.joined(separator: ",")) }
+      }
     }
+    headers.add(name: "via", value: "\(Self.via.protocolVersion) \(Self.via.name)")
     return headers
   }
 
   /// The provider's fields as the client gets them; `content-length` stays, since the body does.
+  /// Those with addresses are for `ProxyAddresses`.
   package func forClient(_ headers: HTTPHeaders) -> HTTPFields {
     let named = Self.namedByConnection(headers[canonicalForm: "connection"].map(String.init))
     var fields = HTTPFields()
@@ -63,6 +108,7 @@ package struct ProxyHeaders: Sendable {
       let isDropped =
         (Self.connectionFields.contains(name) && name != "content-length")
         || Self.foreignFields.contains(name) || named.contains(name)
+        || ProxyAddresses.isAddress(name)
         || Self.foreignPrefixes.contains(where: name.beginsWithBytes)
       if !isDropped, let fieldName = HTTPField.Name(name), HTTPField.isValidValue(value) {
         fields.append(HTTPField(name: fieldName, value: value))
@@ -77,33 +123,7 @@ package struct ProxyHeaders: Sendable {
   }
 }
 
-/// Where SDKs put the key they were given, which here is an access token of ours.
-package struct ProxyToken: Sendable {
-  /// Beside `Authorization`, in the order in which they are looked at.
-  package let headerNames: [HTTPField.Name]
-
-  package init(catalogue: ProviderCatalogue) {
-    let names =
-      ["x-api-key", "api-key", "x-goog-api-key"]
-      + catalogue.authenticationHeaderNames.sorted()
-    var seen: Set<String> = ["authorization"]
-    headerNames = names.filter { seen.insert($0).inserted }.compactMap { HTTPField.Name($0) }
-  }
-
-  /// The token; nil when no header has one.
-  package func token(in headers: HTTPFields) -> SecretBytes? {
-    for text in [Self.authorization(headers)] + headerNames.map({ headers[$0] }) {
-      if let text = text?.trimmingBlanks(), !text.isEmpty, text.utf8.count <= Credential.bytesMax {
-        return SecretBytes(utf8: text)
-      }
-    }
-    return nil
-  }
-
-  /// With or without a scheme in front: providers differ, and so do their SDKs.
-  private static func authorization(_ headers: HTTPFields) -> String? {
-    guard let header = headers[.authorization] else { return nil }
-    let parts = header.split(atByte: " ", maxSplits: 1)
-    return parts.count == 2 ? String(parts[1]) : header
-  }
+extension HTTPField.Name {
+  fileprivate static let via = fixed("Via")
+  fileprivate static let webSocketProtocol = fixed("Sec-WebSocket-Protocol")
 }

@@ -13,13 +13,8 @@ import RPC
 import ServiceAPI
 
 /// The proxy: an SDK's request goes to the provider with the user's key put in.
-///
-/// - `/proxy/{provider}/…` uses the key labelled by `X-Chatelaine-Label`, else the default one.
-/// - `/proxy/custom/{label}/…` uses the custom endpoint of that label.
 package struct ProxyRoutes: Sendable {
   private static let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-  private static let customProvider = "custom"
-  private static let tokenParameters: Set = ["key", "api_key", "access_token"]
 
   /// Longest purpose that a receipt takes, in bytes.
   static let purposeBytesMax = 512
@@ -31,12 +26,16 @@ package struct ProxyRoutes: Sendable {
   private let endpointGuard: EndpointGuard
   private let upstream: Upstream
   private let limits: UpstreamLimits
-  private let token: ProxyToken
+  /// `scheme://host[:port]` of the portal, as an endpoint would have it.
+  private let ownOrigin: String?
+  private let publicOrigin: String
+  private let credentials: CredentialFields
   private let headers: ProxyHeaders
+  private let problems: ProxyProblem
 
   package init(
     services: Services, authenticator: Authenticator, catalogue: ProviderCatalogue,
-    endpointGuard: EndpointGuard, upstream: Upstream, limits: UpstreamLimits
+    publicOrigin: String, endpointGuard: EndpointGuard, upstream: Upstream, limits: UpstreamLimits
   ) {
     self.services = services
     self.authenticator = authenticator
@@ -44,81 +43,114 @@ package struct ProxyRoutes: Sendable {
     self.endpointGuard = endpointGuard
     self.upstream = upstream
     self.limits = limits
-    token = ProxyToken(catalogue: catalogue)
-    headers = ProxyHeaders(token: token)
+    self.publicOrigin = publicOrigin
+    ownOrigin = (try? EndpointURL(publicOrigin))?.origin
+    credentials = CredentialFields(catalogue: catalogue)
+    headers = ProxyHeaders(credentials: credentials)
+    problems = ProxyProblem(publicOrigin: publicOrigin, requestBytesMax: limits.requestBytesMax)
   }
 
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    // One handler reads all addresses. With a template for each shape, one that lacks its path
+    // would be taken for another: `/proxy/custom/lab` for provider "custom" without a label.
     [
-      try Edge.Route(Self.verbs, "/proxy/{provider}/{rest=**}", .proxy) { exchange in
-        try await relay(
-          exchange, providerID: exchange.variable("provider"),
-          label: exchange.headers[Self.keyLabel, default: ""].trimmingBlanks())
-      },
-      try Edge.Route(Self.verbs, "/proxy/custom/{label}/{rest=**}", .proxy) { exchange in
-        try await relay(
-          exchange, providerID: Self.customProvider, label: exchange.variable("label"))
-      },
+      try Edge.Route(Self.verbs, "/proxy/custom/{rest=**}", .proxy) { try await answer($0) },
+      try Edge.Route(Self.verbs, "/proxy/{rest=**}", .proxy) { try await answer($0) },
     ]
   }
 
-  private func relay(
-    _ exchange: Exchange, providerID: String, label: String
-  ) async throws -> Response {
-    try refuseTokenInQuery(exchange)
-    guard let token = token.token(in: exchange.headers) else {
-      throw Problem.unauthenticated(
-        "send an access token where the provider's key would be, e.g. as Authorization: Bearer")
+  private func answer(_ exchange: Exchange) async throws -> Response {
+    do {
+      return try await relay(exchange)
+    } catch let problem as Problem {
+      throw problems.told(problem)
     }
-    let visitor = try await authenticator.bearer(token, exchange)
-    guard let provider = catalogue.provider(id: providerID) else {
-      throw Problem(.notFound, "there is no provider with this name")
+  }
+
+  private func relay(_ exchange: Exchange) async throws -> Response {
+    if ProxyHeaders.haveComeBack(exchange.headers) { throw ProxyProblem.loop }
+    let target = try ProxyTarget(
+      exchange.target, labelField: exchange.headers[Self.keyLabel, default: ""])
+    var query = ProxyQuery(target.query)
+    let token = try self.token(of: exchange, target, &query)
+    let visitor = try await visitor(of: token, exchange)
+    guard let provider = catalogue.provider(id: target.providerID) else {
+      throw problems.unknownProvider(target.providerID, catalogue)
     }
     // The body first, the key last: a client that sends none costs no key and leaves no receipt.
     // From here on every path must end with `finish`: the connection waits for its body's reader.
     let body = try await self.body(of: exchange)
     do {
-      let key = try await services.vault.resolveCredential(
-        VaultAPI.ResolveCredentialRequest(
-          provider: provider.id, label: label, purpose: Self.purpose(of: exchange)),
-        options: visitor.options(for: exchange))
+      let key = try await open(target, provider, for: visitor, exchange)
       var request = UpstreamRequest(
-        method: exchange.method, path: exchange.variable("rest"),
-        query: exchange.target.query.map(String.init),
-        headers: headers.forUpstream(exchange.headers))
+        method: exchange.method, path: target.path, query: query.text,
+        headers: headers.forUpstream(exchange.headers, without: token))
       if let authentication = provider.authentication, !key.apiKey.isEmpty {
         request.headers.replaceOrAdd(
           name: authentication.header, value: authentication.prefix + key.apiKey)
       }
-      let endpoint = try await check(provider, key.baseUrl)
+      let endpoint = try await check(
+        provider, key.baseUrl ?? provider.baseURL(forPath: target.path))
+      if endpoint.url.origin == ownOrigin { throw ProxyProblem.loop }
       // Noticed also while the provider thinks: nobody would read what it says.
       ClientPresence.of(exchange.channel)?.begin()
       let answer = try await upstream.send(
         request, body: body, to: endpoint, on: exchange.channel.eventLoop)
-      return await response(answer, body, exchange)
+      let addresses = try ProxyAddresses(
+        target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
+        endpoint: endpoint.url, publicOrigin: publicOrigin
+      ).fields(of: answer.headers, status: answer.status)
+      var response = await response(answer, body, exchange)
+      response.headers.append(contentsOf: addresses)
+      return response
     } catch {
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
-      if let error = error as? UpstreamError { throw problem(error) }
+      if let error = error as? UpstreamError { throw problems.unanswered(problem(error)) }
       throw error
     }
   }
 
   // MARK: Steps
 
-  /// Some SDKs of Google put the key into the address, which ends up in logs everywhere.
-  private func refuseTokenInQuery(_ exchange: Exchange) throws(Problem) {
-    let names = Set(try exchange.parameters().map { $0.name.lowercasedASCII() })
-    if !names.isDisjoint(with: Self.tokenParameters) {
-      throw .invalid("key", "send the access token in a header, not in the address")
+  /// The access token, from any header or as Google's `?key=`; `query` is left without it.
+  private func token(
+    of exchange: Exchange, _ target: ProxyTarget, _ query: inout ProxyQuery
+  ) throws(Problem) -> ProxyToken {
+    let inHeader = credentials.token(in: exchange.headers)
+    guard let token = inHeader ?? query.token else { throw problems.noToken }
+    // A link with a token in it would show a page of somebody else's choice at our address.
+    if inHeader == nil, exchange.headers[.fetchMode] == "navigate" { throw ProxyProblem.navigation }
+    query.remove(token)
+    // Path and label also stand in the receipt, which is kept for ever.
+    let texts = [exchange.target.path[...], query.text.map { $0[...] } ?? "", target.label[...]]
+    if texts.contains(where: token.isHeld) { throw ProxyProblem.tokenInAddress }
+    return token
+  }
+
+  private func visitor(of token: ProxyToken, _ exchange: Exchange) async throws -> Visitor {
+    do {
+      return try await authenticator.bearer(token.secret, exchange)
+    } catch let error as RPCError where error.code == .unauthenticated {
+      throw problems.deadToken
+    }
+  }
+
+  private func open(
+    _ target: ProxyTarget, _ provider: Provider, for visitor: Visitor, _ exchange: Exchange
+  ) async throws -> VaultAPI.ResolveCredentialResponse {
+    do throws(RPCError) {
+      return try await services.vault.resolveCredential(
+        VaultAPI.ResolveCredentialRequest(
+          provider: provider.id, label: target.label,
+          purpose: Self.purpose(verb: exchange.method.rawValue, path: target.path)),
+        options: visitor.options(for: exchange))
+    } catch {
+      throw problems.opening(error, provider, label: target.label)
     }
   }
 
   /// For the receipt: verb and path at the provider. Never the query, which may hold anything.
-  static func purpose(of exchange: Exchange) -> String {
-    purpose(verb: exchange.method.rawValue, path: exchange.variable("rest"))
-  }
-
   static func purpose(verb: String, path: String) -> String {
     String(decoding: "\(verb) \(path)".utf8.prefix(purposeBytesMax), as: UTF8.self)
   }

@@ -33,6 +33,28 @@ import Testing
         + #""requestId":"r1","errors":[{"field":"baseUrl","detail":"must begin with https://"}]}"#)
   }
 
+  @Test func anSDKFindsTheSentenceWhereItsProviderPutsIt() {
+    let problem = Problem(.unauthorized, "the token is not valid")
+    let openAI = problem.json(requestID: "r1", for: .sdk)
+    #expect(
+      openAI == #"{"type":"about:blank","title":"Unauthorized","status":401,"#
+        + #""detail":"the token is not valid","requestId":"r1","#
+        + #""error":{"message":"the token is not valid","type":"authentication_error","#
+        + #""code":"unauthorized"}}"#)
+    let anthropic = problem.json(requestID: "r1", for: .anthropicSDK)
+    #expect(anthropic == openAI.replacing(#""about:blank""#, with: #""error""#))
+    #expect(!problem.json(requestID: "r1").contains(#""error""#))
+    let silent = Problem(.badGateway).json(requestID: "r1", for: .sdk)
+    #expect(silent.contains(#""message":"Bad Gateway","type":"api_error","code":"bad_gateway""#))
+  }
+
+  @Test func anthropicsSDKsAreKnownByTheirFieldOrTheirProvider() throws {
+    let version = try #require(HTTPField.Name("anthropic-version"))
+    #expect(ProblemReader(ofProxied: [version: "1"], path: "/proxy/custom/a/b") == .anthropicSDK)
+    #expect(ProblemReader(ofProxied: [:], path: "/proxy/anthropic/v1/x") == .anthropicSDK)
+    #expect(ProblemReader(ofProxied: [:], path: "/proxy/openai/v1/x") == .sdk)
+  }
+
   @Test func aFieldThatContradictsWhatIsStoredIsBadInput() {
     let error = RPCError(
       .failedPrecondition, "no", details: [.badRequest(field: "api_key", description: "needed")])

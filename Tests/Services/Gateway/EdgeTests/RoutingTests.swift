@@ -48,7 +48,8 @@ import Testing
 
   @Test(arguments: [
     "", "a", "*", "/%zz", "/a%", "/a%2", "/a/../b", "/a/./b", "/%2e%2e/b", "/a/..%2fb", "/a%00b",
-    "/a%0d%0ab", "/a b", "/a\"b", "/a\\b", "/caf\u{e9}", "/%ff", "/a/.%2E",
+    "/a%0d%0ab", "/a b", "/a\"b", "/a\\b", "/caf\u{e9}", "/a/.%2E", "/a#b", "/a?b#c",
+    "/a?b c", "/<a>", "/%ff%2f..",
     // The slash is half of another character, but not for a server that decodes bytes.
     "/a/..%2f%CC%81b", "/a/%D8%80%2f../b", "/a/..%5c%E2%83%9Db",
   ])
@@ -62,6 +63,19 @@ import Testing
     #expect(throws: RequestTarget.Failure.tooLong) {
       try RequestTarget("/" + String(repeating: "a", count: RequestTarget.bytesMax))
     }
+  }
+
+  @Test(arguments: [
+    "/a?text=a%0Ab", "/a?q=%FF", "/a?q=100%25&p=50%", "/a?{a|b}^\"<>\\`", "/a?x[]=1&../..",
+  ])
+  func aQueryIsNobodysBusinessUntilItIsRead(text: String) throws {
+    #expect(try RequestTarget(text).query == text.dropFirst(3))
+  }
+
+  @Test(arguments: ["/a/%FF", "/a|b", "/{a}", "/a^b`", "/a/[1]", "/a/%C3", "/a/%E2%98%83"])
+  func aPathMayHoldBytesOfAnyEncoding(text: String) throws {
+    #expect(try RequestTarget(text).path == text)
+    #expect(try match("/a/{id}", "/a/%FF") == nil)
   }
 
   @Test func theQueryIsDecoded() throws {

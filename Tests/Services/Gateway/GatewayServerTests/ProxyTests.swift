@@ -61,8 +61,6 @@ import Testing
       let cookie = ("cookie", "chatelaine-session=\(FakeBackend.sessionToken)")
       let byCookie = try await gateway.json(.POST, Self.path, headers: [cookie], "{}")
       #expect(byCookie.status == 401)
-      let inQuery = try await gateway.send(.GET, Self.path + "?key=abc", headers: [Self.bearer])
-      #expect(inQuery.status == 400)
       #expect(gateway.backend.resolvedPurposes.isEmpty)
       #expect(upstream.requests.isEmpty)
     }
@@ -100,7 +98,7 @@ import Testing
       },
       { gateway, upstream in
         let answer = try await gateway.json(.POST, Self.path, headers: [Self.bearer], "{}")
-        #expect(answer.status == 307)
+        #expect(answer.status == 502)
         #expect(upstream.requests.count == 1)
       })
   }

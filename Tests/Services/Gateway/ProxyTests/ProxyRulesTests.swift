@@ -1,13 +1,22 @@
-import Cryptography
+import Edge
 import HTTPTypes
 import NIOHTTP1
 import Providers
+import RPC
 import Testing
 
 @testable import Proxy
 
 @Suite struct ProxyRulesTests {
-  let token = ProxyToken(catalogue: .standard)
+  let headers = ProxyHeaders(credentials: CredentialFields(catalogue: .standard))
+
+  private func sent(_ pairs: [(String, String)]) throws -> HTTPHeaders {
+    var fields = HTTPFields()
+    for (name, value) in pairs {
+      fields.append(HTTPField(name: try #require(HTTPField.Name(name)), value: value))
+    }
+    return headers.forUpstream(fields, without: try #require(ProxyToken("chat_ours")))
+  }
 
   @Test func thePurposeHasALimit() {
     #expect(ProxyRoutes.purpose(verb: "GET", path: "/v1/models") == "GET /v1/models")
@@ -16,56 +25,119 @@ import Testing
       ProxyRoutes.purpose(verb: "POST", path: long).utf8.count == ProxyRoutes.purposeBytesMax)
   }
 
+  // MARK: To the provider
+
   @Test(arguments: [
-    ("authorization", "Bearer t1"), ("authorization", "bearer t1"), ("authorization", "Token t1"),
-    ("authorization", "t1"), ("x-api-key", "t1"), ("api-key", "t1"), ("x-goog-api-key", " t1 "),
-    ("xi-api-key", "t1"),
+    "authorization", "cookie", "origin", "transfer-encoding", "host", "x-hop", "x-api-key",
+    "api-key", "x-goog-api-key", "xi-api-key", "x-forwarded-for", "x-forwarded-host", "forwarded",
+    "x-real-ip", "chatelaine-assertion-bin", "x-chatelaine-label", "te", "upgrade",
+    "proxy-authorization", "sec-fetch-site", "expect", "referer",
+    "x-client-ip", "fastly-client-ip", "x-azure-clientip", "cf-connecting-ip",
+    "cf-connecting-ipv6", "true-client-ip", "x-envoy-external-address", "x-cluster-client-ip",
+    "x-original-forwarded-for", "forwarded-for", "x-forwarded", "x-remote-user", "remote-user",
+    "x-auth-request-email", "x-amzn-oidc-identity", "x-amzn-oidc-data", "x-appengine-user-ip",
+    "x-goog-authenticated-user-email", "x-goog-iap-jwt-assertion", "cf-access-jwt-assertion",
+    "x-ms-client-principal-name", "tailscale-user-login", "wl-proxy-client-ip", "x-remote-addr",
+    "do-connecting-ip", "cf-ipcountry", "x-original-url", "x-authentik-email",
+    "x-originating-ip", "cloudfront-viewer-address", "x-amzn-mtls-clientcert",
+    "x-consumer-username",
+    "x-ms-token-aad-access-token", "fly-region",
   ])
-  func anSDKMayPutTheTokenWhereItsProviderWantsTheKey(name: String, value: String) throws {
-    let headers: HTTPFields = [try #require(HTTPField.Name(name)): value]
-    let found = try #require(token.token(in: headers))
-    #expect(found.constantTimeEquals(SecretBytes(utf8: "t1")))
+  func whoTheClientIsStaysHere(name: String) throws {
+    let sent = try sent([("connection", "keep-alive, X-Hop"), (name, "something")])
+    #expect(sent.map(\.name) == ["via"])
   }
 
-  @Test func withoutATokenThereIsNone() {
-    #expect(token.token(in: [.cookie: "chatelaine-session=t1", .accept: "t1"]) == nil)
+  @Test(arguments: [
+    "content-type", "user-agent", "accept-encoding", "openai-organization", "openai-project",
+    "x-stainless-lang", "x-stainless-retry-count", "idempotency-key", "anthropic-version",
+    "anthropic-dangerous-direct-browser-access", "http-referer", "x-title", "x-dashscope-sse",
+    "traceparent", "x-request-id", "x-client-request-id", "x-goog-api-client",
+    "x-goog-user-project",
+    "helicone-auth", "cf-aig-authorization", "x-ms-client-request-id", "x-goog-upload-protocol",
+  ])
+  func whatIsForTheProviderPasses(name: String) throws {
+    #expect(try sent([(name, "something")])[name] == ["something"])
   }
 
-  @Test func nothingOfOursReachesTheProvider() throws {
-    let headers = ProxyHeaders(token: token)
-    var fields: HTTPFields = [
-      .authorization: "Bearer ours", .cookie: "chatelaine-session=ours",
-      .connection: "keep-alive, X-Hop", .contentType: "application/json", .userAgent: "sdk/1",
-      .transferEncoding: "chunked", .origin: "https://portal", .acceptEncoding: "gzip",
-    ]
-    for name in [
-      "host", "x-hop", "x-api-key", "api-key", "x-goog-api-key", "x-forwarded-for",
-      "x-forwarded-host",
-      "forwarded", "x-real-ip", "chatelaine-assertion-bin", "x-chatelaine-label", "te", "upgrade",
-      "proxy-authorization", "sec-fetch-site", "x-request-id", "expect",
-    ] {
-      fields[try #require(HTTPField.Name(name))] = "ours"
-    }
-    fields[try #require(HTTPField.Name("openai-organization"))] = "org"
-    fields[try #require(HTTPField.Name("x-stainless-lang"))] = "python"
-    let sent = headers.forUpstream(fields)
-    #expect(
-      Set(sent.map(\.name)) == [
-        "content-type", "user-agent", "accept-encoding", "openai-organization", "x-stainless-lang",
-      ])
+  @Test func noFieldTakesTheTokenAlong() throws {
+    let sent = try sent([
+      ("helicone-auth", "Bearer chat_ours"), ("x-anything", "a chat_ours b"),
+      ("x-escaped", "chat%5Fours"), ("chat_ours", "1"), ("user-agent", "chat_ours/1"),
+      ("sec-websocket-protocol", "realtime, openai-insecure-api-key.chat_ours, beta.v1"),
+      ("x-other", "chat_theirs"),
+    ])
+    #expect(sent["sec-websocket-protocol"] == ["realtime, beta.v1"])
+    #expect(Set(sent.map(\.name)) == ["sec-websocket-protocol", "x-other", "via"])
   }
+
+  @Test(arguments: [
+    ("1.1 chatelaine", true), ("1.0 fred, 1.1 chatelaine", true), ("HTTP/2 Chatelaine:8080", true),
+    ("1.1 chatelaine (portal)", true), ("1.1 vegur", false), ("chatelaine", false), ("", false),
+    ("1.1 my-chatelaine", false),
+  ])
+  func aRequestThatWasHereBeforeIsNoticed(via: String, hasComeBack: Bool) throws {
+    let fields: HTTPFields = [try #require(HTTPField.Name("via")): via]
+    #expect(ProxyHeaders.haveComeBack(fields) == hasComeBack)
+    #expect(try sent([("via", via)])["via"] == ["1.1 chatelaine"])
+  }
+
+  // MARK: To the client
 
   @Test func aProviderSetsNothingInOurName() {
-    let headers = ProxyHeaders(token: token)
     let passed = headers.forClient([
       "Content-Type": "text/event-stream", "Set-Cookie": "a=b", "Strict-Transport-Security": "x",
       "Access-Control-Allow-Origin": "*", "Connection": "X-Hop", "X-Hop": "1",
       "Transfer-Encoding": "chunked", "Content-Length": "12", "X-RateLimit-Remaining": "7",
       "Clear-Site-Data": "*", "Alt-Svc": "h3", "Content-Encoding": "gzip", "Server": "nginx",
+      "X-Request-Id": "req_1", "X-Chatelaine-Request-Id": "forged", "Location": "/v1/x",
     ])
     #expect(
       Set(passed.map(\.name.canonicalName)) == [
         "content-type", "content-length", "x-ratelimit-remaining", "content-encoding",
+        "x-request-id",
       ])
+  }
+
+  // MARK: What clients are told
+
+  private let problems = ProxyProblem(publicOrigin: "https://keys.example", requestBytesMax: 1_024)
+
+  @Test(arguments: [
+    ("xai", "", "no enabled key for xai: add one at https://keys.example/providers"),
+    ("xai", "work", "no key for xai labelled 'work': add one at https://keys.example/providers"),
+    (
+      "custom", "lab",
+      "no custom endpoint labelled 'lab': add one at https://keys.example/providers"
+    ),
+  ])
+  func aMissingKeyIsNamedWithWhatToDo(provider: String, label: String, text: String) throws {
+    let provider = try #require(ProviderCatalogue.standard.provider(id: provider))
+    let problem = problems.opening(RPCError(.notFound, "no"), provider, label: label)
+    #expect(problem.status == .notFound && problem.detail == text)
+  }
+
+  @Test func aStateThatRepeatingDoesNotChangeIsNotRepeated() throws {
+    let provider = try #require(ProviderCatalogue.standard.provider(id: "openai"))
+    let disabled = problems.opening(
+      RPCError(.failedPrecondition, "it is disabled"), provider, label: "")
+    for problem in [disabled, problems.told(Problem(.conflict, "no endpoint"))] {
+      #expect(problem.status == .forbidden && problem.headers[.shouldRetry] == "false")
+    }
+    let late = problems.unanswered(Problem(.gatewayTimeout, "late"))
+    #expect(late.status == .gatewayTimeout && late.headers[.shouldRetry] == "false")
+    #expect(problems.unanswered(Problem(.badGateway, "once")).headers[.shouldRetry] == nil)
+  }
+
+  @Test func aLimitNamesItsSetting() {
+    let problem = problems.told(.tooLarge(limitBytes: 1_024))
+    #expect(problem.detail.contains("1024") && problem.detail.contains("PROXY_BODY_BYTES_MAX"))
+  }
+
+  @Test func anUnknownProviderIsAnsweredWithTheKnown() {
+    let problem = problems.unknownProvider("opnai", .standard)
+    #expect(problem.detail.contains("'opnai'") && problem.detail.contains("openai, anthropic"))
+    let endless = problems.unknownProvider(String(repeating: "a", count: 999), .standard)
+    #expect(!endless.detail.contains("aaaa"))
   }
 }
