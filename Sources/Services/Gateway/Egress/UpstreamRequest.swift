@@ -20,12 +20,6 @@ package struct UpstreamRequest: Sendable {
     self.headers = headers
   }
 
-  /// A version segment with which both the base ends and the path begins is not doubled, so that
-  /// `…/v1` as an SDK's base URL works with endpoints that people wrote with and without it.
-  func url(on endpoint: EndpointURL) -> String {
-    endpoint.appending(path: path) + (query.map { "?\($0)" } ?? "")
-  }
-
   /// The request line and fields as they are written (RFC 9112, 3), byte for byte what the client
   /// sent.
   ///
