@@ -30,6 +30,8 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
     var keepsConnection = false
     /// Whether the client waits for `100 Continue` with its body.
     var awaitsContinue = false
+    /// Whether the answer may be that the connection is another protocol's now.
+    var isHandshake = false
     var refusal: Problem?
   }
 
@@ -96,7 +98,8 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
       if !terms.isEmpty { terms[terms.index(before: terms.endIndex)].awaitsContinue = false }
       context.fireChannelRead(data)
     case (.end, .body(let offer)):
-      if case .stopsDecoder = offer { decoder.passOverOffer() }
+      // A handshake is left open: behind it comes HTTP again or something else, as its answer says.
+      if case .stopsDecoder = offer, terms.last?.isHandshake == false { decoder.passOverOffer() }
       let isLast = isClosing || terms.last?.keepsConnection == false
       intake = isLast ? .nothing : .head
       context.fireChannelRead(data)
@@ -111,10 +114,13 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
       let offer = UpgradeOffer(head)
       var keepsConnection = head.isKeepAlive
       if case .unclear = offer { keepsConnection = false }
+      let isHandshake = WebSocketHandshake.isMade(by: head)
+      // If nothing comes of it, the decoder has stopped for good.
+      if isHandshake { keepsConnection = false }
       terms.append(
         Terms(
           isHTTP10: head.isHTTP10, isHEAD: head.method == .HEAD, keepsConnection: keepsConnection,
-          awaitsContinue: awaitsContinue))
+          awaitsContinue: awaitsContinue, isHandshake: isHandshake))
       intake = .body(offer)
       context.fireChannelRead(data)
     } catch {

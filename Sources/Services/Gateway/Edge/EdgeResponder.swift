@@ -64,7 +64,6 @@ package struct EdgeResponder: HTTPResponder {
       case .route(let route, let variables):
         surface = route.surface
         if surface == .proxy {
-          try Self.refuseWebSocket(request.headers)
           RequestPace.of(context.channel)?.allowProxiedBody()
         }
         log = AccessLog(
@@ -111,18 +110,6 @@ package struct EdgeResponder: HTTPResponder {
   }
 
   // MARK: Errors
-
-  private static let webSocket = "websocket"
-
-  /// Before a key is opened: a provider can't do anything with half of a handshake.
-  private static func refuseWebSocket(_ headers: HTTPFields) throws(Problem) {
-    let offers = headers[values: .upgrade].flatMap { $0.split(atByte: ",") }
-      .map { $0.trimmingBlanks().lowercasedASCII() }
-    if offers.contains(where: { $0.hasBytes(of: webSocket) }) {
-      throw Problem(
-        .notImplemented, "WebSocket is not passed on to providers: use their HTTP API")
-    }
-  }
 
   private func answer(
     _ error: any Error, to request: Request, on surface: Surface, _ requestID: String,

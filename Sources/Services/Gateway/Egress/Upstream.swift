@@ -1,6 +1,7 @@
 package import HTTPTypes
 package import NIOCore
 package import NIOHTTP1
+package import Networking
 package import TLS
 
 /// The way out to providers: its only door takes an endpoint that an `EndpointGuard` has checked.
@@ -82,7 +83,7 @@ package struct UpstreamAnswer: Sendable {
     }
   }
 
-  /// From 200 to 999.
+  /// From 200 to 999; 101 where the request offered to go on with another protocol.
   package let status: HTTPResponse.Status
   package let headers: HTTPHeaders
   private let hold: Hold
@@ -93,6 +94,12 @@ package struct UpstreamAnswer: Sendable {
     headers = head.headers
     hold = Hold(stream, connection)
   }
+
+  /// What the connection is after 101: it carries bytes, for as long as this answer is kept.
+  package var channel: any Channel { hold.connection.channel }
+
+  /// Leaves the connection to `end`, after 101.
+  package func hand(to end: TunnelEnd) async throws { try await hold.connection.hand(to: end) }
 
   /// The next piece of the body when it has come, nil at the end; cancelling ends the exchange.
   package func nextPiece() async throws(UpstreamError) -> ByteBuffer? {

@@ -1,6 +1,7 @@
 import Addresses
 import NIOCore
 import NIOHTTP1
+import Networking
 
 /// One HTTP/1.1 connection to a provider, with one exchange at a time.
 ///
@@ -21,6 +22,8 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
   private struct Exchange {
     let stream: AnswerStream
     var isRequestSent = false
+    /// Whether the provider may switch to what the request offers.
+    var offersUpgrade = false
     var hasHead = false
     var keepsAlive = false
     /// Whether the reader wants more than what was read.
@@ -40,6 +43,8 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
   private var exchange: Exchange?
   private var pieces: [ByteBuffer] = []
   private var isClosed = false
+  /// Whether HTTP has ended here (RFC 9110, 7.8).
+  private var isSwitched = false
   private var exchangeCount = 0
   private var idleSince = NIODeadline.now()
   private var idleMax: TimeAmount
@@ -92,7 +97,9 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
           return continuation.resume(returning: .dead(wasUsed: wasUsed))
         }
         self.exchangeCount += 1
-        self.exchange = Exchange(stream: stream, isRequestSent: isComplete)
+        self.exchange = Exchange(
+          stream: stream, isRequestSent: isComplete,
+          offersUpgrade: head.headers.contains(name: "upgrade"))
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
         if let body, body.readableBytes > 0 {
           context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
@@ -141,6 +148,21 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
     }
   }
 
+  /// Leaves the connection to `end`, after the provider has switched to another protocol: also the
+  /// bytes that came behind its answer.
+  func hand(to end: TunnelEnd) async throws {
+    try await eventLoop.submit {
+      let pipeline = self.channel.pipeline.syncOperations
+      let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
+      // What the decoder still has goes to `end`.
+      try pipeline.addHandler(end, position: .after(decoder))
+      let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
+      return pipeline.removeHandler(encoder).and(pipeline.removeHandler(decoder))
+        .map { _ in end.start() }
+    }
+    .flatMap { $0 }.get()
+  }
+
   /// Closes the connection now, whatever is under way.
   func abort() {
     onLoop { self.context?.close(promise: nil) }
@@ -158,6 +180,7 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isSwitched else { return }
     guard exchange != nil else {
       // Nobody asked for anything: not a connection to send a key on.
       return context.close(promise: nil)
@@ -172,7 +195,13 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
   }
 
   private func receive(_ head: HTTPResponseHead, _ context: ChannelHandlerContext) {
-    // Interim answers don't come this far; 101 is for upgrades that nobody asked for.
+    if head.status == .switchingProtocols, exchange?.offersUpgrade == true {
+      isSwitched = true
+      exchange?.hasHead = true
+      exchange?.stream.receive(head)
+      return
+    }
+    // Interim answers don't come this far, and nobody asked for 101.
     guard (200...999).contains(head.status.code) else {
       fail(.malformedAnswer("status \(head.status.code)"))
       return context.close(promise: nil)
@@ -185,7 +214,7 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
 
   func channelReadComplete(context: ChannelHandlerContext) {
     deliver()
-    guard exchange != nil else { return }
+    guard exchange != nil, !isSwitched else { return }
     exchange?.progress = .now()
     arm()
     if exchange?.isReading == true { context.read() }
@@ -283,7 +312,7 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
 
   private func ring() {
     timer = nil
-    guard !isClosed else { return }
+    guard !isClosed, !isSwitched else { return }
     if !isWaitingForProvider { exchange?.progress = .now() }
     guard deadline <= .now() else { return arm() }
     if exchange?.hasHead == false { fail(.answerTimeout) }

@@ -88,11 +88,13 @@ struct UpstreamConnector: Sendable {
       let handlers: [any RemovableChannelHandler] = [
         HTTPRequestEncoder(),
         ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes)),
-        NIOHTTP1ProxyConnectHandler(
-          targetHost: "\(endpoint.url.host)", targetPort: endpoint.url.port,
-          headers: proxy.headers, deadline: deadline, promise: connected),
       ]
       for handler in handlers { try channel.pipeline.syncOperations.addHandler(handler) }
+      // Removes itself.
+      try channel.pipeline.syncOperations.addHandler(
+        NIOHTTP1ProxyConnectHandler(
+          targetHost: "\(endpoint.url.host)", targetPort: endpoint.url.port,
+          headers: proxy.headers, deadline: deadline, promise: connected))
       try channel.syncOptions?.setOption(.autoRead, value: true)
       return NIOLoopBound(handlers, eventLoop: channel.eventLoop)
     }
@@ -147,7 +149,7 @@ struct UpstreamConnector: Sendable {
     limits.maxHeaderFieldSize = Self.answerHeadBytesMax
     limits.maxHeaderFieldCount = Self.answerFieldsMax
     let decoder = HTTPResponseDecoder(
-      leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop,
+      leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
       limitConfiguration: limits)
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(HTTPRequestEncoder(configuration: framing))

@@ -29,7 +29,9 @@ package struct UpstreamRequest: Sendable {
     for endpoint: EndpointURL, bodyLength: BodyLength
   ) throws(UpstreamError) -> HTTPRequestHead {
     let target = endpoint.path(below: path) + (query.map { "?\($0)" } ?? "")
-    guard target.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .malformedRequest("address") }
+    guard target.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+      throw .malformedRequest("address")
+    }
     var fields = HTTPHeaders()
     fields.reserveCapacity(headers.count + 2)
     fields.add(name: "host", value: endpoint.authority)

@@ -1,5 +1,6 @@
 import Backend
 package import Edge
+import Egress
 import HTTPTypes
 package import Providers
 package import RPC
@@ -54,6 +55,27 @@ package struct ProxyProblem: Sendable {
     let names = catalogue.providers.map(\.id).joined(separator: ", ")
     let name = name.utf8.count <= Self.nameBytesMax ? "named '\(name)'" : "of this name"
     return Problem(.notFound, "there is no provider \(name); there are \(names)")
+  }
+
+  /// Somebody has too much under way, or everybody has.
+  static func refused(_ refusal: RequestShares.Refusal) -> Problem {
+    let headers: HTTPFields = [.retryAfter: "1"]
+    return switch refusal {
+    case .requestsOfUser(let max):
+      Problem(
+        .tooManyRequests,
+        "you have \(max) requests under way, as many as one user may have "
+          + "(PROXY_REQUESTS_PER_USER_MAX)", headers: headers)
+    case .bodiesOfUser(let bytesMax):
+      Problem(
+        .tooManyRequests,
+        "the bodies of your requests under way take \(bytesMax) bytes, as much as one user may take",
+        headers: headers)
+    case .exhausted:
+      Problem(
+        .serviceUnavailable, "the portal has as many requests under way as it takes",
+        headers: headers)
+    }
   }
 
   // MARK: From the vault and the way out

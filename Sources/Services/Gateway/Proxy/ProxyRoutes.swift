@@ -26,6 +26,7 @@ package struct ProxyRoutes: Sendable {
   private let endpointGuard: EndpointGuard
   private let upstream: Upstream
   private let limits: UpstreamLimits
+  private let shares: RequestShares
   /// `scheme://host[:port]` of the portal, as an endpoint would have it.
   private let ownOrigin: String?
   private let publicOrigin: String
@@ -43,6 +44,7 @@ package struct ProxyRoutes: Sendable {
     self.endpointGuard = endpointGuard
     self.upstream = upstream
     self.limits = limits
+    shares = RequestShares(limits)
     self.publicOrigin = publicOrigin
     ownOrigin = (try? EndpointURL(publicOrigin))?.origin
     credentials = CredentialFields(catalogue: catalogue)
@@ -79,7 +81,8 @@ package struct ProxyRoutes: Sendable {
     }
     // The body first, the key last: a client that sends none costs no key and leaves no receipt.
     // From here on every path must end with `finish`: the connection waits for its body's reader.
-    let body = try await self.body(of: exchange)
+    let share = try share(of: visitor, provider)
+    let body = try await self.body(of: exchange, share)
     do {
       let key = try await open(target, provider, for: visitor, exchange)
       var request = UpstreamRequest(
@@ -94,13 +97,17 @@ package struct ProxyRoutes: Sendable {
       if endpoint.url.origin == ownOrigin { throw ProxyProblem.loop }
       // Noticed also while the provider thinks: nobody would read what it says.
       ClientPresence.of(exchange.channel)?.begin()
+      if exchange.offersWebSocket { ProxyWebSocket.offer(in: &request) }
       let answer = try await upstream.send(
         request, body: body, to: endpoint, on: exchange.channel.eventLoop)
+      if answer.status == .switchingProtocols {
+        return try await ProxyWebSocket(headers, limits).run(answer, exchange)
+      }
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
         endpoint: endpoint.url, publicOrigin: publicOrigin
       ).fields(of: answer.headers, status: answer.status)
-      var response = await response(answer, body, exchange)
+      var response = await response(answer, body, share, exchange)
       response.headers.append(contentsOf: addresses)
       return response
     } catch {
@@ -155,13 +162,32 @@ package struct ProxyRoutes: Sendable {
     String(decoding: "\(verb) \(path)".utf8.prefix(purposeBytesMax), as: UTF8.self)
   }
 
+  /// Refuses a request of somebody who has too much under way.
+  private func share(
+    of visitor: Visitor, _ provider: Provider
+  ) throws(Problem) -> RequestShares.Share {
+    do throws(RequestShares.Refusal) {
+      return try shares.begin(
+        user: visitor.account.id, isCustom: provider.id.hasBytes(of: ProxyTarget.customProvider))
+    } catch {
+      throw ProxyProblem.refused(error)
+    }
+  }
+
   /// Refuses bodies that are too large, before anything is sent where they say so themselves.
-  private func body(of exchange: Exchange) async throws(Problem) -> RequestRelay {
+  private func body(
+    of exchange: Exchange, _ share: RequestShares.Share
+  ) async throws(Problem) -> RequestRelay {
     guard exchange.hasBody else { return RequestRelay() }
     let bytesMax = limits.requestBytesMax
     let length = exchange.headers[.contentLength].flatMap { Int($0) }
     if let length, length > bytesMax { throw .tooLarge(limitBytes: bytesMax) }
     if let length, length <= UpstreamLimits.bufferedBytesMax {
+      do throws(RequestShares.Refusal) {
+        try share.keepBody(bytes: length)
+      } catch {
+        throw ProxyProblem.refused(error)
+      }
       return RequestRelay(ByteBuffer(bytes: try await exchange.body(bytesMax: length)))
     }
     do {
@@ -194,7 +220,8 @@ package struct ProxyRoutes: Sendable {
   }
 
   private func response(
-    _ answer: UpstreamAnswer, _ body: RequestRelay, _ exchange: Exchange
+    _ answer: UpstreamAnswer, _ body: RequestRelay, _ share: RequestShares.Share,
+    _ exchange: Exchange
   ) async -> Response {
     let fields = headers.forClient(answer.headers)
     guard exchange.method != .head, ![204, 304].contains(answer.status.code) else {
@@ -204,6 +231,7 @@ package struct ProxyRoutes: Sendable {
     }
     let pieces = ResponseBody { writer in
       defer {
+        withExtendedLifetime(share) {}
         ClientPresence.of(exchange.channel)?.end()
         exchange.log.write(answer.status)
       }

@@ -108,7 +108,8 @@ final class RawConnection {
     }
   }
 
-  private func text(_ length: Int) async throws -> String {
+  /// The next bytes, whatever they are.
+  func text(_ length: Int) async throws -> String {
     while received.readableBytes < length {
       guard try await more() else { throw Closed() }
     }

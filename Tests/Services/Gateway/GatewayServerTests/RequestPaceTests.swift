@@ -98,7 +98,7 @@ import Testing
   @Test func aBodyForAProviderMayTakeLongerWhileItMoves() async throws {
     let timeouts = timeouts {
       $0.bodyTimeout = .milliseconds(100)
-      $0.proxiedBodyTimeout = .milliseconds(300)
+      $0.proxiedBodyTimeout = .milliseconds(1_500)
       $0.proxiedBodyBytesPerSecondMin = 10
     }
     let upstream = try await SilentUpstream.start(
@@ -107,10 +107,10 @@ import Testing
       gateway in
       gateway.backend.store(
         provider: "custom", label: "lab", key: "k", baseURL: "http://127.0.0.1:\(upstream.port)")
-      // 50 pieces with 20 ms between them: a second, of which 0.3 s are free.
+      // 150 pieces with 20 ms between them: three seconds, of which one and a half are free.
       let answer = try await gateway.raw(
         "POST \(Self.path) HTTP/1.1\r\nHost: a\r\n\(Self.bearer)Connection: close\r\n"
-          + "Content-Length: 50\r\n\r\n", thenDripping: "a")
+          + "Content-Length: 150\r\n\r\n", thenDripping: "a")
       #expect(answer.hasPrefix("HTTP/1.1 200"))
     }
     try await upstream.stop()
@@ -118,13 +118,13 @@ import Testing
 
   @Test func aProviderThatTakesItsTimeIsNotTheClientsFault() async throws {
     let timeouts = timeouts {
-      $0.bodyTimeout = .milliseconds(100)
-      $0.proxiedBodyTimeout = .milliseconds(100)
-      $0.requestHeadTimeout = .milliseconds(100)
+      $0.bodyTimeout = .milliseconds(700)
+      $0.proxiedBodyTimeout = .milliseconds(700)
+      $0.requestHeadTimeout = .milliseconds(700)
     }
     try await TestUpstream.run({ _ in
       // The body has come; this is the provider thinking.
-      try await Task.sleep(for: .milliseconds(400))
+      try await Task.sleep(for: .milliseconds(1_500))
       return .init(status: .ok)
     }) { upstream in
       try await TestGateway.run(allowing: ["127.0.0.1:\(upstream.port)"], timeouts: timeouts) {

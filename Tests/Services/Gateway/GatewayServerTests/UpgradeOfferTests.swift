@@ -89,24 +89,6 @@ import Testing
     }
   }
 
-  @Test func aWebSocketToAProviderIsRefusedBeforeAnythingIsOpened() async throws {
-    try await TestGateway.runWithUpstream { gateway, upstream in
-      try await gateway.connect { connection in
-        try await connection.send(
-          "GET \(Self.path) HTTP/1.1\r\nHost: a\r\n\(TestGateway.bearerLine)"
-            + "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n\r\n")
-        let answer = try await connection.answer()
-        #expect(answer.status == 501)
-        #expect(answer.body.contains("WebSocket"))
-        try await connection.send(Self.get(""))
-        #expect(try await connection.answer().status == 200)
-      }
-      #expect(gateway.backend.resolvedPurposes.isEmpty)
-      #expect(gateway.backend.auth.calls.isEmpty)
-      #expect(upstream.requests.isEmpty)
-    }
-  }
-
   @Test func aTunnelIsRefused() async throws {
     try await TestGateway.run { gateway in
       let answer = try await gateway.raw(

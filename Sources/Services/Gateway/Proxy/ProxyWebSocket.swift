@@ -1,0 +1,45 @@
+import Edge
+import Egress
+import HTTPTypes
+import Hummingbird
+import NIOHTTP1
+import Networking
+
+/// A WebSocket between a client and a provider (RFC 6455), as realtime APIs have it: the handshake is
+/// a request like any other, with the key put in; after it bytes pass in both directions.
+struct ProxyWebSocket {
+  private let headers: ProxyHeaders
+  private let limits: UpstreamLimits
+
+  init(_ headers: ProxyHeaders, _ limits: UpstreamLimits) {
+    (self.headers, self.limits) = (headers, limits)
+  }
+
+  /// Makes the client's offer the provider's to take.
+  static func offer(in request: inout UpstreamRequest) {
+    request.headers.replaceOrAdd(name: "connection", value: "Upgrade")
+    request.headers.replaceOrAdd(name: "upgrade", value: WebSocketHandshake.name)
+  }
+
+  /// Joins the two connections after the provider's 101; returns when both are closed. Being
+  /// cancelled closes them.
+  func run(_ answer: UpstreamAnswer, _ exchange: Exchange) async throws -> Response {
+    defer { ClientPresence.of(exchange.channel)?.end() }
+    guard WebSocketHandshake.isOffered(answer.headers["upgrade"]) else {
+      throw UpstreamError.malformedAnswer("101 for another protocol")
+    }
+    let tunnel = ChannelTunnel(
+      near: exchange.channel, far: answer.channel, idleTimeout: limits.idleTimeout)
+    do {
+      try await exchange.switchProtocols(
+        headers.forClient(answer.headers), handingTo: tunnel.near)
+      try await answer.hand(to: tunnel.far)
+    } catch {
+      // The client has its 101: only the end of the connection says that nothing comes of it.
+      tunnel.close()
+    }
+    await tunnel.run()
+    // Nobody is there any more to get it; it is for the log.
+    return Response(status: .switchingProtocols)
+  }
+}
