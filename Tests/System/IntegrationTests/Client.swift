@@ -15,5 +15,12 @@ struct Client: Sendable, CustomTestStringConvertible {
 
   static let all = [
     Client("openai", "openai", "azure-openai"),
+    Client("anthropic", "anthropic"),
+    Client("google", "google"),
+    Client("mistral", "mistral"),
+    Client("groq", "groq"),
+    Client("cohere", "cohere"),
+    Client("ollama", "ollama"),
+    Client("litellm", "openai", "anthropic", "google", "mistral", "azure-openai", "groq"),
   ]
 }

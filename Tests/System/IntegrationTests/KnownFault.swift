@@ -12,5 +12,8 @@ enum KnownFault {
     "openai": [
       "realtime (WebSocket)": .noWebSocket
     ],
+    "google": [
+      "a resumable upload": .uploadWithoutToken
+    ],
   ]
 }
