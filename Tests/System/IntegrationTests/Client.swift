@@ -22,5 +22,10 @@ struct Client: Sendable, CustomTestStringConvertible {
     Client("cohere", "cohere"),
     Client("ollama", "ollama"),
     Client("litellm", "openai", "anthropic", "google", "mistral", "azure-openai", "groq"),
+    Client("httpx", "openai"),
+    Client("aiohttp", "openai"),
+    Client("requests", "openai", "anthropic"),
+    Client("curl", "openai"),
+    Client("java", "openai"),
   ]
 }

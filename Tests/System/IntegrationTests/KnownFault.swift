@@ -15,5 +15,8 @@ enum KnownFault {
     "google": [
       "a resumable upload": .uploadWithoutToken
     ],
+    "aiohttp": [
+      "WebSocket: frames both ways, and its end": .noWebSocket
+    ],
   ]
 }
