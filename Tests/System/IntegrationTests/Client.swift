@@ -27,5 +27,6 @@ struct Client: Sendable, CustomTestStringConvertible {
     Client("requests", "openai", "anthropic"),
     Client("curl", "openai"),
     Client("java", "openai"),
+    Client("sockets", "openai", "anthropic", "google", "azure-openai"),
   ]
 }
