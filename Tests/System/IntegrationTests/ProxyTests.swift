@@ -105,12 +105,16 @@ import Testing
   }
 }
 
-/// Runs a script of Tests/IntegrationTests/Python and returns the JSON object it printed last.
+/// Runs a script of Python/ beside this file and returns the JSON object it printed last.
 func runPython(_ script: String, _ arguments: [String]) async throws -> [String: Any] {
-  let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("Python/\(script).py").path
-  let (exit, output) = try await Python.run(path, arguments)
+  let (exit, output) = try await Python.run(pythonScript(script), arguments)
   #expect(exit == .code(0), "\(script): \(output)")
   let last = output.split(separator: "\n").last.map(String.init) ?? ""
   return try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any] ?? [:]
+}
+
+/// The path of a script of Python/ beside this file.
+func pythonScript(_ name: String) -> String {
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Python/\(name).py").path
 }

@@ -1,24 +1,42 @@
 import Foundation
 import TestSupport
 
-/// One stack and one upstream for all suites that don't break things: starting takes seconds.
+/// One stack and its upstreams for all suites that don't break things: starting takes seconds.
 ///
-/// It ends with the test process: the kernel sends the supervisor SIGTERM then.
+/// They end with the test process: the kernel sends the supervisor SIGTERM then.
 actor SharedStack {
   static let shared = SharedStack()
-  private var starting: Task<(RunningStack, UpstreamServer), any Error>?
+
+  private struct Running {
+    let stack: RunningStack
+    let upstream: UpstreamServer
+    let standIn: StandInProvider
+  }
+  private var starting: Task<Running, any Error>?
 
   func get() async throws -> (stack: RunningStack, upstream: UpstreamServer) {
+    let running = try await running()
+    return (running.stack, running.upstream)
+  }
+
+  func withStandIn() async throws -> (stack: RunningStack, standIn: StandInProvider) {
+    let running = try await running()
+    return (running.stack, running.standIn)
+  }
+
+  private func running() async throws -> Running {
     if let starting { return try await starting.value }
     // Unstructured: it outlives the test that happens to come first.
     let task = Task {
       let upstream = try await UpstreamServer.start()
+      let standIn = try await StandInProvider.start(rooms: Client.all.map(\.name))
       let stack = try await RunningStack.start(environment: [
-        "CHATELAINE_ENDPOINT_ALLOWLIST": upstream.authority,
+        "CHATELAINE_ENDPOINT_ALLOWLIST":
+          ([upstream.authority] + standIn.authorities).joined(separator: ","),
         "SIGN_UPS_PER_HOUR_PER_CLIENT": "100000",
         "LOG_INS_PER_MINUTE_PER_CLIENT": "100000",
       ])
-      return (stack, upstream)
+      return Running(stack: stack, upstream: upstream, standIn: standIn)
     }
     starting = task
     return try await task.value
