@@ -34,8 +34,9 @@ package struct ResolutionError: Error, Hashable, CustomStringConvertible {
 ///
 /// The call blocks and can't be stopped, for half a minute and longer when a name server is silent.
 /// So each look-up has a thread of its own, all who ask for a name at one time share one, and
-/// callers wait no longer than the deadline. Of names below one domain only a share may be under
-/// way: silent servers of a stranger's domain must not keep others from being found.
+/// callers wait no longer than the deadline. Of names below one domain, and for one asker, only a
+/// share may be under way: silent servers of a stranger's domains must not keep others from being
+/// found.
 package final class SystemResolver: AddressResolver {
   package struct Limits: Sendable, Hashable {
     /// How long a caller waits.
@@ -47,6 +48,8 @@ package final class SystemResolver: AddressResolver {
     package var lookupsMax = 64
     /// Look-ups under way below one domain, which is taken to be a name's last two labels.
     package var lookupsPerDomainMax = 8
+    /// Look-ups under way that one asker began.
+    package var lookupsPerAskerMax = 4
 
     package init() {}
   }
@@ -57,6 +60,7 @@ package final class SystemResolver: AddressResolver {
 
   private struct Lookup {
     let domain: Substring
+    let asker: String?
     var waiters: [UInt64: Waiter] = [:]
   }
 
@@ -90,9 +94,16 @@ package final class SystemResolver: AddressResolver {
 
   /// Throws `ResolutionError`, or `CancellationError` when cancelled.
   package func addresses(of host: String, port: Int) async throws -> [SocketAddress] {
+    try await addresses(of: host, port: port, for: nil)
+  }
+
+  /// The same for somebody, say a user, who may have a share of the look-ups.
+  package func addresses(
+    of host: String, port: Int, for asker: String?
+  ) async throws -> [SocketAddress] {
     let now = ContinuousClock.now
     let known = state.withLock { $0.answers[host].flatMap { $0.end > now ? $0.addresses : nil } }
-    let found = if let known { known } else { try await answer(for: host) }
+    let found = if let known { known } else { try await answer(for: host, asker) }
     return found.map { address in
       var address = address
       address.port = port
@@ -102,9 +113,9 @@ package final class SystemResolver: AddressResolver {
 
   // MARK: Waiting
 
-  private func answer(for host: String) async throws -> [SocketAddress] {
+  private func answer(for host: String, _ asker: String?) async throws -> [SocketAddress] {
     try await withThrowingTaskGroup(of: [SocketAddress].self) { group in
-      group.addTask { try await self.join(host) }
+      group.addTask { try await self.join(host, asker) }
       group.addTask { [limits] in
         try await Task.sleep(for: limits.timeout)
         throw ResolutionError(host: host, kind: .timedOut, reason: "no answer in time")
@@ -115,14 +126,14 @@ package final class SystemResolver: AddressResolver {
   }
 
   /// Waits for the look-up of `host`, which it begins if none is under way.
-  private func join(_ host: String) async throws -> [SocketAddress] {
+  private func join(_ host: String, _ asker: String?) async throws -> [SocketAddress] {
     let id = state.withLock { state in
       state.nextWaiter += 1
       return state.nextWaiter
     }
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { waiter in
-        switch state.withLock({ add(waiter, id, host, to: &$0) }) {
+        switch state.withLock({ add(waiter, id, host, asker, to: &$0) }) {
         case .waits: break
         case .begins: begin(host)
         case .cancelled: waiter.resume(throwing: CancellationError())
@@ -135,8 +146,9 @@ package final class SystemResolver: AddressResolver {
     }
   }
 
-  private func add(_ waiter: Waiter, _ id: UInt64, _ host: String, to state: inout State) -> Joining
-  {
+  private func add(
+    _ waiter: Waiter, _ id: UInt64, _ host: String, _ asker: String?, to state: inout State
+  ) -> Joining {
     // Asked under the lock: a later cancellation finds the waiter.
     if Task.isCancelled { return .cancelled }
     if state.lookups[host] != nil {
@@ -145,9 +157,11 @@ package final class SystemResolver: AddressResolver {
     }
     let domain = Self.domain(of: host)
     guard state.lookups.count < limits.lookupsMax,
-      state.lookups.values.count(where: { $0.domain == domain }) < limits.lookupsPerDomainMax
+      state.lookups.values.count(where: { $0.domain == domain }) < limits.lookupsPerDomainMax,
+      asker == nil
+        || state.lookups.values.count(where: { $0.asker == asker }) < limits.lookupsPerAskerMax
     else { return .busy }
-    state.lookups[host] = Lookup(domain: domain, waiters: [id: waiter])
+    state.lookups[host] = Lookup(domain: domain, asker: asker, waiters: [id: waiter])
     return .begins
   }
 

@@ -46,8 +46,10 @@ package struct EndpointGuard: Sendable {
     return endpoint
   }
 
-  /// Everything, for the connection that is about to be made.
-  package func check(_ text: String) async throws(EndpointRefusal) -> CheckedEndpoint {
+  /// Everything, for the connection that is about to be made for `user`.
+  package func check(
+    _ text: String, for user: String
+  ) async throws(EndpointRefusal) -> CheckedEndpoint {
     let endpoint = try checkLiterally(text)
     let addresses: [IPAddress]
     switch endpoint.host {
@@ -57,7 +59,7 @@ package struct EndpointGuard: Sendable {
       if proxy?.applies(to: endpoint) == true, !allowList.contains(endpoint) {
         return CheckedEndpoint(url: endpoint, addresses: [])
       }
-      addresses = try await resolver.addresses(of: name)
+      addresses = try await resolver.addresses(of: name, for: user)
     }
     if !allowList.contains(endpoint) {
       // One bad address among good ones is a rebinding trick or a mistake: refused either way.
@@ -96,7 +98,10 @@ package enum EndpointRefusal: Error, Hashable, CustomStringConvertible {
   case localName
   case address(String)
   case unresolvable
+  /// Too many look-ups are under way, of this user or at all.
   case resolverBusy
+  /// Nobody who must know says anything.
+  case resolverSilent
 
   package var description: String {
     switch self {
@@ -106,7 +111,8 @@ package enum EndpointRefusal: Error, Hashable, CustomStringConvertible {
       "names a host of the operator's own network, which the operator has not allowed"
     case .address(let kind): "leads to \(kind), which the operator has not allowed"
     case .unresolvable: "names a host that could not be found"
-    case .resolverBusy: "could not be looked up right now"
+    case .resolverBusy: "could not be looked up right now: too many look-ups are under way"
+    case .resolverSilent: "names a host whose name servers did not answer in time"
     }
   }
 }

@@ -30,7 +30,8 @@ enum GatewayServices {
     let server = try GatewayServer(
       configuration,
       services: Services(auth: auth.client, vault: vault.client, audit: audit.client),
-      catalogue: .standard, resolver: SystemHostResolver(), logger: chassis.logger)
+      catalogue: .standard, resolver: SystemHostResolver(catalogue: .standard),
+      logger: chassis.logger)
 
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger

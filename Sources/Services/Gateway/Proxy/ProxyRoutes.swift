@@ -93,7 +93,8 @@ package struct ProxyRoutes: Sendable {
           name: authentication.header, value: authentication.prefix + key.apiKey)
       }
       let endpoint = try await check(
-        provider, key.baseUrl ?? provider.baseURL(forPath: target.path))
+        key.baseUrl ?? provider.baseURL(forPath: target.path) ?? provider.defaultBaseURL,
+        for: visitor)
       if endpoint.url.origin == ownOrigin { throw ProxyProblem.loop }
       // Noticed also while the provider thinks: nobody would read what it says.
       ClientPresence.of(exchange.channel)?.begin()
@@ -200,16 +201,14 @@ package struct ProxyRoutes: Sendable {
   }
 
   private func check(
-    _ provider: Provider, _ baseURL: String?
+    _ baseURL: String?, for visitor: Visitor
   ) async throws(Problem) -> CheckedEndpoint {
-    guard let text = baseURL ?? provider.defaultBaseURL else {
-      throw Problem(.conflict, "this key has no endpoint")
-    }
+    guard let baseURL else { throw Problem(.conflict, "this key has no endpoint") }
     do {
-      return try await endpointGuard.check(text)
+      return try await endpointGuard.check(baseURL, for: visitor.account.id)
     } catch {
       switch error {
-      case .unresolvable: throw Problem(.badGateway, "the endpoint \(error)")
+      case .unresolvable, .resolverSilent: throw Problem(.badGateway, "the endpoint \(error)")
       case .resolverBusy:
         throw Problem(
           .serviceUnavailable, "the endpoint \(error)", headers: [.retryAfter: "1"])

@@ -58,21 +58,21 @@ import Testing
 
   @Test func aPublicEndpointIsPinnedToTheAddressesThatWereChecked() async throws {
     let endpointGuard = try endpointGuard(hosts: ["llm.example.com": ["8.8.8.8", "8.8.4.4"]])
-    let pinned = try await endpointGuard.check("https://llm.example.com/v1")
+    let pinned = try await endpointGuard.check("https://llm.example.com/v1", for: "user")
     #expect(pinned.addresses.map(\.description) == ["8.8.8.8", "8.8.4.4"])
   }
 
   @Test func oneInwardAddressAmongSeveralRefusesTheName() async throws {
     let endpointGuard = try endpointGuard(hosts: ["llm.example.com": ["8.8.8.8", "10.0.0.1"]])
     await #expect(throws: EndpointRefusal.address("a private address")) {
-      try await endpointGuard.check("https://llm.example.com/v1")
+      try await endpointGuard.check("https://llm.example.com/v1", for: "user")
     }
   }
 
   @Test func aNameWithoutAddressesIsRefused() async throws {
     let endpointGuard = try endpointGuard()
     await #expect(throws: EndpointRefusal.unresolvable) {
-      try await endpointGuard.check("https://llm.example.com/v1")
+      try await endpointGuard.check("https://llm.example.com/v1", for: "user")
     }
   }
 
@@ -84,7 +84,7 @@ import Testing
     #expect(throws: EndpointRefusal.self) {
       try endpointGuard.checkLiterally("http://127.0.0.1:80")
     }
-    let pinned = try await endpointGuard.check("http://ollama:11434")
+    let pinned = try await endpointGuard.check("http://ollama:11434", for: "user")
     #expect(pinned.addresses.map(\.description) == ["10.0.0.5"])
   }
 

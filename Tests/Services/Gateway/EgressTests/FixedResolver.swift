@@ -9,7 +9,9 @@ struct FixedResolver: HostResolver {
     self.hosts = hosts
   }
 
-  func addresses(of host: String) async throws(EndpointRefusal) -> [IPAddress] {
+  func addresses(
+    of host: String, for user: String
+  ) async throws(EndpointRefusal) -> [IPAddress] {
     let addresses = (hosts[host] ?? []).compactMap { IPAddress($0) }
     guard !addresses.isEmpty else { throw .unresolvable }
     return addresses

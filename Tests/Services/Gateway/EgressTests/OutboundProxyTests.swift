@@ -58,7 +58,7 @@ import Testing
       UpstreamLimits(), authorities: TrustedAuthorities(includesSystem: false), proxy: proxy)
     let endpoint = try await EndpointGuard(
       allowList: EndpointAllowList(), resolver: FixedResolver(), proxy: proxy
-    ).check("https://api.example.com/v1")
+    ).check("https://api.example.com/v1", for: "user")
     #expect(endpoint.addresses.isEmpty)
     do {
       let answer = try await upstream.send(

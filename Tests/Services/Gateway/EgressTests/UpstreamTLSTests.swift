@@ -43,7 +43,7 @@ import Testing
     #expect(isEntry)
     let hosts = ["localhost": ["127.0.0.1"], "elsewhere.test": ["127.0.0.1"]]
     let endpoint = try await EndpointGuard(allowList: allowed, resolver: FixedResolver(hosts))
-      .check("https://\(name):\(port)")
+      .check("https://\(name):\(port)", for: "user")
     let answer = try await upstream.send(
       UpstreamRequest(method: .get, path: "/", query: nil), body: RequestRelay(), to: endpoint,
       on: Self.loop)

@@ -52,7 +52,7 @@ import Testing
     #expect(isEntry)
     return try await EndpointGuard(
       allowList: allowed, resolver: FixedResolver(["provider.test": addresses])
-    ).check(url)
+    ).check(url, for: "user")
   }
 
   private func send(

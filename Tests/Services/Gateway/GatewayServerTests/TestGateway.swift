@@ -60,7 +60,7 @@ struct TestGateway: Sendable {
     let server = try GatewayServer(
       configuration,
       services: Services(auth: backend.auth, vault: backend.vault, audit: backend.audit),
-      catalogue: .standard, resolver: SystemHostResolver(), logger: logger)
+      catalogue: .standard, resolver: SystemHostResolver(catalogue: .standard), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
       host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
