@@ -37,8 +37,8 @@ package final class ChannelTunnel: Sendable {
 
 /// One end of a tunnel, as a handler of its channel.
 package final class TunnelEnd: ChannelInboundHandler, @unchecked Sendable {
-  // Sendable because what changes is touched on the channel's event loop only; `other` is set before
-  // either end is in use.
+  // Sendable because what changes is touched on the channel's event loop only; `other` is set
+  // before either end is in use.
   package typealias InboundIn = ByteBuffer
   package typealias OutboundOut = ByteBuffer
 
@@ -66,8 +66,8 @@ package final class TunnelEnd: ChannelInboundHandler, @unchecked Sendable {
     try? context.channel.syncOptions?.setOption(.autoRead, value: false)
   }
 
-  /// Says that bytes may be written from here: whatever else they would pass has been removed. To be
-  /// called on the channel's event loop.
+  /// Says that bytes may be written from here: whatever else they would pass has been removed. To
+  /// be called on the channel's event loop.
   package func start() {
     guard let context, !isStarted else { return }
     isStarted = true

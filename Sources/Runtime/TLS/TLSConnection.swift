@@ -38,7 +38,7 @@ package final class TLSConnection {
   package private(set) var isClosedByPeer = false
   /// URI names of the peer's verified certificate; empty before the handshake is over.
   package private(set) var peerIdentities: [String] = []
-  /// Given each session that the server offers for the next connection; only for servers of the web.
+  /// Given each session that a server of the web offers for the next connection.
   package var onSession: ((TLSSession) -> Void)?
 
   package init(_ context: TLSContext, expecting expected: ExpectedPeer) throws(TLSError) {

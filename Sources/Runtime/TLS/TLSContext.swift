@@ -32,8 +32,8 @@ package final class TLSContext: @unchecked Sendable {
     try CertificateFiles(configuration).load(into: handle)
   }
 
-  /// For a client of servers on the web, which has no certificate of its own: TLS 1.2 or later, host
-  /// names checked, sessions resumed, HTTP/1.1.
+  /// For a client of servers on the web, which has no certificate of its own: TLS 1.2 or later,
+  /// host names checked, sessions resumed, HTTP/1.1.
   package init(trusting authorities: TrustedAuthorities) throws(TLSError) {
     handle = try Self.make(.client)
     role = .client

@@ -3,8 +3,8 @@ import Encodings
 import NIOHTTP1
 import Providers
 
-/// The proxy by which an operator's network reaches the outside (`HTTPS_PROXY`), and what is reached
-/// without it (`NO_PROXY`).
+/// The proxy by which an operator's network reaches the outside (`HTTPS_PROXY`), and what is
+/// reached without it (`NO_PROXY`).
 ///
 /// For https endpoints only, through a tunnel (RFC 9110, 9.3.6): the proxy sees no key. It looks
 /// names up and decides which addresses may be reached, as this machine can't.

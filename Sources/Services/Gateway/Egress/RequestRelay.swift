@@ -4,8 +4,8 @@ import Networking
 /// Passes a client's request body on to the provider: whole when it is small, else as it arrives.
 /// There is one when the small body, or the first piece of the large one, has come.
 ///
-/// A connection's body must have one reader, and a provider may stop reading whenever it likes. So a
-/// large body is read by a task of our own, to its end: the connection goes on behind it.
+/// A connection's body must have one reader, and a provider may stop reading whenever it likes. So
+/// a large body is read by a task of our own, to its end: the connection goes on behind it.
 package struct RequestRelay: Sendable {
   /// The body that is at hand.
   let bytes: ByteBuffer?
@@ -55,7 +55,7 @@ package struct RequestRelay: Sendable {
   /// Sends the body on, piece by piece, if it is one that comes in pieces.
   func send(on connection: UpstreamConnection, _ stream: AnswerStream) {
     guard let pipe else { return }
-    // Beside the answer, which may come before the body's end; ends with the pipe or the connection.
+    // Beside the answer, which may come before the body's end. It ends with either.
     Task(executorPreference: connection.eventLoop.taskExecutor) {
       do {
         for try await piece in pipe { try await connection.send(piece, of: stream) }

@@ -99,7 +99,7 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
         self.exchangeCount += 1
         self.exchange = Exchange(
           stream: stream, isRequestSent: isComplete,
-          offersUpgrade: head.headers.contains(name: "upgrade"))
+          offersUpgrade: !head.headers["upgrade"].isEmpty)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
         if let body, body.readableBytes > 0 {
           context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)

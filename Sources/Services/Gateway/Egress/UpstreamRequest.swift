@@ -44,7 +44,7 @@ package struct UpstreamRequest: Sendable {
     switch bodyLength {
     case .none:
       // Whoever may send a body and doesn't says so (RFC 9110, 8.6).
-      if [.post, .put, .patch].contains(method) { fields.add(name: "content-length", value: "0") }
+      if method.meansBody { fields.add(name: "content-length", value: "0") }
     case .known(let count): fields.add(name: "content-length", value: "\(count)")
     case .unknown: fields.add(name: "transfer-encoding", value: "chunked")
     }
@@ -59,4 +59,8 @@ enum BodyLength: Sendable, Hashable {
   case none
   case known(Int)
   case unknown
+}
+
+extension HTTPRequest.Method {
+  fileprivate var meansBody: Bool { self == .post || self == .put || self == .patch }
 }

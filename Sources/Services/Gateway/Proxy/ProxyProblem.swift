@@ -69,7 +69,7 @@ package struct ProxyProblem: Sendable {
     case .bodiesOfUser(let bytesMax):
       Problem(
         .tooManyRequests,
-        "the bodies of your requests under way take \(bytesMax) bytes, as much as one user may take",
+        "the bodies of your requests under way would take more than \(bytesMax) bytes",
         headers: headers)
     case .exhausted:
       Problem(

@@ -5,8 +5,8 @@ import Hummingbird
 import NIOHTTP1
 import Networking
 
-/// A WebSocket between a client and a provider (RFC 6455), as realtime APIs have it: the handshake is
-/// a request like any other, with the key put in; after it bytes pass in both directions.
+/// A WebSocket between a client and a provider (RFC 6455), as realtime APIs have it: the handshake
+/// is a request like any other, with the key put in; after it bytes pass in both directions.
 struct ProxyWebSocket {
   private let headers: ProxyHeaders
   private let limits: UpstreamLimits
