@@ -31,6 +31,9 @@ final class ConnectionHandle: @unchecked Sendable {
   func makeNonBlocking() -> Bool { PQsetnonblocking(connection, 1) == 0 }
   func enterPipelineMode() -> Bool { PQenterPipelineMode(connection) == 1 }
 
+  /// What asks the server to end the statement that it works on; nil when there is no memory.
+  func makeCancelRequest() -> CancelRequest? { PQgetCancel(connection).map { CancelRequest($0) } }
+
   /// Cuts the connection so that `PQfinish` has nobody to say goodbye to.
   func abort() { _ = shutdown(socket, Int32(SHUT_RDWR)) }
 
@@ -89,6 +92,28 @@ final class ConnectionHandle: @unchecked Sendable {
           connection, query.sql, count, types.baseAddress, values, lengths, formats, 1) == 1
       }
     }
+  }
+}
+
+/// Asks a server to end what a connection of ours has it work on.
+///
+/// libpq sends this on a connection of its own, in clear text also where the other one is encrypted:
+/// whoever reads it can end statements of that connection, no more.
+final class CancelRequest: @unchecked Sendable {
+  // Sendable because libpq allows this from any thread.
+  private let request: OpaquePointer
+
+  fileprivate init(_ request: OpaquePointer) {
+    self.request = request
+  }
+
+  deinit { PQfreeCancel(request) }
+
+  /// Blocks for as long as connecting takes.
+  func send() {
+    var reason = [CChar](repeating: 0, count: 256)
+    // Whether it worked shows on the connection itself.
+    _ = PQcancel(request, &reason, Int32(reason.count))
   }
 }
 

@@ -1,6 +1,7 @@
 import CLibPQ
 import Cryptography
 import Glibc
+import NIOCore
 
 /// Opens connections, blocking.
 ///
@@ -47,6 +48,20 @@ struct Connector: Sendable {
 }
 
 extension PostgresConfiguration {
+  /// What the server does by itself where no deadline of ours reaches.
+  private var serverSettings: String {
+    let settings = [
+      // Otherwise a statement whose caller has given up runs, and holds its locks, to its end.
+      ("client_connection_check_interval", Duration.seconds(2)),
+      // One that waits for a lock holds up whatever is behind it on its connection.
+      ("lock_timeout", lockTimeout),
+      ("statement_timeout", transactionTimeout),
+      ("idle_in_transaction_session_timeout", transactionTimeout),
+    ]
+    return settings.map { "-c \($0)=\(TimeAmount($1).nanoseconds / 1_000_000)" }
+      .joined(separator: " ")
+  }
+
   /// What libpq is told: the URL's parameters after our defaults, of which the last one counts.
   fileprivate var libpqParameters: [Parameter] {
     let given = Set(parameters.map(\.name))
@@ -60,8 +75,7 @@ extension PostgresConfiguration {
       Parameter(name: "keepalives_count", value: "3"),
       // Otherwise libpq looks for a Kerberos ticket first.
       Parameter(name: "gssencmode", value: "disable"),
-      // Otherwise a statement whose caller has given up runs, and holds its locks, to its end.
-      Parameter(name: "options", value: "-c client_connection_check_interval=2000"),
+      Parameter(name: "options", value: serverSettings),
     ]
     return defaults.filter { !given.contains($0.name) } + parameters
       + [Parameter(name: "client_encoding", value: "UTF8")]

@@ -9,6 +9,10 @@ final class MigrationSession {
 
   init(_ configuration: PostgresConfiguration) throws(PostgresError) {
     handle = try Connector(configuration: configuration).connect()
+    // A table may be large: the deadline of each statement is given with it.
+    try run(
+      text: "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+      timeout: configuration.queryTimeout)
   }
 
   var isInTransaction: Bool { handle.isIdleInTransaction }

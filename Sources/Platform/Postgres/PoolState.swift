@@ -13,6 +13,8 @@ protocol PoolConnection: AnyObject, Sendable {
 struct PoolSlot {
   /// Statements outside transactions that are assigned to it.
   var depth = 0
+  /// Those of them that may wait for locks of others, and what is behind them too.
+  var writeCount = 0
   /// A transaction has it for itself.
   var isPinned = false
   /// Takes no new work and is closed when it has none left.
@@ -101,8 +103,8 @@ struct PoolState<Connection: PoolConnection> {
   mutating func submit(
     _ operation: PostgresOperation, now: NIODeadline, _ effects: inout Effects
   ) -> Connection? {
-    if phase == .running, let connection = pickForStatement() {
-      connection.slot.depth += 1
+    if phase == .running, let connection = pickForStatement(operation) {
+      assign(operation, connection)
       if connection.slot.depth > Self.growthDepth, openingCount == 0 { open(1, now, &effects) }
       return connection
     }
@@ -145,16 +147,37 @@ struct PoolState<Connection: PoolConnection> {
 
   // MARK: Choosing
 
-  private func pickForStatement() -> Connection? {
+  /// Reads and writes keep apart where there are connections enough: a write may wait for a lock,
+  /// and whatever is behind it waits too.
+  private func pickForStatement(_ operation: PostgresOperation) -> Connection? {
     var best: Connection?
     var bestCost = Int.max
+    let writingCount = connections.count { $0.slot.writeCount > 0 }
     for connection in connections where connection.slot.isAvailable {
       let depth = connection.slot.depth
       guard depth < configuration.pipelineDepthMax else { continue }
-      let cost = depth + (connection.isOnCallersLoop ? 0 : Self.hopCostStatements)
+      let isWriting = connection.slot.writeCount > 0
+      // The last connection without a write stays so.
+      let isStranger =
+        operation.isRead
+        ? isWriting : !isWriting && writingCount > 0 && writingCount + 1 >= connections.count
+      let cost =
+        depth + (connection.isOnCallersLoop ? 0 : Self.hopCostStatements)
+        + (isStranger ? configuration.pipelineDepthMax : 0)
       if cost < bestCost { (best, bestCost) = (connection, cost) }
     }
-    return best
+    guard operation.isRead, let best, best.slot.writeCount > 0, mayOpen else { return best }
+    return nil
+  }
+
+  /// Whether another connection can be had soon.
+  private var mayOpen: Bool {
+    connections.count < configuration.connectionsMax && backoff.failures == 0
+  }
+
+  private func assign(_ operation: PostgresOperation, _ connection: Connection) {
+    connection.slot.depth += 1
+    if !operation.isRead { connection.slot.writeCount += 1 }
   }
 
   /// An idle connection; a busy one only when no other can be had: what is in its pipeline runs
@@ -164,8 +187,7 @@ struct PoolState<Connection: PoolConnection> {
       ($0.slot.depth, $0.isOnCallersLoop ? 0 : 1) < ($1.slot.depth, $1.isOnCallersLoop ? 0 : 1)
     }
     guard let best, best.slot.depth > 0 else { return best }
-    let mayOpen = connections.count < configuration.connectionsMax
-    return mayOpen && backoff.failures == 0 ? nil : best
+    return mayOpen ? nil : best
   }
 
   /// Serves the queue in its order as far as it goes, and sees to more connections for the rest.
@@ -174,10 +196,10 @@ struct PoolState<Connection: PoolConnection> {
       if !waiter.isFinished {
         switch waiter.request {
         case .statement(let operation):
-          guard let connection = pickForStatement() else {
+          guard let connection = pickForStatement(operation) else {
             return open(waiters.count, now, &effects)
           }
-          connection.slot.depth += 1
+          assign(operation, connection)
           effects.statements.append((connection, operation))
         case .lease(let promise):
           guard let connection = pickForTransaction() else {
@@ -248,9 +270,11 @@ struct PoolState<Connection: PoolConnection> {
 
   /// So many statements of a connection have been answered.
   mutating func finished(
-    _ count: Int, on connection: Connection, now: NIODeadline, _ effects: inout Effects
+    _ count: Int, writes: Int = 0, on connection: Connection, now: NIODeadline,
+    _ effects: inout Effects
   ) {
     connection.slot.depth -= count
+    connection.slot.writeCount -= writes
     if !waiters.isEmpty { serve(now, &effects) }
     settle(connection, now, &effects)
   }

@@ -12,6 +12,7 @@ package struct PostgresConfiguration: Sendable {
   package static let connectTimeoutDefault: Duration = .seconds(5)
   package static let queryTimeoutDefault: Duration = .seconds(10)
   package static let transactionTimeoutDefault: Duration = .seconds(20)
+  package static let lockTimeoutDefault: Duration = .seconds(2)
   package static let statementCacheMaxDefault = 256
   package static let pipelineDepthMaxDefault = 128
   package static let connectionLifetimeDefault: Duration = .seconds(3_600)
@@ -29,6 +30,8 @@ package struct PostgresConfiguration: Sendable {
   package var queryTimeout = Self.queryTimeoutDefault
   /// The deadline of a transaction that names none, from its call to its COMMIT.
   package var transactionTimeout = Self.transactionTimeoutDefault
+  /// How long a statement may wait for a lock of another.
+  package var lockTimeout = Self.lockTimeoutDefault
   /// Prepared statements kept per connection; the least recently used one goes first.
   package var statementCacheMax = Self.statementCacheMaxDefault
   /// Queries in flight on one connection.

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Threads
 
 /// One pipelined connection. Lives on its event loop: everything but what the pool's lock guards is
 /// touched there only.
@@ -24,6 +25,9 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
   private var cache: StatementCache
   private var evicted: [String] = []
   private var finishedCount = 0
+  private var finishedWriteCount = 0
+  /// When the server has had long enough to end the statement that is too late.
+  private var abortAt: NIODeadline?
 
   private var transaction: PostgresTransaction?
   private var timer: Scheduled<Void>?
@@ -61,7 +65,9 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
   /// Runs a statement outside a transaction; the pool has counted it already.
   func send(_ operation: PostgresOperation) {
     guard handle != nil else { return pool.submit(operation) }
-    guard !operation.promise.isFinished else { return pool.finished(1, on: self) }
+    guard !operation.promise.isFinished else {
+      return pool.finished(1, writes: operation.isRead ? 0 : 1, on: self)
+    }
     append(operation.query) { .statement(operation, nil, isCached: $0) }
     endGroup(deadline: operation.deadline)
   }
@@ -158,7 +164,12 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
         if let name = cache.remove(operation.query) { evicted.append(name) }
         if transaction == nil { return sendAgain(operation) }
       }
-      if let transaction { transaction.statementEnded(answer) } else { finishedCount += 1 }
+      if let transaction {
+        transaction.statementEnded(answer)
+      } else {
+        finishedCount += 1
+        if !operation.isRead { finishedWriteCount += 1 }
+      }
       operation.promise.finish(answer)
     case .begin(let transaction): transaction.began(answer)
     case .end(let operation, let transaction):
@@ -178,9 +189,11 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
 
   private func reportFinished() {
     guard finishedCount > 0 else { return }
-    let count = finishedCount
-    finishedCount = 0
-    pool.finished(count, on: self)
+    let (count, writes) = (finishedCount, finishedWriteCount)
+    (finishedCount, finishedWriteCount) = (0, 0)
+    // The server goes on.
+    abortAt = nil
+    pool.finished(count, writes: writes, on: self)
   }
 
   private func armIfNeeded() {
@@ -228,13 +241,14 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
     timerDeadline = .distantFuture
     let now = NIODeadline.now()
     var next = NIODeadline.distantFuture
-    var isExpired = false
-    for operation in pipeline.operations {
+    var isStuck = false
+    for (index, operation) in pipeline.operations.enumerated() {
       if operation.deadline > now {
         next = min(next, operation.deadline)
       } else {
         operation.promise.finish(.failure(.timeout(.answer)))
-        isExpired = true
+        // What waits behind others is answered to nobody in its turn.
+        if index == 0 { isStuck = true }
       }
     }
     if let transaction {
@@ -242,13 +256,30 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
         next = min(next, transaction.deadline)
       } else if !transaction.isEnding {
         transaction.connectionEnded(.timeout(.answer))
-        isExpired = true
+        return abort()
       }
     }
-    // A statement cannot be taken back out of the pipeline, and a frozen server would not listen.
-    if isExpired { return abort() }
+    if isStuck {
+      guard let end = endStuckStatement(now) else { return abort() }
+      next = min(next, end)
+    }
     if next < .distantFuture { watch(next) }
   }
+
+  /// Asks the server to end the statement that it works on, for the others' sake; nil when it has
+  /// been asked and didn't.
+  private func endStuckStatement(_ now: NIODeadline) -> NIODeadline? {
+    if let abortAt { return abortAt > now ? abortAt : nil }
+    guard transaction == nil, let request = handle?.makeCancelRequest(),
+      OwnThread.start({ request.send() })
+    else { return nil }
+    let end = now + Self.cancelTimeout
+    abortAt = end
+    return end
+  }
+
+  /// What a server that is alive needs to end a statement; a frozen one doesn't listen.
+  private static let cancelTimeout = TimeAmount.seconds(1)
 
   // MARK: Ending
 

@@ -7,11 +7,13 @@ import Threads
 final class PostgresOperation: Sendable {
   let query: PostgresQuery
   let deadline: NIODeadline
+  let isRead: Bool
   let promise = Promise<PostgresResult, PostgresError>(cancelled: .cancelled)
 
   init(_ query: PostgresQuery, deadline: NIODeadline) {
     self.query = query
     self.deadline = deadline
+    isRead = query.isRead
   }
 }
 
@@ -88,9 +90,9 @@ final class PostgresPool: Sendable {
   /// Makes room in the queue for a caller that was cancelled.
   func removeFinishedWaiters() { on { $0.removeFinishedWaiters(now: $1, &$2) } }
 
-  /// So many statements of a connection have been answered.
-  func finished(_ count: Int, on connection: PostgresConnection) {
-    on { $0.finished(count, on: connection, now: $1, &$2) }
+  /// So many statements of a connection have been answered, so many of them writes.
+  func finished(_ count: Int, writes: Int, on connection: PostgresConnection) {
+    on { $0.finished(count, writes: writes, on: connection, now: $1, &$2) }
   }
 
   /// A connection's transaction is over.

@@ -48,6 +48,14 @@ package struct PostgresQuery: Sendable, ExpressibleByStringInterpolation {
     }
   }
 
+  /// Whether the statement only reads, so that no lock of another makes it wait.
+  var isRead: Bool {
+    sql.utf8.starts(with: "SELECT ".utf8)
+      && !Self.lockingWords.contains { sql.utf8.firstRange(of: $0) != nil }
+  }
+
+  private static let lockingWords = [" FOR ", "lock(", "nextval("].map { Array($0.utf8) }
+
   /// Appends another piece of SQL with its parameters.
   package static func += (query: inout PostgresQuery, more: PostgresQuery) {
     query.append(more)
