@@ -412,7 +412,8 @@ let package = Package(
       [
         "GatewayServer", "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Encodings",
         "LocalDeployment", "Networking", "Protobuf", "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", "TLS", "TestSupport", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix, logging,
+        "ServiceRuntime", "TLS", "TestSupport", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix,
+        logging,
       ]),
     tests(
       "System", "IntegrationTests",
