@@ -9,13 +9,22 @@ package import Providers
 /// when the host changes, not `x-api-key`. So an address of the endpoint becomes one of the portal,
 /// and any other is not passed on.
 package struct ProxyAddresses: Sendable {
-  /// Fields that hold an address (RFC 9110, 10.2.2 and 8.7), and whether a client resolves it
-  /// against the address that it asked; others it takes as they are.
-  private static let fields: [String: Bool] = [
-    "location": true, "content-location": true, "link": true,
+  /// What a client does with an address.
+  private enum Use {
+    /// Resolves it against the address that it asked.
+    case resolved
+    /// Takes it as it is, and shows its credential there.
+    case whole
+    /// Takes it as it is, and shows nothing there: knowing it is enough.
+    case upload
+  }
+
+  /// Fields that hold an address (RFC 9110, 10.2.2 and 8.7).
+  private static let fields: [String: Use] = [
+    "location": .resolved, "content-location": .resolved, "link": .resolved,
     // Long work at Azure, and at Google an upload in pieces.
-    "operation-location": false, "azure-asyncoperation": false, "x-goog-upload-url": false,
-    "x-goog-upload-control-url": false,
+    "operation-location": .whole, "azure-asyncoperation": .whole, "x-goog-upload-url": .upload,
+    "x-goog-upload-control-url": .upload,
   ]
 
   let target: ProxyTarget
@@ -25,16 +34,20 @@ package struct ProxyAddresses: Sendable {
   /// Where the request went.
   let endpoint: EndpointURL
   let publicOrigin: String
+  let grants: UploadGrants
+  /// What the request was sent with.
+  let token: ProxyToken
 
   package init(
     target: ProxyTarget, provider: Provider, baseURL: EndpointURL?, endpoint: EndpointURL,
-    publicOrigin: String
+    publicOrigin: String, grants: UploadGrants, token: ProxyToken
   ) {
     self.target = target
     self.provider = provider
     self.baseURL = baseURL
     self.endpoint = endpoint
     self.publicOrigin = publicOrigin
+    (self.grants, self.token) = (grants, token)
   }
 
   package static func isAddress(_ canonicalName: String) -> Bool { fields[canonicalName] != nil }
@@ -47,19 +60,30 @@ package struct ProxyAddresses: Sendable {
     var fields = HTTPFields()
     for (name, value) in headers {
       let name = name.lowercasedASCII()
-      guard let isResolved = Self.fields[name], let fieldName = HTTPField.Name(name) else {
+      guard let use = use(of: name, status), let fieldName = HTTPField.Name(name) else {
         continue
       }
-      if name.hasBytes(of: "link") {
-        if let link = link(value) { fields.append(HTTPField(name: fieldName, value: link)) }
-      } else if let path = proxied(value) {
-        fields.append(
-          HTTPField(name: fieldName, value: isResolved ? path : publicOrigin + path))
+      let passed: String? =
+        switch use {
+        case .resolved: name.hasBytes(of: "link") ? link(value) : proxied(value)
+        case .whole: proxied(value).map { publicOrigin + $0 }
+        case .upload: uploadAddress(value)
+        }
+      if let passed {
+        fields.append(HTTPField(name: fieldName, value: passed))
       } else if status.kind == .redirection, fieldName == .location {
         throw refusal(of: value)
       }
     }
     return fields
+  }
+
+  private func use(of name: String, _ status: HTTPResponse.Status) -> Use? {
+    let use = Self.fields[name]
+    let isUpload =
+      name.hasBytes(of: "location") && status.kind == .successful
+      && ProxyQuery(target.query).beginsUpload
+    return isUpload ? .upload : use
   }
 
   private func refusal(of location: String) -> Problem {
@@ -94,6 +118,19 @@ package struct ProxyAddresses: Sendable {
     let below = target.prefix + found
     guard (try? RequestTarget(below)) != nil else { return nil }
     return below + place[end...]
+  }
+
+  /// The whole address below the portal, with a grant for it; nil also when it would be too long.
+  private func uploadAddress(_ reference: String) -> String? {
+    guard let path = proxied(reference) else { return nil }
+    // A fragment is never sent.
+    let address = String(Substring(path.utf8.prefix { $0 != UInt8(ascii: "#") }))
+    guard let own = try? RequestTarget(address),
+      let place = try? ProxyTarget(own, labelField: target.label), place.grant == nil,
+      let grant = grants.seal(token, for: place)
+    else { return nil }
+    let whole = "\(address)\(place.query == nil ? "?" : "&")\(UploadGrants.parameter)=\(grant)"
+    return whole.utf8.count <= RequestTarget.bytesMax ? publicOrigin + whole : nil
   }
 
   /// Resolves a reference against the request's address (RFC 3986, 5.2), as far as it stays at the

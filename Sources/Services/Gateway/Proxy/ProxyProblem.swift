@@ -39,6 +39,20 @@ package struct ProxyProblem: Sendable {
       "the access token must not be in the address, which ends up in logs: send it in a header")
   }
 
+  static func refused(_ failure: UploadGrants.Failure) -> Problem {
+    switch failure {
+    case .ended:
+      var problem = Problem.unauthenticated(
+        "the upload's address has ended, as each does after an hour: begin the upload again")
+      problem.headers[.shouldRetry] = "false"
+      return problem
+    case .unknown:
+      return final(
+        "no upload may be sent to this address: it was changed, or given by another gateway or "
+          + "before a restart. Begin the upload again")
+    }
+  }
+
   /// A browser was led to an address with somebody's token in it.
   package static var navigation: Problem {
     Problem(.badRequest, "a page can't be opened with an access token: send it in a header")

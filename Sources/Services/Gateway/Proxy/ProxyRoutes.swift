@@ -1,5 +1,5 @@
 package import Backend
-import Cryptography
+package import Cryptography
 package import Edge
 package import Egress
 import HTTPTypes
@@ -33,11 +33,12 @@ package struct ProxyRoutes: Sendable {
   private let credentials: CredentialFields
   private let headers: ProxyHeaders
   private let problems: ProxyProblem
+  private let grants: UploadGrants
 
   package init(
     services: Services, authenticator: Authenticator, catalogue: ProviderCatalogue,
     publicOrigin: String, endpointGuard: EndpointGuard, upstream: Upstream, limits: UpstreamLimits
-  ) {
+  ) throws(CryptographyError) {
     self.services = services
     self.authenticator = authenticator
     self.catalogue = catalogue
@@ -50,6 +51,7 @@ package struct ProxyRoutes: Sendable {
     credentials = CredentialFields(catalogue: catalogue)
     headers = ProxyHeaders(credentials: credentials)
     problems = ProxyProblem(publicOrigin: publicOrigin, requestBytesMax: limits.requestBytesMax)
+    grants = try UploadGrants()
   }
 
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
@@ -71,10 +73,10 @@ package struct ProxyRoutes: Sendable {
 
   private func relay(_ exchange: Exchange) async throws -> Response {
     if ProxyHeaders.haveComeBack(exchange.headers) { throw ProxyProblem.loop }
-    let target = try ProxyTarget(
+    var target = try ProxyTarget(
       exchange.target, labelField: exchange.headers[Self.keyLabel, default: ""])
     var query = ProxyQuery(target.query)
-    let token = try self.token(of: exchange, target, &query)
+    let token = try self.token(of: exchange, &target, &query)
     let visitor = try await visitor(of: token, exchange)
     guard let provider = catalogue.provider(id: target.providerID) else {
       throw problems.unknownProvider(target.providerID, catalogue)
@@ -106,7 +108,7 @@ package struct ProxyRoutes: Sendable {
       }
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
-        endpoint: endpoint.url, publicOrigin: publicOrigin
+        endpoint: endpoint.url, publicOrigin: publicOrigin, grants: grants, token: token
       ).fields(of: answer.headers, status: answer.status)
       var response = await response(answer, body, share, exchange)
       response.headers.append(contentsOf: addresses)
@@ -121,12 +123,19 @@ package struct ProxyRoutes: Sendable {
 
   // MARK: Steps
 
-  /// The access token, from any header or as Google's `?key=`; `query` is left without it.
+  /// The access token, from any header, as Google's `?key=` or from an upload's address; `query` is
+  /// left without it.
   private func token(
-    of exchange: Exchange, _ target: ProxyTarget, _ query: inout ProxyQuery
+    of exchange: Exchange, _ target: inout ProxyTarget, _ query: inout ProxyQuery
   ) throws(Problem) -> ProxyToken {
     let inHeader = credentials.token(in: exchange.headers)
-    guard let token = inHeader ?? query.token else { throw problems.noToken }
+    var found = inHeader ?? query.token
+    if found == nil, let digits = target.grant {
+      let grant = try opened(digits, target, exchange.method)
+      target.take(grant)
+      found = grant.token
+    }
+    guard let token = found else { throw problems.noToken }
     // A link with a token in it would show a page of somebody else's choice at our address.
     if inHeader == nil, exchange.headers[.fetchMode] == "navigate" { throw ProxyProblem.navigation }
     query.remove(token)
@@ -134,6 +143,16 @@ package struct ProxyRoutes: Sendable {
     let texts = [exchange.target.path[...], query.text.map { $0[...] } ?? "", target.label[...]]
     if texts.contains(where: token.isHeld) { throw ProxyProblem.tokenInAddress }
     return token
+  }
+
+  private func opened(
+    _ digits: String, _ target: ProxyTarget, _ method: HTTPRequest.Method
+  ) throws(Problem) -> UploadGrants.Grant {
+    do throws(UploadGrants.Failure) {
+      return try grants.open(digits, for: target, method: method)
+    } catch {
+      throw ProxyProblem.refused(error)
+    }
   }
 
   private func visitor(of token: ProxyToken, _ exchange: Exchange) async throws -> Visitor {

@@ -11,13 +11,15 @@ package struct ProxyTarget: Sendable {
 
   package let providerID: String
   /// Empty: the key labelled `default`, else the oldest one.
-  package let label: String
+  package private(set) var label: String
   /// The portal's part of the path, as sent: `/proxy/openai`, `/proxy/custom/lab`.
   package let prefix: String
   /// The provider's part of the path, as sent; begins with a slash.
   package let path: String
-  /// As sent, without the question mark; nil where there is none.
+  /// As sent, without the question mark and a grant; nil where there is none.
   package let query: String?
+  /// What `UploadGrants` put into the address, as sent; it must not be opened for any other.
+  package let grant: String?
 
   /// - Throws: a problem that says what the address lacks.
   package init(_ target: RequestTarget, labelField: String) throws(Problem) {
@@ -44,14 +46,21 @@ package struct ProxyTarget: Sendable {
         "add the path behind the \(ownCount == 3 ? "label" : "provider"): \(prefix)/v1/models")
     }
     path = "/" + segments[ownCount...].joined(separator: "/")
-    query = target.query.map(String.init)
+    var query = ProxyQuery(target.query.map(String.init))
+    grant = query.removeGrant()
+    self.query = query.text
   }
+
+  /// The same place, by the key that the upload was begun with.
+  package mutating func take(_ grant: UploadGrants.Grant) { label = grant.label }
 }
 
 /// A query as text: taken apart, not decoded, since it is only passed on.
 package struct ProxyQuery: Sendable {
   /// Google's REST examples and some SDKs send the key so.
   private static let keyParameter = "key"
+  /// How an upload begins whose address stands in `Location`, in Google's APIs.
+  private static let beginningOfUpload = "uploadType=resumable"
 
   /// What goes to the provider; nil where there was no query, or nothing is left of it.
   package private(set) var text: String?
@@ -62,7 +71,7 @@ package struct ProxyQuery: Sendable {
 
   /// The access token of the parameter `key`; nil when its value is no such thing.
   package var token: ProxyToken? {
-    for value in keyValues {
+    for value in values(of: Self.keyParameter) {
       if let token = ProxyToken(value[...]) { return token }
     }
     return nil
@@ -71,24 +80,44 @@ package struct ProxyQuery: Sendable {
   /// Takes out the parameter `key` where its value is a token of ours.
   package mutating func remove(_ token: ProxyToken) {
     guard let text, token.isHeld(in: text) else { return }
-    let kept = Self.parameters(of: text).filter { parameter in
-      guard let value = Self.keyValue(of: parameter) else { return true }
+    keep { parameter in
+      guard let value = Self.value(of: Self.keyParameter, in: parameter) else { return true }
       return !token.isHeld(in: value)
     }
-    self.text = kept.isEmpty ? nil : kept.joined(separator: "&")
   }
 
-  private var keyValues: [String] {
-    (text.map(Self.parameters) ?? []).compactMap(Self.keyValue)
+  /// Takes out what an upload's address was given; nil where there is none. Of several, which no
+  /// address has, none opens.
+  mutating func removeGrant() -> String? {
+    let values = values(of: UploadGrants.parameter)
+    guard !values.isEmpty else { return nil }
+    keep { Self.value(of: UploadGrants.parameter, in: $0) == nil }
+    return values.joined(separator: "&")
+  }
+
+  /// Whether the provider's `Location` will be an upload's address.
+  var beginsUpload: Bool {
+    parameters.contains { $0.hasBytes(of: Self.beginningOfUpload) }
+  }
+
+  private var parameters: [Substring] { text.map(Self.parameters) ?? [] }
+
+  private mutating func keep(_ isKept: (Substring) -> Bool) {
+    let kept = parameters.filter(isKept)
+    text = kept.isEmpty ? nil : kept.joined(separator: "&")
+  }
+
+  private func values(of name: String) -> [String] {
+    parameters.compactMap { Self.value(of: name, in: $0) }
   }
 
   private static func parameters(of text: String) -> [Substring] {
     text.split(atByte: "&", omittingEmpty: false)
   }
 
-  private static func keyValue(of parameter: Substring) -> String? {
+  private static func value(of name: String, in parameter: Substring) -> String? {
     let parts = parameter.split(atByte: "=", maxSplits: 1, omittingEmpty: false)
-    guard parts.count == 2, decoded(parts[0]).hasBytes(of: keyParameter) else { return nil }
+    guard parts.count == 2, decoded(parts[0]).hasBytes(of: name) else { return nil }
     return decoded(parts[1])
   }
 

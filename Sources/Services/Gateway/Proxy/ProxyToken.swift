@@ -15,11 +15,18 @@ package struct ProxyToken: Sendable {
   private static let unescapingsMax = 2
 
   package let secret: SecretBytes
+  /// When the grant ends that it came in; nil for one that came itself.
+  package let grantEnd: ContinuousClock.Instant?
 
   /// Nil unless the word begins as every access token does.
   package init?(_ word: Substring) {
     guard Self.isCandidate(word) else { return nil }
-    secret = SecretBytes(utf8: String(word))
+    self.init(SecretBytes(utf8: String(word)))
+  }
+
+  /// Takes what was such a word before it was sealed.
+  init(_ secret: SecretBytes, grantEnd: ContinuousClock.Instant? = nil) {
+    (self.secret, self.grantEnd) = (secret, grantEnd)
   }
 
   static func isCandidate(_ word: Substring) -> Bool {

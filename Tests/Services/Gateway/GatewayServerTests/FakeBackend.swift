@@ -18,6 +18,7 @@ final class FakeBackend: Sendable {
     var keys: [String: String] = [:]
     var endpoints: [String: String] = [:]
     var isSessionAlive = true
+    var isAccessTokenAlive = true
     var resolvedPurposes: [String] = []
     var forgeries: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
@@ -65,6 +66,10 @@ final class FakeBackend: Sendable {
     state.withLock { $0.shownUserAgent = userAgent }
   }
 
+  func revokeAccessToken() {
+    state.withLock { $0.isAccessTokenAlive = false }
+  }
+
   /// Stores a key as if it had been there before.
   func store(provider: String, label: String, key: String, baseURL: String? = nil) {
     state.withLock { state in
@@ -88,10 +93,10 @@ final class FakeBackend: Sendable {
     let account = AuthAPI.Account(id: "a1", email: Self.email, displayName: "")
     auth.on(AuthAPI.AuthMethods.authenticate) {
       [state] (request: AuthAPI.AuthenticateRequest, _) in
-      let isAlive = state.withLock { $0.isSessionAlive }
+      let (hasSession, hasToken) = state.withLock { ($0.isSessionAlive, $0.isAccessTokenAlive) }
       switch request.credential {
-      case .sessionToken(Self.sessionToken) where isAlive: break
-      case .accessToken(Self.accessToken): break
+      case .sessionToken(Self.sessionToken) where hasSession: break
+      case .accessToken(Self.accessToken) where hasToken: break
       default: throw RPCError(.unauthenticated, "the credential is not valid")
       }
       return AuthAPI.AuthenticateResponse(assertion: Self.assertion, account: account)

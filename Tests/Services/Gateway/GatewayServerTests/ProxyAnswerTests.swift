@@ -66,9 +66,8 @@ import Testing
       },
       { gateway, _ in
         let answer = try await gateway.send(.GET, Self.path, headers: [ProxyRun.bearer])
-        #expect(
-          answer.headers["x-goog-upload-url"]
-            == ["http://portal.example/proxy/custom/lab/upload?id=7"])
+        let address = try #require(answer.headers["x-goog-upload-url"].first)
+        #expect(address.hasPrefix("http://portal.example/proxy/custom/lab/upload?id=7&"))
         #expect(answer.headers["location"].isEmpty)
       })
   }

@@ -7,6 +7,10 @@ import Testing
 @testable import Proxy
 
 @Suite struct ProxyAddressesTests {
+  private let grants: UploadGrants
+
+  init() throws { grants = try UploadGrants() }
+
   /// The addresses in an answer to a request for `path`, sent to a custom endpoint or a provider.
   private func addresses(
     _ base: String? = "https://llm.example/v1", to path: String = "/v1/models?a=1",
@@ -19,7 +23,8 @@ import Testing
     let endpoint = try baseURL ?? EndpointURL(#require(provider.baseURL(forPath: target.path)))
     return ProxyAddresses(
       target: target, provider: provider, baseURL: baseURL, endpoint: endpoint,
-      publicOrigin: "https://keys.example")
+      publicOrigin: "https://keys.example", grants: grants,
+      token: try #require(ProxyToken("chat_ours")))
   }
 
   @Test(arguments: [
@@ -95,13 +100,51 @@ import Testing
     let fields = try addresses().fields(
       of: [
         "Location": "https://llm.example/v1/1", "Operation-Location": "https://llm.example/v1/2",
-        "x-goog-upload-url": "/v1/3?upload_id=4",
       ], status: .accepted)
     #expect(
       fields.map(\.value).sorted() == [
         "/proxy/custom/lab/1", "https://keys.example/proxy/custom/lab/2",
-        "https://keys.example/proxy/custom/lab/3?upload_id=4",
       ])
+  }
+
+  @Test(arguments: [
+    ("https://llm.example/v1/3?upload_id=4", "/3?upload_id=4&"), ("/v1/3", "/3?"),
+    ("/v1/3?", "/3?&"), ("/v1/3?a#part", "/3?a&"),
+  ])
+  func anUploadsAddressIsWholeAndGrantsTheToken(reference: String, path: String) throws {
+    for name in ["X-Goog-Upload-URL", "x-goog-upload-control-url"] {
+      let fields = try addresses().fields(of: [name: reference], status: .ok)
+      let value = try #require(fields.first?.value)
+      #expect(
+        value.hasPrefix("https://keys.example/proxy/custom/lab\(path)chatelaine-grant="), "\(value)"
+      )
+      // As it comes back.
+      let below = String(value.dropFirst("https://keys.example".count))
+      let target = try ProxyTarget(try RequestTarget(below), labelField: "")
+      let grant = try grants.open(#require(target.grant), for: target, method: .post)
+      #expect(grant.token.isHeld(in: "chat_ours") && grant.label == "lab")
+    }
+  }
+
+  @Test func theLocationOfAnUploadInGooglesOlderProtocolIsSuchAnAddress() throws {
+    let reference = "https://llm.example/v1/files?uploadType=resumable&upload_id=4"
+    let start = try addresses(to: "/v1/files?uploadType=resumable")
+    let fields = try start.fields(of: ["Location": reference], status: .ok)
+    #expect(fields.first?.value.hasPrefix("https://keys.example/proxy/custom/lab/files?") == true)
+    #expect(fields.first?.value.contains("&upload_id=4&chatelaine-grant=") == true)
+    // Neither a redirect of it nor the address of anything else that was made.
+    for (addresses, status) in [(start, HTTPResponse.Status.found), (try addresses(), .created)] {
+      let fields = try addresses.fields(of: ["Location": reference], status: status)
+      #expect(fields.first?.value.contains("chatelaine-grant") == false)
+    }
+  }
+
+  @Test(arguments: [
+    "https://other.example/v1/3?upload_id=4", "/v1/3?chatelaine-grant=of-theirs",
+    "/v1/3?" + String(repeating: "a", count: RequestTarget.bytesMax - 100),
+  ])
+  func anUploadsAddressThatCanHaveNoGrantIsLeftOut(reference: String) throws {
+    #expect(try addresses().fields(of: ["x-goog-upload-url": reference], status: .ok).isEmpty)
   }
 
   @Test(

@@ -28,6 +28,18 @@ import Testing
     #expect(try target(address).path == path)
   }
 
+  @Test(
+    arguments: [
+      ("chatelaine-grant=abc", nil, "abc"), ("a=%zz&chatelaine-grant=abc", "a=%zz", "abc"),
+      ("a&chatelaine-grant=abc&b=", "a&b=", "abc"), ("&chatelaine-grant=", "", ""),
+      ("chatelaine%2Dgrant=a%62c", nil, "abc"), ("a&chatelaine-grant", "a&chatelaine-grant", nil),
+      ("chatelaine-grant=a&b&chatelaine-grant=c", "b", "a&c"), ("key=abc", "key=abc", nil),
+    ] as [(String, String?, String?)])
+  func aGrantIsNoPartOfTheQuery(sent: String, query: String?, grant: String?) throws {
+    let target = try target("/proxy/openai/v1/files?\(sent)")
+    #expect(target.query == query && target.grant == grant)
+  }
+
   @Test(arguments: [
     "/proxy/custom", "/proxy/custom/", "/proxy/custom/lab", "/proxy/custom//v1/x",
     "/proxy/custom//", "/proxy/%63ustom/lab", "/proxy/%63ustom//x", "/proxy/openai", "/proxy/",
