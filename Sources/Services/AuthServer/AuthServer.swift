@@ -39,13 +39,15 @@ enum AuthServer {
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }
+    let revocations = RevocationFeed(postgres: database.client, logger: chassis.logger)
     let server = chassis.server(
-      [AuthHandler(auth: auth)],
+      [AuthHandler(auth: auth, revocations: revocations)],
       callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
         onRefusal: refusals.note))
     let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
-    return [database.service, audit.service, relay, refusals, sweeper, server]
+    // Stopped in reverse: whoever watches is let go before the server waits for its calls.
+    return [database.service, audit.service, relay, refusals, sweeper, server, revocations]
   }
 }
 
