@@ -14,8 +14,12 @@ package struct Services: Sendable {
   package let audit: AuditAPI.AuditClient
   /// By name, for methods that are only known by their descriptor.
   package let channels: [String: any RPCChannel]
+  /// What `auth` has said; of use only while a `RevocationWatch` runs.
+  package let credentials: KnownCredentials
 
   package init(auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel) {
+    credentials = KnownCredentials()
+    let auth = RevokingChannel(base: auth, credentials: credentials)
     self.auth = AuthAPI.AuthClient(channel: auth)
     self.vault = VaultAPI.VaultClient(channel: vault)
     self.audit = AuditAPI.AuditClient(channel: audit)

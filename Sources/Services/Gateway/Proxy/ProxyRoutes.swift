@@ -74,6 +74,8 @@ package struct ProxyRoutes: Sendable {
     var query = ProxyQuery(target.query)
     let token = try self.token(of: exchange, target, &query)
     let visitor = try await visitor(of: token, exchange)
+    // Ends the request when the token is revoked while it runs.
+    let use = authenticator.begin(visitor, on: exchange)
     guard let provider = catalogue.provider(id: target.providerID) else {
       throw problems.unknownProvider(target.providerID, catalogue)
     }
@@ -100,10 +102,11 @@ package struct ProxyRoutes: Sendable {
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
         endpoint: endpoint.url, publicOrigin: publicOrigin
       ).fields(of: answer.headers, status: answer.status)
-      var response = await response(answer, body, exchange)
+      var response = await response(answer, body, use, exchange)
       response.headers.append(contentsOf: addresses)
       return response
     } catch {
+      use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       if let error = error as? UpstreamError { throw problems.unanswered(problem(error)) }
@@ -194,16 +197,18 @@ package struct ProxyRoutes: Sendable {
   }
 
   private func response(
-    _ answer: UpstreamAnswer, _ body: RequestRelay, _ exchange: Exchange
+    _ answer: UpstreamAnswer, _ body: RequestRelay, _ use: CredentialUse, _ exchange: Exchange
   ) async -> Response {
     let fields = headers.forClient(answer.headers)
     guard exchange.method != .head, ![204, 304].contains(answer.status.code) else {
+      use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       return Response(status: answer.status, headers: fields)
     }
     let pieces = ResponseBody { writer in
       defer {
+        use.end()
         ClientPresence.of(exchange.channel)?.end()
         exchange.log.write(answer.status)
       }
