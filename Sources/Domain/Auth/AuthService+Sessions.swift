@@ -106,7 +106,7 @@ extension AuthService {
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
     if session.lastSeenTime <= threshold {
-      try await store.noteSeen(session: session.id, at: now, unlessSince: threshold)
+      store.noteSeen(session: session.id, at: now)
     }
     return try authenticated(
       account, by: .session(session.id), until: session.expireTime, at: now)
@@ -122,7 +122,7 @@ extension AuthService {
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
     if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
-      try await store.noteUse(accessToken: stored.id, at: now, unlessSince: threshold)
+      store.noteUse(accessToken: stored.id, at: now)
     }
     return try authenticated(
       account, by: .accessToken(stored.id), scopes: stored.scopes, until: stored.expireTime,

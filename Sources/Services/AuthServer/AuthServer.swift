@@ -31,8 +31,9 @@ enum AuthServer {
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)
     let signer = AssertionSigner(key: configuration.signingKey)
+    let uses = UseNotes(postgres: database.client, logger: chassis.logger)
     let auth = AuthService(
-      store: PostgresAuthStore(postgres: database.client, outbox: outbox),
+      store: PostgresAuthStore(postgres: database.client, outbox: outbox, uses: uses),
       passwords: PasswordHashingPool(threadCount: configuration.passwordThreads),
       assertions: SignedAssertionIssuer(signer: signer), policy: configuration.sessions,
       limits: AttemptLimits(configuration.rates))
@@ -47,7 +48,9 @@ enum AuthServer {
         onRefusal: refusals.note))
     let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
     // Stopped in reverse: whoever watches is let go before the server waits for its calls.
-    return [database.service, audit.service, relay, refusals, sweeper, server, revocations]
+    return [
+      database.service, audit.service, relay, refusals, sweeper, uses, server, revocations,
+    ]
   }
 }
 

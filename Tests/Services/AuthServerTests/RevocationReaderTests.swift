@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Identity
+import Logging
 import Outbox
 import Postgres
 import Receipts
@@ -22,7 +23,10 @@ import UseCases
   init() async throws {
     let database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
     postgres = database.postgres
-    store = PostgresAuthStore(postgres: postgres, outbox: PostgresOutbox())
+    store = PostgresAuthStore(
+      postgres: postgres, outbox: PostgresOutbox(),
+      uses: UseNotes(
+        postgres: postgres, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
     account = Account(
       id: UserID(UUID()), email: try EmailAddress("ann-\(UUID())@example.com"),
       displayName: try DisplayName("Ann"), createTime: now)
@@ -100,8 +104,9 @@ import UseCases
     let ended = try await addSession(endingIn: -1)
     var reader = try await reader()
     let later = now.addingTimeInterval(90)
-    try await store.noteUse(accessToken: token, at: later, unlessSince: now)
-    try await store.noteSeen(session: session, at: later, unlessSince: now)
+    store.noteUse(accessToken: token, at: later)
+    store.noteSeen(session: session, at: later)
+    try await store.uses.write()
     try await postgres.execute(
       "UPDATE accounts SET password_hash = '$argon2id$2' WHERE id = \(account.id.uuid)")
     try await store.deleteSession(ended, of: account.id, receipt: receipt)
