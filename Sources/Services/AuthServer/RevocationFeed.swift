@@ -9,8 +9,8 @@ import Synchronization
 
 /// Answers WatchRevocations from the database, which every process of `auth` shares.
 ///
-/// Nothing waits in a queue: each call looks for itself, and a watcher that is slow to take an answer
-/// is told less often, sees that by `known_until`, and asks for each credential meanwhile.
+/// Nothing waits in a queue: each call looks for itself, and a watcher that is slow to take an
+/// answer is told less often, sees that by `known_until`, and asks for each credential meanwhile.
 final class RevocationFeed: Service {
   /// From one answer to the next look.
   static let interval: Duration = .milliseconds(200)
@@ -38,8 +38,8 @@ final class RevocationFeed: Service {
   /// Calls that are open.
   var watcherCount: Int { state.withLock { $0.watcherCount } }
 
-  /// Tells `write` what was revoked after `position`, again and again, until the call or the service
-  /// ends.
+  /// Tells `write` what was revoked after `position`, again and again, until the call or the
+  /// service ends.
   func watch(
     after position: Int64,
     _ write: (AuthAPI.WatchRevocationsResponse) async throws(RPCError) -> Void

@@ -9,8 +9,8 @@ struct VerifiedAssertion: Sendable {
   let expireTime: Date
 }
 
-/// Assertions whose signatures were verified, by their SHA-256, because a gateway sends the same one
-/// with every call of a minute.
+/// Assertions whose signatures were verified, by their SHA-256, because a gateway sends the same
+/// one with every call of a minute.
 ///
 /// Whether one is valid now is asked at each use. Two generations stand for the order of use: the
 /// older one is dropped whole when the younger is full, and with it what has long ended.

@@ -88,7 +88,8 @@ import UseCases
     #expect(try await reader.read().revocations.contains(told(first)))
 
     let narrowed = try await addToken()
-    try await postgres.execute("UPDATE access_tokens SET scope = 'read-audit' WHERE id = \(narrowed)")
+    try await postgres.execute(
+      "UPDATE access_tokens SET scope = 'read-audit' WHERE id = \(narrowed)")
     #expect(try await reader.read().revocations == [told(narrowed)])
     try await postgres.execute(
       "UPDATE accounts SET display_name = 'X' WHERE id = \(account.id.uuid)")

@@ -31,8 +31,9 @@ package final class CredentialUse: Sendable {
 }
 
 extension Authenticator {
-  /// Lets a revocation of the visitor's credential close the connection of `exchange`, in the middle
-  /// of the answer: its status can't be changed any more. Call `end` when the answer is complete.
+  /// Lets a revocation of the visitor's credential close the connection of `exchange`, in the
+  /// middle of the answer: its status can't be changed any more. Call `end` when the answer is
+  /// complete.
   package func begin(_ visitor: Visitor, on exchange: Exchange) -> CredentialUse {
     let channel = exchange.channel
     let logger = exchange.logger

@@ -7,9 +7,9 @@ import Synchronization
 
 /// What `auth` has said of access tokens, so that not each request has to ask.
 ///
-/// An answer is used for as long as `auth` allows and only while `RevocationWatch` knows of everything
-/// that was revoked a second ago; else `auth` is asked each time. Kept are a token's digest and what
-/// was signed, never the token.
+/// An answer is used for as long as `auth` allows and only while `RevocationWatch` knows of
+/// everything that was revoked a second ago; else `auth` is asked each time. Kept are a token's
+/// digest and what was signed, never the token.
 package final class KnownCredentials: Sendable {
   typealias Instant = ContinuousClock.Instant
 

@@ -23,8 +23,8 @@ struct RevokedCredentials: Sendable, Hashable {
 struct RevocationLog {
   typealias Instant = ContinuousClock.Instant
 
-  /// What was revoked longer ago than this is known for certain, or nothing counts as known; under a
-  /// second, with room for the request that relies on it.
+  /// What was revoked longer ago than this is known for certain, or nothing counts as known; under
+  /// a second, with room for the request that relies on it.
   static let ageMax: Duration = .milliseconds(800)
   /// Revocations that are remembered for those who were asking `auth` meanwhile.
   static let recentMax = 4_096

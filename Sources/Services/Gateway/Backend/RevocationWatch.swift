@@ -97,8 +97,9 @@ package final class RevocationWatch: Service {
     }
   }
 
-  private func hear(_ answer: AuthAPI.WatchRevocationsResponse, since begin: ContinuousClock.Instant)
-  {
+  private func hear(
+    _ answer: AuthAPI.WatchRevocationsResponse, since begin: ContinuousClock.Instant
+  ) {
     credentials.hear(answer, since: begin)
     progress.withLock { progress in
       progress.position = answer.position
