@@ -401,7 +401,10 @@ let package = Package(
       ]),
     tests(
       "Services/Gateway", "BackendTests",
-      ["Backend", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging, nioCore]),
+      [
+        "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
+        nioCore,
+      ]),
     tests("Services/Gateway", "PortalTests", ["Portal"]),
     tests(
       "Services/Gateway", "ProxyTests",

@@ -24,8 +24,8 @@ struct RevocationReading: Sendable {
 /// since a transaction may commit after another that has higher ones. What lies above it is read
 /// again, and told apart by its id, until no transaction from before is under way.
 struct RevocationReader: Sendable {
-  /// More news at once than a watcher takes: forgetting everything is cheaper.
-  static let newsMax = 5_000
+  /// Rows that one look may bring, 1.6 MB as an answer; at more, forgetting everything is cheaper.
+  static let newsMax = 20_000
   /// How long one look may take; the watcher would take longer for silence.
   static let timeout: Duration = .seconds(2)
 

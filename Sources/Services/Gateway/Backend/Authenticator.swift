@@ -126,6 +126,11 @@ package struct Visitor: Sendable {
   var name: CredentialName?
   /// Since when it is to be told, among the revocations that were heard.
   var mark = 0
+  var begin = ContinuousClock.now
+
+  /// Whether the assertion has surely not ended. A request whose body took longer asks anew before it
+  /// goes on.
+  package var isFresh: Bool { begin.duration(to: .now) < KnownCredentials.margin }
 
   /// For forms and `X-CSRF-Token`; nil without a session.
   package var csrfToken: String? {

@@ -83,6 +83,7 @@ package struct ProxyRoutes: Sendable {
     // From here on every path must end with `finish`: the connection waits for its body's reader.
     let body = try await self.body(of: exchange)
     do {
+      let visitor = visitor.isFresh ? visitor : try await self.visitor(of: token, exchange)
       let key = try await open(target, provider, for: visitor, exchange)
       var request = UpstreamRequest(
         method: exchange.method, path: target.path, query: query.text,

@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import Protobuf
 import RPC
@@ -108,6 +109,15 @@ import Testing
     world.clock.advance(by: .seconds(1))
     world.hear()
     #expect(known.counts.known == 0)
+  }
+
+  @Test func aVisitorWhoTookAsLongAsTheMarginIsAskedForAnew() {
+    var visitor = Visitor(
+      credential: .accessToken(SecretBytes(utf8: "token")), assertion: [1],
+      account: AuthAPI.Account())
+    #expect(visitor.isFresh)
+    visitor.begin -= KnownCredentials.margin
+    #expect(!visitor.isFresh)
   }
 
   @Test func aTokenThatAuthDoesNotKnowIsRefusedForASecond() async throws {
