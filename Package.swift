@@ -263,8 +263,8 @@ let package = Package(
       .gateway, "Backend",
       [
         "Callers",
-        "Edge", "Cryptography", "Identity", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
-        hummingbird, httpTypes, nioCore, logging,
+        "Edge", "Cryptography", "Identity", "Pacing", "Protobuf", "RPC", "ServiceAPI",
+        "ServiceRuntime", hummingbird, httpTypes, nioCore, logging, lifecycle,
       ]),
     library(
       .gateway, "Portal",
@@ -400,7 +400,11 @@ let package = Package(
         httpTypes, nioCore, nioHTTP1, nioPosix,
       ]),
     tests(
-      "Services/Gateway", "BackendTests", ["Backend", "Edge", "Protobuf", "RPC", httpTypes]),
+      "Services/Gateway", "BackendTests",
+      [
+        "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
+        nioCore,
+      ]),
     tests("Services/Gateway", "PortalTests", ["Portal"]),
     tests(
       "Services/Gateway", "ProxyTests",

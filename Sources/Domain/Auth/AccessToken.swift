@@ -14,7 +14,7 @@ package struct AccessToken: Sendable, Hashable {
   package let createTime: Date
   /// Nil: valid until revoked.
   package let expireTime: Date?
-  /// Up to `lastUseInterval` behind; nil when never used.
+  /// Up to a minute behind: the gateway asks once in that time. Nil when never used.
   package let lastUseTime: Date?
 
   package init(
@@ -36,8 +36,8 @@ package struct AccessToken: Sendable, Hashable {
   package static let nameCharactersMax = 100
   /// How long a token may be valid, when it ends at all: a minute to ten years.
   package static let lifetimes: ClosedRange<Duration> = .seconds(60)...(.seconds(3653 * 86_400))
-  /// How exact `lastUseTime` is: it costs one write per interval.
-  package static let lastUseInterval: Duration = .seconds(60)
+  /// A use so soon after the last one that was noted is not noted.
+  package static let lastUseInterval: Duration = .seconds(5)
 
   func isAlive(at now: Date) -> Bool { expireTime.map { now < $0 } ?? true }
 

@@ -1,5 +1,5 @@
 package import Cryptography
-import FoundationEssentials
+package import FoundationEssentials
 package import Identity
 import Receipts
 import UseCases
@@ -14,7 +14,18 @@ package struct StartedSession: Sendable {
 /// A user who presented a valid credential, and the proof of it for the other services.
 package struct Authenticated: Sendable {
   package let account: Account
+  let credential: Caller.Credential
   package let assertion: IssuedAssertion
+  /// How long this holds unless the credential is revoked: until it or the assertion ends.
+  package let validFor: Duration
+
+  /// Names the session or access token in revocations; nil for an operator.
+  package var credentialID: UUID? {
+    switch credential {
+    case .session(let id), .accessToken(let id): id
+    case .operator: nil
+    }
+  }
 }
 
 /// What a user can prove who they are with.
@@ -95,9 +106,10 @@ extension AuthService {
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
     if session.lastSeenTime <= threshold {
-      try await store.noteSeen(session: session.id, at: now, unlessSince: threshold)
+      store.noteSeen(session: session.id, at: now)
     }
-    return try authenticated(account, by: .session(session.id), at: now)
+    return try authenticated(
+      account, by: .session(session.id), until: session.expireTime, at: now)
   }
 
   private func authenticate(
@@ -110,10 +122,11 @@ extension AuthService {
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
     if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
-      try await store.noteUse(accessToken: stored.id, at: now, unlessSince: threshold)
+      store.noteUse(accessToken: stored.id, at: now)
     }
     return try authenticated(
-      account, by: .accessToken(stored.id), scopes: stored.scopes, at: now)
+      account, by: .accessToken(stored.id), scopes: stored.scopes, until: stored.expireTime,
+      at: now)
   }
 
   /// Ends the caller's session; one that is over already stays over.

@@ -40,11 +40,15 @@ package struct AuthService: Sendable {
 
   func authenticated(
     _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
-    at now: Date
+    until end: Date? = nil, at now: Date
   ) throws(AuthError) -> Authenticated {
     let caller = Caller(
       userID: account.id, email: account.email.text, credential: credential, scopes: scopes)
-    return Authenticated(account: account, assertion: try assertions.issue(for: caller, at: now))
+    let assertion = try assertions.issue(for: caller, at: now)
+    let lastMoment = end.map { min($0, assertion.expireTime) } ?? assertion.expireTime
+    return Authenticated(
+      account: account, credential: credential, assertion: assertion,
+      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))))
   }
 
   static func token(prefix: String) throws(AuthError) -> SecureToken {

@@ -40,10 +40,8 @@ package protocol AuthStore: Sendable {
   /// The session with this token and whose it is, whether or not it is over.
   func session(tokenHash: [UInt8]) async throws(AuthError) -> (session: Session, account: Account)?
 
-  /// Notes that the session was seen, unless that was noted since `threshold`.
-  func noteSeen(
-    session id: UUID, at now: Date, unlessSince threshold: Date)
-    async throws(AuthError)
+  /// Notes that the session was seen at `now`, sooner or later; never goes back.
+  func noteSeen(session id: UUID, at now: Date)
 
   /// Ends the session; without one of this account nothing happens and no receipt is kept.
   func deleteSession(
@@ -69,10 +67,8 @@ package protocol AuthStore: Sendable {
   /// The account's access token with this id, whether or not it is over.
   func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken?
 
-  /// Notes that the token was used, unless that was noted since `threshold`.
-  func noteUse(
-    accessToken id: UUID, at now: Date, unlessSince threshold: Date)
-    async throws(AuthError)
+  /// Notes that the token was used at `now`, sooner or later; never goes back.
+  func noteUse(accessToken id: UUID, at now: Date)
 
   /// Newest first, those behind `position`, at most `limit`.
   func accessTokens(

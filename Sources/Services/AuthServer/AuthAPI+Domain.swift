@@ -65,7 +65,9 @@ extension AuthAPI.AuthenticateResponse {
   init(_ answer: Authenticated) {
     self.init(
       assertion: answer.assertion.bytes, expireTime: Timestamp(answer.assertion.expireTime),
-      account: AuthAPI.Account(answer.account))
+      account: AuthAPI.Account(answer.account),
+      validFor: ProtoDuration(answer.validFor),
+      credentialId: answer.credentialID?.uuidString.lowercased() ?? "")
   }
 }
 

@@ -10,6 +10,7 @@ import UseCases
 /// Answers chatelaine.auth.v1.Auth with the use cases of `AuthService`.
 struct AuthHandler: AuthAPI.AuthServiceProtocol {
   let auth: AuthService
+  let revocations: RevocationFeed
 
   func createAccount(
     _ request: AuthAPI.CreateAccountRequest, context: ServerContext
@@ -47,6 +48,15 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
     let credential = try PresentedCredential(request.credential)
     return AuthAPI.AuthenticateResponse(
       try await auth.authenticate(credential, from: context.origin))
+  }
+
+  func watchRevocations(
+    _ request: AuthAPI.WatchRevocationsRequest,
+    to responses: ResponseWriter<AuthAPI.WatchRevocationsResponse>, context: ServerContext
+  ) async throws {
+    try await revocations.watch(after: request.afterPosition) { answer throws(RPCError) in
+      try await responses.write(answer)
+    }
   }
 
   func issueOperatorAssertion(

@@ -9,5 +9,6 @@ enum AuthSchema {
     Migration(
       number: 3, name: "access_token_scopes",
       sql: PackageResources._003_access_token_scopes_sql),
+    Migration(number: 4, name: "revocations", sql: PackageResources._004_revocations_sql),
   ]
 }

@@ -31,21 +31,26 @@ enum AuthServer {
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)
     let signer = AssertionSigner(key: configuration.signingKey)
+    let uses = UseNotes(postgres: database.client, logger: chassis.logger)
     let auth = AuthService(
-      store: PostgresAuthStore(postgres: database.client, outbox: outbox),
+      store: PostgresAuthStore(postgres: database.client, outbox: outbox, uses: uses),
       passwords: PasswordHashingPool(threadCount: configuration.passwordThreads),
       assertions: SignedAssertionIssuer(signer: signer), policy: configuration.sessions,
       limits: AttemptLimits(configuration.rates))
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }
+    let revocations = RevocationFeed(postgres: database.client, logger: chassis.logger)
     let server = chassis.server(
-      [AuthHandler(auth: auth)],
+      [AuthHandler(auth: auth, revocations: revocations)],
       callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
         onRefusal: refusals.note))
     let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
-    return [database.service, audit.service, relay, refusals, sweeper, server]
+    // Stopped in reverse: whoever watches is let go before the server waits for its calls.
+    return [
+      database.service, audit.service, relay, refusals, sweeper, uses, server, revocations,
+    ]
   }
 }
 

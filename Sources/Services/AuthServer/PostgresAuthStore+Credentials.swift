@@ -37,17 +37,7 @@ extension PostgresAuthStore {
         """, as: Session.init(row:))
   }
 
-  func noteSeen(
-    session id: UUID, at now: Date, unlessSince threshold: Date
-  ) async throws(AuthError) {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.execute(
-        """
-        UPDATE sessions SET last_seen_time = \(now)
-         WHERE id = \(id) AND last_seen_time <= \(threshold)
-        """)
-    }
-  }
+  func noteSeen(session id: UUID, at now: Date) { uses.note(session: id, at: now) }
 
   func deleteSession(
     _ id: UUID, of account: UserID, receipt: Receipt
@@ -120,17 +110,7 @@ extension PostgresAuthStore {
     }
   }
 
-  func noteUse(
-    accessToken id: UUID, at now: Date, unlessSince threshold: Date
-  ) async throws(AuthError) {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.execute(
-        """
-        UPDATE access_tokens SET last_use_time = \(now)
-         WHERE id = \(id) AND (last_use_time IS NULL OR last_use_time <= \(threshold))
-        """)
-    }
-  }
+  func noteUse(accessToken id: UUID, at now: Date) { uses.note(accessToken: id, at: now) }
 
   func accessTokens(
     of account: UserID, behind position: PagePosition?, limit: Int

@@ -11,6 +11,7 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
 
   let postgres: PostgresClient
   let outbox: PostgresOutbox
+  let uses: UseNotes
 
   // MARK: Accounts
 

@@ -15,6 +15,7 @@ package struct AssertionVerifier: Sendable {
   private let keys: [String: Ed25519.VerifyingKey]
   private let audience: AssertionAudience
   private let now: @Sendable () -> Date
+  let verified: VerifiedAssertions
 
   /// Accepts signatures of any of `publicKeys` (several while a key is being replaced) on
   /// assertions that name `audience`.
@@ -22,15 +23,31 @@ package struct AssertionVerifier: Sendable {
     publicKeys: [Ed25519.VerifyingKey], audience: AssertionAudience,
     now: @escaping @Sendable () -> Date = { Date() }
   ) {
+    verified = VerifiedAssertions()
     keys = Dictionary(publicKeys.map { ($0.keyID, $0) }, uniquingKeysWith: { first, _ in first })
     self.audience = audience
     self.now = now
   }
 
-  /// Returns who the assertion is about.
+  /// Returns who the assertion is about. Its signature is verified the first time, its times are
+  /// each time.
   package func verify(_ bytes: [UInt8]) throws(AssertionError) -> Caller {
-    guard bytes.count <= Self.assertionBytesMax,
-      let signed = try? IdentityAPI.SignedAssertion(unpacking: bytes)
+    guard bytes.count <= Self.assertionBytesMax else { throw .malformed }
+    let digest = SHA256Digest.hash(bytes)
+    let assertion = try verified.assertion(digest) { () throws(AssertionError) in
+      try verifyAnew(bytes)
+    }
+    do throws(AssertionError) {
+      try checkTimes(from: assertion.issueTime, to: assertion.expireTime)
+    } catch {
+      verified.remove(digest)
+      throw error
+    }
+    return assertion.caller
+  }
+
+  private func verifyAnew(_ bytes: [UInt8]) throws(AssertionError) -> VerifiedAssertion {
+    guard let signed = try? IdentityAPI.SignedAssertion(unpacking: bytes)
     else { throw .malformed }
     guard let key = keys[signed.keyId] else { throw .unknownKey }
     guard
@@ -43,11 +60,15 @@ package struct AssertionVerifier: Sendable {
       let userID = UserID(assertion.userId),
       let credential = Caller.Credential(kind: assertion.credential, id: assertion.credentialId)
     else { throw .malformed }
-    try checkTimes(from: issueTime.date, to: expireTime.date)
+    let (issued, expires) = (issueTime.date, expireTime.date)
+    // Of what is over nothing is kept.
+    try checkTimes(from: issued, to: expires)
     guard assertion.audience.contains(audience.rawValue) else { throw .wrongAudience }
-    return Caller(
-      userID: userID, email: assertion.email, credential: credential,
-      scopes: scopes(of: assertion))
+    return VerifiedAssertion(
+      caller: Caller(
+        userID: userID, email: assertion.email, credential: credential,
+        scopes: scopes(of: assertion)),
+      issueTime: issued, expireTime: expires)
   }
 
   /// An `auth` from before scopes says none of a token, and knew only tokens for use.

@@ -94,11 +94,9 @@ final class InMemoryAuthStore: AuthStore {
     }
   }
 
-  func noteSeen(
-    session id: UUID, at now: Date, unlessSince threshold: Date
-  ) async throws(AuthError) {
+  func noteSeen(session id: UUID, at now: Date) {
     state.withLock { state in
-      for (hash, old) in state.sessions where old.id == id && old.lastSeenTime <= threshold {
+      for (hash, old) in state.sessions where old.id == id && old.lastSeenTime < now {
         state.sessions[hash] = Session(
           id: old.id, accountID: old.accountID, createTime: old.createTime, lastSeenTime: now,
           expireTime: old.expireTime, origin: old.origin)
@@ -162,9 +160,7 @@ final class InMemoryAuthStore: AuthStore {
     state.withLock { $0.tokens.values.first { $0.id == id && $0.accountID == account } }
   }
 
-  func noteUse(
-    accessToken id: UUID, at now: Date, unlessSince threshold: Date
-  ) async throws(AuthError) {
+  func noteUse(accessToken id: UUID, at now: Date) {
     state.withLock { state in
       for (hash, old) in state.tokens where old.id == id {
         state.tokens[hash] = AccessToken(

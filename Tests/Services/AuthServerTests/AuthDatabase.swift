@@ -1,4 +1,5 @@
 import Identity
+import Logging
 import Outbox
 import Postgres
 import Protobuf
@@ -39,7 +40,11 @@ private enum SharedDatabase {
     let database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
     return AuthDatabase(
       client: database.postgres,
-      store: PostgresAuthStore(postgres: database.postgres, outbox: PostgresOutbox()),
+      store: PostgresAuthStore(
+        postgres: database.postgres, outbox: PostgresOutbox(),
+        uses: UseNotes(
+          postgres: database.postgres,
+          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })),
       urls: database.urls)
   }
 }

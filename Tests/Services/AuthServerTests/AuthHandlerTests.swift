@@ -42,7 +42,13 @@ import Testing
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     return AuthAPI.AuthClient(
       channel: InProcessChannel(
-        services: [AuthHandler(auth: service)], interceptors: interceptors,
+        services: [
+          AuthHandler(
+            auth: service,
+            revocations: RevocationFeed(
+              postgres: database.client,
+              logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        ], interceptors: interceptors,
         peer: Peer(address: "test", identities: [identity])))
   }
 

@@ -146,7 +146,7 @@ import UseCases
     #expect(stored?.passwordHash == "$argon2id$2")
   }
 
-  @Test func beingSeenIsWrittenUnlessItJustWas() async throws {
+  @Test func beingSeenIsWrittenAndNeverGoesBack() async throws {
     let database = try await AuthDatabase.shared()
     let account = try account()
     try await signUp(database, account)
@@ -156,9 +156,11 @@ import UseCases
       session, tokenHash: hash, rehash: nil, sessionsMax: 5,
       receipt: receipt(.sessionCreate, of: account))
     let later = now.addingTimeInterval(90)
-    try await database.store.noteSeen(session: session.id, at: later, unlessSince: now)
-    try await database.store.noteSeen(
-      session: session.id, at: later.addingTimeInterval(5), unlessSince: now)
+    for time in [later, now] {
+      database.store.noteSeen(session: session.id, at: time)
+      database.store.noteSeen(session: session.id, at: now)
+      try await database.store.uses.write()
+    }
     #expect(try await database.store.session(tokenHash: hash)?.session.lastSeenTime == later)
   }
 
@@ -212,9 +214,11 @@ import UseCases
     #expect(found.account == account)
 
     let use = now.addingTimeInterval(90)
-    try await database.store.noteUse(accessToken: token.id, at: use, unlessSince: now)
-    try await database.store.noteUse(
-      accessToken: token.id, at: use.addingTimeInterval(5), unlessSince: now)
+    for time in [use, now] {
+      database.store.noteUse(accessToken: token.id, at: time)
+      database.store.noteUse(accessToken: token.id, at: now)
+      try await database.store.uses.write()
+    }
     #expect(try await database.store.accessToken(hash: hash)?.token.lastUseTime == use)
   }
 

@@ -4,6 +4,7 @@ import Identity
 import Protobuf
 import RPC
 import ServiceAPI
+import Synchronization
 import Testing
 
 @testable import Callers
@@ -109,6 +110,43 @@ import Testing
     for length in [0, 1, bytes.count - 1] {
       #expect(throws: AssertionError.self) { try verifier().verify(Array(bytes.prefix(length))) }
     }
+  }
+
+  @Test func whatWasVerifiedIsVerifiedOnceAndStillEnds() throws {
+    let time = Mutex(now)
+    let verifier = AssertionVerifier(
+      publicKeys: [signer.verifyingKey], audience: .vault, now: { time.withLock { $0 } })
+    let bytes = try sign(ann)
+    for _ in 1...3 { #expect(try verifier.verify(bytes) == ann) }
+    #expect(verifier.verified.count == 1)
+    // Held or not, other bytes are another assertion.
+    var tampered = bytes
+    tampered[bytes.count - 1] ^= 1
+    #expect(throws: AssertionError.self) { try verifier.verify(tampered) }
+
+    time.withLock { $0 += 90 }
+    #expect(throws: AssertionError.expired) { try verifier.verify(bytes) }
+    #expect(verifier.verified.count == 0)
+    #expect(throws: AssertionError.expired) { try verifier.verify(bytes) }
+  }
+
+  @Test func whatIsRefusedIsNotHeldAndWhatIsHeldIsBounded() throws {
+    let verifier = verifier()
+    let elsewhere = try sign(ann, audience: [.audit])
+    #expect(throws: AssertionError.wrongAudience) { try verifier.verify(elsewhere) }
+    #expect(throws: AssertionError.wrongAudience) { try verifier.verify(elsewhere) }
+    #expect(verifier.verified.count == 0)
+
+    let held = VerifiedAssertions(countMax: 8)
+    for number in 0..<100 {
+      let kept = try held.assertion([UInt8(number)]) { () throws(AssertionError) in
+        VerifiedAssertion(caller: ann, issueTime: now, expireTime: now)
+      }
+      #expect(kept.caller == ann)
+      // In use again and again: stays.
+      _ = try held.assertion([0]) { () throws(AssertionError) in throw .malformed }
+    }
+    #expect(held.count <= 8)
   }
 
   @Test func twoAssertionsNeverHaveTheSameBytes() throws {

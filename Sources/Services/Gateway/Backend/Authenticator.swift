@@ -6,17 +6,17 @@ import Logging
 package import RPC
 package import ServiceAPI
 
-/// Exchanges what a request brings for a signed assertion, anew for each request: a session that
-/// was ended is refused at once.
+/// Exchanges what a request brings for a signed assertion: for a session anew for each request, so
+/// that one that was ended is refused at once; for an access token by what `KnownCredentials` know.
 package struct Authenticator: Sendable {
   let auth: AuthAPI.AuthClient
+  let credentials: KnownCredentials
   package let cookies: PortalCookies
   package let provenance: RequestProvenance
 
-  package init(
-    auth: AuthAPI.AuthClient, cookies: PortalCookies, provenance: RequestProvenance
-  ) {
-    self.auth = auth
+  package init(services: Services, cookies: PortalCookies, provenance: RequestProvenance) {
+    auth = services.auth
+    credentials = services.credentials
     self.cookies = cookies
     self.provenance = provenance
   }
@@ -89,18 +89,25 @@ package struct Authenticator: Sendable {
   private func exchangeForAssertion(
     _ credential: Credential, _ exchange: Exchange
   ) async throws -> Visitor {
-    let request =
-      switch credential {
-      case .session(let token):
-        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .sessionToken($0)) }
-      case .accessToken(let token):
-        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .accessToken($0)) }
+    switch credential {
+    case .session(let token):
+      let answer = try await auth.authenticate(
+        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .sessionToken($0)) },
+        options: exchange.strangersOptions)
+      return Visitor(
+        credential: credential, assertion: answer.assertion,
+        account: answer.account ?? AuthAPI.Account())
+    case .accessToken(let token):
+      let digest = TokenDigest(bytes: SHA256Digest.hash(token))
+      let known = try await credentials.credential(digest) { () async throws(RPCError) in
+        try await auth.authenticate(
+          token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .accessToken($0)) },
+          options: exchange.strangersOptions)
       }
-    let answer = try await auth.authenticate(
-      request, options: exchange.strangersOptions)
-    return Visitor(
-      credential: credential, assertion: answer.assertion,
-      account: answer.account ?? AuthAPI.Account())
+      return Visitor(
+        credential: credential, assertion: known.assertion, account: known.account,
+        name: known.name, mark: known.mark)
+    }
   }
 }
 
@@ -115,6 +122,15 @@ package struct Visitor: Sendable {
   /// What `auth` signed, for the services to verify.
   package let assertion: [UInt8]
   package let account: AuthAPI.Account
+  /// Of an access token whose revocation is told.
+  var name: CredentialName?
+  /// Since when it is to be told, among the revocations that were heard.
+  var mark = 0
+  var begin = ContinuousClock.now
+
+  /// Whether the assertion has surely not ended. A request whose body took longer asks anew before it
+  /// goes on.
+  package var isFresh: Bool { begin.duration(to: .now) < KnownCredentials.margin }
 
   /// For forms and `X-CSRF-Token`; nil without a session.
   package var csrfToken: String? {

@@ -1,9 +1,11 @@
 import Callers
 package import Edge
+import FoundationEssentials
 package import HTTPTypes
 package import Hummingbird
 package import Identity
 package import Logging
+import NIOCore
 package import RPC
 package import ServiceAPI
 
@@ -14,12 +16,42 @@ package struct Services: Sendable {
   package let audit: AuditAPI.AuditClient
   /// By name, for methods that are only known by their descriptor.
   package let channels: [String: any RPCChannel]
+  /// What `auth` has said; of use only while a `RevocationWatch` runs.
+  package let credentials: KnownCredentials
 
   package init(auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel) {
+    credentials = KnownCredentials()
+    let auth = RevokingChannel(base: auth, credentials: credentials)
     self.auth = AuthAPI.AuthClient(channel: auth)
     self.vault = VaultAPI.VaultClient(channel: vault)
     self.audit = AuditAPI.AuditClient(channel: audit)
     channels = ["auth": auth, "vault": vault, "audit": audit]
+  }
+}
+
+/// The way to `auth`, which takes note of the tokens that are revoked through it: their owner's
+/// next request comes before the stream has told of them.
+struct RevokingChannel: RPCChannel {
+  let base: any RPCChannel
+  let credentials: KnownCredentials
+
+  func unary(
+    _ method: MethodDescriptor, request: ByteBuffer, options: CallOptions
+  ) async throws(RPCError) -> UnaryResponse {
+    guard method == AuthAPI.AuthMethods.deleteAccessToken else {
+      return try await base.unary(method, request: request, options: options)
+    }
+    let id = (try? AuthAPI.DeleteAccessTokenRequest(unpacking: request))?.id
+    let answer = try await base.unary(method, request: request, options: options)
+    if let id = id.flatMap({ UUID(uuidString: $0) }) { credentials.revoke(credentialID: id) }
+    return answer
+  }
+
+  func stream<Outcome: Sendable>(
+    _ method: MethodDescriptor, options: CallOptions,
+    _ body: (any ClientStream) async throws -> Outcome
+  ) async throws -> Outcome {
+    try await base.stream(method, options: options, body)
   }
 }
 

@@ -25,7 +25,7 @@ struct GatewayServer: Sendable {
     resolver: any HostResolver, logger: Logger
   ) throws {
     let authenticator = Authenticator(
-      auth: services.auth, cookies: PortalCookies(isSecure: configuration.isSecure),
+      services: services, cookies: PortalCookies(isSecure: configuration.isSecure),
       provenance: RequestProvenance(publicOrigin: configuration.publicOrigin))
     let endpointGuard = EndpointGuard(
       allowList: configuration.endpointAllowList, resolver: resolver,

@@ -27,11 +27,10 @@ enum GatewayServices {
     let auth = chassis.client(to: configuration.authAddress, identity: PeerIdentity.auth)
     let vault = chassis.client(to: configuration.vaultAddress, identity: PeerIdentity.vault)
     let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let services = Services(auth: auth.client, vault: vault.client, audit: audit.client)
     let server = try GatewayServer(
-      configuration,
-      services: Services(auth: auth.client, vault: vault.client, audit: audit.client),
-      catalogue: .standard, resolver: SystemHostResolver(catalogue: .standard),
-      logger: chassis.logger)
+      configuration, services: services, catalogue: .standard,
+      resolver: SystemHostResolver(catalogue: .standard), logger: chassis.logger)
 
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger
@@ -47,7 +46,8 @@ enum GatewayServices {
       }
     }
     return [
-      auth.service, vault.service, audit.service, UpstreamService(upstream: server.upstream),
+      auth.service, vault.service, audit.service,
+      RevocationWatch(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
       PortalService(application: application, chassis: chassis),
     ]
   }

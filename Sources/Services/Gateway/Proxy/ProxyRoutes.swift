@@ -78,6 +78,8 @@ package struct ProxyRoutes: Sendable {
     var query = ProxyQuery(target.query)
     let token = try self.token(of: exchange, &target, &query)
     let visitor = try await visitor(of: token, exchange)
+    // Ends the request when the token is revoked while it runs.
+    let use = authenticator.begin(visitor, on: exchange)
     guard let provider = catalogue.provider(id: target.providerID) else {
       throw problems.unknownProvider(target.providerID, catalogue)
     }
@@ -86,6 +88,7 @@ package struct ProxyRoutes: Sendable {
     let share = try share(of: visitor, provider)
     let body = try await self.body(of: exchange, share)
     do {
+      let visitor = visitor.isFresh ? visitor : try await self.visitor(of: token, exchange)
       let key = try await open(target, provider, for: visitor, exchange)
       var request = UpstreamRequest(
         method: exchange.method, path: target.path, query: query.text,
@@ -110,10 +113,11 @@ package struct ProxyRoutes: Sendable {
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
         endpoint: endpoint.url, publicOrigin: publicOrigin, grants: grants, token: token
       ).fields(of: answer.headers, status: answer.status)
-      var response = await response(answer, body, share, exchange)
+      var response = await response(answer, body, share, use, exchange)
       response.headers.append(contentsOf: addresses)
       return response
     } catch {
+      use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       if let error = error as? UpstreamError { throw problems.unanswered(problem(error)) }
@@ -239,10 +243,11 @@ package struct ProxyRoutes: Sendable {
 
   private func response(
     _ answer: UpstreamAnswer, _ body: RequestRelay, _ share: RequestShares.Share,
-    _ exchange: Exchange
+    _ use: CredentialUse, _ exchange: Exchange
   ) async -> Response {
     let fields = headers.forClient(answer.headers)
     guard exchange.method != .head, ![204, 304].contains(answer.status.code) else {
+      use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       return Response(status: answer.status, headers: fields)
@@ -250,6 +255,7 @@ package struct ProxyRoutes: Sendable {
     let pieces = ResponseBody { writer in
       defer {
         withExtendedLifetime(share) {}
+        use.end()
         ClientPresence.of(exchange.channel)?.end()
         exchange.log.write(answer.status)
       }

@@ -423,22 +423,33 @@ package enum AuthAPI {
     package var expireTime: Timestamp?
     /// Field 3.
     package var account: AuthAPI.Account?
+    /// How long the credential can be taken for valid without asking again, unless WatchRevocations
+    /// tells of it: until it or the assertion ends. Counted from when the call was begun.
+    package var validFor: ProtoDuration?
+    /// Names the session or access token in WatchRevocations; empty for an operator.
+    package var credentialId: String
 
     /// Every field defaulted.
     package init(
       assertion: [UInt8] = [],
       expireTime: Timestamp? = nil,
-      account: AuthAPI.Account? = nil
+      account: AuthAPI.Account? = nil,
+      validFor: ProtoDuration? = nil,
+      credentialId: String = ""
     ) {
       self.assertion = assertion
       self.expireTime = expireTime
       self.account = account
+      self.validFor = validFor
+      self.credentialId = credentialId
     }
 
     package init() {
       self.assertion = []
       self.expireTime = nil
       self.account = nil
+      self.validFor = nil
+      self.credentialId = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateResponse"
@@ -451,6 +462,8 @@ package enum AuthAPI {
       self.assertion = CField.bytes(c.assertion)
       self.expireTime = try CField.message(c.expire_time, "expireTime")
       self.account = try CField.message(c.account, "account")
+      self.validFor = try CField.message(c.valid_for, "validFor")
+      self.credentialId = try CField.string(c.credential_id, "credentialId")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -458,12 +471,16 @@ package enum AuthAPI {
       c.pointee.assertion = CField.data(self.assertion, in: arena)
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
       c.pointee.account = CField.pointer(self.account, in: arena)
+      c.pointee.valid_for = CField.pointer(self.validFor, in: arena)
+      c.pointee.credential_id = CField.data(self.credentialId, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("assertion", self.assertion)
       writer.field("expireTime", self.expireTime)
       writer.field("account", self.account)
+      writer.field("validFor", self.validFor)
+      writer.field("credentialId", self.credentialId)
     }
 
     package mutating func setField(
@@ -476,6 +493,195 @@ package enum AuthAPI {
         self.expireTime = try .reading(value, "expireTime")
       case "account":
         self.account = try .reading(value, "account")
+      case "validFor", "valid_for":
+        self.validFor = try .reading(value, "validFor")
+      case "credentialId", "credential_id":
+        self.credentialId = try .reading(value, "credentialId")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.WatchRevocationsRequest`.
+  package struct WatchRevocationsRequest: GeneratedMessage, JSONArrayElement {
+    /// The position of an earlier call's last answer, for this one to go on there; 0 for all that is
+    /// remembered, which is ten minutes at least.
+    package var afterPosition: Int64
+
+    /// Every field defaulted.
+    package init(
+      afterPosition: Int64 = 0
+    ) {
+      self.afterPosition = afterPosition
+    }
+
+    package init() {
+      self.afterPosition = 0
+    }
+
+    package static let messageName = "chatelaine.auth.v1.WatchRevocationsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__watch_revocations_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__WatchRevocationsRequest.self).pointee
+      self.afterPosition = c.after_position
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__WatchRevocationsRequest.self)
+      c.pointee.after_position = self.afterPosition
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("afterPosition", self.afterPosition)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "afterPosition", "after_position":
+        self.afterPosition = try .reading(value, "afterPosition")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.WatchRevocationsResponse`.
+  package struct WatchRevocationsResponse: GeneratedMessage, JSONArrayElement {
+    /// Where another call may go on; it means the same to every process of auth.
+    package var position: Int64
+    /// Time from the call's beginning to when the database was asked: what had been revoked by then,
+    /// this answer or one before it has told.
+    package var knownUntil: ProtoDuration?
+    /// Some revocations are not remembered any more, or are too many: whoever keeps anything must
+    /// forget it all.
+    package var isIncomplete: Bool
+    /// Field 4.
+    package var revocations: [AuthAPI.Revocation]
+
+    /// Every field defaulted.
+    package init(
+      position: Int64 = 0,
+      knownUntil: ProtoDuration? = nil,
+      isIncomplete: Bool = false,
+      revocations: [AuthAPI.Revocation] = []
+    ) {
+      self.position = position
+      self.knownUntil = knownUntil
+      self.isIncomplete = isIncomplete
+      self.revocations = revocations
+    }
+
+    package init() {
+      self.position = 0
+      self.knownUntil = nil
+      self.isIncomplete = false
+      self.revocations = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.WatchRevocationsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__watch_revocations_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__WatchRevocationsResponse.self).pointee
+      self.position = c.position
+      self.knownUntil = try CField.message(c.known_until, "knownUntil")
+      self.isIncomplete = c.is_incomplete != 0
+      self.revocations = try CField.messages(c.revocations, c.n_revocations, "revocations")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__WatchRevocationsResponse.self)
+      c.pointee.position = self.position
+      c.pointee.known_until = CField.pointer(self.knownUntil, in: arena)
+      c.pointee.is_incomplete = self.isIncomplete ? 1 : 0
+      c.pointee.n_revocations = self.revocations.count
+      c.pointee.revocations = CField.array(self.revocations, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("position", self.position)
+      writer.field("knownUntil", self.knownUntil)
+      writer.field("isIncomplete", self.isIncomplete)
+      writer.field("revocations", self.revocations)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "position":
+        self.position = try .reading(value, "position")
+      case "knownUntil", "known_until":
+        self.knownUntil = try .reading(value, "knownUntil")
+      case "isIncomplete", "is_incomplete":
+        self.isIncomplete = try .reading(value, "isIncomplete")
+      case "revocations":
+        self.revocations = try .reading(value, "revocations")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// A credential that is not valid any more.
+  package struct Revocation: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var accountId: String
+    /// A session or an access token; empty for all of the account's.
+    package var credentialId: String
+
+    /// Every field defaulted.
+    package init(
+      accountId: String = "",
+      credentialId: String = ""
+    ) {
+      self.accountId = accountId
+      self.credentialId = credentialId
+    }
+
+    package init() {
+      self.accountId = ""
+      self.credentialId = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.Revocation"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__revocation__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Revocation.self).pointee
+      self.accountId = try CField.string(c.account_id, "accountId")
+      self.credentialId = try CField.string(c.credential_id, "credentialId")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Revocation.self)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+      c.pointee.credential_id = CField.data(self.credentialId, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accountId", self.accountId)
+      writer.field("credentialId", self.credentialId)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      case "credentialId", "credential_id":
+        self.credentialId = try .reading(value, "credentialId")
       default: return false
       }
       return true
@@ -1077,6 +1283,16 @@ package enum AuthAPI {
       httpRules: [
       ])
 
+    /// Tells of every credential that stops being valid before its end, for as long as the call lasts.
+    ///
+    /// Answers come several times a second, whether or not there is news, so that silence is noticed.
+    /// A credential may be told of more than once.
+    package static let watchRevocations = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "WatchRevocations",
+      shape: .serverStreaming,
+      httpRules: [
+      ])
+
     /// Mints an assertion for an operator who acts for the user with this e-mail address.
     package static let issueOperatorAssertion = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "IssueOperatorAssertion",
@@ -1129,6 +1345,7 @@ package enum AuthAPI {
       createSession,
       deleteCurrentSession,
       authenticate,
+      watchRevocations,
       issueOperatorAssertion,
       reportForgery,
       createAccessToken,
@@ -1163,6 +1380,15 @@ package enum AuthAPI {
     func authenticate(
       _ request: AuthAPI.AuthenticateRequest, context: ServerContext
     ) async throws -> AuthAPI.AuthenticateResponse
+
+    /// Tells of every credential that stops being valid before its end, for as long as the call lasts.
+    ///
+    /// Answers come several times a second, whether or not there is news, so that silence is noticed.
+    /// A credential may be told of more than once.
+    func watchRevocations(
+      _ request: AuthAPI.WatchRevocationsRequest, to responses: ResponseWriter<AuthAPI.WatchRevocationsResponse>,
+      context: ServerContext
+    ) async throws
 
     /// Mints an assertion for an operator who acts for the user with this e-mail address.
     func issueOperatorAssertion(
@@ -1244,6 +1470,20 @@ package enum AuthAPI {
     ) async throws(RPCError) -> AuthAPI.AuthenticateResponse {
       try await channel.unary(
         AuthMethods.authenticate, request, options: options)
+    }
+
+    /// Tells of every credential that stops being valid before its end, for as long as the call lasts.
+    ///
+    /// Answers come several times a second, whether or not there is news, so that silence is noticed.
+    /// A credential may be told of more than once.
+    package func watchRevocations<Outcome: Sendable>(
+      _ request: AuthAPI.WatchRevocationsRequest,
+      options: CallOptions = CallOptions(),
+      _ receive: (ResponseStream<AuthAPI.WatchRevocationsResponse>) async throws -> Outcome
+    ) async throws -> Outcome {
+      try await channel.serverStreaming(
+        AuthMethods.watchRevocations, request, as: AuthAPI.WatchRevocationsResponse.self,
+        options: options, receive)
     }
 
     /// Mints an assertion for an operator who acts for the user with this e-mail address.
@@ -1352,6 +1592,12 @@ extension AuthAPI.AuthServiceProtocol {
           let request = try AuthAPI.AuthenticateRequest(request: request)
           return try await self.authenticate(request, context: context).enveloped()
         }),
+      .serverStreaming(
+        AuthAPI.AuthMethods.watchRevocations,
+        AuthAPI.WatchRevocationsRequest.self, AuthAPI.WatchRevocationsResponse.self
+      ) { request, responses, context in
+        try await self.watchRevocations(request, to: responses, context: context)
+      },
       MethodHandler(
         AuthAPI.AuthMethods.issueOperatorAssertion,
         .unary { request, context in
@@ -1409,42 +1655,50 @@ extension ProtoFileDescriptor {
       YWluZS5hdXRoLnYxLkFjY291bnRSB2FjY291bnQSOwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYu\
       VGltZXN0YW1wUgpleHBpcmVUaW1lIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdCJvChNBdXRoZW50aWNhdGVS\
       ZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFjY2Vzc190b2tlbhgCIAEoCUgA\
-      UgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIqgBChRBdXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASAB\
+      UgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIoUCChRBdXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASAB\
       KAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGly\
-      ZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50IjUKHUlzc3Vl\
-      T3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIwChRSZXBvcnRGb3JnZXJ5UmVxdWVz\
-      dBIYCgdyZXF1ZXN0GAEgASgJUgdyZXF1ZXN0IrMDCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgC\
-      IAEoCVIEbmFtZRIWCgZwcmVmaXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90\
-      b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt\
-      ZXN0YW1wSABSCmV4cGlyZVRpbWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1l\
-      c3RhbXBIAVILbGFzdFVzZVRpbWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rv\
-      a2VuLlNjb3BlUgZzY29wZXMiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQARIKCgZNQU5BR0UQ\
-      AhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lIrsBChhDcmVhdGVBY2Nlc3NU\
-      b2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVm\
-      LkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNz\
-      VG9rZW4uU2NvcGVSBnNjb3Blc0INCgtfZXhwaXJlc19pbiJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRv\
-      a2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9r\
-      ZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNp\
-      emUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhMaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNj\
-      ZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25l\
-      eHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxldGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQY\
-      ASABKAlSAmlkMoYJCgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3Vu\
-      dFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPkkwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIK\
-      EUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdldEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEvbWUSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9u\
-      UmVzcG9uc2USXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNl\
-      c3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5BdXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEnUK\
-      Fklzc3VlT3BlcmF0b3JBc3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJl\
-      cXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USUQoNUmVwb3J0Rm9yZ2VyeRIoLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5SZXBvcnRGb3JnZXJ5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRKSAQoRQ3Jl\
-      YXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0Gi0uY2hhdGVs\
-      YWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiIILT5JMCGiIVL2FwaS92MS9hY2Nlc3MtdG9rZW5z\
-      OgEqEowBChBMaXN0QWNjZXNzVG9rZW5zEisuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0\
-      GiwuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL3YxL2FjY2Vz\
-      cy10b2tlbnMSfQoRRGVsZXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQWNjZXNzVG9rZW5S\
-      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwqGi9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9YgZw\
-      cm90bzM=
+      ZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjYKCXZhbGlk\
+      X2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoNY3JlZGVudGlhbF9pZBgFIAEo\
+      CVIMY3JlZGVudGlhbElkIkAKF1dhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1h\
+      ZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25zUmVzcG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9u\
+      EjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2lu\
+      Y29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgtyZXZvY2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZvY2F0aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJ\
+      ZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50aWFsSWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVl\
+      c3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9ydEZvcmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3Jl\
+      cXVlc3QiswMKC0FjY2Vzc1Rva2VuEg4KAmlkGAEgASgJUgJpZBISCgRuYW1lGAIgASgJUgRuYW1lEhYKBnByZWZpeBgD\
+      IAEoCVIGcHJlZml4EjsKC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKY3JlYXRl\
+      VGltZRJACgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIKZXhwaXJlVGltZYgB\
+      ARJDCg1sYXN0X3VzZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgB\
+      ARI9CgZzY29wZXMYByADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcyJDCgVT\
+      Y29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VTRRABEgoKBk1BTkFHRRACEg4KClJFQURfQVVESVQQA0IOCgxf\
+      ZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWUiuwEKGENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEg\
+      ASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0lu\
+      iAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzQg0K\
+      C19leHBpcmVzX2luInUKGUNyZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2USFAoFdG9rZW4YASABKAlSBXRva2VuEkIKDGFj\
+      Y2Vzc190b2tlbhgCIAEoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblILYWNjZXNzVG9rZW4iVQoXTGlz\
+      dEFjY2Vzc1Rva2Vuc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJ\
+      UglwYWdlVG9rZW4iiAEKGExpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hh\
+      dGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nlc3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1u\
+      ZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQy9wkKBEF1dGgScwoN\
+      Q3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEvYWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291\
+      bnQiEoLT5JMCDBIKL2FwaS92MS9tZRJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNl\
+      c3Npb25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJfChREZWxldGVDdXJy\
+      ZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lvblJlcXVlc3QaFi5nb29nbGUu\
+      cHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlcXVl\
+      c3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USbwoQV2F0Y2hSZXZvY2F0aW9ucxIrLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJl\
+      dm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uEjEuY2hhdGVsYWluZS5hdXRoLnYxLklz\
+      c3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNl\
+      ElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwb3J0Rm9yZ2VyeVJlcXVlc3QaFi5nb29nbGUu\
+      cHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vz\
+      c1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoi\
+      FS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5M\
+      aXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2Ui\
+      HYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRo\
+      LnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3Yx\
+      L2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
       """)
 }

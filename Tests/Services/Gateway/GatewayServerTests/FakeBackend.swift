@@ -12,13 +12,15 @@ final class FakeBackend: Sendable {
   static let sessionToken = "session-token-of-someone"
   static let accessToken = "chat_access-token-of-someone"
   static let assertion: [UInt8] = [7, 7, 7]
+  static let accountID = "00000000-0000-4000-8000-0000000000a1"
+  static let tokenID = "00000000-0000-4000-8000-0000000000b1"
 
   private struct State {
     var configs: [VaultAPI.ProviderConfig] = []
     var keys: [String: String] = [:]
     var endpoints: [String: String] = [:]
     var isSessionAlive = true
-    var isAccessTokenAlive = true
+    var isTokenRevoked = false
     var resolvedPurposes: [String] = []
     var forgeries: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
@@ -66,8 +68,14 @@ final class FakeBackend: Sendable {
     state.withLock { $0.shownUserAgent = userAgent }
   }
 
-  func revokeAccessToken() {
-    state.withLock { $0.isAccessTokenAlive = false }
+  /// How often the gateway asked who a request is from.
+  var authenticateCount: Int {
+    auth.calls.count { $0.path == AuthAPI.AuthMethods.authenticate.path }
+  }
+
+  /// Ends the access token, as another gateway would: nobody here is told.
+  func revokeToken() {
+    state.withLock { $0.isTokenRevoked = true }
   }
 
   /// Stores a key as if it had been there before.
@@ -90,16 +98,18 @@ final class FakeBackend: Sendable {
   }
 
   private func answerAuth() {
-    let account = AuthAPI.Account(id: "a1", email: Self.email, displayName: "")
+    let account = AuthAPI.Account(id: Self.accountID, email: Self.email, displayName: "")
     auth.on(AuthAPI.AuthMethods.authenticate) {
       [state] (request: AuthAPI.AuthenticateRequest, _) in
-      let (hasSession, hasToken) = state.withLock { ($0.isSessionAlive, $0.isAccessTokenAlive) }
+      let (isAlive, isRevoked) = state.withLock { ($0.isSessionAlive, $0.isTokenRevoked) }
       switch request.credential {
-      case .sessionToken(Self.sessionToken) where hasSession: break
-      case .accessToken(Self.accessToken) where hasToken: break
+      case .sessionToken(Self.sessionToken) where isAlive: break
+      case .accessToken(Self.accessToken) where !isRevoked: break
       default: throw RPCError(.unauthenticated, "the credential is not valid")
       }
-      return AuthAPI.AuthenticateResponse(assertion: Self.assertion, account: account)
+      return AuthAPI.AuthenticateResponse(
+        assertion: Self.assertion, account: account, validFor: ProtoDuration(.seconds(60)),
+        credentialId: Self.tokenID)
     }
     auth.on(AuthAPI.AuthMethods.reportForgery) {
       [state] (request: AuthAPI.ReportForgeryRequest, metadata) in
@@ -139,6 +149,12 @@ final class FakeBackend: Sendable {
       try Self.requireAssertion(metadata)
       return AuthAPI.CreateAccessTokenResponse(
         token: Self.accessToken, accessToken: AuthAPI.AccessToken(id: "t1", name: request.name))
+    }
+    auth.on(AuthAPI.AuthMethods.deleteAccessToken) {
+      [state] (_: AuthAPI.DeleteAccessTokenRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      state.withLock { $0.isTokenRevoked = true }
+      return Empty()
     }
     auth.on(AuthAPI.AuthMethods.listAccessTokens) {
       (_: AuthAPI.ListAccessTokensRequest, metadata) in

@@ -1,6 +1,5 @@
 import API
 import Addresses
-import Backend
 import Edge
 import Egress
 import Encodings
@@ -10,11 +9,14 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Protobuf
 import Providers
 import RPC
+import ServiceAPI
 import TLS
 import TestSupport
 
+@testable import Backend
 @testable import GatewayServer
 
 /// A gateway on a port of the kernel's choice, in front of fakes.
@@ -32,6 +34,8 @@ struct TestGateway: Sendable {
 
   let address: String
   let backend: FakeBackend
+  /// What it takes for known; no stream of revocations runs, the test says what it tells.
+  let credentials: KnownCredentials
   private let client = TestHTTPClient()
 
   /// Runs `body` against a gateway and stops it afterwards.
@@ -57,10 +61,10 @@ struct TestGateway: Sendable {
       upstreamLimits: limits)
     configure(&configuration)
     (configuration.clientTimeouts, configuration.upstreamAuthorities) = (timeouts, authorities)
+    let services = Services(auth: backend.auth, vault: backend.vault, audit: backend.audit)
     let server = try GatewayServer(
-      configuration,
-      services: Services(auth: backend.auth, vault: backend.vault, audit: backend.audit),
-      catalogue: .standard, resolver: SystemHostResolver(catalogue: .standard), logger: logger)
+      configuration, services: services, catalogue: .standard,
+      resolver: SystemHostResolver(catalogue: .standard), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
       host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
@@ -70,7 +74,8 @@ struct TestGateway: Sendable {
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await application.run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
-      let gateway = TestGateway(address: "http://127.0.0.1:\(port)", backend: backend)
+      let gateway = TestGateway(
+        address: "http://127.0.0.1:\(port)", backend: backend, credentials: services.credentials)
       do {
         let result = try await body(gateway)
         await server.upstream.close()
@@ -82,6 +87,16 @@ struct TestGateway: Sendable {
         throw error
       }
     }
+  }
+
+  /// Tells that the token was revoked, or nothing, and that this is all until now.
+  func hear(revoked: Bool = false) {
+    let revocation = AuthAPI.Revocation(
+      accountId: FakeBackend.accountID, credentialId: FakeBackend.tokenID)
+    credentials.hear(
+      AuthAPI.WatchRevocationsResponse(
+        position: 1, knownUntil: ProtoDuration(.zero), revocations: revoked ? [revocation] : []),
+      since: .now)
   }
 
   /// Starts a request; the body may still be on its way.

@@ -124,7 +124,7 @@ import Testing
   @Test func aRevokedTokenEndsItsUploads() async throws {
     try await run { gateway, upstream in
       let address = try await begin(gateway)
-      gateway.backend.revokeAccessToken()
+      gateway.backend.revokeToken()
       #expect(try await gateway.send(.POST, address, body: "bytes").status == 401)
       #expect(upstream.requests.count == 1)
     }

@@ -367,6 +367,141 @@ void   chatelaine__auth__v1__authenticate_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__authenticate_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__watch_revocations_request__init
+                     (Chatelaine__Auth__V1__WatchRevocationsRequest         *message)
+{
+  static const Chatelaine__Auth__V1__WatchRevocationsRequest init_value = CHATELAINE__AUTH__V1__WATCH_REVOCATIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__watch_revocations_request__get_packed_size
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__watch_revocations_request__pack
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__watch_revocations_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__WatchRevocationsRequest *
+       chatelaine__auth__v1__watch_revocations_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__WatchRevocationsRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__watch_revocations_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__watch_revocations_request__free_unpacked
+                     (Chatelaine__Auth__V1__WatchRevocationsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__watch_revocations_response__init
+                     (Chatelaine__Auth__V1__WatchRevocationsResponse         *message)
+{
+  static const Chatelaine__Auth__V1__WatchRevocationsResponse init_value = CHATELAINE__AUTH__V1__WATCH_REVOCATIONS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__watch_revocations_response__get_packed_size
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__watch_revocations_response__pack
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__watch_revocations_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__WatchRevocationsResponse *
+       chatelaine__auth__v1__watch_revocations_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__WatchRevocationsResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__watch_revocations_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__watch_revocations_response__free_unpacked
+                     (Chatelaine__Auth__V1__WatchRevocationsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__watch_revocations_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__revocation__init
+                     (Chatelaine__Auth__V1__Revocation         *message)
+{
+  static const Chatelaine__Auth__V1__Revocation init_value = CHATELAINE__AUTH__V1__REVOCATION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__revocation__get_packed_size
+                     (const Chatelaine__Auth__V1__Revocation *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revocation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__revocation__pack
+                     (const Chatelaine__Auth__V1__Revocation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revocation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__revocation__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Revocation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revocation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__Revocation *
+       chatelaine__auth__v1__revocation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__Revocation *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__revocation__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__revocation__free_unpacked
+                     (Chatelaine__Auth__V1__Revocation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__revocation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__issue_operator_assertion_request__init
                      (Chatelaine__Auth__V1__IssueOperatorAssertionRequest         *message)
 {
@@ -1070,7 +1205,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__des
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[5] =
 {
   {
     "assertion",
@@ -1108,16 +1243,42 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_respons
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "valid_for",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, valid_for),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__authenticate_response__field_indices_by_name[] = {
   2,   /* field[2] = account */
   0,   /* field[0] = assertion */
+  4,   /* field[4] = credential_id */
   1,   /* field[1] = expire_time */
+  3,   /* field[3] = valid_for */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__authenticate_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor =
 {
@@ -1127,11 +1288,177 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__de
   "Chatelaine__Auth__V1__AuthenticateResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AuthenticateResponse),
-  3,
+  5,
   chatelaine__auth__v1__authenticate_response__field_descriptors,
   chatelaine__auth__v1__authenticate_response__field_indices_by_name,
   1,  chatelaine__auth__v1__authenticate_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__watch_revocations_request__field_descriptors[1] =
+{
+  {
+    "after_position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsRequest, after_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__watch_revocations_request__field_indices_by_name[] = {
+  0,   /* field[0] = after_position */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__watch_revocations_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.WatchRevocationsRequest",
+  "WatchRevocationsRequest",
+  "Chatelaine__Auth__V1__WatchRevocationsRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__WatchRevocationsRequest),
+  1,
+  chatelaine__auth__v1__watch_revocations_request__field_descriptors,
+  chatelaine__auth__v1__watch_revocations_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__watch_revocations_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__watch_revocations_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__watch_revocations_response__field_descriptors[4] =
+{
+  {
+    "position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsResponse, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known_until",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsResponse, known_until),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_incomplete",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsResponse, is_incomplete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revocations",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsResponse, n_revocations),
+    offsetof(Chatelaine__Auth__V1__WatchRevocationsResponse, revocations),
+    &chatelaine__auth__v1__revocation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__watch_revocations_response__field_indices_by_name[] = {
+  2,   /* field[2] = is_incomplete */
+  1,   /* field[1] = known_until */
+  0,   /* field[0] = position */
+  3,   /* field[3] = revocations */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__watch_revocations_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.WatchRevocationsResponse",
+  "WatchRevocationsResponse",
+  "Chatelaine__Auth__V1__WatchRevocationsResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__WatchRevocationsResponse),
+  4,
+  chatelaine__auth__v1__watch_revocations_response__field_descriptors,
+  chatelaine__auth__v1__watch_revocations_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__watch_revocations_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__watch_revocations_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__revocation__field_descriptors[2] =
+{
+  {
+    "account_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Revocation, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Revocation, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__revocation__field_indices_by_name[] = {
+  0,   /* field[0] = account_id */
+  1,   /* field[1] = credential_id */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__revocation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__revocation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.Revocation",
+  "Revocation",
+  "Chatelaine__Auth__V1__Revocation",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__Revocation),
+  2,
+  chatelaine__auth__v1__revocation__field_descriptors,
+  chatelaine__auth__v1__revocation__field_indices_by_name,
+  1,  chatelaine__auth__v1__revocation__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__revocation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__auth__v1__issue_operator_assertion_request__field_descriptors[1] =
@@ -1613,13 +1940,14 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[10] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[11] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "Authenticate", &chatelaine__auth__v1__authenticate_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
+  { "WatchRevocations", &chatelaine__auth__v1__watch_revocations_request__descriptor, &chatelaine__auth__v1__watch_revocations_response__descriptor },
   { "IssueOperatorAssertion", &chatelaine__auth__v1__issue_operator_assertion_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
   { "ReportForgery", &chatelaine__auth__v1__report_forgery_request__descriptor, &google__protobuf__empty__descriptor },
   { "CreateAccessToken", &chatelaine__auth__v1__create_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
@@ -1628,15 +1956,16 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
   4,        /* Authenticate */
-  7,        /* CreateAccessToken */
+  8,        /* CreateAccessToken */
   0,        /* CreateAccount */
   2,        /* CreateSession */
-  9,        /* DeleteAccessToken */
+  10,        /* DeleteAccessToken */
   3,        /* DeleteCurrentSession */
   1,        /* GetCurrentAccount */
-  5,        /* IssueOperatorAssertion */
-  8,        /* ListAccessTokens */
-  6         /* ReportForgery */
+  6,        /* IssueOperatorAssertion */
+  9,        /* ListAccessTokens */
+  7,        /* ReportForgery */
+  5         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -1645,7 +1974,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  10,
+  11,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -1689,13 +2018,21 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
+                                                   const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
+                                                   Chatelaine__Auth__V1__WatchRevocationsResponse_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
                                                           Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -1703,7 +2040,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -1711,7 +2048,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -1719,7 +2056,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -1727,7 +2064,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

@@ -27,6 +27,9 @@ typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1_
 typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Auth__V1__DeleteCurrentSessionRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateRequest Chatelaine__Auth__V1__AuthenticateRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateResponse Chatelaine__Auth__V1__AuthenticateResponse;
+typedef struct Chatelaine__Auth__V1__WatchRevocationsRequest Chatelaine__Auth__V1__WatchRevocationsRequest;
+typedef struct Chatelaine__Auth__V1__WatchRevocationsResponse Chatelaine__Auth__V1__WatchRevocationsResponse;
+typedef struct Chatelaine__Auth__V1__Revocation Chatelaine__Auth__V1__Revocation;
 typedef struct Chatelaine__Auth__V1__IssueOperatorAssertionRequest Chatelaine__Auth__V1__IssueOperatorAssertionRequest;
 typedef struct Chatelaine__Auth__V1__ReportForgeryRequest Chatelaine__Auth__V1__ReportForgeryRequest;
 typedef struct Chatelaine__Auth__V1__AccessToken Chatelaine__Auth__V1__AccessToken;
@@ -142,10 +145,47 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
   ProtobufCBinaryData assertion;
   Google__Protobuf__Timestamp *expire_time;
   Chatelaine__Auth__V1__Account *account;
+  Google__Protobuf__Duration *valid_for;
+  ProtobufCBinaryData credential_id;
 };
 #define CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__authenticate_response__descriptor) \
-    , {0,NULL}, NULL, NULL }
+    , {0,NULL}, NULL, NULL, NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__WatchRevocationsRequest
+{
+  ProtobufCMessage base;
+  int64_t after_position;
+};
+#define CHATELAINE__AUTH__V1__WATCH_REVOCATIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__watch_revocations_request__descriptor) \
+    , 0 }
+
+
+struct  Chatelaine__Auth__V1__WatchRevocationsResponse
+{
+  ProtobufCMessage base;
+  int64_t position;
+  Google__Protobuf__Duration *known_until;
+  protobuf_c_boolean is_incomplete;
+  size_t n_revocations;
+  Chatelaine__Auth__V1__Revocation **revocations;
+};
+#define CHATELAINE__AUTH__V1__WATCH_REVOCATIONS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__watch_revocations_response__descriptor) \
+    , 0, NULL, 0, 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__Revocation
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData account_id;
+  ProtobufCBinaryData credential_id;
+};
+#define CHATELAINE__AUTH__V1__REVOCATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__revocation__descriptor) \
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__IssueOperatorAssertionRequest
@@ -421,6 +461,63 @@ Chatelaine__Auth__V1__AuthenticateResponse *
 void   chatelaine__auth__v1__authenticate_response__free_unpacked
                      (Chatelaine__Auth__V1__AuthenticateResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__WatchRevocationsRequest methods */
+void   chatelaine__auth__v1__watch_revocations_request__init
+                     (Chatelaine__Auth__V1__WatchRevocationsRequest         *message);
+size_t chatelaine__auth__v1__watch_revocations_request__get_packed_size
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest   *message);
+size_t chatelaine__auth__v1__watch_revocations_request__pack
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__watch_revocations_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__WatchRevocationsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__WatchRevocationsRequest *
+       chatelaine__auth__v1__watch_revocations_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__watch_revocations_request__free_unpacked
+                     (Chatelaine__Auth__V1__WatchRevocationsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__WatchRevocationsResponse methods */
+void   chatelaine__auth__v1__watch_revocations_response__init
+                     (Chatelaine__Auth__V1__WatchRevocationsResponse         *message);
+size_t chatelaine__auth__v1__watch_revocations_response__get_packed_size
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse   *message);
+size_t chatelaine__auth__v1__watch_revocations_response__pack
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__watch_revocations_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__WatchRevocationsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__WatchRevocationsResponse *
+       chatelaine__auth__v1__watch_revocations_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__watch_revocations_response__free_unpacked
+                     (Chatelaine__Auth__V1__WatchRevocationsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__Revocation methods */
+void   chatelaine__auth__v1__revocation__init
+                     (Chatelaine__Auth__V1__Revocation         *message);
+size_t chatelaine__auth__v1__revocation__get_packed_size
+                     (const Chatelaine__Auth__V1__Revocation   *message);
+size_t chatelaine__auth__v1__revocation__pack
+                     (const Chatelaine__Auth__V1__Revocation   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__revocation__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Revocation   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__Revocation *
+       chatelaine__auth__v1__revocation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__revocation__free_unpacked
+                     (Chatelaine__Auth__V1__Revocation *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__IssueOperatorAssertionRequest methods */
 void   chatelaine__auth__v1__issue_operator_assertion_request__init
                      (Chatelaine__Auth__V1__IssueOperatorAssertionRequest         *message);
@@ -599,6 +696,15 @@ typedef void (*Chatelaine__Auth__V1__AuthenticateRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__AuthenticateResponse_Closure)
                  (const Chatelaine__Auth__V1__AuthenticateResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__WatchRevocationsRequest_Closure)
+                 (const Chatelaine__Auth__V1__WatchRevocationsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__WatchRevocationsResponse_Closure)
+                 (const Chatelaine__Auth__V1__WatchRevocationsResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__Revocation_Closure)
+                 (const Chatelaine__Auth__V1__Revocation *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__IssueOperatorAssertionRequest_Closure)
                  (const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *message,
                   void *closure_data);
@@ -650,6 +756,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                        const Chatelaine__Auth__V1__AuthenticateRequest *input,
                        Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
                        void *closure_data);
+  void (*watch_revocations)(Chatelaine__Auth__V1__Auth_Service *service,
+                            const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
+                            Chatelaine__Auth__V1__WatchRevocationsResponse_Closure closure,
+                            void *closure_data);
   void (*issue_operator_assertion)(Chatelaine__Auth__V1__Auth_Service *service,
                                    const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
                                    Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
@@ -683,6 +793,7 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## create_session,\
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## authenticate,\
+      function_prefix__ ## watch_revocations,\
       function_prefix__ ## issue_operator_assertion,\
       function_prefix__ ## report_forgery,\
       function_prefix__ ## create_access_token,\
@@ -708,6 +819,10 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
                                               Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
                                               void *closure_data);
+void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
+                                                   const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
+                                                   Chatelaine__Auth__V1__WatchRevocationsResponse_Closure closure,
+                                                   void *closure_data);
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
                                                           Chatelaine__Auth__V1__AuthenticateResponse_Closure closure,
@@ -739,6 +854,9 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_res
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__revocation__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__report_forgery_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor;
