@@ -46,11 +46,11 @@ import Testing
       try #require(try children(of: stack.processID, named: "auth").first)
     }
 
-    /// Uses the token until the answer is another than success; says which.
-    func statusAfterSuccess() async throws -> Int {
+    /// Uses the token until the answer is another than success; says which. The request that is
+    /// under way at that moment is broken off.
+    func statusAfterSuccess() async -> Int {
       while true {
-        let status = try await status()
-        if status != 200 { return status }
+        if let status = try? await status(), status != 200 { return status }
       }
     }
   }
@@ -58,7 +58,7 @@ import Testing
   @Test func aTokenThatEndsInTheDatabaseIsRefused() async throws {
     let scene = try await Scene()
     try await scene.revoke()
-    #expect(try await scene.statusAfterSuccess() == 401)
+    #expect(await scene.statusAfterSuccess() == 401)
     await scene.stack.stopAndRemove()
   }
 
@@ -67,7 +67,7 @@ import Testing
     let auth = try scene.auth()
     kill(auth, SIGSTOP)
     try await scene.revoke()
-    #expect([503, 504].contains(try await scene.statusAfterSuccess()))
+    #expect([503, 504].contains(await scene.statusAfterSuccess()))
     kill(auth, SIGCONT)
     var status = try await scene.status()
     while status > 500 { status = try await scene.status() }
@@ -90,7 +90,7 @@ import Testing
     try await scene.revoke()
     // The provider never sends the rest: only the gateway can end this.
     await #expect(throws: (any Error).self) { while try await pieces.next() != nil {} }
-    #expect(try await scene.statusAfterSuccess() != 200)
+    #expect(await scene.statusAfterSuccess() != 200)
     await scene.stack.stopAndRemove()
   }
 }

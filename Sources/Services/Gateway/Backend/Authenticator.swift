@@ -128,8 +128,8 @@ package struct Visitor: Sendable {
   var mark = 0
   var begin = ContinuousClock.now
 
-  /// Whether the assertion has surely not ended. A request whose body took longer asks anew before it
-  /// goes on.
+  /// Whether the assertion has surely not ended. A request whose body took longer asks anew before
+  /// it goes on.
   package var isFresh: Bool { begin.duration(to: .now) < KnownCredentials.margin }
 
   /// For forms and `X-CSRF-Token`; nil without a session.

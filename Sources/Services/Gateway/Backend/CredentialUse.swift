@@ -1,7 +1,7 @@
 package import Edge
+import FoundationEssentials
 import Logging
 import NIOCore
-import RPC
 import Synchronization
 
 /// A request that runs on a credential's strength; ends with the credential.
@@ -30,6 +30,49 @@ package final class CredentialUse: Sendable {
   }
 }
 
+/// The uses that run, by credential.
+struct RunningUses {
+  private struct Entry {
+    let name: CredentialName
+    weak let use: CredentialUse?
+  }
+
+  private var entries: [ObjectIdentifier: Entry] = [:]
+  private var ids: [UUID: Set<ObjectIdentifier>] = [:]
+
+  var count: Int { entries.count }
+
+  mutating func insert(_ use: CredentialUse, of name: CredentialName) {
+    let id = ObjectIdentifier(use)
+    entries[id] = Entry(name: name, use: use)
+    ids[name.credentialID, default: []].insert(id)
+  }
+
+  mutating func remove(_ id: ObjectIdentifier) {
+    guard let credentialID = entries.removeValue(forKey: id)?.name.credentialID else { return }
+    ids[credentialID]?.remove(id)
+    if ids[credentialID]?.isEmpty == true { ids[credentialID] = nil }
+  }
+
+  /// Ends what runs on any of these. Closures, since a use that is let go of under a lock would
+  /// want that lock.
+  func of(_ revoked: [RevokedCredentials]) -> [@Sendable () -> Void] {
+    guard !entries.isEmpty else { return [] }
+    return revoked.flatMap { revoked -> [@Sendable () -> Void] in
+      guard let id = revoked.credentialID else {
+        return entries.values.filter { revoked.include($0.name) }.map(Self.end)
+      }
+      return (ids[id] ?? []).compactMap { entries[$0] }.map(Self.end)
+    }
+  }
+
+  var all: [@Sendable () -> Void] { entries.values.map(Self.end) }
+
+  private static func end(_ entry: Entry) -> @Sendable () -> Void {
+    { entry.use?.revoke() }
+  }
+}
+
 extension Authenticator {
   /// Lets a revocation of the visitor's credential close the connection of `exchange`, in the
   /// middle of the answer: its status can't be changed any more. Call `end` when the answer is
@@ -47,70 +90,5 @@ extension Authenticator {
     }
     if let name = visitor.name { credentials.begin(use, of: name, since: visitor.mark) }
     return use
-  }
-}
-
-/// A question to `auth` that is on its way, and who waits for its answer.
-final class Question: Sendable {
-  typealias Answer = Result<KnownCredential, RPCError>?
-
-  private enum State {
-    case open([ObjectIdentifier: CheckedContinuation<Answer, Never>])
-    case answered(Answer)
-  }
-
-  /// Identifies one who waits.
-  private final class Ticket: Sendable {}
-
-  let asked: ContinuousClock.Instant
-  let mark: Int
-  /// The stream of revocations that was open then.
-  let stream: Int?
-  private let state = Mutex(State.open([:]))
-
-  init(asked: ContinuousClock.Instant, mark: Int, stream: Int?) {
-    self.asked = asked
-    self.mark = mark
-    self.stream = stream
-  }
-
-  /// Waits for the answer; nil when it will never come.
-  func result() async throws(RPCError) -> Answer {
-    let ticket = Ticket()
-    let id = ObjectIdentifier(ticket)
-    let answer = await withTaskCancellationHandler {
-      await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
-        let answer: Answer? = state.withLock { state in
-          switch state {
-          case .answered(let answer): return .some(answer)
-          case .open(var waiting):
-            if Task.isCancelled { return .some(nil) }
-            waiting[id] = continuation
-            state = .open(waiting)
-            return .none
-          }
-        }
-        if let answer { continuation.resume(returning: answer) }
-      }
-    } onCancel: {
-      let continuation = state.withLock { state -> CheckedContinuation<Answer, Never>? in
-        guard case .open(var waiting) = state else { return nil }
-        let continuation = waiting.removeValue(forKey: id)
-        state = .open(waiting)
-        return continuation
-      }
-      continuation?.resume(returning: nil)
-    }
-    if answer == nil, Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled") }
-    return withExtendedLifetime(ticket) { answer }
-  }
-
-  func finish(_ answer: Answer) {
-    let waiting = state.withLock { state -> [CheckedContinuation<Answer, Never>] in
-      guard case .open(let waiting) = state else { return [] }
-      state = .answered(answer)
-      return Array(waiting.values)
-    }
-    for continuation in waiting { continuation.resume(returning: answer) }
   }
 }

@@ -22,15 +22,8 @@ package final class KnownCredentials: Sendable {
     var log = RevocationLog()
     var table: CredentialTable
     var questions: [TokenDigest: Question] = [:]
-    var uses: [ObjectIdentifier: RunningUse] = [:]
-    /// Running uses by credential.
-    var usesByID: [UUID: Set<ObjectIdentifier>] = [:]
+    var uses = RunningUses()
     var swept: Instant
-  }
-
-  private struct RunningUse {
-    let name: CredentialName
-    weak let use: CredentialUse?
   }
 
   private enum Step {
@@ -173,9 +166,9 @@ package final class KnownCredentials: Sendable {
         state.swept = now
         state.table.removeEnded(at: now)
       }
-      return isIncomplete ? Array(state.uses.values) : running(revoked, state)
+      return isIncomplete ? state.uses.all : state.uses.of(revoked)
     }
-    for running in ended { running.use?.revoke() }
+    for end in ended { end() }
   }
 
   /// From now on `auth` is asked for each request.
@@ -191,24 +184,14 @@ package final class KnownCredentials: Sendable {
     let revoked = RevokedCredentials(accountID: nil, credentialID: credentialID)
     let ended = state.withLock { state in
       note(revoked, &state)
-      return running([revoked], state)
+      return state.uses.of([revoked])
     }
-    for running in ended { running.use?.revoke() }
+    for end in ended { end() }
   }
 
   private func note(_ revoked: RevokedCredentials, _ state: inout State) {
     state.log.note(revoked)
     state.table.remove(revoked)
-  }
-
-  private func running(_ revoked: [RevokedCredentials], _ state: State) -> [RunningUse] {
-    guard !state.uses.isEmpty else { return [] }
-    return revoked.flatMap { revoked -> [RunningUse] in
-      guard let id = revoked.credentialID else {
-        return state.uses.values.filter { revoked.include($0.name) }
-      }
-      return (state.usesByID[id] ?? []).compactMap { state.uses[$0] }
-    }
   }
 
   // MARK: Running uses
@@ -217,45 +200,13 @@ package final class KnownCredentials: Sendable {
   func begin(_ use: CredentialUse, of name: CredentialName, since mark: Int) {
     let verdict = state.withLock { state in
       let verdict = state.log.verdict(on: name, since: mark)
-      if verdict == .stands {
-        let id = ObjectIdentifier(use)
-        state.uses[id] = RunningUse(name: name, use: use)
-        state.usesByID[name.credentialID, default: []].insert(id)
-      }
+      if verdict == .stands { state.uses.insert(use, of: name) }
       return verdict
     }
     if verdict != .stands { use.revoke() }
   }
 
   func end(_ id: ObjectIdentifier) {
-    state.withLock { state in
-      guard let name = state.uses.removeValue(forKey: id)?.name else { return }
-      state.usesByID[name.credentialID]?.remove(id)
-      if state.usesByID[name.credentialID]?.isEmpty == true {
-        state.usesByID[name.credentialID] = nil
-      }
-    }
-  }
-}
-
-extension CredentialName {
-  /// Nil from an `auth` that doesn't tell of revocations.
-  init?(_ response: AuthAPI.AuthenticateResponse) {
-    guard let account = response.account, let accountID = UUID(uuidString: account.id),
-      let credentialID = UUID(uuidString: response.credentialId)
-    else { return nil }
-    self.init(accountID: accountID, credentialID: credentialID)
-  }
-}
-
-extension RevokedCredentials {
-  init?(_ revocation: AuthAPI.Revocation) {
-    guard let accountID = UUID(uuidString: revocation.accountId) else { return nil }
-    guard !revocation.credentialId.isEmpty else {
-      self.init(accountID: accountID, credentialID: nil)
-      return
-    }
-    guard let credentialID = UUID(uuidString: revocation.credentialId) else { return nil }
-    self.init(accountID: accountID, credentialID: credentialID)
+    state.withLock { $0.uses.remove(id) }
   }
 }

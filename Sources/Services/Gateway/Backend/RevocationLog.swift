@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ServiceAPI
 
 /// A session or access token by the ids that `auth` gave it.
 struct CredentialName: Sendable, Hashable {
@@ -85,5 +86,27 @@ struct RevocationLog {
     guard mark >= forgottenCount else { return .unknown }
     return recent.dropFirst(mark - forgottenCount).contains { $0.include(name) }
       ? .revoked : .stands
+  }
+}
+
+extension CredentialName {
+  /// Nil from an `auth` that doesn't tell of revocations.
+  init?(_ response: AuthAPI.AuthenticateResponse) {
+    guard let account = response.account, let accountID = UUID(uuidString: account.id),
+      let credentialID = UUID(uuidString: response.credentialId)
+    else { return nil }
+    self.init(accountID: accountID, credentialID: credentialID)
+  }
+}
+
+extension RevokedCredentials {
+  init?(_ revocation: AuthAPI.Revocation) {
+    guard let accountID = UUID(uuidString: revocation.accountId) else { return nil }
+    guard !revocation.credentialId.isEmpty else {
+      self.init(accountID: accountID, credentialID: nil)
+      return
+    }
+    guard let credentialID = UUID(uuidString: revocation.credentialId) else { return nil }
+    self.init(accountID: accountID, credentialID: credentialID)
   }
 }
