@@ -207,7 +207,8 @@ let package = Package(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
-      .domain, "Auth", ["Addresses", "Cryptography", "Identity", "Pacing", "Receipts", "UseCases"]),
+      .domain, "Auth",
+      ["Addresses", "Cryptography", "Encodings", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),

@@ -69,6 +69,11 @@ import UseCases
     _ = try await auth.logIn(password: old)
   }
 
+  @Test func blanksAroundTheAddressMakeNoDifference() async throws {
+    _ = try await auth.signUp("ann@example.com ")
+    _ = try await auth.logIn("ann@example.com\n")
+  }
+
   @Test(arguments: ["", String(repeating: "x", count: 5000)])
   func aPasswordOfAnyLengthIsJustWrong(_ password: String) async throws {
     _ = try await auth.signUp()
