@@ -304,8 +304,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "Callers", "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity",
-        "Protobuf", "Providers",
+        "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
+        "Identity", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
