@@ -207,7 +207,8 @@ let package = Package(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
-      .domain, "Auth", ["Addresses", "Cryptography", "Identity", "Pacing", "Receipts", "UseCases"]),
+      .domain, "Auth",
+      ["Addresses", "Cryptography", "Encodings", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
@@ -303,8 +304,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "Callers", "DotEnv", "Files", "LocalDeployment", "Cryptography", "Identity",
-        "Protobuf", "Providers",
+        "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
+        "Identity", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,

@@ -2,8 +2,8 @@ package import Cryptography
 
 /// A password that somebody wants to have from now on: it was checked against the rules.
 ///
-/// Its bytes are kept as given, without Unicode normalisation: what is typed in the same way on the
-/// same kind of device matches, and nothing is silently changed.
+/// An accent is one character (NFC), whichever way the keyboard put it: the same password typed on
+/// another kind of machine has other bytes. Nothing else is changed; blanks count.
 package struct NewPassword: Sendable {
   /// Unicode scalar values, as people count characters in most scripts.
   package static let charactersMin = 12
@@ -16,6 +16,7 @@ package struct NewPassword: Sendable {
   /// Throws `.invalid(.password, …)` for a password that is too short, too long, too simple, among
   /// the most common ones, or the e-mail address.
   package init(_ secret: SecretBytes, email: EmailAddress) throws(AuthError) {
+    let secret = secret.composed
     let problem = secret.withUTF8String { Self.problem(with: $0, email: email) }
     if let problem { throw .invalid(.password, reason: problem) }
     self.secret = secret
@@ -38,45 +39,5 @@ package struct NewPassword: Sendable {
       return "is one of the most common passwords"
     }
     return nil
-  }
-}
-
-/// Hashes and checks passwords in the pool, with this module's errors.
-struct PasswordChecker: Sendable {
-  /// When to come back after the pool's queue was full: it drains within a second.
-  static let overloadDelay: Duration = .seconds(1)
-
-  let pool: PasswordHashingPool
-
-  func hash(_ password: SecretBytes) async throws(AuthError) -> String {
-    do {
-      return try await pool.hash(password)
-    } catch {
-      throw Self.authError(error)
-    }
-  }
-
-  /// Compares with `stored`; without one takes as long, and fails.
-  func verify(
-    _ password: SecretBytes, against stored: String?
-  ) async throws(AuthError) -> PasswordHasher.Verification? {
-    do {
-      let verification = try await pool.verify(password, against: stored ?? pool.dummyHash)
-      return stored != nil && verification.matches ? verification : nil
-    } catch PasswordHashingError.passwordTooLong {
-      // No account has such a password, so nothing is told by the time this takes.
-      return nil
-    } catch {
-      throw Self.authError(error)
-    }
-  }
-
-  private static func authError(_ error: any Error) -> AuthError {
-    switch error {
-    case PasswordHashingError.overloaded, PasswordHashingError.shutDown:
-      .overloaded(retryAfter: overloadDelay)
-    case is CancellationError: .cancelled
-    default: .engine(detail: "password hashing: \(error)")
-    }
   }
 }

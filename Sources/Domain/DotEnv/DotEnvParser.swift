@@ -9,11 +9,9 @@ struct DotEnvParser {
   private var entries: [DotEnvEntry] = []
 
   init(_ bytes: UnsafeRawBufferPointer) {
-    let hasMark = bytes.starts(with: [0xef, 0xbb, 0xbf])
-    let start = hasMark ? 3 : 0
     self.bytes = bytes
-    var starts = [start]
-    for index in start..<bytes.count where bytes[index] == UInt8(ascii: "\n") {
+    var starts = [0]
+    for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "\n") {
       starts.append(index + 1)
     }
     if starts.last != bytes.count { starts.append(bytes.count) }
@@ -31,6 +29,7 @@ struct DotEnvParser {
   /// Reads what begins on `line` and returns the line to go on with.
   private mutating func parseLine(_ line: Int) -> Int {
     var cursor = DotEnvCursor(bytes, at: lineStarts[line], lineEnd: lineStarts[line + 1])
+    cursor.skipMark()
     cursor.skipBlanks()
     guard let first = cursor.peek, first != UInt8(ascii: "#") else { return line + 1 }
 
@@ -134,6 +133,12 @@ struct DotEnvCursor {
   var peek: UInt8? { offset < lineEnd ? bytes[offset] : nil }
 
   mutating func advance() { offset += 1 }
+
+  /// A byte order mark stands at the beginning of a file, and where another one was appended.
+  mutating func skipMark() {
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    if bytes[offset..<lineEnd].starts(with: mark) { offset += mark.count }
+  }
 
   mutating func skipBlanks() {
     while let byte = peek, Self.isBlank(byte) { advance() }

@@ -166,47 +166,6 @@ extension EndpointURL {
   }
 }
 
-extension Provider {
-  /// The endpoint that one of this provider's base URL variables means.
-  ///
-  /// A value without a scheme is completed by `bareHost`; the address 0.0.0.0, on which a server
-  /// listens, then means this machine. Of the address of one operation, as Azure's portal shows it,
-  /// the base is taken.
-  package func endpoint(fromVariable value: String) throws(EndpointURLError) -> EndpointURL {
-    let value = Self.withoutOperation(value)
-    guard let bareHost, !value.contains("://") else { return try EndpointURL(value) }
-    var host = value.hasPrefix(":") ? "127.0.0.1" + value : value
-    if host == "0.0.0.0" || host.hasPrefix("0.0.0.0:") { host = "127.0.0.1" + host.dropFirst(7) }
-    let hasPort = host.utf8.last != UInt8(ascii: "]") && host.utf8.contains(UInt8(ascii: ":"))
-    return try EndpointURL("\(bareHost.scheme)://\(host)" + (hasPort ? "" : ":\(bareHost.port)"))
-  }
-}
-
-extension Provider {
-  /// What SDKs put behind a base URL themselves.
-  private static let operations = [
-    "/chat/completions", "/completions", "/responses", "/messages", "/embeddings",
-  ]
-  private static let deployments = "/openai/deployments/"
-
-  /// The text up to the operation, whose query goes with it; else as it is.
-  private static func withoutOperation(_ value: String) -> String {
-    let bytes = value.utf8
-    let path = bytes.prefix { $0 != UInt8(ascii: "?") }
-    var rest = path
-    while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-      rest = rest[slash...]
-      if rest.starts(with: deployments.utf8)
-        || operations.contains(where: { rest.elementsEqual($0.utf8) })
-      {
-        return String(Substring(path[..<slash]))
-      }
-      rest = rest.dropFirst()
-    }
-    return value
-  }
-}
-
 /// Why a base URL is refused; the text may be shown to the user who sent it.
 package enum EndpointURLError: Error, Equatable, CustomStringConvertible {
   case tooLong, invalidCharacter, unsupportedScheme, userInformation, queryOrFragment

@@ -21,6 +21,12 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   package let keyVariables: [String]
   /// Environment variables that commonly hold the base URL, best known first.
   package let baseURLVariables: [String]
+  /// Variables that some product reads as the base URL, and others as something else.
+  package let possibleBaseURLVariables: [String]?
+  /// Variables that are named like one for the base URL, and are none.
+  package let unrelatedVariables: [String]?
+  /// How the hosts of its endpoints end where each user has one of their own, with the dot.
+  package let endpointHostSuffixes: [String]?
   /// How a base URL variable without a scheme is completed, as in `OLLAMA_HOST=localhost`.
   package let bareHost: BareHost?
   /// The provider under which a key for somebody else's endpoint is imported: an `OPENAI_API_KEY`
@@ -69,14 +75,11 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
 
 /// All providers the product knows: data, read from `Catalogue/providers.json`.
 package struct ProviderCatalogue: Sendable {
-  /// What an environment variable means to the catalogue.
-  package enum VariableRole: Sendable, Equatable {
-    case key, baseURL
-  }
-
   package let providers: [Provider]
   private let indexByID: [String: Int]
-  private let roleByVariable: [String: (index: Int, role: VariableRole)]
+  let variables: [String: ProviderVariable]
+  /// Providers by their own words in the names of variables for keys, with the rank of the name.
+  let stems: [String: (provider: Provider, rank: Int)]
 
   /// The catalogue that is compiled in.
   package static let standard: ProviderCatalogue = {
@@ -93,37 +96,32 @@ package struct ProviderCatalogue: Sendable {
   package init(json: [UInt8]) throws {
     providers = try JSONDecoder().decode([Provider].self, from: Data(json))
     var indexByID: [String: Int] = [:]
-    var roleByVariable: [String: (index: Int, role: VariableRole)] = [:]
     for (index, provider) in providers.enumerated() {
       try Self.validate(provider)
       guard indexByID.updateValue(index, forKey: provider.id) == nil else {
         throw ProviderCatalogueError.duplicate(provider.id)
-      }
-      let variables =
-        provider.keyVariables.map { ($0, VariableRole.key) }
-        + provider.baseURLVariables.map { ($0, VariableRole.baseURL) }
-      for (variable, role) in variables {
-        guard roleByVariable.updateValue((index, role), forKey: variable) == nil else {
-          throw ProviderCatalogueError.duplicate(variable)
-        }
       }
     }
     for foreign in providers.compactMap(\.foreignEndpointProvider) where indexByID[foreign] == nil {
       throw ProviderCatalogueError.unknownProvider(foreign)
     }
     self.indexByID = indexByID
-    self.roleByVariable = roleByVariable
+    stems = Self.stems(of: providers)
+    variables = try Self.variables(of: providers, stems: stems)
   }
 
   package func provider(id: String) -> Provider? {
     indexByID[id].map { providers[$0] }
   }
 
-  /// The provider whose key or base URL a variable of this name commonly holds.
-  package func provider(
-    forEnvironmentVariable name: String
-  ) -> (provider: Provider, role: VariableRole)? {
-    roleByVariable[name].map { (providers[$0.index], $0.role) }
+  /// The provider whose users' endpoints have hosts like that of `url`.
+  package func provider(withEndpointsLike url: EndpointURL) -> Provider? {
+    guard case .name(let host) = url.host else { return nil }
+    return providers.first { provider in
+      provider.endpointHostSuffixes?.contains { suffix in
+        host.utf8.reversed().starts(with: suffix.utf8.reversed())
+      } == true
+    }
   }
 
   /// Every header that carries a key for some provider: a proxy must drop a client's own.

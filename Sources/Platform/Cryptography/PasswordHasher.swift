@@ -26,6 +26,11 @@ package struct PasswordHasher: Sendable {
     /// The stored hash has other parameters than this hasher: hash again while the password is at
     /// hand. Meaningful only when `matches`.
     package let needsRehash: Bool
+
+    package init(matches: Bool, needsRehash: Bool) {
+      self.matches = matches
+      self.needsRehash = needsRehash
+    }
   }
 
   /// Longest password; far above what people type, low enough to bound a request.

@@ -20,8 +20,16 @@ struct EnvImportCommand: AsyncParsableCommand {
     discussion: """
       Reads the file without running or expanding anything, and reports every line of it. A key \
       that is stored already under its provider and label is left as it is. Values are never \
-      printed. Exit status 1 when a line is malformed, in conflict with what is stored, or could \
-      not be stored.
+      printed.
+
+      The last line with a name counts. A key goes to the address that stands beside it, whichever \
+      product's name that has (OPENAI_API_BASE_URL, ANTHROPIC_PROXY_URL, GOOGLE_URL, lists of Open \
+      WebUI), under the label of its host; where the file leaves open which address is meant, it \
+      is not stored. A second key of a provider gets the label of its variable. Placeholders and \
+      references to where a key is kept (op://…, vault:…, $NAME) are not keys.
+
+      Exit status 1 when a line is malformed, in conflict with what is stored, or could not be \
+      stored.
       """)
 
   @Argument(help: "The environment file.")

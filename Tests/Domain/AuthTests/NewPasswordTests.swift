@@ -44,4 +44,27 @@ import Testing
       try reason("longlocalpart", email: "longlocalpart@example.com")
         == "must not be the e-mail address")
   }
+
+  @Test func anAccentCountsAsOneCharacterHoweverItWasTyped() throws {
+    let composed = "K\u{e4}se \u{fc}ber 35"
+    let decomposed = "Ka\u{308}se u\u{308}ber 35"
+    let email = try EmailAddress("ann@example.com")
+    let password = try NewPassword(SecretBytes(utf8: decomposed), email: email)
+    #expect(password.secret.constantTimeEquals(SecretBytes(utf8: composed)))
+    #expect(try reason("u\u{308}ber k\u{e4}se") == "must have 12 to 256 characters")
+  }
+
+  @Test(arguments: [
+    [], Array("plain".utf8), [0xff, 0xfe], Array("a\u{301}".utf8), Array("\u{fb2c}\u{1d160}".utf8),
+    Array("\u{390}\u{1f82}".utf8), [0x65, 0xcc, 0x81, 0x00],
+  ])
+  func composingIsDoneOnceAndNeverShortensWhatIsNotUTF8(_ bytes: [UInt8]) {
+    let once = SecretBytes(copying: bytes).composed
+    #expect(once.composed.constantTimeEquals(once))
+    if String(validating: bytes, as: UTF8.self) == nil {
+      #expect(once.constantTimeEquals(SecretBytes(copying: bytes)))
+    } else {
+      #expect(once.withUTF8String { $0 } == String(decoding: bytes, as: UTF8.self))
+    }
+  }
 }

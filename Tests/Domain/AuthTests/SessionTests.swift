@@ -46,6 +46,34 @@ import UseCases
     #expect(auth.store.receipts.isEmpty)
   }
 
+  @Test func anAccentTypedOnAnotherMachineIsTheSamePassword() async throws {
+    _ = try await auth.signUp(password: "K\u{e4}se \u{fc}ber Stra\u{df}e 35")
+    _ = try await auth.logIn(password: "Ka\u{308}se u\u{308}ber Stra\u{df}e 35")
+    await #expect(throws: AuthError.wrongCredentials) {
+      try await auth.logIn(password: "Kase uber Strasse 35")
+    }
+    _ = try await auth.signUp("bob@example.com", password: "a\u{301}gata has 35 boats")
+    _ = try await auth.logIn("bob@example.com", password: "\u{e1}gata has 35 boats")
+  }
+
+  @Test func aHashOfADecomposedPasswordStaysValidAndIsReplaced() async throws {
+    let account = try await auth.signUp()
+    let old = "a\u{301}gata has 35 boats"
+    auth.store.setPasswordHash(
+      try TestAuth.cheapHasher.hash(SecretBytes(utf8: old)), of: account.id)
+    await #expect(throws: AuthError.wrongCredentials) {
+      try await auth.logIn(password: "\u{e1}gata has 35 boats")
+    }
+    _ = try await auth.logIn(password: old)
+    _ = try await auth.logIn(password: "\u{e1}gata has 35 boats")
+    _ = try await auth.logIn(password: old)
+  }
+
+  @Test func blanksAroundTheAddressMakeNoDifference() async throws {
+    _ = try await auth.signUp("ann@example.com ")
+    _ = try await auth.logIn("ann@example.com\n")
+  }
+
   @Test(arguments: ["", String(repeating: "x", count: 5000)])
   func aPasswordOfAnyLengthIsJustWrong(_ password: String) async throws {
     _ = try await auth.signUp()

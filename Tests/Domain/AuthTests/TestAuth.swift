@@ -30,9 +30,11 @@ struct TestAuth {
   static let cheapHasher = PasswordHasher(
     parameters: PasswordHasher.Parameters(memoryKiB: 64, iterations: 1, parallelism: 1))
 
-  func signUp(_ email: String = "ann@example.com") async throws -> Account {
+  func signUp(
+    _ email: String = "ann@example.com", password: String = TestAuth.password
+  ) async throws -> Account {
     try await service.createAccount(
-      email: email, password: SecretBytes(utf8: Self.password), displayName: "",
+      email: email, password: SecretBytes(utf8: password), displayName: "",
       from: Self.origin)
   }
 

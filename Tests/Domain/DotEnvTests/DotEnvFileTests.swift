@@ -43,6 +43,38 @@ import Testing
     #expect(entries.first?.problem == row.problem)
   }
 
+  @Test(arguments: [true, false])
+  func utf16IsReadWithAndWithoutItsMark(_ isBigEndian: Bool) throws {
+    for mark in ["\u{feff}", ""] {
+      let text = mark + "KEY=sk-1\r\n# grün 🔑\r\nB='grün 🔑'\r\n"
+      let entries = try parse(utf16: text, isBigEndian: isBigEndian)
+      #expect(entries.map(\.name) == ["KEY", "B"])
+      #expect(entries.map(\.value) == ["sk-1", "grün 🔑"])
+      #expect(entries.map(\.lines) == [1...1, 3...3])
+    }
+  }
+
+  @Test func damagedUTF16IsRefusedAsAWhole() throws {
+    let odd = SecretBytes(copying: [0xff, 0xfe, 0x41, 0, 0x3d])
+    let half = SecretBytes(copying: [0xff, 0xfe, 0x41, 0, 0x3d, 0, 0x3d, 0xd8])
+    for bytes in [odd, half] {
+      #expect(throws: DotEnvError.malformedUTF16) { try DotEnvFile(parsing: bytes) }
+    }
+  }
+
+  @Test(arguments: [
+    [0xff, 0xfe, 0, 0, 0x41, 0, 0, 0], [0, 0, 0xfe, 0xff, 0, 0, 0, 0x41],
+    [0x41, 0, 0, 0, 0x3d, 0, 0, 0], [0, 0, 0, 0x41, 0, 0, 0, 0x3d],
+  ])
+  func utf32IsNamed(_ bytes: [UInt8]) {
+    #expect(throws: DotEnvError.utf32) { try DotEnvFile(parsing: SecretBytes(copying: bytes)) }
+    #expect("\(DotEnvError.utf32)" == "is UTF-32: save it as UTF-8")
+  }
+
+  @Test func aMarkWhereFilesWereJoinedIsNoPartOfTheName() throws {
+    #expect(try parse("A=1\n\u{feff}B=2\n\u{feff}# C=3").map(\.name) == ["A", "B"])
+  }
+
   @Test func commentsAndBlankLinesAreNotEntries() throws {
     #expect(try parse("").isEmpty)
     #expect(try parse("\n\r\n# A=1\n   # B=2\n \t \n").isEmpty)
@@ -91,11 +123,20 @@ import Testing
     for _ in 0..<2_000 {
       let count = Int.random(in: 0...60, using: &generator)
       let bytes = (0..<count).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
-      let entries = try DotEnvFile(parsing: SecretBytes(copying: bytes)).entries
+      guard let file = try? DotEnvFile(parsing: SecretBytes(copying: bytes)) else { continue }
+      let entries = file.entries
       for (entry, next) in zip(entries, entries.dropFirst()) {
         #expect(entry.lines.upperBound < next.lines.lowerBound)
       }
     }
+  }
+
+  private func parse(utf16 text: String, isBigEndian: Bool) throws -> [DotEnvEntry] {
+    let bytes = text.utf16.flatMap { unit in
+      let bytes = [UInt8(unit >> 8), UInt8(unit & 0xff)]
+      return isBigEndian ? bytes : bytes.reversed()
+    }
+    return try DotEnvFile(parsing: SecretBytes(copying: bytes)).entries
   }
 
   private func parse(_ text: String) throws -> [DotEnvEntry] {

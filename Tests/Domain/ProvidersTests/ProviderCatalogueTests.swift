@@ -19,7 +19,7 @@ import Testing
     ("AZURE_OPENAI_API_KEY", "azure-openai"), ("XAI_API_KEY", "xai"),
   ])
   func keyVariablesFindTheirProvider(_ row: (variable: String, id: String)) throws {
-    let found = try #require(catalogue.provider(forEnvironmentVariable: row.variable))
+    let found = try #require(catalogue.variable(row.variable))
     #expect(found.provider.id == row.id)
     #expect(found.role == .key)
   }
@@ -29,14 +29,14 @@ import Testing
     ("OPENAI_BASE_URL", "openai"),
   ])
   func baseURLVariablesFindTheirProvider(_ row: (variable: String, id: String)) throws {
-    let found = try #require(catalogue.provider(forEnvironmentVariable: row.variable))
+    let found = try #require(catalogue.variable(row.variable))
     #expect(found.provider.id == row.id)
     #expect(found.role == .baseURL)
   }
 
   @Test func unknownNamesFindNothing() {
-    #expect(catalogue.provider(forEnvironmentVariable: "DATABASE_URL") == nil)
-    #expect(catalogue.provider(forEnvironmentVariable: "openai_api_key") == nil)
+    #expect(catalogue.variable("DATABASE_URL") == nil)
+    #expect(catalogue.variable("openai_api_key") == nil)
     #expect(catalogue.provider(id: "nobody") == nil)
   }
 
@@ -98,6 +98,13 @@ import Testing
     ("0.0.0.0", "http://127.0.0.1:11434"), ("0.0.0.0:8080", "http://127.0.0.1:8080"),
     (":9000", "http://127.0.0.1:9000"), ("[::1]", "http://[::1]:11434"),
     ("https://ollama.example/api", "https://ollama.example/api"),
+    ("http://0.0.0.0:11434", "http://127.0.0.1:11434"), ("http://0.0.0.0", "http://127.0.0.1"),
+    ("http://0.0.0.0:11434/", "http://127.0.0.1:11434"), ("0.0.0.0/", "http://127.0.0.1:11434"),
+    ("[::]", "http://127.0.0.1:11434"), ("[::]:8080", "http://127.0.0.1:8080"),
+    ("http://[::]:8080/v1", "http://127.0.0.1:8080/v1"), ("::", "http://127.0.0.1:11434"),
+    ("::1", "http://[::1]:11434"), ("*", "http://127.0.0.1:11434"), ("*:1", "http://127.0.0.1:1"),
+    ("http://:8080", "http://127.0.0.1:8080"), ("0", "http://127.0.0.1:11434"),
+    ("10.0.0.5", "http://10.0.0.5:11434"), ("ollama.lan/x", "http://ollama.lan:11434/x"),
   ])
   func aBareHostIsCompleted(_ row: (value: String, url: String)) throws {
     let ollama = try #require(catalogue.provider(id: "ollama"))
@@ -124,6 +131,71 @@ import Testing
     #expect(throws: EndpointURLError.queryOrFragment) {
       try azure.endpoint(fromVariable: "https://h.example/v1?api-version=1")
     }
+  }
+
+  @Test func anAddressToListenOnMeansThisMachineForEveryProvider() throws {
+    let openai = try #require(catalogue.provider(id: "openai"))
+    #expect(
+      try openai.endpoint(fromVariable: "http://0.0.0.0:4000/v1").description
+        == "http://127.0.0.1:4000/v1")
+    #expect(throws: EndpointURLError.userInformation) {
+      try openai.endpoint(fromVariable: "http://u:p@0.0.0.0:4000")
+    }
+  }
+
+  /// As Open WebUI, NextChat, LibreChat, LobeHub, LiteLLM, LangChain and their like call them.
+  @Test(arguments: [
+    ("OPENAI_API_BASE_URL", "openai", "OPENAI"), ("OPENAI_API_BASE_URLS", "openai", "OPENAI"),
+    ("OPENAI_REVERSE_PROXY", "openai", "OPENAI"), ("OPENAI_API_HOST", "openai", "OPENAI"),
+    ("OPENAI_BASEURL", "openai", "OPENAI"), ("OPENAI_API_ENDPOINT", "openai", "OPENAI"),
+    ("OPENAI_API_URL", "openai", "OPENAI"), ("OPENAI_BASE_PATH", "openai", "OPENAI"),
+    ("NEXT_PUBLIC_OPENAI_BASE_URL", "openai", "OPENAI"),
+    ("CUSTOM_OPENAI_BASE_URL", "openai", "OPENAI"),
+    ("ANTHROPIC_URL", "anthropic", "ANTHROPIC"), ("ANTHROPIC_PROXY_URL", "anthropic", "ANTHROPIC"),
+    ("ANTHROPIC_REVERSE_PROXY", "anthropic", "ANTHROPIC"),
+    ("CLAUDE_BASE_URL", "anthropic", "CLAUDE"),
+    ("GOOGLE_URL", "google", "GOOGLE"), ("GOOGLE_REVERSE_PROXY", "google", "GOOGLE"),
+    ("GEMINI_API_BASE", "google", "GEMINI"), ("GOOGLE_PROXY_URL", "google", "GOOGLE"),
+    ("OPENROUTER_URL", "openrouter", "OPENROUTER"), ("AZURE_URL", "azure-openai", "AZURE"),
+    ("AZURE_ENDPOINT", "azure-openai", "AZURE"),
+    ("AZURE_OPENAI_API_ENDPOINT", "azure-openai", "AZURE_OPENAI"),
+    ("DEEPSEEK_PROXY_URL", "deepseek", "DEEPSEEK"), ("STABILITY_URL", "stability", "STABILITY"),
+    ("CHATGLM_URL", "zhipu", "CHATGLM"), ("ALIBABA_URL", "dashscope", "ALIBABA"),
+    ("OLLAMA_PROXY_URL", "ollama", "OLLAMA"), ("OLLAMA_BASE_URLS", "ollama", "OLLAMA"),
+    ("OLLAMA_API_BASE_URL", "ollama", "OLLAMA"),
+    ("TOGETHER_AI_API_BASE", "together", "TOGETHER_AI"),
+    ("VOYAGE_API_BASE", "voyage", "VOYAGE"), ("CO_API_URL", "cohere", "CO"),
+  ])
+  func anyNameOfAnAddressFindsItsProvider(
+    _ row: (variable: String, id: String, stem: String)
+  ) throws {
+    let found = try #require(catalogue.variable(row.variable))
+    #expect(found.provider.id == row.id)
+    #expect(found.role == .baseURL)
+    #expect(found.stem == row.stem)
+  }
+
+  @Test(arguments: [
+    "OPENAI_MODEL", "OPENAI_API_VERSION", "OPENAI_ORGANIZATION", "GOOGLE_CALLBACK_URL",
+    "GOOGLE_CLIENT_ID", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_ENDPOINT", "HF_ENDPOINT",
+    "OPENAI", "URL", "_URL", "API_KEY", "OPENAI_PROXY_PASSWORD", "RAG_OPENAI_API_BASE_URL",
+    "OPENAI_HTTP_PROXY", "NEXT_PUBLIC_", "",
+  ])
+  func otherNamesAreNoAddress(_ name: String) {
+    #expect(catalogue.variable(name)?.role != .baseURL)
+    #expect(catalogue.variable(name)?.role != .key)
+  }
+
+  @Test func whatOnlyMayBeAnAddressIsKnownAsThat() throws {
+    for name in ["BASE_URL", "OPENAI_PROXY", "OPENAI_API_PROXY"] {
+      #expect(try #require(catalogue.variable(name)).role == .possibleBaseURL)
+    }
+  }
+
+  @Test func listsOfKeysAreKeys() throws {
+    let keys = try #require(catalogue.variable("OPENAI_API_KEYS"))
+    #expect((keys.provider.id, keys.role, keys.stem) == ("openai", .key, "OPENAI"))
+    #expect(keys.rank > (try #require(catalogue.variable("OPENAI_API_KEY")).rank))
   }
 
   @Test func onlyProvidersWithBareHostsTakeThem() throws {

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ImportReportTests {
   private static let file = """
     # comment
-    OPENAI_API_KEY=sk-canary-one
+    OPENAI_API_KEY=sk-canary-one-0a1b
     PRIVATE_KEY="-----BEGIN-----
     canary-two
     -----END-----"
@@ -56,7 +56,7 @@ import Testing
 
   @Test func onlyAMalformedOrFailedLineMakesTheReportUnclean() throws {
     let clean = ImportPlan(
-      try DotEnvFile(parsing: SecretBytes(utf8: "OPENAI_API_KEY=sk-x\nA=1")).entries,
+      try DotEnvFile(parsing: SecretBytes(utf8: "OPENAI_API_KEY=sk-0a1b2c3d\nA=1")).entries,
       catalogue: .standard)
     #expect(clean.report(.allImported).isClean)
     #expect(clean.report(.allThere).isClean)

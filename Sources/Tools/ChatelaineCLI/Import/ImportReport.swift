@@ -18,9 +18,14 @@ struct ImportReport {
     var counts: [Kind: Int] = [:]
     var rows: [(place: String, name: String, text: String)] = []
     for item in plan.items {
-      let (kind, text) = Self.describe(item.verdict, plan, outcomes, isRehearsal: isRehearsal)
-      if let kind { counts[kind, default: 0] += 1 }
-      rows.append((Self.place(item.lines), Self.shown(item.name), text))
+      var texts: [String] = []
+      for verdict in Self.single(item.verdict) {
+        let (kind, text) = Self.describe(verdict, plan, outcomes, isRehearsal: isRehearsal)
+        if let kind { counts[kind, default: 0] += 1 }
+        texts.append(text)
+      }
+      rows.append(
+        (Self.place(item.lines), Self.shown(item.name), texts.joined(separator: "; ")))
     }
     let placeWidth = rows.map(\.place.count).max() ?? 0
     let nameWidth = rows.map(\.name.count).max() ?? 0
@@ -29,6 +34,12 @@ struct ImportReport {
     }
     summary = Self.summary(counts, isRehearsal: isRehearsal)
     isClean = [.conflict, .malformed, .failed].allSatisfy { counts[$0, default: 0] == 0 }
+  }
+
+  /// One for each value of a list.
+  private static func single(_ verdict: ImportPlan.Verdict) -> [ImportPlan.Verdict] {
+    guard case .list(let verdicts) = verdict else { return [verdict] }
+    return verdicts.flatMap(single)
   }
 
   private static func describe(
@@ -59,6 +70,7 @@ struct ImportReport {
     case .conflict(let reason): return (.conflict, "conflict: \(reason)")
     case .refused(let reason): return (.failed, "failed: \(reason)")
     case .malformed(let problem): return (.malformed, "malformed: \(problem)")
+    case .list: return (nil, "")
     }
   }
 
