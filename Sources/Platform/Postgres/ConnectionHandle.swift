@@ -97,8 +97,8 @@ final class ConnectionHandle: @unchecked Sendable {
 
 /// Asks a server to end what a connection of ours has it work on.
 ///
-/// libpq sends this on a connection of its own, in clear text also where the other one is encrypted:
-/// whoever reads it can end statements of that connection, no more.
+/// libpq sends this on a connection of its own, in clear text even where the other one is
+/// encrypted: whoever reads it can end statements of that connection, no more.
 final class CancelRequest: @unchecked Sendable {
   // Sendable because libpq allows this from any thread.
   private let request: OpaquePointer
