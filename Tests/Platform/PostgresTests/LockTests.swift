@@ -19,6 +19,17 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      ("SELECT 1", true), ("SELECT a FROM b WHERE c = 'FORMER'", true),
+      ("SELECT a FROM b FOR UPDATE", false), ("SELECT pg_advisory_xact_lock(1)", false),
+      ("SELECT nextval('a')", false), ("INSERT INTO a VALUES (1)", false),
+      ("WITH a AS (DELETE FROM b RETURNING c) SELECT c FROM a", false),
+    ] as [(PostgresQuery, Bool)])
+  func onlyWhatTakesNoLockOfARowIsARead(query: PostgresQuery, isRead: Bool) {
+    #expect(query.isRead == isRead)
+  }
+
   @Test func aWriteThatWaitsForALockDelaysNoRead() async throws {
     // One for the transaction that holds the row, and two more.
     try await withLockedRow(adjusting: {

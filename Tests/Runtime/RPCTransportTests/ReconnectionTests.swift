@@ -79,8 +79,11 @@ import Testing
     let willing = try await ScriptedServer("willing", [.answer])
     let client = ScriptedResolver(.ports([refusing.port, willing.port])).client()
     var missing: Set = ["refusing", "willing"]
-    // Only the first call is answered by the one that refuses later.
-    while !missing.isEmpty { missing.remove(try await client.call("Name")) }
+    // Only the first call is answered by the one that refuses later. As long as there is no
+    // connection to the other one, a call has nowhere else to go.
+    while !missing.isEmpty {
+      if let name = try? await client.call("Name") { missing.remove(name) }
+    }
     for _ in 0..<10 { #expect(try await client.call("Name") == "willing") }
     #expect(refusing.paths.count > 1)
     await stop([refusing, willing], client)

@@ -42,12 +42,17 @@ package struct Exchange: Sendable {
 
   /// The whole body; a larger one is refused, before it is read where it says so itself.
   package func body(bytesMax: Int) async throws(Problem) -> [UInt8] {
-    guard hasBody else { return [] }
+    Array(buffer: try await bodyBuffer(bytesMax: bytesMax))
+  }
+
+  /// The same in the buffer that it was read into.
+  package func bodyBuffer(bytesMax: Int) async throws(Problem) -> ByteBuffer {
+    guard hasBody else { return ByteBuffer() }
     if let length = headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
       throw .tooLarge(limitBytes: bytesMax)
     }
     do {
-      return Array(buffer: try await request.body.collect(upTo: bytesMax))
+      return try await request.body.collect(upTo: bytesMax)
     } catch is NIOTooManyBytesError {
       throw .tooLarge(limitBytes: bytesMax)
     } catch {

@@ -151,6 +151,15 @@ final class AnswerStream: Sendable {
     }
   }
 
+  /// The whole body, if it has come already, in one piece and with nothing behind it; nil leaves
+  /// everything as it is.
+  func takeWhole() -> ByteBuffer? {
+    state.withLock { state in
+      guard case .success(nil)? = state.end, state.pieces.count <= 1 else { return nil }
+      return Self.takePiece(from: &state) ?? ByteBuffer()
+    }
+  }
+
   /// What came behind the body (RFC 9110, 6.5); nil before the end and where there was nothing.
   var trailers: HTTPHeaders? {
     state.withLock { state in

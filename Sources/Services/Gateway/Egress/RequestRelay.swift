@@ -50,7 +50,7 @@ package struct RequestRelay: Sendable {
   }
 
   /// Whether the whole body can be sent at once, and again.
-  var isAtHand: Bool { pipe == nil }
+  package var isAtHand: Bool { pipe == nil }
 
   /// Sends the body on, piece by piece, if it is one that comes in pieces.
   func send(on connection: UpstreamConnection, _ stream: AnswerStream) {

@@ -106,6 +106,10 @@ package struct UpstreamAnswer: Sendable {
     try await hold.stream.next()
   }
 
+  /// The whole body, if it came together with the head as small ones do; else nil, and nothing is
+  /// taken.
+  package func takeWholeBody() -> ByteBuffer? { hold.stream.takeWhole() }
+
   /// What came behind the body (RFC 9110, 6.5.1): known at its end.
   package var trailers: HTTPHeaders? { hold.stream.trailers }
 }

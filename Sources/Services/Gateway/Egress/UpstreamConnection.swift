@@ -90,27 +90,33 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
         onLoop { self.readMore() }
       },
       onCancel: { [weak self] in self?.abort() })
+    // Nearly always here already.
+    if eventLoop.inEventLoop { return begin(stream, head, body, isComplete: isComplete) }
     return await withCheckedContinuation { continuation in
-      onLoop {
-        let wasUsed = self.exchangeCount > 0
-        guard let context = self.context, !self.isClosed, context.channel.isActive else {
-          return continuation.resume(returning: .dead(wasUsed: wasUsed))
-        }
-        self.exchangeCount += 1
-        self.exchange = Exchange(
-          stream: stream, isRequestSent: isComplete,
-          offersUpgrade: !head.headers["upgrade"].isEmpty)
-        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
-        if let body, body.readableBytes > 0 {
-          context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        }
-        if isComplete { context.write(self.wrapOutboundOut(.end(nil)), promise: nil) }
-        context.flush()
-        context.read()
-        self.arm()
-        continuation.resume(returning: .begun(stream, wasUsed: wasUsed))
+      eventLoop.execute {
+        continuation.resume(
+          returning: self.begin(stream, head, body, isComplete: isComplete))
       }
     }
+  }
+
+  private func begin(
+    _ stream: AnswerStream, _ head: HTTPRequestHead, _ body: ByteBuffer?, isComplete: Bool
+  ) -> Beginning {
+    let wasUsed = exchangeCount > 0
+    guard let context, !isClosed, context.channel.isActive else { return .dead(wasUsed: wasUsed) }
+    exchangeCount += 1
+    exchange = Exchange(
+      stream: stream, isRequestSent: isComplete, offersUpgrade: !head.headers["upgrade"].isEmpty)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if let body, body.readableBytes > 0 {
+      context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+    }
+    if isComplete { context.write(wrapOutboundOut(.end(nil)), promise: nil) }
+    context.flush()
+    context.read()
+    arm()
+    return .begun(stream, wasUsed: wasUsed)
   }
 
   /// Sends a piece of the body of `stream`'s request; returns when there is room for the next.

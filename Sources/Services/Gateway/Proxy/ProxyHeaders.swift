@@ -25,12 +25,13 @@ package struct ProxyHeaders: Sendable {
     "x-webauth-user", "x-userinfo", "x-user-info", "remote-email", "remote-groups", "remote-name",
     "x-email", "x-user-email", "x-groups", "x-auth-email", "x-auth-groups",
   ]
-  private static let privatePrefixes = [
+  /// By their first byte: each field of each request is looked at.
+  private static let privatePrefixes = Dictionary(grouping: [
     "x-forwarded", "x-chatelaine-", "chatelaine-", "sec-fetch-", "sec-ch-", "cf-access-",
     "x-amzn-oidc-", "x-appengine-", "x-authentik-", "x-goog-iap-", "x-pomerium-", "x-vercel-ip-",
     "tailscale-", "x-ssl-", "ssl-client-", "x-client-dn", "cloudfront-", "fastly-", "fly-",
     "akamai-", "x-akamai-", "x-ms-token-", "x-consumer-", "x-credential-",
-  ]
+  ]) { $0.utf8.first }
   /// Whatever stands around them: `fastly-client-ip`, `x-original-forwarded-for`.
   private static let privateWords = TextSearch([
     "client-ip", "clientip", "connecting-ip", "real-ip", "user-ip", "cluster-ip",
@@ -62,7 +63,8 @@ package struct ProxyHeaders: Sendable {
   /// Whether a field is about the client and not for the provider, by its name.
   static func isPrivate(_ canonicalName: String) -> Bool {
     privateFields.contains(canonicalName)
-      || privatePrefixes.contains(where: canonicalName.beginsWithBytes)
+      || privatePrefixes[canonicalName.utf8.first]?
+        .contains(where: canonicalName.beginsWithBytes) == true
       || privateWords.finds(in: canonicalName)
   }
 

@@ -212,7 +212,7 @@ package struct ProxyRoutes: Sendable {
       } catch {
         throw ProxyProblem.refused(error)
       }
-      return RequestRelay(ByteBuffer(bytes: try await exchange.body(bytesMax: length)))
+      return RequestRelay(try await exchange.bodyBuffer(bytesMax: length))
     }
     do {
       return try await RequestRelay(
@@ -246,11 +246,20 @@ package struct ProxyRoutes: Sendable {
     _ use: CredentialUse, _ exchange: Exchange
   ) async -> Response {
     let fields = headers.forClient(answer.headers)
-    guard exchange.method != .head, ![204, 304].contains(answer.status.code) else {
+    let hasBody = exchange.method != .head && ![204, 304].contains(answer.status.code)
+    // A small answer is there with its head, and goes out in one write; not one that is a stream,
+    // however short. A request that is still on its way here would hold it up.
+    let mayBeWhole =
+      hasBody && body.isAtHand && fields[.contentLength] != nil
+      && !fields[.contentType, default: ""].beginsWithBytes(of: "text/event-stream")
+    let whole = mayBeWhole ? answer.takeWholeBody() : nil
+    guard hasBody, whole == nil else {
       use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
-      return Response(status: answer.status, headers: fields)
+      return Response(
+        status: answer.status, headers: fields,
+        body: whole.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
     }
     let pieces = ResponseBody { writer in
       defer {

@@ -113,7 +113,7 @@ import Testing
   @Test func whoWaitsTooLongForAConnectionIsToldSo() async throws {
     var limits = UpstreamLimits()
     limits.connectionsPerHostMax = 1
-    limits.connectTimeout = .seconds(1)
+    limits.connectTimeout = .seconds(3)
     let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
     try await RawServer.run { connection in
       _ = try await connection.receiveHead()
@@ -201,7 +201,7 @@ import Testing
 
   @Test func aReaderThatTakesItsTimeStopsTheProviderAndGetsEverything() async throws {
     var limits = UpstreamLimits()
-    limits.idleTimeout = .seconds(1)
+    limits.idleTimeout = .seconds(3)
     let size = 32 << 20
     let (sent, isSent) = AsyncStream.makeStream(of: Void.self)
     try await RawServer.run { connection in
@@ -217,7 +217,7 @@ import Testing
           UpstreamRig.get, body: RequestRelay(), to: endpoint, on: UpstreamRig.loop)
         var count = try await answer.nextPiece()?.readableBytes ?? 0
         // Longer than a provider may be silent: it is the reader who is slow.
-        try await Task.sleep(for: .milliseconds(1_500))
+        try await Task.sleep(for: .milliseconds(3_500))
         while let piece = try await answer.nextPiece() { count += piece.readableBytes }
         #expect(count == size)
         _ = await sent.first { _ in true }
