@@ -290,7 +290,8 @@ let package = Package(
     executable(
       .gateway, "GatewayServer",
       [
-        "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Identity", "Portal",
+        "API", "Addresses", "Backend", "Callers", "Cryptography", "Edge", "Egress", "Identity",
+        "Portal",
         "Protobuf", "Providers", "Proxy", "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime",
         "TLS", hummingbird, nioCore, logging, lifecycle,
       ]),

@@ -41,6 +41,13 @@ LINES = [
         "forced", "no forced try or cast", r"try!|as!", ["Sources"],
         ["let a = try! b()", "let a = b as! Int"], ["let a = try b()", "let a = b as? Int"]),
     pattern(
+        "cut-float", "a floating-point number becomes an integer by Int(exactly:), which doesn't trap",
+        r"\bU?Int(8|16|32|64)?\((?!exactly:|clamping:|truncating|bitPattern:)"
+        r".*(\.rounded\(|\b(Double|Float)\(|[0-9]\.[0-9])",
+        ["Sources"],
+        ["let n = Int(value.rounded())", "let n = Int64(Double(text) * 2)", "UInt8(x * 1.5)"],
+        ["let n = Int(exactly: value.rounded())", "let n = Int64(seconds) * 1000", "Int(1...5)"]),
+    pattern(
         "unfinished", "nothing is left for later", r'fatalError\("(TODO|not impl)|\b(TODO|FIXME)\b',
         EVERYWHERE, ['fatalError("TODO")', "// FIXME: later"], ['fatalError("a row without an id")']),
     pattern(

@@ -80,7 +80,9 @@ extension Timestamp {
   /// RFC 3339 in UTC with 0, 3, 6 or 9 digits of fraction.
   package var text: String {
     let seconds = min(max(seconds, Self.secondsRange.lowerBound), Self.secondsRange.upperBound)
-    let days = Int((Double(seconds) / 86400).rounded(.down))
+    // Rounded down, so that the rest is a time of the day before 1970 too.
+    let (quotient, remainder) = Int(seconds).quotientAndRemainder(dividingBy: 86400)
+    let days = remainder < 0 ? quotient - 1 : quotient
     let second = Int(seconds) - days * 86400
     let (year, month, day) = Self.date(days: days)
     return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"

@@ -77,7 +77,8 @@ package final class RetryBudget: Sendable {
 
   package init(tokenCountMax: Int = 100, tokenRatio: Double = 0.1) {
     tokensMax = max(1, tokenCountMax) * Self.scale
-    tokensPerSuccess = max(1, Int((min(max(0, tokenRatio), 1) * Double(Self.scale)).rounded()))
+    let share = (tokenRatio * Double(Self.scale)).rounded()
+    tokensPerSuccess = min(max(1, Int(exactly: share) ?? Self.scale), Self.scale)
     tokens = Atomic(tokensMax)
   }
 

@@ -28,7 +28,8 @@ struct ConnectionLife {
     let now = NIODeadline.now()
     let jitter = Double.random(in: 1 - Self.ageJitter...1 + Self.ageJitter)
     end = configuration.connectionAgeMax.map {
-      now + .nanoseconds(Int64(Double($0.timeAmount.nanoseconds) * jitter))
+      let nanoseconds = (Double($0.timeAmount.nanoseconds) * jitter).rounded()
+      return now + .nanoseconds(Int64(exactly: nanoseconds) ?? $0.timeAmount.nanoseconds)
     }
     idleTimeout = configuration.connectionIdleTimeout.timeAmount
     keepaliveInterval = configuration.keepaliveInterval.timeAmount

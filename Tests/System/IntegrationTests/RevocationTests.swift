@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Access tokens that end without the gateway's doing: as through another gateway, or by hand.
-@Suite(.serialized) struct RevocationTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RevocationTests {
   private static let path = "/proxy/custom/local/v1/models"
 
   /// A stack of its own, a program whose token has been in use, and the token's id.

@@ -1,7 +1,6 @@
 import Foundation
 import Hummingbird
 import NIOCore
-import NIOPosix
 import Synchronization
 
 /// An OpenAI-compatible provider on loopback that remembers which keys it was shown.
@@ -10,7 +9,7 @@ import Synchronization
 /// A streamed answer stops after its first chunk until `POST /release` says that the client has it,
 /// so a proxy that buffers never gets to the second.
 final class UpstreamServer: Sendable {
-  let port: Int
+  private let boundPort = Mutex(0)
   private let seen = Mutex<[String]>([])
   private let gates = Mutex<[String: AsyncStream<Void>.Continuation]>([:])
 
@@ -18,28 +17,31 @@ final class UpstreamServer: Sendable {
   /// The Authorization headers received so far.
   var authorizations: [String] { seen.withLock { $0 } }
 
-  private init(port: Int) { self.port = port }
+  /// Chosen by the kernel.
+  var port: Int { boundPort.withLock(\.self) }
+
+  private init() {}
 
   static func start() async throws -> UpstreamServer {
-    let port = try await freePort()
-    let server = UpstreamServer(port: port)
-    let (ready, isReady) = AsyncStream<Void>.makeStream()
+    let server = UpstreamServer()
+    let (ready, isReady) = AsyncThrowingStream<Int, any Error>.makeStream()
     let application = Application(
       router: server.router(),
-      configuration: .init(address: .hostname("127.0.0.1", port: port)),
-      onServerRunning: { _ in isReady.finish() })
+      configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+      onServerRunning: { channel in
+        isReady.yield(channel.localAddress?.port ?? 0)
+        isReady.finish()
+      })
     // Unstructured: serves until the test process ends.
-    Task { try await application.run() }
-    for await _ in ready {}
+    Task {
+      do {
+        try await application.run()
+      } catch {
+        isReady.finish(throwing: error)
+      }
+    }
+    for try await port in ready { server.boundPort.withLock { $0 = port } }
     return server
-  }
-
-  private static func freePort() async throws -> Int {
-    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .bind(host: "127.0.0.1", port: 0).get()
-    let port = channel.localAddress?.port ?? 0
-    try await channel.close()
-    return port
   }
 
   private func router() -> Router<BasicRequestContext> {

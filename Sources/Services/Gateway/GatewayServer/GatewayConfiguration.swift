@@ -1,4 +1,5 @@
 import Addresses
+import Cryptography
 import Edge
 import Egress
 import FoundationEssentials
@@ -96,7 +97,8 @@ struct GatewayConfiguration: ServiceConfiguration {
 
   private static func outboundProxy(_ reader: inout ConfigurationReader) -> OutboundProxy? {
     let variable = "HTTPS_PROXY"
-    let url = reader.optionalString(
+    // It may have a password in it.
+    let url = reader.optionalSecret(
       variable,
       doc: "The proxy by which providers are reached, http://[user:password@]host:port. It looks "
         + "their names up, and its rules decide which addresses may be reached.")
@@ -104,9 +106,9 @@ struct GatewayConfiguration: ServiceConfiguration {
       "NO_PROXY",
       doc: "Names (with those below them), addresses and blocks that are reached without the "
         + "proxy, with commas between them.")
-    guard let url, !url.isEmpty else { return nil }
+    guard let url, url.count > 0 else { return nil }
     do {
-      return try OutboundProxy(url, exceptions: exceptions ?? "")
+      return try url.withUTF8String { try OutboundProxy($0, exceptions: exceptions ?? "") }
     } catch {
       reader.refuse(variable, "is not http://host:port")
       return nil
