@@ -10,7 +10,7 @@ import Testing
 @testable import GatewayServer
 
 /// Access tokens that were good a moment ago.
-@Suite struct RevocationTests {
+@Suite(.timeLimit(.minutes(5))) struct RevocationTests {
   private static let path = "/proxy/custom/lab/v1/chat/completions"
 
   private func status(_ gateway: TestGateway) async throws -> Int {
@@ -89,7 +89,8 @@ import Testing
           if pieces == 3 { gateway.hear(revoked: true) }
         }
       }
-      #expect(gateway.credentials.runningCount == 0)
+      // The client may see the end before the gateway has put the request away.
+      while gateway.credentials.runningCount > 0 { await Task.yield() }
     }
   }
 
