@@ -107,7 +107,7 @@ package struct ProxyRoutes: Sendable {
       let answer = try await upstream.send(
         request, body: body, to: endpoint, on: exchange.channel.eventLoop)
       if answer.status == .switchingProtocols {
-        return try await ProxyWebSocket(headers, limits).run(answer, exchange)
+        return try await ProxyWebSocket(headers, limits).run(answer, share, exchange)
       }
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,

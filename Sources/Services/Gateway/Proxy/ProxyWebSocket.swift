@@ -22,9 +22,15 @@ struct ProxyWebSocket {
   }
 
   /// Joins the two connections after the provider's 101; returns when both are closed. Being
-  /// cancelled closes them.
-  func run(_ answer: UpstreamAnswer, _ exchange: Exchange) async throws -> Response {
-    defer { ClientPresence.of(exchange.channel)?.end() }
+  /// cancelled closes them. Until then it counts as a request of its user.
+  func run(
+    _ answer: UpstreamAnswer, _ share: RequestShares.Share, _ exchange: Exchange
+  ) async throws -> Response {
+    defer {
+      // Not before: nothing else refers to it while bytes pass.
+      withExtendedLifetime(share) {}
+      ClientPresence.of(exchange.channel)?.end()
+    }
     guard WebSocketHandshake.isOffered(answer.headers["upgrade"]) else {
       throw UpstreamError.malformedAnswer("101 for another protocol")
     }

@@ -170,6 +170,26 @@ import Testing
     }
   }
 
+  @Test func anOpenWebSocketCountsAsARequestOfItsUser() async throws {
+    var limits = UpstreamLimits()
+    limits.requestsPerUserMax = 1
+    try await run(limits: limits) { connection in
+      _ = try await connection.receiveHead()
+      try await connection.send(Self.switching)
+      await connection.waitForClose()
+    } _: { gateway in
+      let request =
+        "GET \(Self.path) HTTP/1.1\r\nHost: a\r\n\(TestGateway.bearerLine)Connection: close\r\n\r\n"
+      try await gateway.connect { connection in
+        try await connection.send(Self.handshake())
+        #expect(try await connection.answer().status == 101)
+        let refused = try await gateway.raw(request)
+        #expect(refused.hasPrefix("HTTP/1.1 429 "))
+        #expect(refused.contains("PROXY_REQUESTS_PER_USER_MAX"))
+      }
+    }
+  }
+
   @Test func silenceOnBothSidesEndsTheConnection() async throws {
     var limits = UpstreamLimits()
     limits.idleTimeout = .milliseconds(100)
