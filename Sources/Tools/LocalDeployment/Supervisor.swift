@@ -126,13 +126,25 @@ extension Supervisor {
         try await startOnce(service)
         return
       } catch let failure as ServiceLauncher.Failure {
-        // The gateway's port is the operator's choice; the others take any.
-        guard failure.isAddressInUse, service != .gateway, attempt < Self.startAttemptsMax else {
-          throw failure
-        }
-        addresses[service] = nil
+        guard failure.isAddressInUse, attempt < Self.startAttemptsMax,
+          try takeAnotherPort(for: service)
+        else { throw failure }
       }
     }
+  }
+
+  /// Lets go of a port that somebody else has taken.
+  ///
+  /// - Returns: false when the port has to stay: people know the gateway's, once it was chosen by
+  ///   the operator or announced.
+  private func takeAnotherPort(for service: ServiceName) throws -> Bool {
+    guard service == .gateway else {
+      addresses[service] = nil
+      return true
+    }
+    guard options.gatewayPort == 0, running[.gateway] == nil else { return false }
+    gatewayPort = try LoopbackPort.choose()
+    return true
   }
 
   private func startOnce(_ service: ServiceName) async throws {

@@ -7,6 +7,8 @@ import TestSupport
 /// A server of its own on 127.0.0.1 that takes connections with TLS only, with a certificate of
 /// openssl's making.
 struct EncryptedServer {
+  private static let portAttemptsMax = 5
+
   let port: Int
   let certificate: String
   let passFile: String
@@ -39,24 +41,45 @@ struct EncryptedServer {
       try FileManager.default.setAttributes(account, ofItemAtPath: file)
     }
 
-    let port = try await freePort()
-    let settings = [
-      "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "ssl=on",
-      "ssl_cert_file=\(certificate)", "ssl_key_file=\(key)",
-    ]
+    // PostgreSQL cannot be given a listening socket: another process may take the port before it.
+    for _ in 1...portAttemptsMax {
+      let port = try await freePort()
+      let server = try await spawn(
+        in: cluster.dataDirectory,
+        settings: [
+          "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "ssl=on",
+          "ssl_cert_file=\(certificate)", "ssl_key_file=\(key)",
+        ])
+      if try await isReady(server, in: cluster.dataDirectory) {
+        return EncryptedServer(
+          port: port, certificate: certificate, passFile: cluster.superuserPassFile, server: server)
+      }
+    }
+    throw StackError.didNotStart(output: "no port could be had")
+  }
+
+  private static func spawn(in directory: String, settings: [String]) async throws -> ChildProcess {
     let postgres = try newestPostgres()
-    var command = [postgres, "-D", cluster.dataDirectory] + settings.flatMap { ["-c", $0] }
+    var command = [postgres, "-D", directory] + settings.flatMap { ["-c", $0] }
     if geteuid() == 0 {
       command =
         ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
         + command
     }
-    let server = try await ChildProcess.spawn(
+    return try await ChildProcess.spawn(
       Command(
         path: command[0], arguments: Array(command.dropFirst()),
         environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"], workingDirectory: "/"))
-    return EncryptedServer(
-      port: port, certificate: certificate, passFile: cluster.superuserPassFile, server: server)
+  }
+
+  /// Waits until the server says in its pid file that it takes connections; false when it ended.
+  private static func isReady(_ server: ChildProcess, in directory: String) async throws -> Bool {
+    while server.exitIfEnded == nil {
+      let status = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8)
+      if let status, status.contains("\nready") { return true }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    return false
   }
 
   func url(sslmode: String, options: String = "") -> String {
