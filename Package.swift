@@ -143,6 +143,7 @@ let package = Package(
       .platform, "Cryptography",
       ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
     library(.platform, "Files", ["Cryptography"]),
+    library(.platform, "Telemetry", [metrics]),
     library(
       .platform, "Postgres",
       ["CLibPQ", "CLinux", "Cryptography", "Pacing", "Threads", nioCore, nioPosix, logging]),
@@ -193,8 +194,8 @@ let package = Package(
         "Addresses",
         "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
         "Postgres",
-        "Protobuf",
-        "Cryptography", nioCore, nioPosix, logging, metrics,
+        "Protobuf", "OpenSSL", "Telemetry",
+        "Cryptography", nioCore, nioHTTP1, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
       ]),
@@ -278,8 +279,8 @@ let package = Package(
       .gateway, "API",
       [
         "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "ServiceAPI",
-        hummingbird, httpTypes, nioCore,
+        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "RPCServices",
+        "ServiceAPI", "ServiceRuntime", hummingbird, httpTypes, nioCore,
       ]),
     library(
       .gateway, "Proxy",
@@ -379,7 +380,8 @@ let package = Package(
       [
         "Addresses", "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess",
         "RPCServices",
-        "Protobuf", "ServiceAPI", logging,
+        "Protobuf", "ServiceAPI", "Telemetry", "TestSupport", logging, metrics, nioCore,
+        nioHTTP1,
       ]),
     tests(
       "Services", "AuthServerTests",
@@ -436,6 +438,7 @@ let package = Package(
       "Platform", "PostgresTests",
       ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
+    tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),

@@ -1,5 +1,6 @@
 import COpenSSL
 import OpenSSL
+import Synchronization
 
 /// Authenticated encryption by AES-256 in Galois/Counter Mode (NIST SP 800-38D).
 package enum AES256GCM {
@@ -61,6 +62,7 @@ package enum AES256GCM {
           }
         }
       }
+      SealStatistics.opened(isAuthentic)
       guard isAuthentic else {
         ErrorQueue.clear()
         throw .authenticationFailed
@@ -105,6 +107,7 @@ package enum AES256GCM {
     }
     guard hasIV else { throw .randomnessUnavailable }
     guard isSealed else { throw CryptographyError.engine("AES-256-GCM seal") }
+    SealStatistics.sealed()
     return SealedBox(trusting: combined)
   }
 }
@@ -179,5 +182,28 @@ package enum KeyWrap {
       wrapped, key: keyEncryptionKey, associatedData: label + associatedData)
     guard dataKey.count == dataKeyBytes else { throw .authenticationFailed }
     return dataKey
+  }
+}
+
+/// How often this process has sealed and opened: for its operator's metrics.
+package enum SealStatistics {
+  private static let sealCount = Atomic<Int>(0)
+  private static let openCount = Atomic<Int>(0)
+  private static let failedOpenCount = Atomic<Int>(0)
+
+  package static var seals: Int { sealCount.load(ordering: .relaxed) }
+  /// Those that were what had been sealed.
+  package static var opens: Int { openCount.load(ordering: .relaxed) }
+  /// Those that were not: another key, another place, or tampered with.
+  package static var failedOpens: Int { failedOpenCount.load(ordering: .relaxed) }
+
+  static func sealed() { sealCount.wrappingAdd(1, ordering: .relaxed) }
+
+  static func opened(_ isAuthentic: Bool) {
+    if isAuthentic {
+      openCount.wrappingAdd(1, ordering: .relaxed)
+    } else {
+      failedOpenCount.wrappingAdd(1, ordering: .relaxed)
+    }
   }
 }

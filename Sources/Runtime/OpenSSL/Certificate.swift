@@ -83,6 +83,18 @@ package final class Certificate: @unchecked Sendable {
     return ASN1_TIME_compare(X509_get0_notAfter(pointer), end) > 0
   }
 
+  /// The last moment of its validity, in seconds since 1970; nil for a time that is none.
+  package var expiry: Int? {
+    defer { ErrorQueue.clear() }
+    guard let epoch = ASN1_TIME_set(nil, 0) else { return nil }
+    defer { ASN1_TIME_free(epoch) }
+    var (days, seconds): (Int32, Int32) = (0, 0)
+    guard ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(pointer)) == 1 else {
+      return nil
+    }
+    return Int(days) * 86_400 + Int(seconds)
+  }
+
   // MARK: Issuing
 
   /// Makes and signs a certificate with a random serial number.

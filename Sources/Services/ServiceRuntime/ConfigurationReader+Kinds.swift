@@ -97,6 +97,17 @@ extension ConfigurationReader {
       parse: NetworkAddress.init(_:)) ?? NetworkAddress(host: "", port: 0)
   }
 
+  /// `host:port` that may be left out.
+  package mutating func optionalAddress(_ variable: String, doc: String) -> NetworkAddress? {
+    declare(variable, absence: .isAllowed, doc: doc)
+    guard let text = value(of: variable) else { return nil }
+    guard let address = NetworkAddress(text) else {
+      refuse(variable, "must be host:port or [IPv6 address]:port")
+      return nil
+    }
+    return address
+  }
+
   /// Values with commas between them; spaces around them and empty ones are dropped. Not set means
   /// none.
   package mutating func list(_ variable: String, doc: String) -> [String] {

@@ -38,6 +38,30 @@ package struct ConfigurationReader: Sendable {
     return value
   }
 
+  /// Longest value that `values` shows whole, in characters.
+  static let shownCharactersMax = 200
+
+  /// What is in force of every setting that was read, for the operator; of secrets only whether
+  /// they are set.
+  package var values: [(variable: String, value: String)] {
+    declarations.map { setting in
+      let file = setting.variable + SettingDeclaration.fileSuffix
+      let own = environment[setting.variable].flatMap { $0.isEmpty ? nil : $0 }
+      let path = setting.mayComeFromFile ? environment[file] : nil
+      var fallback = ""
+      if case .usesDefault(let value) = setting.absence { fallback = value }
+      let value =
+        if let path, !path.isEmpty {
+          "(from \(path))"
+        } else if setting.isSecret {
+          own == nil ? "(not set)" : "(set)"
+        } else {
+          own ?? fallback
+        }
+      return (setting.variable, String(value.prefix(Self.shownCharactersMax)))
+    }
+  }
+
   // MARK: What the kinds of settings are made of
 
   mutating func declare(

@@ -43,6 +43,9 @@ extension ServiceChassis {
       migrations, schema: name, using: configuration.migration, logger: logger)
     let client = PostgresClient(
       configuration.runtime, eventLoopGroup: eventLoopGroup, logger: logger)
+    observability.readiness.require("database") {
+      try await client.ping(timeout: Readiness.checkTimeout)
+    }
     return (client, PostgresService(client: client))
   }
 }

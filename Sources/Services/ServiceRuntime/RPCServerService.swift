@@ -11,6 +11,8 @@ struct RPCServerService: Service {
   let chassis: ServiceChassis
 
   func run() async throws {
+    // So that who waits for readiness finds it, or learns what is wrong.
+    await chassis.observability.readiness.look()
     let port = try await server.start()
     try chassis.announceReady(port: port)
     try await withGracefulShutdownHandler {
@@ -49,10 +51,13 @@ package struct StandardServices: Sendable {
   package let health: HealthService
   /// These and those that they are about.
   package let all: [any RPCService]
+  /// The names whose status says whether the service can do its work; `""` says whether it lives.
+  let namesByReadiness: [String]
 
-  /// The process as a whole (`""`) and each of `services` serve until `health` is told to end.
+  /// The process as a whole (`""`) and each of `services` serve until `health` is told otherwise.
   package init(beside services: [any RPCService]) {
     let names = services.flatMap { $0.methodHandlers.map(\.descriptor.service) }
+    namesByReadiness = Set(names).sorted() + [Readiness.serviceName]
     health = HealthService(
       Dictionary(([""] + names).map { ($0, .serving) }, uniquingKeysWith: { first, _ in first }))
     let described = services + [health]

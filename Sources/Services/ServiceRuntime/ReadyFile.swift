@@ -12,11 +12,15 @@ struct ReadyFile: Sendable {
     if let path { _ = unlink(path) }
   }
 
-  /// Writes `address` and a line break; readers see nothing or all of it.
-  func write(_ address: NetworkAddress) throws(StartupError) {
+  /// Writes `address` and a line break, then a line `name host:port` for each other listener;
+  /// readers see nothing or all of it.
+  func write(
+    _ address: NetworkAddress, others: [(name: String, address: NetworkAddress)] = []
+  ) throws(StartupError) {
     guard let path else { return }
+    let text = "\(address)\n" + others.map { "\($0.name) \($0.address)\n" }.joined()
     do throws(FileError) {
-      try AtomicFile.write(Array("\(address)\n".utf8), to: path, mode: AtomicFile.modeForAll)
+      try AtomicFile.write(Array(text.utf8), to: path, mode: AtomicFile.modeForAll)
     } catch {
       throw .readyFile(error)
     }

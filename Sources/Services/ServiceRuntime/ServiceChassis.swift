@@ -3,12 +3,14 @@ import Cryptography
 import FoundationEssentials
 import Glibc
 package import Logging
+import Metrics
 package import NIOPosix
 import Networking
 import Pacing
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle
+package import Telemetry
 import UnixSignals
 
 /// What every service stands on: its process, its log, its event loops, its start and its end.
@@ -25,16 +27,23 @@ package struct ServiceChassis: Sendable {
   package let settings: ServiceSettings
   package let logger: Logger
   package let eventLoopGroup: MultiThreadedEventLoopGroup
+  /// What the process lets its operator see.
+  package let observability: Observability
   private let readyFile: ReadyFile
+  /// The listeners beside the service's own, by name.
+  private var otherListeners: [(name: String, address: NetworkAddress)] = []
 
   package init(
     name: String, settings: ServiceSettings, logger: Logger,
+    metrics: MetricRegistry = MetricRegistry(),
     eventLoopGroup: MultiThreadedEventLoopGroup = .singleton
   ) {
     self.name = name
     self.settings = settings
     self.logger = logger
     self.eventLoopGroup = eventLoopGroup
+    observability = Observability(name: name, metrics: metrics, logger: logger)
+    observability.observeCertificates(settings.tls)
     readyFile = ReadyFile(path: settings.readyFile)
   }
 
@@ -83,6 +92,7 @@ package struct ServiceChassis: Sendable {
       host: settings.listenAddress.host, port: settings.listenAddress.port, tls: settings.tls)
     configuration.gracePeriod = settings.drainTimeout
     let standard = StandardServices(beside: services)
+    observability.readiness.tell(standard.health, as: standard.namesByReadiness)
     let server = RPCServer(
       configuration, services: standard.all,
       interceptors: Self.interceptors(policy, logger: logger),
@@ -105,29 +115,34 @@ package struct ServiceChassis: Sendable {
   /// Says, in the log and in READY_FILE, that the service answers on `port`.
   package func announceReady(port: Int) throws {
     let address = NetworkAddress(host: settings.listenAddress.host, port: port)
-    try readyFile.write(address)
-    logger.notice("ready", metadata: ["address": "\(address)"])
+    try readyFile.write(address, others: otherListeners)
+    var fields: Logger.Metadata = ["address": "\(address)"]
+    for (name, address) in otherListeners { fields["\(name)Address"] = "\(address)" }
+    logger.notice("ready", metadata: fields)
   }
 
-  /// Takes READY_FILE back, because the service stops answering.
+  /// Takes READY_FILE back and says no to probes, because the service stops answering.
   package func withdrawReady() {
     readyFile.remove()
+    observability.readiness.beginGracefulShutdown()
   }
 
   // MARK: Life of the process
 
   /// Runs a service from its first to its last breath and never returns.
   ///
-  /// With the argument `--print-configuration` it prints its part of `.env.example` instead. Exits
-  /// 0 after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
+  /// With the argument `--print-configuration` it prints its part of `.env.example` instead, with
+  /// `--probe` it asks the service that runs beside it how it is. Exits 0 after a graceful stop, 78
+  /// for unusable settings, 64 for a wrong argument, 1 for the rest.
   package static func main<Configuration: ServiceConfiguration>(
     _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
   ) async -> Never {
-    switch CommandLine.arguments.dropFirst().first {
+    let arguments = CommandLine.arguments.dropFirst()
+    switch arguments.first {
     case nil: break
     case "--print-configuration"?:
-      let text = Array(EnvironmentDocument.section(for: type).utf8)
-      exit(Glibc.write(STDOUT_FILENO, text, text.count) == text.count ? EX_OK : EX_IOERR)
+      exit(say(EnvironmentDocument.section(for: type)) ? EX_OK : EX_IOERR)
+    case "--probe"?: await probe(type.name, arguments.dropFirst().first)
     case let argument?:
       Logger.failStart(type.name, ["\(StartupError.usage(argument))"])
       exit(EX_USAGE)
@@ -153,6 +168,29 @@ package struct ServiceChassis: Sendable {
     }
   }
 
+  /// Writes to standard output; false when that is closed.
+  private static func say(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    return Glibc.write(STDOUT_FILENO, bytes, bytes.count) == bytes.count
+  }
+
+  /// Says how the service is and exits 0 when it is well, 1 when it isn't.
+  private static func probe(_ name: String, _ subject: String?) async -> Never {
+    signal(SIGPIPE, SIG_IGN)
+    guard let subject = Probe.Subject(rawValue: subject ?? Probe.Subject.readiness.rawValue) else {
+      Logger.failStart(name, ["--probe takes readiness, which is the default, or liveness"])
+      exit(EX_USAGE)
+    }
+    var reader = ConfigurationReader(environment: ProcessInfo.processInfo.environment)
+    guard let address = ServiceSettings.healthAddress(&reader) else {
+      Logger.failStart(name, ["HEALTH_LISTEN_ADDRESS: is not set to the host:port to ask"])
+      exit(EX_CONFIG)
+    }
+    let (isWell, sentence) = await Probe(subject: subject, address: address).run()
+    _ = say("\(name): \(sentence)\n")
+    exit(isWell ? EX_OK : EXIT_FAILURE)
+  }
+
   /// Everything that comes before serving, and may refuse to.
   private static func start<Configuration: ServiceConfiguration>(
     _ type: Configuration.Type, assemble: Assembly<Configuration>
@@ -170,11 +208,27 @@ package struct ServiceChassis: Sendable {
     LoggingSystem.bootstrap { label in
       JSONLogHandler(label: label, logLevel: settings.logLevel)
     }
-    let chassis = ServiceChassis(
-      name: type.name, settings: settings, logger: Logger(label: type.name))
+    let metrics = MetricRegistry()
+    MetricsSystem.bootstrap(metrics)
+    var chassis = ServiceChassis(
+      name: type.name, settings: settings, logger: Logger(label: type.name), metrics: metrics)
     for warning in reader.warnings { chassis.logger.warning("\(warning)") }
     chassis.readyFile.remove()
-    return (chassis, try await assemble(configuration, chassis))
+    // Before the service is put together, which may take long: migrations wait for each other.
+    let (listeners, listening) = try await chassis.observability.listen(
+      settings, name: type.name, configuration: reader.values, on: chassis.eventLoopGroup)
+    chassis.otherListeners = listeners
+    let services = try await assemble(configuration, chassis)
+    // Started first, so that they are stopped last.
+    return (chassis, listening + chassis.observedServices + services)
+  }
+
+  /// What watches the process while it runs.
+  private var observedServices: [any Service] {
+    [
+      LoopLagService(group: eventLoopGroup, metrics: observability.metrics),
+      observability.readiness,
+    ]
   }
 
   private func run(_ services: [any Service]) async throws {

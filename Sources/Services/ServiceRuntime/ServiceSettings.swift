@@ -11,6 +11,10 @@ package struct ServiceSettings: Sendable {
   package let readyFile: String?
   /// How long running calls may go on after SIGTERM or SIGINT.
   package let drainTimeout: Duration
+  /// Where metrics, health and settings are shown; nil for nowhere.
+  package let adminListenAddress: NetworkAddress?
+  /// Where probes without a certificate may ask for health; nil for nowhere.
+  package let healthListenAddress: NetworkAddress?
 
   package init(from reader: inout ConfigurationReader) {
     listenAddress = reader.address(
@@ -27,6 +31,22 @@ package struct ServiceSettings: Sendable {
     drainTimeout = reader.duration(
       "DRAIN_TIMEOUT", default: .seconds(10), in: .seconds(1)...(.seconds(600)),
       doc: "How long running calls may go on after SIGTERM or SIGINT.")
+    adminListenAddress = reader.optionalAddress(
+      "ADMIN_LISTEN_ADDRESS",
+      doc: "host:port of the plain HTTP listener for the operator: /metrics, /healthz, /readyz and "
+        + "the settings in force. It asks nobody who they are: keep it on loopback or a private "
+        + "network.")
+    healthListenAddress = Self.healthAddress(&reader)
+  }
+}
+
+extension ServiceSettings {
+  /// The service's listener and its probe read the same setting.
+  static func healthAddress(_ reader: inout ConfigurationReader) -> NetworkAddress? {
+    reader.optionalAddress(
+      "HEALTH_LISTEN_ADDRESS",
+      doc: "host:port of the listener for probes: gRPC health in clear text and nothing else. "
+        + "The command with --probe asks it.")
   }
 }
 

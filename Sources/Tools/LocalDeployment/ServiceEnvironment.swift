@@ -8,6 +8,7 @@ struct ServiceEnvironment: Sendable {
     "LISTEN_ADDRESS", "READY_FILE", "DATABASE_URL", "MIGRATION_DATABASE_URL", "TLS_CERTIFICATE",
     "TLS_PRIVATE_KEY", "TLS_CA", "ENCRYPTION_MASTER_KEY", "ASSERTION_SIGNING_KEY",
     "ASSERTION_PUBLIC_KEYS", "AUTH_ADDRESS", "VAULT_ADDRESS", "AUDIT_ADDRESS",
+    "ADMIN_LISTEN_ADDRESS", "HEALTH_LISTEN_ADDRESS",
   ]
   private static let credentialSuffixes = [
     "_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS",
@@ -25,6 +26,8 @@ struct ServiceEnvironment: Sendable {
     let certificate = state.certificatePaths(of: service.rawValue)
     variables["LISTEN_ADDRESS"] = listenAddress
     variables["READY_FILE"] = state.readyFile(of: service.rawValue)
+    variables["ADMIN_LISTEN_ADDRESS"] = "127.0.0.1:0"
+    variables["HEALTH_LISTEN_ADDRESS"] = "127.0.0.1:0"
     variables["TLS_CERTIFICATE_FILE"] = certificate.certificate
     variables["TLS_PRIVATE_KEY_FILE"] = certificate.privateKey
     variables["TLS_CA_FILE"] = certificate.authority

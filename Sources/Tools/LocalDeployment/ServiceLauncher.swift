@@ -10,9 +10,29 @@ struct ServiceLauncher: Sendable {
   /// A service that serves.
   struct Running: Sendable {
     let child: ChildProcess
-    /// `host:port`, as the service wrote it.
-    let address: String
+    /// Where it listens, as it wrote it.
+    let listeners: Listeners
     let since: ContinuousClock.Instant
+
+    var address: String { listeners.address }
+  }
+
+  /// What a ready file says: `host:port`, then a line `name host:port` for each other listener.
+  struct Listeners: Sendable, Equatable {
+    let address: String
+    /// By name: `admin`, `health`.
+    let others: [String: String]
+
+    /// Nil for a file that says nothing.
+    init?(_ text: String) {
+      let lines = text.split(separator: "\n")
+      guard let address = lines.first else { return nil }
+      self.address = String(address)
+      let pairs = lines.dropFirst().map { $0.split(separator: " ", maxSplits: 1).map(String.init) }
+      others = Dictionary(
+        pairs.filter { $0.count == 2 }.map { ($0[0], $0[1]) }, uniquingKeysWith: { _, last in last }
+      )
+    }
   }
 
   /// Why a service did not come up.
@@ -65,17 +85,19 @@ struct ServiceLauncher: Sendable {
       watch.observe(chunk)
     }
     await started(child)
-    let address = try await waitUntilReady(child, service, readyFile: readyFile, tail: tail)
-    return Running(child: child, address: address, since: .now)
+    let listeners = try await waitUntilReady(child, service, readyFile: readyFile, tail: tail)
+    return Running(child: child, listeners: listeners, since: .now)
   }
 
   /// The ready file is polled: the wait is short, and inotify would need a descriptor per start.
   private func waitUntilReady(
     _ child: ChildProcess, _ service: ServiceName, readyFile: String, tail: OutputTail
-  ) async throws -> String {
+  ) async throws -> Listeners {
     let deadline = ContinuousClock.now + startTimeout
     while true {
-      if let address = try SecretFile.readLine(readyFile), !address.isEmpty { return address }
+      if let listeners = try SecretFile.readLine(readyFile).flatMap(Listeners.init) {
+        return listeners
+      }
       if let exit = child.exitIfEnded {
         // What it said last may still be in the pipe, which a child of its own could hold open.
         let patience = ContinuousClock.now + Self.outputPatience

@@ -77,6 +77,10 @@ package struct Endpoints: Codable, Sendable, Equatable {
     /// `host:port`.
     package var address: String
     package var processID: Int32
+    /// `host:port` of its listener for the operator: plain HTTP, `/metrics` and health.
+    package var adminAddress: String?
+    /// `host:port` of its listener for probes: gRPC health in clear text.
+    package var healthAddress: String?
   }
 
   /// The process id of `chatelaine up`.

@@ -229,7 +229,10 @@ extension Supervisor {
     let services = running.map { name, service in
       (
         name.rawValue,
-        Endpoints.Service(address: service.address, processID: service.child.id)
+        Endpoints.Service(
+          address: service.address, processID: service.child.id,
+          adminAddress: service.listeners.others["admin"],
+          healthAddress: service.listeners.others["health"])
       )
     }
     try Endpoints(

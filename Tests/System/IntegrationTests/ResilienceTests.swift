@@ -71,9 +71,22 @@ import Testing
     let frozen = try await portal.send(.GET, "/api/v1/provider-configs")
     #expect((500...504).contains(frozen.status), "\(frozen.text)")
     #expect(try await portal.send(.GET, "/healthz").status == 200)
+    try await eventually("auth and the portal are not ready") {
+      let own = try await Admin.get("auth", "/readyz", of: stack)
+      let portals = try await portal.send(.GET, "/readyz")
+      return own.status == 503 && portals.status == 503
+        && portals.text.contains("\"auth\":\"not ready\"")
+    }
+    #expect(try await Admin.probe("auth", [], of: stack).exit == .code(1))
+    // To start it again would not mend the database.
+    #expect(try await Admin.probe("auth", ["liveness"], of: stack).exit == .code(0))
     for process in backends { kill(process, SIGCONT) }
     try await eventually("the portal answers again") {
       try await portal.send(.GET, "/api/v1/provider-configs").status == 200
+    }
+    try await eventually("auth and the portal are ready again") {
+      let own = try await Admin.get("auth", "/readyz", of: stack)
+      return try await own.status == 200 && portal.send(.GET, "/readyz").status == 200
     }
     await stack.stopAndRemove()
   }

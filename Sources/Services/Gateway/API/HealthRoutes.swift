@@ -3,19 +3,12 @@ package import Edge
 import Encodings
 import HTTPTypes
 import Hummingbird
-import NIOCore
-import RPC
+package import RPC
+import RPCServices
+import ServiceRuntime
 
 /// Health checks for whoever runs the gateway.
 package struct HealthRoutes: Sendable {
-  /// How long a service may take to answer a readiness check.
-  static let checkTimeout: Duration = .seconds(2)
-
-  /// The standard health check. Any answer, also that there is no such method, says that the
-  /// service is there.
-  private static let check = MethodDescriptor(
-    service: "grpc.health.v1.Health", method: "Check", shape: .unary)
-
   let services: Services
 
   package init(services: Services) {
@@ -32,15 +25,15 @@ package struct HealthRoutes: Sendable {
   }
 
   private func readiness() async -> Response {
-    let states = await withTaskGroup(of: (String, Bool).self) { group in
+    let states = await withTaskGroup(of: (String, ServiceProblem?).self) { group in
       for (name, channel) in services.channels {
-        group.addTask { (name, await Self.isReachable(channel)) }
+        group.addTask { (name, await ServiceProblem(of: channel)) }
       }
-      return await group.reduce(into: [(String, Bool)]()) { $0.append($1) }
+      return await group.reduce(into: [(String, ServiceProblem?)]()) { $0.append($1) }
     }
-    let isReady = states.allSatisfy(\.1)
-    let members = states.sorted { $0.0 < $1.0 }.map { name, isReachable in
-      (name: name, value: JSONText.string(isReachable ? "ok" : "unreachable"))
+    let isReady = states.allSatisfy { $0.1 == nil }
+    let members = states.sorted { $0.0 < $1.0 }.map { name, problem in
+      (name: name, value: JSONText.string(problem?.rawValue ?? "ok"))
     }
     let document = JSONText.object([
       ("status", JSONText.string(isReady ? "ok" : "unavailable")),
@@ -49,14 +42,32 @@ package struct HealthRoutes: Sendable {
     return JSONRoutes.response(
       Array(document.utf8), status: isReady ? .ok : .serviceUnavailable)
   }
+}
 
-  private static func isReachable(_ channel: any RPCChannel) async -> Bool {
-    do {
-      _ = try await channel.unary(
-        check, request: ByteBuffer(), options: CallOptions(timeout: checkTimeout))
-      return true
+/// Why a service behind the gateway can't be called now.
+package enum ServiceProblem: String, Error, CustomStringConvertible {
+  case unreachable
+  /// It answers, and says that it can't do its work: its database is gone, or it is about to stop.
+  case notReady = "not ready"
+
+  package var description: String { rawValue }
+
+  /// Asks the service; nil when nothing is wrong.
+  ///
+  /// One of an earlier version doesn't know the name that is asked for: that it answers has to be
+  /// enough.
+  package init?(of channel: any RPCChannel) async {
+    do throws(RPCError) {
+      let answer = try await HealthAPI.HealthClient(channel: channel).check(
+        HealthAPI.HealthCheckRequest(service: Readiness.serviceName),
+        options: CallOptions(timeout: Readiness.checkTimeout))
+      guard answer.status != .serving else { return nil }
+      self = .notReady
     } catch {
-      return ![.unavailable, .deadlineExceeded, .cancelled].contains(error.code)
+      switch error.code {
+      case .unavailable, .deadlineExceeded, .cancelled: self = .unreachable
+      default: return nil
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import API
 import Addresses
 import Backend
 import Edge
@@ -28,6 +29,11 @@ enum GatewayServices {
     let vault = chassis.client(to: configuration.vaultAddress, identity: PeerIdentity.vault)
     let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
     let services = Services(auth: auth.client, vault: vault.client, audit: audit.client)
+    for (name, channel) in services.channels.sorted(by: { $0.key < $1.key }) {
+      chassis.observability.readiness.require(name) {
+        if let problem = await ServiceProblem(of: channel) { throw problem }
+      }
+    }
     let server = try GatewayServer(
       configuration, services: services, catalogue: .standard,
       resolver: SystemHostResolver(catalogue: .standard), logger: chassis.logger)
@@ -59,6 +65,7 @@ struct PortalService: Service {
   let chassis: ServiceChassis
 
   func run() async throws {
+    await chassis.observability.readiness.look()
     try await withGracefulShutdownHandler {
       try await application.run()
     } onGracefulShutdown: {
