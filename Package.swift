@@ -152,8 +152,8 @@ let package = Package(
     library(
       .runtime, "RPCTransport",
       [
-        "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
-        metrics,
+        "Addresses", "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix,
+        logging, metrics,
       ]),
     library(.runtime, "RPCInProcess", ["RPC", nioCore, logging]),
     library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
@@ -350,7 +350,8 @@ let package = Package(
     tests(
       "Runtime", "RPCTransportTests",
       [
-        "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
+        "Addresses", "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS",
+        "LocalDeployment",
         "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
       ]),
     tests(

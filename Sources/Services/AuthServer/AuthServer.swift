@@ -26,7 +26,7 @@ enum AuthServer {
   ) async throws -> [any Service] {
     let database = try await chassis.database(
       configuration.database, migrations: AuthSchema.migrations)
-    let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)

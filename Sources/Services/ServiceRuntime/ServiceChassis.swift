@@ -25,6 +25,8 @@ package struct ServiceChassis: Sendable {
   package let settings: ServiceSettings
   package let logger: Logger
   package let eventLoopGroup: MultiThreadedEventLoopGroup
+  /// Given as soon as the process is told to stop.
+  package let shutdownNotice = ShutdownNotice()
   private let readyFile: ReadyFile
 
   package init(
@@ -90,14 +92,14 @@ package struct ServiceChassis: Sendable {
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }
 
-  /// A client of another service, which must prove to be `identity`; `service` belongs into the
-  /// list of what the process runs.
+  /// A client of another service's instances, at least one, which must prove to be `identity`;
+  /// `service` belongs into the list of what the process runs.
   package func client(
-    to address: NetworkAddress, identity: String
+    to addresses: [NetworkAddress], identity: String
   ) -> (client: RPCClient, service: any Service) {
     let client = RPCClient(
       RPCClientConfiguration(
-        host: address.host, port: address.port, tls: settings.tls, serverIdentity: identity),
+        addresses[0], Array(addresses.dropFirst()), tls: settings.tls, serverIdentity: identity),
       interceptors: Self.clientInterceptors, eventLoopGroup: eventLoopGroup, logger: logger)
     return (client, RPCClientService(client: client))
   }
@@ -183,10 +185,31 @@ package struct ServiceChassis: Sendable {
         // The type's name only: a description would print what is inside.
         .init(service: $0, serviceName: String(describing: Swift.type(of: $0)))
       },
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      logger: logger)
     configuration.maximumGracefulShutdownDuration = settings.drainTimeout + Self.lingerTimeout
     configuration.maximumCancellationDuration = Self.lingerTimeout
-    try await ServiceGroup(configuration: configuration).run()
+    let group = ServiceGroup(configuration: configuration)
+    // Unstructured: it waits for signals for as long as the group runs, and no longer.
+    let signals = Task { await obeySignals(stopping: group) }
+    defer { signals.cancel() }
+    try await group.run()
+  }
+
+  /// Gives notice at the first signal and stops after SHUTDOWN_DELAY, or at the second.
+  private func obeySignals(stopping group: ServiceGroup) async {
+    await withTaskGroup(of: Void.self) { tasks in
+      for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+        guard shutdownNotice.begin() else {
+          await group.triggerGracefulShutdown()
+          continue
+        }
+        withdrawReady()
+        tasks.addTask {
+          try? await Task.sleep(for: settings.shutdownDelay)
+          await group.triggerGracefulShutdown()
+        }
+      }
+    }
   }
 }
 

@@ -9,7 +9,10 @@ package struct ServiceSettings: Sendable {
   package let logLevel: Logger.Level
   /// Where `host:port` and a line break are written once the service answers.
   package let readyFile: String?
-  /// How long running calls may go on after SIGTERM or SIGINT.
+  /// How long everything goes on after SIGTERM or SIGINT, while load balancers notice that the
+  /// process is no longer ready.
+  package let shutdownDelay: Duration
+  /// How long running calls may go on after that.
   package let drainTimeout: Duration
 
   package init(from reader: inout ConfigurationReader) {
@@ -24,9 +27,13 @@ package struct ServiceSettings: Sendable {
         parse: { Logger.Level(rawValue: $0.lowercased()) }) ?? .info
     readyFile = reader.optionalString(
       "READY_FILE", doc: "File that receives host:port once the service answers.")
+    shutdownDelay = reader.duration(
+      "SHUTDOWN_DELAY", default: .zero, in: .zero...(.seconds(120)),
+      doc: "How long the process serves on after SIGTERM or SIGINT, no longer ready, so that load "
+        + "balancers send no more to it. A second signal ends the wait.")
     drainTimeout = reader.duration(
-      "DRAIN_TIMEOUT", default: .seconds(10), in: .seconds(1)...(.seconds(600)),
-      doc: "How long running calls may go on after SIGTERM or SIGINT.")
+      "DRAIN_TIMEOUT", default: .seconds(10), in: .seconds(1)...(.seconds(3_600)),
+      doc: "How long running calls may go on after that; the gateway's streams are calls too.")
   }
 }
 

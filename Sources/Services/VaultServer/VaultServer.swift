@@ -39,7 +39,7 @@ enum VaultServer {
     chassis.logger.notice("master key accepted", metadata: ["key": "\(keyring.currentID)"])
 
     let (audit, auditService) = chassis.client(
-      to: configuration.auditAddress, identity: PeerIdentity.audit)
+      to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
     let cache = DataKeyCache()
     let vault = VaultService(

@@ -17,9 +17,12 @@ package struct HealthRoutes: Sendable {
     service: "grpc.health.v1.Health", method: "Check", shape: .unary)
 
   let services: Services
+  let isStopping: @Sendable () -> Bool
 
-  package init(services: Services) {
+  /// - Parameter isStopping: whether load balancers are to send requests elsewhere.
+  package init(services: Services, isStopping: @escaping @Sendable () -> Bool = { false }) {
     self.services = services
+    self.isStopping = isStopping
   }
 
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
@@ -38,12 +41,13 @@ package struct HealthRoutes: Sendable {
       }
       return await group.reduce(into: [(String, Bool)]()) { $0.append($1) }
     }
-    let isReady = states.allSatisfy(\.1)
+    let isStopping = isStopping()
+    let isReady = !isStopping && states.allSatisfy(\.1)
     let members = states.sorted { $0.0 < $1.0 }.map { name, isReachable in
       (name: name, value: JSONText.string(isReachable ? "ok" : "unreachable"))
     }
     let document = JSONText.object([
-      ("status", JSONText.string(isReady ? "ok" : "unavailable")),
+      ("status", JSONText.string(isReady ? "ok" : isStopping ? "stopping" : "unavailable")),
       ("services", JSONText.object(members)),
     ])
     return JSONRoutes.response(

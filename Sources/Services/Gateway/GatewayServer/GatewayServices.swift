@@ -24,13 +24,14 @@ enum GatewayServices {
   static func assemble(
     _ configuration: GatewayConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
-    let auth = chassis.client(to: configuration.authAddress, identity: PeerIdentity.auth)
-    let vault = chassis.client(to: configuration.vaultAddress, identity: PeerIdentity.vault)
-    let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let auth = chassis.client(to: configuration.authAddresses, identity: PeerIdentity.auth)
+    let vault = chassis.client(to: configuration.vaultAddresses, identity: PeerIdentity.vault)
+    let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let services = Services(auth: auth.client, vault: vault.client, audit: audit.client)
     let server = try GatewayServer(
       configuration, services: services, catalogue: .standard,
-      resolver: SystemHostResolver(catalogue: .standard), logger: chassis.logger)
+      resolver: SystemHostResolver(catalogue: .standard),
+      shutdownNotice: chassis.shutdownNotice, logger: chassis.logger)
 
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger
