@@ -435,7 +435,10 @@ let package = Package(
     tests("Tools", "LocalDeploymentTests", ["LocalDeployment", "Pacing"]),
     tests(
       "Platform", "PostgresTests",
-      ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
+      [
+        "Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioHTTP1, nioPosix,
+        logging,
+      ]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),

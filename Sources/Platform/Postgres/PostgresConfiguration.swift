@@ -17,6 +17,17 @@ package struct PostgresConfiguration: Sendable {
   package static let pipelineDepthMaxDefault = 128
   package static let connectionLifetimeDefault: Duration = .seconds(3_600)
 
+  /// What may stand between the client and the server.
+  package enum Pooler: String, Sendable, CaseIterable {
+    case none
+    /// PgBouncer or the like, which gives a session of the server to each transaction: what is set
+    /// or prepared in one is not there in the next.
+    case transaction
+  }
+
+  /// Behind a pooler nothing is prepared, and the server's time limits are those of the role
+  /// (`ALTER ROLE … SET lock_timeout`), for a pooler passes none on.
+  package var pooler = Pooler.none
   /// Connections that may be open or opening at once; each carries many queries or one transaction.
   package var connectionsMax = Self.connectionsMaxDefault
   /// Queries and transactions that may wait for a connection; one more gets `.poolExhausted`.

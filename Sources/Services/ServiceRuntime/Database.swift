@@ -25,8 +25,16 @@ package struct DatabaseConfiguration: Sendable {
     let connectionsMax = reader.integer(
       "DATABASE_CONNECTIONS_MAX", default: PostgresConfiguration.connectionsMaxDefault,
       in: 1...100, doc: "Connections to PostgreSQL; each carries many queries at once.")
+    let pooler =
+      reader.parsed(
+        "DATABASE_POOLER", default: PostgresConfiguration.Pooler.none.rawValue,
+        doc: "What stands between the service and PostgreSQL: none, or transaction for PgBouncer "
+          + "with pool_mode=transaction. Migrations always need the server itself.",
+        expected: "none or transaction", parse: PostgresConfiguration.Pooler.init(rawValue:))
+      ?? .none
     guard var runtime, let migration else { return nil }
     runtime.connectionsMax = connectionsMax
+    runtime.pooler = pooler
     self.init(runtime: runtime, migration: migration)
   }
 }
