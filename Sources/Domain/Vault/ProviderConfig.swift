@@ -20,11 +20,13 @@ package struct ProviderConfig: Sendable, Hashable {
   package var updateTime: Date
   /// Precise to a minute.
   package var lastUseTime: Date?
+  /// Nil before the provider's first answer, and where nobody asks for it: with what is opened.
+  package var health: KeyHealth?
 
   package init(
     id: UUID, userID: UserID, provider: String, label: Label, maskedKey: MaskedKey,
     origin: String, baseURLHint: String?, enabled: Bool, createTime: Date, updateTime: Date,
-    lastUseTime: Date?
+    lastUseTime: Date?, health: KeyHealth? = nil
   ) {
     self.id = id
     self.userID = userID
@@ -37,6 +39,7 @@ package struct ProviderConfig: Sendable, Hashable {
     self.createTime = createTime
     self.updateTime = updateTime
     self.lastUseTime = lastUseTime
+    self.health = health
   }
 }
 

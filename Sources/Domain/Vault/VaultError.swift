@@ -10,6 +10,7 @@ package enum VaultError: Error, Hashable {
     case apiKey
     case baseURL = "baseUrl"
     case purpose
+    case uses
     case pageSize
     case pageToken
   }

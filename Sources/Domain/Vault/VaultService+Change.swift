@@ -123,6 +123,8 @@ extension VaultService {
     }
     if let key {
       stored.config.maskedKey = provider.mask(key)
+      // What was said of the one that goes.
+      stored.config.health = nil
       try cipher.replaceKey(key, in: &stored)
       sealCount += 1
     }

@@ -2,7 +2,7 @@ package import Cryptography
 import FoundationEssentials
 package import Identity
 import Providers
-import Receipts
+package import Receipts
 import UseCases
 
 /// A key that was opened for one use.
@@ -12,6 +12,8 @@ package struct ResolvedCredential: Sendable {
   package let key: SecretBytes
   /// The user's endpoint; nil where the provider's own is used.
   package let baseURL: String?
+  /// What was committed for it.
+  package let receipt: Receipt
 }
 
 extension VaultService {
@@ -34,11 +36,11 @@ extension VaultService {
       entry.isAbout(provider: provider.id, label: label)
       guard let stored = try await found(provider, label, of: caller) else { throw .notFound }
       entry.isAbout(stored.config)
-      let credential = try open(stored, of: provider)
-      let time = door.now
-      try await store.record(
-        entry.success(at: time), use: Self.use(of: stored.config, at: time))
-      return .committed(credential)
+      let (key, baseURL) = try open(stored, of: provider)
+      let receipt = entry.success(at: door.now)
+      try await store.record(receipt, use: Self.use(of: stored.config, at: receipt.time))
+      return .committed(
+        ResolvedCredential(config: stored.config, key: key, baseURL: baseURL, receipt: receipt))
     }
   }
 
@@ -54,7 +56,7 @@ extension VaultService {
 
   private func open(
     _ stored: StoredConfig, of provider: Provider
-  ) throws(VaultError) -> ResolvedCredential {
+  ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     guard stored.config.enabled else {
       throw .disabled(provider: provider.id, label: stored.config.label)
     }
@@ -63,9 +65,7 @@ extension VaultService {
     if stored.sealedBaseURL == nil, Endpoint.ownOrigin(of: provider) != stored.config.origin {
       throw .endpointChanged(provider: provider.id)
     }
-    return ResolvedCredential(
-      config: stored.config, key: try cipher.openKey(of: stored),
-      baseURL: try cipher.openURL(of: stored))
+    return (try cipher.openKey(of: stored), try cipher.openURL(of: stored))
   }
 
   private static func use(of config: ProviderConfig, at time: Date) -> ConfigUse? {

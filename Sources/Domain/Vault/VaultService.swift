@@ -15,6 +15,8 @@ package struct VaultService: Sendable {
   let store: any VaultStore
   let catalogue: ProviderCatalogue
   let cipher: ConfigCipher
+  /// For what a resolve gives out, and the end of its use comes back with.
+  package let ticketSigner: UseTicketSigner
 
   package init(
     store: any VaultStore, keyring: Keyring, cache: DataKeyCache = DataKeyCache(),
@@ -26,6 +28,7 @@ package struct VaultService: Sendable {
     self.store = store
     self.catalogue = catalogue
     cipher = ConfigCipher(keyring: keyring, cache: cache)
+    ticketSigner = keyring.ticketSigner
   }
 
   /// Seals and stores a key.

@@ -48,6 +48,12 @@ package protocol VaultStore: Sendable {
   ///
   /// With `use`, the configuration's time of last use moves too. Throws `.overloaded`.
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError)
+
+  /// Commits the receipts of uses that ended, and what they say of the keys; a configuration that
+  /// is being changed may be left as it is.
+  func recordUses(
+    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+  ) async throws(VaultError)
 }
 
 /// What to do with a configuration that was just read.

@@ -22,19 +22,33 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   // MARK: Reading
 
-  /// What a list shows: no sealed column.
-  static let shownColumns: PostgresQuery = """
+  /// No sealed column.
+  static let plainColumns: PostgresQuery = """
     c.id, c.user_id, c.provider, c.label, c.masked_key, c.origin, c.base_url_hint, c.enabled,
     c.create_time, c.update_time, c.last_use_time
     """
 
+  static let healthColumns: PostgresQuery = """
+    c.last_status, c.last_answer_time, c.consecutive_refusals
+    """
+
+  /// What a list shows.
+  static let shownColumns: PostgresQuery = "\(plainColumns), \(healthColumns)"
+
   /// Configurations with what opening their keys needs; the data key is `k`.
-  static let storedConfigs: PostgresQuery = """
-    SELECT \(shownColumns), c.api_key, c.base_url, k.id AS key_id, k.user_id AS key_user_id,
+  static let storedConfigs = storedConfigs(plainColumns)
+
+  /// The same with what the provider last said.
+  static let storedShownConfigs = storedConfigs(shownColumns)
+
+  private static func storedConfigs(_ columns: PostgresQuery) -> PostgresQuery {
+    """
+    SELECT \(columns), c.api_key, c.base_url, k.id AS key_id, k.user_id AS key_user_id,
            k.kek_id, k.wrapped
       FROM provider_configs AS c
       JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
     """
+  }
 
   func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig? {
     try await query { postgres throws(PostgresError) in
@@ -43,7 +57,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
         SELECT \(Self.shownColumns)
           FROM provider_configs AS c
          WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
-        """, as: ProviderConfig.init(_:))
+        """, as: ProviderConfig.init(shown:))
     }
   }
 
@@ -60,7 +74,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
     }
     page += " ORDER BY c.create_time, c.id LIMIT \(limit)"
     return try await query { postgres throws(PostgresError) in
-      try await postgres.all(page, as: ProviderConfig.init(_:))
+      try await postgres.all(page, as: ProviderConfig.init(shown:))
     }
   }
 
@@ -104,6 +118,15 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   // MARK: Receipts without a change
 
+  func recordUses(
+    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+  ) async throws(VaultError) {
+    try await transaction { transaction in
+      try await outbox.insert(receipts, in: transaction)
+      try await Self.note(health, at: time, in: transaction)
+    }
+  }
+
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     try await receipts.record(receipt, use: use)
   }
@@ -119,6 +142,24 @@ extension ProviderConfig {
       enabled: try row.decode("enabled"), createTime: try row.decode("create_time"),
       updateTime: try row.decode("update_time"), lastUseTime: try row.decode("last_use_time"))
   }
+
+  /// With what the provider last said.
+  init(shown row: PostgresRow) throws(PostgresError) {
+    try self.init(row)
+    health = try KeyHealth.of(row)
+  }
+}
+
+extension KeyHealth {
+  /// Nil before the first answer.
+  static func of(_ row: PostgresRow) throws(PostgresError) -> KeyHealth? {
+    let status: Int? = try row.decode("last_status")
+    let time: Date? = try row.decode("last_answer_time")
+    guard let status, let time else { return nil }
+    return KeyHealth(
+      lastStatus: status, lastAnswerTime: time,
+      consecutiveRefusals: try row.decode("consecutive_refusals"))
+  }
 }
 
 extension StoredConfig {
@@ -128,6 +169,14 @@ extension StoredConfig {
       config: try ProviderConfig(row),
       sealedKey: SealedField(stored: try row.decode("api_key")),
       sealedBaseURL: baseURL.map { SealedField(stored: $0) }, dataKey: try WrappedDataKey(row))
+  }
+}
+
+extension StoredConfig {
+  /// With what the provider last said.
+  init(shown row: PostgresRow) throws(PostgresError) {
+    try self.init(row)
+    config.health = try KeyHealth.of(row)
   }
 }
 

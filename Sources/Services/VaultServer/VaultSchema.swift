@@ -7,5 +7,6 @@ enum VaultSchema {
     Migration(
       number: 1, name: "provider_configs", sql: PackageResources._001_provider_configs_sql),
     OutboxSchema.migration(number: 2, runtimeRole: "vault"),
+    Migration(number: 3, name: "key_health", sql: PackageResources._003_key_health_sql),
   ]
 }

@@ -107,6 +107,20 @@ final class InMemoryVaultStore: VaultStore {
     }
   }
 
+  func recordUses(
+    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+  ) async throws(VaultError) {
+    try rows.withLock { (rows) throws(VaultError) in
+      for receipt in receipts { try rows.append(receipt) }
+      for change in health where rows.own(change.configID, change.userID) != nil {
+        let before = rows.configs[change.configID]?.config.health?.consecutiveRefusals ?? 0
+        rows.configs[change.configID]?.config.health = KeyHealth(
+          lastStatus: change.status, lastAnswerTime: time,
+          consecutiveRefusals: (change.isAccepted ? 0 : before) + change.refusals)
+      }
+    }
+  }
+
   private func ordered(_ userID: UserID) -> [StoredConfig] {
     stored.filter { $0.config.userID == userID }.sorted {
       ($0.config.createTime, $0.config.id.uuidString)

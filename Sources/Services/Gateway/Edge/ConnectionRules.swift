@@ -83,6 +83,14 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
     context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
   }
 
+  /// Tells the client what comes before its answer, unless that has begun, or the client doesn't
+  /// know such answers (RFC 9110, 15.2) or is behind with reading.
+  func tell(_ interim: HTTPResponseHead) {
+    guard let context, terms.first?.isHTTP10 == false, !hasAnswerBegun, context.channel.isWritable
+    else { return }
+    context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
+  }
+
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
   }

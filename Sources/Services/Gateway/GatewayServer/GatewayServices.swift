@@ -48,7 +48,9 @@ enum GatewayServices {
     }
     return [
       auth.service, vault.service, audit.service,
-      RevocationWatch(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
+      RevocationWatch(services, logger: chassis.logger),
+      // Stops when no request runs any more, while the vault can still be reached.
+      UseReporter(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
       PortalService(application: application, chassis: chassis),
     ]
   }

@@ -75,6 +75,7 @@ struct TestGateway: Sendable {
 
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await application.run() }
+      tasks.addTask { try await UseReporter(services, logger: logger).run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
       let gateway = TestGateway(
         address: "http://127.0.0.1:\(port)", backend: backend, credentials: services.credentials)
