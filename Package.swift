@@ -453,7 +453,7 @@ let package = Package(
         "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
         "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
-        "TestSupport", logging, nioPosix,
+        "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
       "Services", "AuditServerTests",
