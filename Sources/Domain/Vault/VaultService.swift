@@ -126,13 +126,13 @@ extension Entry {
 
   static func target(_ config: ProviderConfig) -> Receipt.Target {
     Receipt.Target(
-      type: targetType, id: config.id.uuidString.lowercased(),
+      type: targetType, id: config.id.text,
       name: "\(config.provider)/\(config.label.text)")
   }
 
   /// About a configuration of which only the id is known.
   mutating func isAbout(id: UUID) {
-    set(Receipt.Target(type: Self.targetType, id: id.uuidString.lowercased()))
+    set(Receipt.Target(type: Self.targetType, id: id.text))
   }
 
   /// About a configuration that was asked for by name.

@@ -216,16 +216,18 @@ extension [Bool] {
 }
 
 extension PostgresQuery {
+  /// Stands where no configuration is asked for.
+  private static let nobody = UUID()
+
   /// Selects the positions, from 1, of those preconditions that hold or are nil; nil when there is
   /// none to check.
   fileprivate init?(standing preconditions: [ConfigPrecondition?]) {
     guard preconditions.contains(where: { $0 != nil }) else { return nil }
-    let nobody = UUID()
     self = """
       SELECT asked.position
         FROM unnest(
-               \(preconditions.map { $0?.configID ?? nobody }),
-               \(preconditions.map { $0?.userID.uuid ?? nobody }),
+               \(preconditions.map { $0?.configID ?? Self.nobody }),
+               \(preconditions.map { $0?.userID.uuid ?? Self.nobody }),
                \(preconditions.map { $0?.revision ?? "" }),
                \(preconditions.map { $0?.isPreferred ?? false })
              ) WITH ORDINALITY AS asked (config_id, user_id, revision, is_preferred, position)
