@@ -200,8 +200,8 @@ let package = Package(
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
-    library(.domain, "Identity"),
-    library(.domain, "Receipts", ["Identity"]),
+    library(.domain, "Identity", ["Encodings"]),
+    library(.domain, "Receipts", ["Cryptography", "Identity"]),
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
@@ -217,7 +217,8 @@ let package = Package(
     library(
       .services, "Outbox",
       [
-        "Pacing", "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime", "Identity",
+        "Networking", "Pacing", "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
+        "Identity",
         "Receipts",
         nioCore,
         logging, lifecycle,
@@ -457,7 +458,7 @@ let package = Package(
         "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
         "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
-        "TestSupport", logging, nioPosix,
+        "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
       "Services", "AuditServerTests",

@@ -50,15 +50,19 @@ package struct StoredConfig: Sendable, Hashable {
   /// The custom endpoint; nil where the provider's own is used.
   package var sealedBaseURL: SealedField?
   package var dataKey: WrappedDataKey
+  /// The store's mark of the rows as they were read, another after every change to any of them;
+  /// empty for what was not read.
+  package var revision: String
 
   package init(
     config: ProviderConfig, sealedKey: SealedField, sealedBaseURL: SealedField?,
-    dataKey: WrappedDataKey
+    dataKey: WrappedDataKey, revision: String = ""
   ) {
     self.config = config
     self.sealedKey = sealedKey
     self.sealedBaseURL = sealedBaseURL
     self.dataKey = dataKey
+    self.revision = revision
   }
 }
 

@@ -8,7 +8,7 @@ extension AuditAPI.AuditEvent {
   /// The receipt as it travels; `source` is left to the audit service, which knows its peer.
   package init(_ receipt: Receipt) {
     self.init(
-      id: receipt.id.uuidString.lowercased(), time: Timestamp(receipt.time),
+      id: receipt.id.text, time: Timestamp(receipt.time),
       actor: Actor(receipt.actor), action: receipt.action.rawValue,
       target: Target(receipt.target), outcome: Outcome(receipt.outcome),
       ipAddress: receipt.origin.ipAddress, userAgent: receipt.origin.userAgent,

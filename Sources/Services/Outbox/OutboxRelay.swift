@@ -1,4 +1,6 @@
 package import Logging
+import NIOCore
+import Networking
 import Pacing
 package import Postgres
 package import RPC
@@ -39,6 +41,13 @@ package struct OutboxRelay: Service {
 
   /// Delivers until told to stop; what is left then waits for the next start.
   package func run() async throws {
+    // On an event loop, where the answers of the database and of the log arrive.
+    await withTaskExecutorPreference(postgres.eventLoopGroup.next().taskExecutor) {
+      await deliverUntilToldToStop()
+    }
+  }
+
+  private func deliverUntilToldToStop() async {
     let arrivals = outbox.arrivals
     try? await cancelWhenGracefulShutdown {
       try await withThrowingDiscardingTaskGroup { group in

@@ -35,6 +35,15 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
   /// What a list shows.
   static let shownColumns: PostgresQuery = "\(plainColumns), \(healthColumns)"
 
+  /// Names the two rows as they are: who wrote them last. An id of a transaction comes back after
+  /// four thousand million others, and nothing remembers a revision for so long.
+  static let revision: PostgresQuery = "(c.xmin::text || '.' || k.xmin::text)"
+
+  /// The order of configurations `p`, of which the first is used where no label is given.
+  static let preference: PostgresQuery = """
+    (p.label = \(Label.default.text)) DESC, p.enabled DESC, p.create_time, p.id
+    """
+
   /// Configurations with what opening their keys needs; the data key is `k`.
   static let storedConfigs = storedConfigs(plainColumns)
 
@@ -44,7 +53,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
   private static func storedConfigs(_ columns: PostgresQuery) -> PostgresQuery {
     """
     SELECT \(columns), c.api_key, c.base_url, k.id AS key_id, k.user_id AS key_user_id,
-           k.kek_id, k.wrapped
+           k.kek_id, k.wrapped, \(revision) AS revision
       FROM provider_configs AS c
       JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
     """
@@ -98,9 +107,10 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
       try await postgres.first(
         """
         \(Self.storedConfigs)
-         WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
-         ORDER BY (c.label = \(Label.default.text)) DESC, c.enabled DESC, c.create_time, c.id
-         LIMIT 1
+         WHERE c.id = (
+           SELECT p.id FROM provider_configs AS p
+            WHERE p.user_id = \(userID.uuid) AND p.provider = \(provider)
+            ORDER BY \(Self.preference) LIMIT 1)
         """, as: StoredConfig.init(_:))
     }
   }
@@ -129,6 +139,12 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     try await receipts.record(receipt, use: use)
+  }
+
+  func record(
+    _ receipt: Receipt, use: ConfigUse?, if precondition: ConfigPrecondition
+  ) async throws(VaultError) -> Bool {
+    try await receipts.record(receipt, use: use, if: precondition)
   }
 }
 
@@ -168,7 +184,8 @@ extension StoredConfig {
     self.init(
       config: try ProviderConfig(row),
       sealedKey: SealedField(stored: try row.decode("api_key")),
-      sealedBaseURL: baseURL.map { SealedField(stored: $0) }, dataKey: try WrappedDataKey(row))
+      sealedBaseURL: baseURL.map { SealedField(stored: $0) }, dataKey: try WrappedDataKey(row),
+      revision: try row.decode("revision"))
   }
 }
 

@@ -1,5 +1,6 @@
 import Cryptography
 import FoundationEssentials
+import Identity
 import Outbox
 import Protobuf
 import ServiceAPI
@@ -30,7 +31,7 @@ extension ConfigPatch {
 extension VaultAPI.ProviderConfig {
   init(_ config: ProviderConfig) {
     self.init(
-      id: config.id.uuidString.lowercased(), provider: config.provider,
+      id: config.id.text, provider: config.provider,
       label: config.label.text, maskedKey: config.maskedKey.text, baseUrl: config.baseURLHint,
       enabled: config.enabled, createTime: Timestamp(config.createTime),
       updateTime: Timestamp(config.updateTime),
@@ -65,7 +66,7 @@ extension VaultAPI.ResolveCredentialResponse {
   /// The message is the one place outside locked memory where the key stands in clear.
   init(_ credential: ResolvedCredential, _ signer: UseTicketSigner) {
     self.init(
-      configId: credential.config.id.uuidString.lowercased(),
+      configId: credential.config.id.text,
       provider: credential.config.provider, label: credential.config.label.text,
       apiKey: credential.key.withUTF8String { $0 }, baseUrl: credential.baseURL,
       useTicket: signer.sign(AuditAPI.AuditEvent(credential.receipt).packed()))
