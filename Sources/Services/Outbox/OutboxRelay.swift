@@ -16,8 +16,9 @@ package struct OutboxRelay: Service {
   /// How often the table is looked at although nothing was announced: another process may have
   /// died with rows of its own.
   static let pollInterval: Duration = .seconds(1)
-  /// Between two deliveries, for what arrives meanwhile to share a batch.
-  static let deliveryInterval: Duration = .milliseconds(5)
+  /// Between two deliveries, for what arrives meanwhile to share a batch: each one costs two
+  /// services about what a use of a key costs. What comes after a pause is delivered at once.
+  static let deliveryInterval: Duration = .milliseconds(50)
   static let deliveryTimeout: Duration = .seconds(5)
   /// Waits while the log can't be reached.
   static let backoff = Backoff.doubling(from: .milliseconds(200), to: .seconds(30))
