@@ -21,6 +21,11 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
   var port = SupervisorOptions.gatewayPortDefault
 
+  /// What whoever runs more than a trial should know.
+  private static let oneUser =
+    "all services run as the user who started this, and each could read the others' secrets; "
+    + "DEPLOYMENT.md says how to give each a user of its own"
+
   private static let watchVariable = "CHATELAINE_HEALTH_WATCH"
 
   func validate() throws {
@@ -41,7 +46,11 @@ struct UpCommand: AsyncParsableCommand {
     case _?: throw CommandError("\(Self.watchVariable) must be on or off")
     }
     let supervisor = try Supervisor(
-      options, announce: { Terminal.print($0) }, report: { Terminal.report($0) })
+      options,
+      announce: { line in
+        Terminal.print(line)
+        Terminal.report(Self.oneUser)
+      }, report: { Terminal.report($0) })
     try await supervisor.run(until: requests)
   }
 }
