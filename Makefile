@@ -67,6 +67,11 @@ fuzz: build-packages ## Feed engines and codecs hostile bytes, SECONDS=60 for ea
 tsan: build-packages ## Run the tests of the RPC runtime under ThreadSanitizer
 	@Fuzz/run-tsan
 
+.PHONY: deb
+deb: build-packages ## Make the Debian package (VERSION=1.2.3)
+	@scripts/build-release
+	@scripts/build-deb
+
 .PHONY: bench
 bench: bench-packages $(PYTHON) ## Compare the RPC runtime with its peers and load the portal (ONLY=rpc for a part)
 	@scripts/build-release everything

@@ -145,7 +145,10 @@ let package = Package(
     library(.platform, "Files", ["Cryptography"]),
     library(
       .platform, "Postgres",
-      ["CLibPQ", "CLinux", "Cryptography", "Pacing", "Threads", nioCore, nioPosix, logging]),
+      [
+        "CLibPQ", "CLinux", "Cryptography", "Encodings", "Pacing", "Threads", nioCore, nioPosix,
+        logging,
+      ]),
     library(
       .runtime, "RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging],
       exclude: ["README.md"]),
@@ -299,15 +302,14 @@ let package = Package(
     library(
       .tools, "LocalDeployment",
       [
-        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
-        nioCore,
-        logging,
+        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Postgres",
+        "RPC", "RPCServices", "RPCTransport", "TLS", "Threads", nioCore, nioPosix, logging,
       ]),
     executable(
       .tools, "ChatelaineCLI",
       [
         "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
-        "Identity", "Protobuf", "Providers",
+        "Identity", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
@@ -340,7 +342,8 @@ let package = Package(
         "HTTP2", "TLS", "RPC", "RPCTransport", "LocalDeployment", "TestSupport", nioCore, nioPosix,
         logging,
       ]),
-    tests("Runtime", "TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
+    tests(
+      "Runtime", "TLSTests", ["TLS", "LocalDeployment", "OpenSSL", "TestSupport", nioCore]),
     tests("Runtime", "RPCTests", ["Pacing", "RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(
       "Runtime", "RPCCallTests",
@@ -433,7 +436,9 @@ let package = Package(
       ], exclude: ["Python"]),
     tests(
       "System", "BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
-    tests("Tools", "LocalDeploymentTests", ["LocalDeployment", "Pacing"]),
+    tests(
+      "Tools", "LocalDeploymentTests",
+      ["Cryptography", "Files", "LocalDeployment", "OpenSSL", "Pacing", "Postgres", logging]),
     tests(
       "Platform", "PostgresTests",
       [

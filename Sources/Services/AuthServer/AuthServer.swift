@@ -25,7 +25,7 @@ enum AuthServer {
     _ configuration: AuthConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let database = try await chassis.database(
-      configuration.database, migrations: AuthSchema.migrations)
+      configuration.database, schema: AuthSchema.schema)
     let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
     let relay = OutboxRelay(

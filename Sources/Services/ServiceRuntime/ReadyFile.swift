@@ -66,6 +66,8 @@ package enum StartupError: Error {
   case readyFile(FileError)
   case hardening(String)
   case usage(String)
+  /// The database's schema is not one that this program can work with; says what to do.
+  case schema(String)
 }
 
 extension StartupError: CustomStringConvertible {
@@ -74,6 +76,7 @@ extension StartupError: CustomStringConvertible {
     case .readyFile(let error): "cannot write \(error)"
     case .hardening(let reason): "cannot switch core dumps off: \(reason)"
     case .usage(let argument): "unknown argument \(argument)"
+    case .schema(let reason): reason
     }
   }
 }

@@ -6,6 +6,7 @@ package import Logging
 package import NIOPosix
 import Networking
 import Pacing
+package import Postgres
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle
@@ -120,17 +121,20 @@ package struct ServiceChassis: Sendable {
 
   /// Runs a service from its first to its last breath and never returns.
   ///
-  /// With the argument `--print-configuration` it prints its part of `.env.example` instead. Exits
-  /// 0 after a graceful stop, 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
+  /// With the argument `--print-configuration` it prints its part of `.env.example` instead; with
+  /// `migrate` it runs the migrations of `schema` (`MigrationJob`). Exits 0 after a graceful stop,
+  /// 78 for unusable settings, 64 for a wrong argument, 1 for the rest.
   package static func main<Configuration: ServiceConfiguration>(
-    _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
+    _ type: Configuration.Type, schema: Schema? = nil, assemble: @escaping Assembly<Configuration>
   ) async -> Never {
-    switch CommandLine.arguments.dropFirst().first {
-    case nil: break
-    case "--print-configuration"?:
+    switch (CommandLine.arguments.dropFirst().first, schema) {
+    case (nil, _): break
+    case ("--print-configuration"?, _):
       let text = Array(EnvironmentDocument.section(for: type).utf8)
       exit(Glibc.write(STDOUT_FILENO, text, text.count) == text.count ? EX_OK : EX_IOERR)
-    case let argument?:
+    case ("migrate"?, let schema?):
+      await MigrationJob.main(schema, arguments: Array(CommandLine.arguments.dropFirst(2)))
+    case (let argument?, _):
       Logger.failStart(type.name, ["\(StartupError.usage(argument))"])
       exit(EX_USAGE)
     }
@@ -215,7 +219,7 @@ package struct ServiceChassis: Sendable {
 
 extension Logger {
   /// One line for each reason why the process ends before it has begun.
-  fileprivate static func failStart(_ name: String, _ reasons: [String]) {
+  static func failStart(_ name: String, _ reasons: [String]) {
     let logger = Logger(label: name) { JSONLogHandler(label: $0, logLevel: .info) }
     for reason in reasons { logger.critical("cannot start: \(reason)") }
   }

@@ -41,12 +41,23 @@ package struct ServiceSettings: Sendable {
 package enum TLSFiles {
   /// Reads the three settings; services refuse to start without them.
   package static func read(from reader: inout ConfigurationReader) -> TLSConfiguration {
-    TLSConfiguration(
+    var configuration = TLSConfiguration(
       certificateFile: reader.path(
         "TLS_CERTIFICATE_FILE", doc: "PEM file of this service's certificate chain."),
       privateKeyFile: reader.path(
         "TLS_PRIVATE_KEY_FILE", doc: "PEM file of this service's private key."),
       certificateAuthorityFile: reader.path(
         "TLS_CA_FILE", doc: "PEM file of the authority that signs the services' certificates."))
+    let variable = "TLS_DENIED_IDENTITIES"
+    let denied = reader.list(
+      variable,
+      doc: """
+        Certificates that are refused, with commas between them: serial numbers in hexadecimal, or \
+        identities such as spiffe://chatelaine/gateway/2.
+        """)
+    for text in denied where !configuration.deniedPeers.insert(text) {
+      reader.refuse(variable, "holds what is neither a serial number in hexadecimal nor a URI")
+    }
+    return configuration
   }
 }

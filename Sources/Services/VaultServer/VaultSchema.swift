@@ -3,6 +3,8 @@ import Postgres
 
 /// The schema of `vault`, step by step.
 enum VaultSchema {
+  static let schema = Schema(name: "vault", migrations: migrations)
+
   static let migrations = [
     Migration(
       number: 1, name: "provider_configs", sql: PackageResources._001_provider_configs_sql),

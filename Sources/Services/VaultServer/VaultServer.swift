@@ -29,7 +29,7 @@ enum VaultServer {
     _ configuration: VaultConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
-      configuration.database, migrations: VaultSchema.migrations)
+      configuration.database, schema: VaultSchema.schema)
     let keyring = configuration.keyring
     for missing in try await KeyRegister(postgres: postgres).check(keyring) {
       chassis.logger.error(

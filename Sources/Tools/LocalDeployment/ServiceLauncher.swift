@@ -13,6 +13,8 @@ struct ServiceLauncher: Sendable {
     /// `host:port`, as the service wrote it.
     let address: String
     let since: ContinuousClock.Instant
+
+    var port: Int? { address.split(separator: ":").last.flatMap { Int($0) } }
   }
 
   /// Why a service did not come up.
