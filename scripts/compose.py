@@ -38,8 +38,9 @@ class Project:
     def __init__(self, file, settings, images, folder, compose):
         shown = subprocess.run(
             [compose, "--file", file, "config", "--format", "json"], check=True,
-            stdout=subprocess.PIPE, env={**os.environ, **settings})
-        self.services = json.loads(shown.stdout)["services"]
+            stdout=subprocess.PIPE, text=True, env={**os.environ, **settings})
+        # It prints a file that could be read again, so each dollar sign is doubled.
+        self.services = json.loads(shown.stdout.replace("$$", "$"))["services"]
         self.folder = folder
         self.addresses = {}  # network to service to address
         self.containers = {}

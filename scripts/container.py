@@ -6,6 +6,7 @@ own runtime, carries out. What the file says of rights, limits, mounts and netwo
 
 import json
 import pathlib
+import resource
 import subprocess
 import time
 
@@ -69,12 +70,16 @@ def system_mounts(shm_bytes):
 
 
 def rlimits(service):
+    """The file's limits, as far as this process may give them: it may lack CAP_SYS_RESOURCE."""
     limits = []
     for name, value in (service.get("ulimits") or {}).items():
         # compose writes nothing for 0.
         pair = value if isinstance(value, dict) else {"soft": value, "hard": value}
-        limits.append({"type": f"RLIMIT_{name.upper()}", "soft": pair.get("soft", 0),
-                       "hard": pair.get("hard", 0)})
+        _, most = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
+        soft, hard = (
+            wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+            for wanted in (pair.get("soft", 0), pair.get("hard", 0)))
+        limits.append({"type": f"RLIMIT_{name.upper()}", "soft": soft, "hard": hard})
     return limits
 
 
