@@ -1,7 +1,7 @@
 """A compose file run without a Docker engine: networks, volumes, and containers in their order.
 
-Everything lies in a mount and a network namespace of this process, so that nothing of it is seen
-outside and the kernel takes it away with the process.
+Everything lies in a mount table and a network of this process, so that nothing of it is seen outside
+and the kernel takes it away with the process.
 """
 
 import ctypes
@@ -21,12 +21,21 @@ def command(*words):
     subprocess.run(words, check=True)
 
 
-def leave_the_machine():
-    """Gives this process a network and a mount table of its own; before it has threads."""
+def unshare(flag):
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+    if libc.unshare(flag) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
+
+
+def own_mounts():
+    """Gives this process a mount table of its own; before it has threads."""
+    unshare(CLONE_NEWNS)
     command("mount", "--make-rprivate", "/")
+
+
+def own_network():
+    """Gives it a network of its own, with nothing but loopback; after `own_mounts`."""
+    unshare(CLONE_NEWNET)
     pathlib.Path("/run/netns").mkdir(exist_ok=True)
     command("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
     command("ip", "link", "set", "lo", "up")
@@ -149,4 +158,4 @@ class Project:
             container.remove()
 
 
-__all__ = ["ContainerError", "Project", "leave_the_machine"]
+__all__ = ["ContainerError", "Project", "own_mounts", "own_network"]

@@ -6,10 +6,13 @@ own runtime, carries out. What the file says of rights, limits, mounts and netwo
 
 import json
 import pathlib
+import platform
 import resource
 import subprocess
 import time
 
+# Of the profile, and of libseccomp.
+ARCHITECTURES = {"x86_64": ("amd64", "SCMP_ARCH_X86_64"), "aarch64": ("arm64", "SCMP_ARCH_AARCH64")}
 SECCOMP = pathlib.Path("/usr/share/containers/seccomp.json")
 STOP_SECONDS_MAX = 40
 ONE_SHOT_SECONDS_MAX = 120
@@ -34,10 +37,11 @@ def capabilities(service):
 def seccomp(held):
     """Docker's default profile, for a container that holds the capabilities `held`."""
     profile = json.loads(SECCOMP.read_text())
+    name, architecture = ARCHITECTURES[platform.machine()]
     rules = []
     for rule in profile["syscalls"]:
         needs, without = rule["includes"], rule["excludes"]
-        if "arches" in needs and "amd64" not in needs["arches"]:
+        if "arches" in needs and name not in needs["arches"]:
             continue
         if not set(needs.get("caps", [])) <= set(held) or set(without.get("caps", [])) & set(held):
             continue
@@ -48,7 +52,7 @@ def seccomp(held):
     return {
         "defaultAction": profile["defaultAction"],
         "defaultErrnoRet": profile["defaultErrnoRet"],
-        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "architectures": [architecture],
         "syscalls": rules,
     }
 
@@ -141,7 +145,10 @@ class Container:
         """Runs a one-shot to its end, and returns what it printed."""
         before = self.log.stat().st_size if self.log.exists() else 0
         self.start(mounts)
-        code = self.process.wait(ONE_SHOT_SECONDS_MAX)
+        try:
+            code = self.process.wait(ONE_SHOT_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise self.error(f"did not end within {ONE_SHOT_SECONDS_MAX} s") from None
         if code != 0:
             raise self.error(f"ended with {code}")
         return self.log.read_bytes()[before:].decode(errors="replace")
