@@ -74,7 +74,7 @@ class ImageStore:
         for target in TARGETS:
             self.build(
                 ROOT, "--file", ROOT / "deploy/Containerfile", "--target", target, "--tag",
-                f"chatelaine/{target}",
+                f"localhost/chatelaine/{target}",
                 *[f"--build-arg={name}={value}" for name, value in arguments.items()])
 
     def image(self, target):
