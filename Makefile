@@ -41,6 +41,15 @@ lint: ## Check the format and the rules that the compiler can't
 	@scripts/check-rules --self-test
 	@scripts/check-rules
 
+.PHONY: containers
+containers: container-packages $(PYTHON) ## Build the images and run docker-compose.yml from them, as root
+	@scripts/build-release
+	@scripts/check-containers
+
+.PHONY: manifests
+manifests: $(PYTHON) ## Check docker-compose.yml, the Containerfile and the Kubernetes manifests
+	@$(PYTHON) scripts/check-manifests
+
 .PHONY: modules
 modules: ## Print the modules with their files and lines
 	@scripts/modules
@@ -98,6 +107,10 @@ test-packages: # ... and what only the tests need
 .PHONY: bench-packages
 bench-packages: # ... and what only the benchmarks need
 	@scripts/install-packages build run bench
+
+.PHONY: container-packages
+container-packages: # What building and running images needs where there is no Docker engine
+	@scripts/install-packages build run containers
 
 $(PYTHON): Tests/requirements.txt
 	@python3 -m venv --clear .build/venv
