@@ -41,6 +41,15 @@ lint: ## Check the format and the rules that the compiler can't
 	@scripts/check-rules --self-test
 	@scripts/check-rules
 
+.PHONY: containers
+containers: container-packages $(PYTHON) ## Build the images and run docker-compose.yml from them, as root
+	@scripts/build-release
+	@scripts/check-containers
+
+.PHONY: manifests
+manifests: $(PYTHON) ## Check docker-compose.yml, the Containerfile and the Kubernetes manifests
+	@$(PYTHON) scripts/check-manifests
+
 .PHONY: modules
 modules: ## Print the modules with their files and lines
 	@scripts/modules
@@ -66,6 +75,11 @@ fuzz: build-packages ## Feed engines and codecs hostile bytes, SECONDS=60 for ea
 .PHONY: tsan
 tsan: build-packages ## Run the tests of the RPC runtime under ThreadSanitizer
 	@Fuzz/run-tsan
+
+.PHONY: deb
+deb: build-packages ## Make the Debian package (VERSION=1.2.3)
+	@scripts/build-release
+	@scripts/build-deb
 
 .PHONY: bench
 bench: bench-packages $(PYTHON) ## Compare the RPC runtime with its peers and load the portal (ONLY=rpc for a part)
@@ -93,6 +107,10 @@ test-packages: # ... and what only the tests need
 .PHONY: bench-packages
 bench-packages: # ... and what only the benchmarks need
 	@scripts/install-packages build run bench
+
+.PHONY: container-packages
+container-packages: # What building and running images needs where there is no Docker engine
+	@scripts/install-packages build run containers
 
 $(PYTHON): Tests/requirements.txt
 	@python3 -m venv --clear .build/venv

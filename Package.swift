@@ -146,15 +146,18 @@ let package = Package(
     library(.platform, "Telemetry", [metrics]),
     library(
       .platform, "Postgres",
-      ["CLibPQ", "CLinux", "Cryptography", "Pacing", "Threads", nioCore, nioPosix, logging]),
+      [
+        "CLibPQ", "CLinux", "Cryptography", "Encodings", "Pacing", "Threads", nioCore, nioPosix,
+        logging,
+      ]),
     library(
       .runtime, "RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging],
       exclude: ["README.md"]),
     library(
       .runtime, "RPCTransport",
       [
-        "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
-        metrics,
+        "Addresses", "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix,
+        logging, metrics,
       ]),
     library(.runtime, "RPCInProcess", ["RPC", nioCore, logging]),
     library(.runtime, "RPCServices", ["Protobuf", "RPC", "CMessages", nioCore]),
@@ -201,8 +204,8 @@ let package = Package(
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
-    library(.domain, "Identity"),
-    library(.domain, "Receipts", ["Identity"]),
+    library(.domain, "Identity", ["Encodings"]),
+    library(.domain, "Receipts", ["Cryptography", "Identity"]),
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
       .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
@@ -218,7 +221,8 @@ let package = Package(
     library(
       .services, "Outbox",
       [
-        "Pacing", "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime", "Identity",
+        "Networking", "Pacing", "Postgres", "Protobuf", "RPC", "ServiceAPI", "ServiceRuntime",
+        "Identity",
         "Receipts",
         nioCore,
         logging, lifecycle,
@@ -299,15 +303,14 @@ let package = Package(
     library(
       .tools, "LocalDeployment",
       [
-        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
-        nioCore,
-        logging,
+        "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Postgres",
+        "RPC", "RPCServices", "RPCTransport", "TLS", "Threads", nioCore, nioPosix, logging,
       ]),
     executable(
       .tools, "ChatelaineCLI",
       [
         "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
-        "Identity", "Protobuf", "Providers",
+        "Identity", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
@@ -340,7 +343,8 @@ let package = Package(
         "HTTP2", "TLS", "RPC", "RPCTransport", "LocalDeployment", "TestSupport", nioCore, nioPosix,
         logging,
       ]),
-    tests("Runtime", "TLSTests", ["TLS", "LocalDeployment", "TestSupport", nioCore]),
+    tests(
+      "Runtime", "TLSTests", ["TLS", "LocalDeployment", "OpenSSL", "TestSupport", nioCore]),
     tests("Runtime", "RPCTests", ["Pacing", "RPC", "RPCInProcess", "Protobuf", nioCore, logging]),
     tests(
       "Runtime", "RPCCallTests",
@@ -351,7 +355,8 @@ let package = Package(
     tests(
       "Runtime", "RPCTransportTests",
       [
-        "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
+        "Addresses", "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS",
+        "LocalDeployment",
         "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
       ]),
     tests(
@@ -433,10 +438,15 @@ let package = Package(
       ], exclude: ["Python"]),
     tests(
       "System", "BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
-    tests("Tools", "LocalDeploymentTests", ["LocalDeployment", "Pacing"]),
+    tests(
+      "Tools", "LocalDeploymentTests",
+      ["Cryptography", "Files", "LocalDeployment", "OpenSSL", "Pacing", "Postgres", logging]),
     tests(
       "Platform", "PostgresTests",
-      ["Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioPosix, logging]),
+      [
+        "Postgres", "Cryptography", "LocalDeployment", "TestSupport", nioCore, nioHTTP1, nioPosix,
+        logging,
+      ]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
@@ -456,7 +466,7 @@ let package = Package(
         "VaultServer", "Vault", "Cryptography", "Encodings", "Identity", "LocalDeployment",
         "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
-        "TestSupport", logging, nioPosix,
+        "TestSupport", logging, nioCore, nioPosix,
       ]),
     tests(
       "Services", "AuditServerTests",

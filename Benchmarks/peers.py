@@ -25,7 +25,7 @@ def build():
     """Builds the peers, unless they are newer than what they are built from."""
     os.makedirs(BUILD, exist_ok=True)
     descriptors()
-    _build_client_certificate()
+    client_certificate()
     _build_grpc_cpp()
     _build_grpc_swift()
 
@@ -48,14 +48,14 @@ def descriptors():
     return path
 
 
-def _client_certificate():
-    return os.path.join(BUILD, "client_certificate.so")
-
-
-def _build_client_certificate():
+def client_certificate():
+    """What gives h2load a client certificate."""
+    library = os.path.join(BUILD, "client_certificate.so")
     source = os.path.join(HERE, "client_certificate.c")
-    if not _is_current(_client_certificate(), source):
-        _run("gcc", "-O2", "-shared", "-fPIC", "-o", _client_certificate(), source)
+    if not _is_current(library, source):
+        os.makedirs(BUILD, exist_ok=True)
+        _run("gcc", "-O2", "-shared", "-fPIC", "-o", library, source)
+    return library
 
 
 def _grpc_cpp():
@@ -113,13 +113,13 @@ class Workplace:
         os.mkdir(self.files)
         self._write("files/answer", b"x" * ANSWER_BYTES)
         self._write("files/stream", b"x" * STREAM_BYTES)
-        get = _field(1, b"2f6e8a9c-4b1d-4e57-a3c9-0d8f7b6a5e41") + _field(2, b"anthropic")
-        self._write("Get", _envelope(get))
+        get = field(1, b"2f6e8a9c-4b1d-4e57-a3c9-0d8f7b6a5e41") + field(2, b"anthropic")
+        self._write("Get", envelope(get))
         for size in CHUNK_SIZES:
             count = STREAM_BYTES // size
             asked = b"\x08" + _varint(count) + b"\x10" + _varint(size)
-            self._write(f"Source-{size}", _envelope(asked))
-            self._write(f"Sink-{size}", _envelope(_field(1, b"x" * size)) * count)
+            self._write(f"Source-{size}", envelope(asked))
+            self._write(f"Sink-{size}", envelope(field(1, b"x" * size)) * count)
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -134,11 +134,11 @@ def _varint(number):
     return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
-def _field(number, content):
+def field(number, content):
     return bytes([number << 3 | 2]) + _varint(len(content)) + content
 
 
-def _envelope(message):
+def envelope(message):
     return b"\0" + struct.pack(">I", len(message)) + message
 
 
@@ -173,7 +173,7 @@ class Peer(Server):
         """`method` of the service, or at nghttpd the file; a body that is sent up goes to both."""
         files = self.place.certificates
         environment = {
-            "LD_PRELOAD": _client_certificate(), "BENCH_CLIENT_CERTIFICATE": files.load,
+            "LD_PRELOAD": client_certificate(), "BENCH_CLIENT_CERTIFICATE": files.load,
             "BENCH_CLIENT_KEY": files.load_key} if self.is_tls else {}
         base = f"http{'s' if self.is_tls else ''}://127.0.0.1:{self.port}"
         body = self.place.path(f"{method}-{chunk_bytes}" if chunk_bytes else method)

@@ -1,5 +1,7 @@
 """A provider that answers at once and costs little, so that its share of the machine is small.
 
+A question that wants a stream gets "chunks" events, one every 2 ms, each with the time on it.
+
     provider.py PORT_FILE: listens on a port of the kernel's choice and writes it there.
 """
 
@@ -8,7 +10,11 @@ import contextlib
 import json
 import os
 import sys
+import time
 
+CHUNK_SECONDS = 0.002
+STREAM_HEAD = (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+               b"transfer-encoding: chunked\r\n\r\n")
 MODELS = json.dumps({"object": "list", "data": [{"id": "bench", "object": "model"}]})
 COMPLETION = json.dumps({
     "id": "c1", "object": "chat.completion", "created": 1, "model": "bench",
@@ -40,8 +46,21 @@ class Provider(asyncio.Protocol):
                 length = int(head[start + 17:].split(b"\r\n", 1)[0])
             if len(self.received) < end + 4 + length:
                 return
+            body = self.received[end + 4:end + 4 + length]
             self.received = self.received[end + 4 + length:]
-            self.transport.write(self.post if head.startswith(b"post") else self.get)
+            if b'"stream": true' in body:
+                self.transport.write(STREAM_HEAD)
+                self.stream(json.loads(body)["chunks"])
+            else:
+                self.transport.write(self.post if head.startswith(b"post") else self.get)
+
+    def stream(self, chunks):
+        if chunks == 0:
+            self.transport.write(b"0\r\n\r\n")
+            return
+        event = f'data: {{"time": {time.monotonic_ns()}}}\n\n'.encode()
+        self.transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+        asyncio.get_running_loop().call_later(CHUNK_SECONDS, self.stream, chunks - 1)
 
 
 async def main(port_file):

@@ -17,6 +17,9 @@ import urllib.error
 import urllib.request
 import venv
 
+import latency
+import resolving
+
 from peers import PRODUCTS
 from processes import cpu_seconds, free_port
 from tables import table
@@ -148,6 +151,18 @@ def start_portal(place, provider):
     sys.exit("chatelaine up did not get ready")
 
 
+def compare_latency(portal, bearer, smg_url, provider, goals):
+    """One request at a time, and streams."""
+    servers = {"straight": (f"http://{provider}/v1/chat/completions", {})}
+    if smg_url:
+        servers["smg 1.13"] = (smg_url, {"authorization": "Bearer bench"})
+    servers["the portal"] = (portal + "/proxy/custom/bench/v1/chat/completions", bearer)
+    latency.answers(servers, QUESTION, goals)
+    # smg reads the events and writes its own, without the time in them.
+    servers.pop("smg 1.13", None)
+    latency.streams(servers, goals)
+
+
 def compare(place, portal, bearer, processes, smg, smg_url, provider, goals):
     """Chat completions straight to the provider, through smg and through the portal."""
     question = place.path("question.json")
@@ -185,7 +200,8 @@ def run(place, goals):
         smg, smg_url = start_smg(place, provider)
         if smg:
             started.append(smg)
-        bearer = {"authorization": f"Bearer {prepare(portal, provider)}"}
+        token = prepare(portal, provider)
+        bearer = {"authorization": f"Bearer {token}"}
         processes = children(stack.pid)
         rows = []
         for connections in CONNECTIONS:
@@ -197,6 +213,8 @@ def run(place, goals):
         table("The portal, HTTP/1.1: CPU in us per request, in all and of each process",
               ["", "connections", "requests/s", "mean latency", "CPU", *SERVICES], rows)
         compare(place, portal, bearer, processes, smg, smg_url, provider, goals)
+        compare_latency(portal, bearer, smg_url, provider, goals)
+        resolving.run(place.path("state"), token, processes, place, goals)
     finally:
         for process in reversed(started):
             process.send_signal(signal.SIGINT)

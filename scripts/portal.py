@@ -23,6 +23,7 @@ START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 REQUEST_SECONDS_MAX = 20
 PASSWORD = "a long enough password"
+KEY = "sk-smoke-0123456789abcdef"
 
 
 def built():
@@ -148,7 +149,10 @@ class Client:
 
 
 class Upstream:
-    """A provider on loopback, which notes the authorization of each request."""
+    """A provider on `host`, which notes the authorization of each request."""
+
+    def __init__(self, host="127.0.0.1"):
+        self.host = host
 
     def __enter__(self):
         seen = self.seen = []
@@ -168,10 +172,29 @@ class Upstream:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.authority = f"127.0.0.1:{self.server.server_address[1]}"
+        self.server = http.server.ThreadingHTTPServer((self.host, 0), Handler)
+        self.authority = f"{self.host}:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_):
         self.server.shutdown()
+
+
+def main_job(address, upstream):
+    """A person's way through the portal; what it proves is that all four services work together."""
+    person = Client(address)
+    person.sign_up("smoke@example.org")
+    stored = person.send("POST", "/api/v1/provider-configs", {
+        "provider": "custom", "label": "local", "apiKey": KEY,
+        "baseUrl": f"http://{upstream.authority}/v1"})
+    assert KEY not in str(stored), "a stored key is shown masked"
+    program = Client(address, person.access_token())
+    program.send("GET", "/proxy/custom/local/v1/models")
+    assert upstream.seen == [f"Bearer {KEY}"], f"the provider saw {upstream.seen}"
+    (event,) = person.events("credential.resolve")
+    assert event["outcome"] == "SUCCESS", event
+    (use,) = person.events("credential.use")
+    assert use["details"]["status"] == 200, use
+    assert use["details"]["resolve"] == event["id"], use
+    return person

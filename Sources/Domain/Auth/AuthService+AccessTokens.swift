@@ -82,7 +82,7 @@ extension AuthService {
     try await door.perform(.accessTokenDelete, by: .caller(caller), from: origin) {
       (entry) async throws(AuthError) -> Act<Void> in
       guard let id = UUID(uuidString: id) else { throw .notFound }
-      entry.set(Receipt.Target(type: "access-token", id: id.uuidString.lowercased()))
+      entry.set(Receipt.Target(type: "access-token", id: id.text))
       let now = door.now
       let draft = entry
       try await store.deleteAccessToken(id, of: caller.userID) { token in

@@ -66,10 +66,10 @@ extension Receipt.Target {
   }
 
   static func session(_ id: UUID) -> Receipt.Target {
-    Receipt.Target(type: "session", id: id.uuidString.lowercased())
+    Receipt.Target(type: "session", id: id.text)
   }
 
   static func accessToken(_ token: AccessToken) -> Receipt.Target {
-    Receipt.Target(type: "access-token", id: token.id.uuidString.lowercased(), name: token.name)
+    Receipt.Target(type: "access-token", id: token.id.text, name: token.name)
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 package import FoundationEssentials
 
 /// The id of an account.
@@ -13,7 +14,32 @@ package struct UserID: Sendable, Hashable {
   }
 
   /// Lower-case text, as RFC 9562 writes it.
-  package var text: String { uuid.uuidString.lowercased() }
+  package var text: String { uuid.text }
+}
+
+extension UUID {
+  /// The octets, of which each second one has a dash in front.
+  private static let dashedOctets = 4...10
+  private static let textBytes = 36
+
+  /// Lower-case text, as RFC 9562 writes it, without the formatted printing of Foundation's.
+  package var text: String {
+    Swift.withUnsafeBytes(of: uuid) { octets in
+      String(unsafeUninitializedCapacity: Self.textBytes) { text in
+        var next = 0
+        for (index, octet) in octets.enumerated() {
+          if Self.dashedOctets.contains(index), index.isMultiple(of: 2) {
+            text[next] = UInt8(ascii: "-")
+            next += 1
+          }
+          text[next] = Hex.digit(octet >> 4)
+          text[next + 1] = Hex.digit(octet & 15)
+          next += 2
+        }
+        return next
+      }
+    }
+  }
 }
 
 /// Who a call is made for, after the assertion in it was verified.

@@ -13,12 +13,14 @@ package enum PeerIdentity {
   /// The identity of what is called `name` in the mesh.
   package static func of(_ name: String) -> String { prefix + name }
 
-  /// The name of the peer whose certificate has these identities, e.g. `vault`; `unknown` for a
-  /// certificate that isn't of the mesh.
+  /// The name of the peer whose certificate has these identities, e.g. `vault`, also for an
+  /// instance of it (`spiffe://chatelaine/vault/2`); `unknown` for a certificate that isn't of the
+  /// mesh.
   package static func name(in identities: [String]) -> String {
     guard let identity = identities.first(where: { $0.utf8.starts(with: prefix.utf8) }) else {
       return "unknown"
     }
-    return String(decoding: identity.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+    let name = identity.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: "/") }
+    return String(decoding: name, as: UTF8.self)
   }
 }

@@ -1,3 +1,4 @@
+import Cryptography
 package import FoundationEssentials
 package import Identity
 
@@ -79,7 +80,8 @@ package struct Receipt: Sendable, Hashable {
   package let accountID: UserID?
 
   package init(
-    id: UUID = UUID(), time: Date = Date(), actor: Actor, action: ReceiptAction, target: Target,
+    id: UUID = SecureRandom.uuid(), time: Date = Date(), actor: Actor, action: ReceiptAction,
+    target: Target,
     outcome: Outcome, origin: CallOrigin, details: [String: Detail] = [:], accountID: UserID?
   ) {
     self.id = id

@@ -24,7 +24,7 @@ package struct Entry: Sendable {
     case .caller(let caller):
       accountID = caller.userID
       details["credential"] = .text(caller.credential.word)
-      details["credentialId"] = caller.credential.id.map { .text($0.uuidString.lowercased()) }
+      details["credentialId"] = caller.credential.id.map { .text($0.text) }
       actor =
         caller.credential == .operator ? .operator : .user(caller.userID, email: caller.email)
     }

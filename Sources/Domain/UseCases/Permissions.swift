@@ -86,6 +86,7 @@ package enum Permissions {
     .providerConfigGet: Rule([.session, .accessToken(.manage)], .refusals),
     .providerConfigList: Rule([.session, .accessToken(.manage), .operator], .refusals),
     .credentialResolve: Rule([.session, .accessToken(.use)], .everything),
+    .credentialUse: Rule([.service("gateway")], .everything),
 
     .auditEventAppend: Rule([.service("auth"), .service("vault")], .refusals),
     .auditEventList: Rule([.session, .accessToken(.readAudit)], .refusals),

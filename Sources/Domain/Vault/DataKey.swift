@@ -37,62 +37,42 @@ package struct WrappedDataKey: Sendable, Hashable {
 
 /// Unwrapped data keys for a short while, since unwrapping for each use would double its cost.
 ///
-/// Two generations stand for the order of use: a key that is used moves to the younger one, and the
-/// older one is dropped whole when the younger is full or `lifetime` has passed. So at most
-/// `keysMax` keys are held, in locked memory, each for at most twice `lifetime` after its last
-/// use while the owner calls `dropIdle`.
+/// At most `keysMax` keys are held, in locked memory, each for at most twice `lifetime` after its
+/// last use while the owner calls `dropIdle`.
 package final class DataKeyCache: Sendable {
   package static let keysMax = 4_096
   package static let lifetime: Duration = .seconds(60)
 
-  private struct Generations {
-    var young: [UUID: DataKey] = [:]
-    var old: [UUID: DataKey] = [:]
-    var turned: ContinuousClock.Instant = .now
-
-    mutating func turn(at now: ContinuousClock.Instant) {
-      old = young
-      young = [:]
-      turned = now
-    }
+  /// A key, and the row that it was unwrapped from.
+  private struct Unwrapped {
+    let wrapped: WrappedDataKey
+    let key: DataKey
   }
 
-  private let keysMax: Int
-  private let generations = Mutex(Generations())
+  private let keys: Mutex<RecentlyUsed<UUID, Unwrapped>>
 
   package init(keysMax: Int = DataKeyCache.keysMax) {
-    self.keysMax = max(2, keysMax)
+    keys = Mutex(RecentlyUsed(countMax: keysMax, lifetime: Self.lifetime))
   }
 
   /// How many keys are held.
-  package var count: Int { generations.withLock { $0.young.count + $0.old.count } }
+  package var count: Int { keys.withLock { $0.count } }
 
-  /// The key of this wrapped form if it is held, else what `unwrap` makes of it.
+  /// The key of exactly this row if it is held, else what `unwrap` makes of it: a row that was
+  /// wrapped anew or tampered with gets nothing on the strength of what it was.
   func key(
     _ wrapped: WrappedDataKey, unwrap: (WrappedDataKey) throws(VaultError) -> DataKey
   ) throws(VaultError) -> DataKey {
-    let held = generations.withLock { generations -> DataKey? in
-      if let key = generations.young[wrapped.id] { return key }
-      guard let key = generations.old.removeValue(forKey: wrapped.id) else { return nil }
-      insert(key, into: &generations)
-      return key
+    if let held = keys.withLock({ $0.use(wrapped.id) }), held.wrapped == wrapped {
+      return held.key
     }
-    // The row says whose the key is; a row that was tampered with must not borrow another's.
-    if let held, held.userID == wrapped.userID { return held }
     let key = try unwrap(wrapped)
-    generations.withLock { insert(key, into: &$0) }
+    keys.withLock { $0.insert(Unwrapped(wrapped: wrapped, key: key), for: wrapped.id) }
     return key
   }
 
   /// Drops keys that were not used for a lifetime; to be called about once per `lifetime`.
   package func dropIdle(at now: ContinuousClock.Instant = .now) {
-    generations.withLock { generations in
-      if generations.turned.duration(to: now) >= Self.lifetime { generations.turn(at: now) }
-    }
-  }
-
-  private func insert(_ key: DataKey, into generations: inout Generations) {
-    if generations.young.count >= keysMax / 2 { generations.turn(at: .now) }
-    generations.young[key.id] = key
+    keys.withLock { $0.dropIdle(at: now) }
   }
 }

@@ -20,11 +20,13 @@ package struct ProviderConfig: Sendable, Hashable {
   package var updateTime: Date
   /// Precise to a minute.
   package var lastUseTime: Date?
+  /// Nil before the provider's first answer, and where nobody asks for it: with what is opened.
+  package var health: KeyHealth?
 
   package init(
     id: UUID, userID: UserID, provider: String, label: Label, maskedKey: MaskedKey,
     origin: String, baseURLHint: String?, enabled: Bool, createTime: Date, updateTime: Date,
-    lastUseTime: Date?
+    lastUseTime: Date?, health: KeyHealth? = nil
   ) {
     self.id = id
     self.userID = userID
@@ -37,6 +39,7 @@ package struct ProviderConfig: Sendable, Hashable {
     self.createTime = createTime
     self.updateTime = updateTime
     self.lastUseTime = lastUseTime
+    self.health = health
   }
 }
 
@@ -47,15 +50,19 @@ package struct StoredConfig: Sendable, Hashable {
   /// The custom endpoint; nil where the provider's own is used.
   package var sealedBaseURL: SealedField?
   package var dataKey: WrappedDataKey
+  /// The store's mark of the rows as they were read, another after every change to any of them;
+  /// empty for what was not read.
+  package var revision: String
 
   package init(
     config: ProviderConfig, sealedKey: SealedField, sealedBaseURL: SealedField?,
-    dataKey: WrappedDataKey
+    dataKey: WrappedDataKey, revision: String = ""
   ) {
     self.config = config
     self.sealedKey = sealedKey
     self.sealedBaseURL = sealedBaseURL
     self.dataKey = dataKey
+    self.revision = revision
   }
 }
 

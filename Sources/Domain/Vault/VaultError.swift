@@ -10,6 +10,7 @@ package enum VaultError: Error, Hashable {
     case apiKey
     case baseURL = "baseUrl"
     case purpose
+    case uses
     case pageSize
     case pageToken
   }
@@ -34,6 +35,8 @@ package enum VaultError: Error, Hashable {
   case cannotSeal(detail: String)
   /// More uses are waiting for their receipts than may wait.
   case overloaded
+  /// The user has as many uses waiting for their receipts as one user may have.
+  case tooManyUses
   /// The caller gave up.
   case cancelled
   /// The database can't be reached or takes too long; `detail` is for the operator's log.
@@ -56,7 +59,7 @@ extension VaultError: UseCaseError {
     case .tooManyConfigs: "too-many-configurations"
     case .endpointChanged: "endpoint-changed"
     case .cannotOpen: "cannot-open"
-    case .cannotSeal, .overloaded, .cancelled, .storageUnavailable, .storage: nil
+    case .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable, .storage: nil
     }
   }
 }

@@ -81,6 +81,8 @@ extension VaultService {
     let configID = try Self.configID(id)
     entry.isAbout(id: configID)
     let (draft, time) = (entry, door.now)
+    // What is held would be refused at its next use; it must not even stay in memory.
+    defer { known.forget(caller.userID) }
     return try await store.change(configID, of: caller.userID) { (stored) throws(VaultError) in
       var (stored, entry) = (stored, draft)
       let change = try decide(&stored)
@@ -123,6 +125,8 @@ extension VaultService {
     }
     if let key {
       stored.config.maskedKey = provider.mask(key)
+      // What was said of the one that goes.
+      stored.config.health = nil
       try cipher.replaceKey(key, in: &stored)
       sealCount += 1
     }

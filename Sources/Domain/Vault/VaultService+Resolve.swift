@@ -2,7 +2,7 @@ package import Cryptography
 import FoundationEssentials
 package import Identity
 import Providers
-import Receipts
+package import Receipts
 import UseCases
 
 /// A key that was opened for one use.
@@ -12,6 +12,8 @@ package struct ResolvedCredential: Sendable {
   package let key: SecretBytes
   /// The user's endpoint; nil where the provider's own is used.
   package let baseURL: String?
+  /// What was committed for it.
+  package let receipt: Receipt
 }
 
 extension VaultService {
@@ -32,29 +34,54 @@ extension VaultService {
       try Self.check(purpose: purpose)
       entry.set("purpose", .text(purpose))
       entry.isAbout(provider: provider.id, label: label)
-      guard let stored = try await found(provider, label, of: caller) else { throw .notFound }
+      let question = ConfigQuestion(
+        userID: caller.userID, provider: provider.id, label: label)
+      if let credential = try await useKnown(question, entry) { return .committed(credential) }
+      guard let stored = try await found(question) else { throw .notFound }
       entry.isAbout(stored.config)
-      let credential = try open(stored, of: provider)
-      let time = door.now
-      try await store.record(
-        entry.success(at: time), use: Self.use(of: stored.config, at: time))
-      return .committed(credential)
+      let (key, baseURL) = try open(stored, of: provider)
+      known.keep(KnownConfig(stored, baseURL: baseURL), for: question)
+      let receipt = entry.success(at: door.now)
+      try await store.record(receipt, use: Self.use(of: stored.config, at: receipt.time))
+      return .committed(
+        ResolvedCredential(config: stored.config, key: key, baseURL: baseURL, receipt: receipt))
     }
   }
 
-  private func found(
-    _ provider: Provider, _ label: Label?, of caller: Caller
-  ) async throws(VaultError) -> StoredConfig? {
-    if let label {
-      try await store.storedConfig(provider: provider.id, label: label, of: caller.userID)
+  /// Opens the configuration that answered the question before, if it still does so at the moment
+  /// of the receipt's commit; else nothing is written, and nil says to look anew.
+  private func useKnown(
+    _ question: ConfigQuestion, _ entry: Entry
+  ) async throws(VaultError) -> ResolvedCredential? {
+    guard let known = known.config(for: question) else { return nil }
+    // Whether it fails to open is judged by what the database holds now.
+    guard let key = try? cipher.openKey(of: known.stored) else { return nil }
+    var entry = entry
+    entry.set(known.target, origin: known.stored.config.origin)
+    let receipt = entry.success(at: door.now)
+    let isStillRight = try await store.record(
+      receipt, use: Self.use(of: known.stored.config, at: receipt.time),
+      if: known.precondition(for: question))
+    guard isStillRight else {
+      self.known.forget(question, at: known.stored.revision)
+      return nil
+    }
+    return ResolvedCredential(
+      config: known.stored.config, key: key, baseURL: known.baseURL, receipt: receipt)
+  }
+
+  private func found(_ question: ConfigQuestion) async throws(VaultError) -> StoredConfig? {
+    if let label = question.label {
+      try await store.storedConfig(
+        provider: question.provider, label: label, of: question.userID)
     } else {
-      try await store.preferredConfig(provider: provider.id, of: caller.userID)
+      try await store.preferredConfig(provider: question.provider, of: question.userID)
     }
   }
 
   private func open(
     _ stored: StoredConfig, of provider: Provider
-  ) throws(VaultError) -> ResolvedCredential {
+  ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     guard stored.config.enabled else {
       throw .disabled(provider: provider.id, label: stored.config.label)
     }
@@ -63,9 +90,7 @@ extension VaultService {
     if stored.sealedBaseURL == nil, Endpoint.ownOrigin(of: provider) != stored.config.origin {
       throw .endpointChanged(provider: provider.id)
     }
-    return ResolvedCredential(
-      config: stored.config, key: try cipher.openKey(of: stored),
-      baseURL: try cipher.openURL(of: stored))
+    return (try cipher.openKey(of: stored), try cipher.openURL(of: stored))
   }
 
   private static func use(of config: ProviderConfig, at time: Date) -> ConfigUse? {

@@ -15,10 +15,14 @@ package struct VaultService: Sendable {
   let store: any VaultStore
   let catalogue: ProviderCatalogue
   let cipher: ConfigCipher
+  /// For what a resolve gives out, and the end of its use comes back with.
+  package let ticketSigner: UseTicketSigner
+  let known: KnownConfigs
 
   package init(
     store: any VaultStore, keyring: Keyring, cache: DataKeyCache = DataKeyCache(),
-    catalogue: ProviderCatalogue = .standard, clock: @escaping @Sendable () -> Date = { Date() }
+    known: KnownConfigs = KnownConfigs(), catalogue: ProviderCatalogue = .standard,
+    clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(VaultError) in
       try await store.record(receipt, use: nil)
@@ -26,6 +30,8 @@ package struct VaultService: Sendable {
     self.store = store
     self.catalogue = catalogue
     cipher = ConfigCipher(keyring: keyring, cache: cache)
+    ticketSigner = keyring.ticketSigner
+    self.known = known
   }
 
   /// Seals and stores a key.
@@ -112,16 +118,24 @@ extension Entry {
 
   /// About this configuration.
   mutating func isAbout(_ config: ProviderConfig) {
-    set(
-      Receipt.Target(
-        type: Self.targetType, id: config.id.uuidString.lowercased(),
-        name: "\(config.provider)/\(config.label.text)"))
-    set("origin", .text(config.origin))
+    set(Self.target(config), origin: config.origin)
+  }
+
+  /// About a configuration whose `target` was formed before.
+  mutating func set(_ target: Receipt.Target, origin: String) {
+    set(target)
+    set("origin", .text(origin))
+  }
+
+  static func target(_ config: ProviderConfig) -> Receipt.Target {
+    Receipt.Target(
+      type: targetType, id: config.id.text,
+      name: "\(config.provider)/\(config.label.text)")
   }
 
   /// About a configuration of which only the id is known.
   mutating func isAbout(id: UUID) {
-    set(Receipt.Target(type: Self.targetType, id: id.uuidString.lowercased()))
+    set(Receipt.Target(type: Self.targetType, id: id.text))
   }
 
   /// About a configuration that was asked for by name.

@@ -48,6 +48,18 @@ package protocol VaultStore: Sendable {
   ///
   /// With `use`, the configuration's time of last use moves too. Throws `.overloaded`.
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError)
+
+  /// Commits the receipts of uses that ended, and what they say of the keys; a configuration that
+  /// is being changed may be left as it is.
+  func recordUses(
+    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+  ) async throws(VaultError)
+
+  /// Commits a receipt like `record`, if the precondition holds in the same moment; false when it
+  /// doesn't, and then nothing is written.
+  func record(
+    _ receipt: Receipt, use: ConfigUse?, if precondition: ConfigPrecondition
+  ) async throws(VaultError) -> Bool
 }
 
 /// What to do with a configuration that was just read.
@@ -75,5 +87,23 @@ package struct ConfigUse: Sendable, Hashable {
   package init(configID: UUID, time: Date) {
     self.configID = configID
     self.time = time
+  }
+}
+
+/// That a configuration which was read a while ago is still the one to use, to the last bit of its
+/// row and of its data key's.
+package struct ConfigPrecondition: Sendable, Hashable {
+  package let configID: UUID
+  package let userID: UserID
+  /// `StoredConfig.revision`.
+  package let revision: String
+  /// It must also still be the one that is preferred where no label is given.
+  package let isPreferred: Bool
+
+  package init(configID: UUID, userID: UserID, revision: String, isPreferred: Bool) {
+    self.configID = configID
+    self.userID = userID
+    self.revision = revision
+    self.isPreferred = isPreferred
   }
 }

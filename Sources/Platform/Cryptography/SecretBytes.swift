@@ -1,4 +1,5 @@
 import COpenSSL
+package import FoundationEssentials
 
 /// Immutable secret bytes in locked memory that is left out of core dumps and wiped when the last
 /// reference goes.
@@ -116,6 +117,16 @@ package enum SecureRandom {
     }
     guard filled else { throw .randomnessUnavailable }
     return bytes
+  }
+
+  /// A random UUID (RFC 9562, 5.4), for what many are made of: Foundation's opens /dev/urandom for
+  /// each, which is three system calls.
+  package static func uuid() -> UUID {
+    var octets: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    guard withUnsafeMutableBytes(of: &octets, { fillPublic($0) }) else { return UUID() }
+    octets.6 = octets.6 & 0x0F | 0x40
+    octets.8 = octets.8 & 0x3F | 0x80
+    return UUID(uuid: octets)
   }
 
   static func fillPublic(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {

@@ -8,10 +8,22 @@ package enum AtomicFile {
   /// For what everybody may read.
   package static let modeForAll: mode_t = 0o644
 
+  /// Whose a file or directory becomes.
+  package struct Owner: Sendable, Hashable {
+    package let userID: uid_t
+    package let groupID: gid_t
+
+    package init(userID: uid_t, groupID: gid_t) {
+      self.userID = userID
+      self.groupID = groupID
+    }
+  }
+
   /// Writes `bytes` beside `path` with its final mode from the first moment on, has them reach the
   /// disk, and renames: then the name has reached the disk too.
   package static func write(
-    _ bytes: UnsafeRawBufferPointer, to path: String, mode: mode_t = modeForOwner
+    _ bytes: UnsafeRawBufferPointer, to path: String, mode: mode_t = modeForOwner,
+    owner: Owner? = nil
   ) throws(FileError) {
     let temporary = "\(path).\(getpid()).new"
     // Left behind by a crashed process with our id, if at all.
@@ -21,6 +33,9 @@ package enum AtomicFile {
         path: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
       try file.write(bytes)
       // fchmod: the process's umask may have taken bits away.
+      if let owner, fchown(file.number, owner.userID, owner.groupID) != 0 {
+        throw FileError(path: path)
+      }
       guard fchmod(file.number, mode) == 0, fsync(file.number) == 0,
         rename(temporary, path) == 0
       else { throw FileError(path: path) }
@@ -32,10 +47,10 @@ package enum AtomicFile {
   }
 
   package static func write(
-    _ bytes: [UInt8], to path: String, mode: mode_t = modeForOwner
+    _ bytes: [UInt8], to path: String, mode: mode_t = modeForOwner, owner: Owner? = nil
   ) throws(FileError) {
     let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(FileError) in try write(bytes, to: path, mode: mode) }
+      Result { () throws(FileError) in try write(bytes, to: path, mode: mode, owner: owner) }
     }
     try result.get()
   }
@@ -49,6 +64,25 @@ package enum AtomicFile {
       throw FileError(path: path, reason: "is not a directory")
     }
     guard chmod(path, mode) == 0 else { throw FileError(path: path) }
+  }
+
+  /// Gives a file or directory to `owner` with `mode`; says whether it was otherwise before. It
+  /// must not be a symbolic link.
+  @discardableResult
+  package static func hand(
+    _ path: String, to owner: Owner, mode: mode_t
+  ) throws(FileError) -> Bool {
+    let file = try FileDescriptor(path: path, flags: O_RDONLY | O_NOFOLLOW)
+    var status = stat()
+    guard fstat(file.number, &status) == 0 else { throw FileError(path: path) }
+    if status.st_uid == owner.userID, status.st_gid == owner.groupID,
+      status.st_mode & 0o7777 == mode
+    {
+      return false
+    }
+    guard fchown(file.number, owner.userID, owner.groupID) == 0, fchmod(file.number, mode) == 0
+    else { throw FileError(path: path) }
+    return true
   }
 
   private static func synchronize(directoryOf path: String) throws(FileError) {

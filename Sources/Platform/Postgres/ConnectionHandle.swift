@@ -1,4 +1,5 @@
 import CLibPQ
+import Cryptography
 import Glibc
 
 /// Owns one libpq connection; nothing else calls libpq's connection functions.
@@ -36,6 +37,20 @@ final class ConnectionHandle: @unchecked Sendable {
 
   /// Cuts the connection so that `PQfinish` has nobody to say goodbye to.
   func abort() { _ = shutdown(socket, Int32(SHUT_RDWR)) }
+
+  /// A SCRAM-SHA-256 verifier with a salt of its own; nil when libpq refuses the password.
+  func verifier(ofPassword password: SecretBytes, role: String) -> String? {
+    let terminated = SecretBytes(count: password.count + 1) { buffer in
+      password.withUnsafeBytes { buffer.copyMemory(from: $0) }
+    }
+    let text = terminated.withUnsafeBytes { bytes in
+      PQencryptPasswordConn(
+        connection, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), role, "scram-sha-256")
+    }
+    guard let text else { return nil }
+    defer { PQfreemem(text) }
+    return String(cString: text)
+  }
 
   // MARK: Receiving
 

@@ -75,9 +75,10 @@ extension PostgresConfiguration {
       Parameter(name: "keepalives_count", value: "3"),
       // Otherwise libpq looks for a Kerberos ticket first.
       Parameter(name: "gssencmode", value: "disable"),
-      Parameter(name: "options", value: serverSettings),
     ]
-    return defaults.filter { !given.contains($0.name) } + parameters
+    let settings =
+      pooler == .none ? [Parameter(name: "options", value: serverSettings)] : []
+    return (defaults + settings).filter { !given.contains($0.name) } + parameters
       + [Parameter(name: "client_encoding", value: "UTF8")]
   }
 }

@@ -1,13 +1,15 @@
+package import Cryptography
 import Glibc
 import NIOCore
 
 /// A connection for one thread that may block, one statement at a time, each with a deadline.
 ///
-/// Migrations need what the pipeline does not allow: several statements in one text.
-final class MigrationSession {
+/// Migrations and set-up need what the pipeline does not allow: several statements in one text.
+package final class MigrationSession {
   private let handle: ConnectionHandle
 
-  init(_ configuration: PostgresConfiguration) throws(PostgresError) {
+  /// Connects; returns after about `connectTimeout` per host at the latest.
+  package init(_ configuration: PostgresConfiguration) throws(PostgresError) {
     handle = try Connector(configuration: configuration).connect()
     // A table may be large: the deadline of each statement is given with it.
     try run(
@@ -19,7 +21,7 @@ final class MigrationSession {
 
   /// Runs one statement with bound values.
   @discardableResult
-  func run(
+  package func run(
     _ query: PostgresQuery, timeout: Duration
   ) throws(PostgresError) -> PostgresResult {
     guard handle.send(query) else { throw .connectionClosed }
@@ -27,9 +29,15 @@ final class MigrationSession {
   }
 
   /// Runs SQL that may hold several statements; the answers are not looked at.
-  func run(text sql: String, timeout: Duration) throws(PostgresError) {
+  package func run(text sql: String, timeout: Duration) throws(PostgresError) {
     guard handle.send(text: sql) else { throw .connectionClosed }
     _ = try wait(until: .now() + TimeAmount(timeout))
+  }
+
+  /// What a server keeps in place of a password (RFC 5803), so that the password itself stands in
+  /// no statement and thus in no log; nil when libpq refuses it.
+  package func verifier(ofPassword password: SecretBytes, role: String) -> String? {
+    handle.verifier(ofPassword: password, role: role)
   }
 
   /// Collects the answers up to the end; the first failure counts, else the last success.

@@ -370,7 +370,7 @@ struct PoolState<Connection: PoolConnection> {
 
 /// When a connection may be tried again after failures.
 struct PostgresBackoff {
-  private static let waits = Backoff.doubling(from: .milliseconds(50), to: .seconds(5))
+  private static let waits = Backoff.doubling(from: .milliseconds(50), to: .seconds(1))
 
   private(set) var failures = 0
   private(set) var retryAt = NIODeadline.uptimeNanoseconds(0)

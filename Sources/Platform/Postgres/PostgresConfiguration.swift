@@ -1,5 +1,6 @@
 import CLibPQ
 package import Cryptography
+import Encodings
 import Glibc
 
 /// Where a PostgreSQL server is, who asks, and every limit of the client.
@@ -17,6 +18,17 @@ package struct PostgresConfiguration: Sendable {
   package static let pipelineDepthMaxDefault = 128
   package static let connectionLifetimeDefault: Duration = .seconds(3_600)
 
+  /// What may stand between the client and the server.
+  package enum Pooler: String, Sendable, CaseIterable {
+    case none
+    /// PgBouncer or the like, which gives a session of the server to each transaction: what is set
+    /// or prepared in one is not there in the next.
+    case transaction
+  }
+
+  /// Behind a pooler nothing is prepared, and the server's time limits are those of the role
+  /// (`ALTER ROLE … SET lock_timeout`), for a pooler passes none on.
+  package var pooler = Pooler.none
   /// Connections that may be open or opening at once; each carries many queries or one transaction.
   package var connectionsMax = Self.connectionsMaxDefault
   /// Queries and transactions that may wait for a connection; one more gets `.poolExhausted`.
@@ -42,7 +54,7 @@ package struct PostgresConfiguration: Sendable {
 
   /// libpq connection parameters (`host`, `dbname`, …) in order, without the password.
   package let parameters: [Parameter]
-  let password: SecretBytes?
+  package let password: SecretBytes?
 
   package struct Parameter: Sendable, Hashable {
     package let name: String
@@ -63,6 +75,46 @@ package struct PostgresConfiguration: Sendable {
       (text) throws(PostgresConfigurationError) in try ConnectionURL.parse(text)
     }
   }
+
+  /// The same server as another role in another database.
+  ///
+  /// How the server is found and how it proves who it is stay; the first role's own certificate,
+  /// options and password file don't.
+  package func connecting(
+    as user: String, password: SecretBytes?, to database: String
+  ) -> PostgresConfiguration {
+    let server = parameters.filter { Self.serverParameters.contains($0.name) }
+    return PostgresConfiguration(
+      parameters: server + [
+        Parameter(name: "user", value: user), Parameter(name: "dbname", value: database),
+      ], password: password)
+  }
+
+  /// The same role in another database.
+  package func connecting(to database: String) -> PostgresConfiguration {
+    PostgresConfiguration(
+      parameters: parameters.filter { $0.name != "dbname" }
+        + [Parameter(name: "dbname", value: database)], password: password)
+  }
+
+  /// As a URL that `init(url:)` reads; it holds the password.
+  package var url: SecretBytes {
+    func value(_ name: String) -> String {
+      PercentCoding.encode(parameters.first { $0.name == name }?.value ?? "")
+    }
+    let rest = parameters.filter { !["user", "dbname"].contains($0.name) }
+      .map { "\($0.name)=\(PercentCoding.encode($0.value))" }
+    let secret = password?.withUTF8String { ":" + PercentCoding.encode($0) } ?? ""
+    let query = rest.isEmpty ? "" : "?" + rest.joined(separator: "&")
+    return SecretBytes(utf8: "postgresql://\(value("user"))\(secret)@/\(value("dbname"))\(query)")
+  }
+
+  private static let serverParameters: Set<String> = [
+    "host", "hostaddr", "port", "sslmode", "sslrootcert", "sslcrl", "sslcrldir", "sslsni",
+    "ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "gssencmode",
+    "target_session_attrs", "connect_timeout", "keepalives", "keepalives_idle",
+    "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+  ]
 
   init(parameters: [Parameter], password: SecretBytes?) {
     self.parameters = parameters

@@ -131,7 +131,7 @@ final class PostgresPool: Sendable {
     let connection = PostgresConnection(
       handle: handle, eventLoop: loop, pool: self,
       slot: PoolSlot(retireAt: .now() + .nanoseconds(age)),
-      statementCacheMax: configuration.statementCacheMax)
+      statementCacheMax: configuration.pooler == .none ? configuration.statementCacheMax : 0)
     // Under the lock: after `close` has returned, the loop may be gone.
     guarded.withLock { guarded in
       guard guarded.state.phase != .closed else { return }

@@ -44,10 +44,8 @@ package final class Promise<Value: Sendable, Failure: Error>: Sendable {
   /// Ends the wait; false when it had ended before.
   @discardableResult
   package func finish(_ result: Result<Value, Failure>) -> Bool {
-    let previous = state.withLock { state in
-      defer { state = .finished }
-      return state
-    }
+    var previous = State.finished
+    state.withLock { swap(&$0, &previous) }
     switch previous {
     case .unasked: return true
     case .asked(let continuation):

@@ -29,11 +29,13 @@ struct StatementCache {
   private var entries: [Key: Entry] = [:]
   private var clock: UInt64 = 0
 
+  /// - Parameter statementsMax: 0 prepares none.
   init(statementsMax: Int) {
-    self.statementsMax = max(1, statementsMax)
+    self.statementsMax = statementsMax
   }
 
   mutating func use(_ query: PostgresQuery) -> Lookup {
+    guard statementsMax > 0 else { return .unconfirmed }
     clock += 1
     let key = Key(query)
     if let entry = entries[key] {

@@ -7,6 +7,10 @@ package enum JSONText {
   /// Appends `text` with its quotes; of more than `bytesMax` bytes the rest becomes an ellipsis.
   package static func append(_ text: String, to json: inout [UInt8], bytesMax: Int = .max) {
     json.append(UInt8(ascii: "\""))
+    if text.utf8.count <= bytesMax, appendIfPlain(text, to: &json) {
+      json.append(UInt8(ascii: "\""))
+      return
+    }
     let start = json.count
     for scalar in text.unicodeScalars {
       guard json.count - start < bytesMax else {
@@ -39,6 +43,18 @@ package enum JSONText {
   /// An object of values that are JSON already, in this order.
   package static func object(_ members: [(name: String, value: String)]) -> String {
     "{" + members.map { "\(string($0.name)):\($0.value)" }.joined(separator: ",") + "}"
+  }
+
+  /// Copies text in which nothing needs an escape, as nearly all is; else appends nothing.
+  private static func appendIfPlain(_ text: String, to json: inout [UInt8]) -> Bool {
+    text.utf8.withContiguousStorageIfAvailable { bytes in
+      let isPlain = bytes.allSatisfy { byte in
+        (0x20..<0x7F).contains(byte) && byte != 0x22 && byte != 0x5C && byte != 0x3C
+          && byte != 0x3E
+      }
+      if isPlain { json.append(contentsOf: bytes) }
+      return isPlain
+    } ?? false
   }
 
   private static func appendEscape(of value: UInt32, to json: inout [UInt8]) {

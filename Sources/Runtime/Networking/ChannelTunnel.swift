@@ -1,4 +1,5 @@
 package import NIOCore
+import Synchronization
 
 /// Joins two channels: the bytes of each go to the other as they come, and the end of one is the
 /// end of both, as soon as its last bytes are out.
@@ -43,6 +44,7 @@ package final class TunnelEnd: ChannelInboundHandler, @unchecked Sendable {
   package typealias OutboundOut = ByteBuffer
 
   package let channel: any Channel
+  private let bytesIn = Atomic<Int>(0)
   private let idleTimeout: TimeAmount
   private weak var other: TunnelEnd?
   private var context: ChannelHandlerContext?
@@ -60,6 +62,9 @@ package final class TunnelEnd: ChannelInboundHandler, @unchecked Sendable {
   fileprivate func join(_ other: TunnelEnd) {
     self.other = other
   }
+
+  /// Bytes that have come from this end.
+  package var byteCount: Int { bytesIn.load(ordering: .relaxed) }
 
   package func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
@@ -84,7 +89,9 @@ package final class TunnelEnd: ChannelInboundHandler, @unchecked Sendable {
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     lastByte = .now()
-    other?.write(unwrapInboundIn(data))
+    let bytes = unwrapInboundIn(data)
+    bytesIn.add(bytes.readableBytes, ordering: .relaxed)
+    other?.write(bytes)
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {

@@ -31,7 +31,8 @@ package final class Certificate: @unchecked Sendable {
 
   private static let serialNumberBits: Int32 = 127
 
-  private let pointer: OpaquePointer
+  /// OpenSSL's `X509`; it lives as long as this.
+  let pointer: OpaquePointer
 
   private init(owning pointer: OpaquePointer) {
     self.pointer = pointer

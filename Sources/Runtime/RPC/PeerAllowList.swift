@@ -5,7 +5,8 @@ package import Logging
 package final class PeerAllowList: ServerInterceptor {
   /// Who may call a method.
   package enum Callers: Sendable, Hashable {
-    /// The peers with one of these URI identities, e.g. `spiffe://chatelaine/gateway`.
+    /// The peers with one of these URI identities, e.g. `spiffe://chatelaine/gateway`, and their
+    /// instances, which have one more segment: `spiffe://chatelaine/gateway/2`.
     case named(Set<String>)
     /// Any peer that proved an identity: TLS has checked that the mesh's authority vouches for it.
     /// A connection without TLS has none.
@@ -63,7 +64,8 @@ extension PeerAllowList.Callers: ExpressibleByArrayLiteral {
 
   func contains(_ peer: Peer) -> Bool {
     switch self {
-    case .named(let names): peer.identities.contains(where: names.contains)
+    case .named(let names):
+      peer.identities.contains(where: names.contains) || peer.groups.contains(where: names.contains)
     case .anyVerifiedPeer: !peer.identities.isEmpty
     }
   }
@@ -76,12 +78,17 @@ package final class Peer: Sendable {
   /// URI subject alternative names of the verified client certificate, e.g.
   /// `spiffe://chatelaine/gateway`; empty without TLS.
   package let identities: [String]
+  /// What each identity is an instance of: itself without its last segment.
+  package let groups: [String]
   /// Whom limits count: the first identity, whatever the peer's connections, else its IP address.
   package let name: String
 
   package init(address: String, identities: [String] = []) {
     self.address = address
     self.identities = identities
+    groups = identities.compactMap { identity in
+      identity.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(identity[..<$0]) }
+    }
     // The port of an address is another with each connection.
     let host = address.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(address[..<$0]) }
     name = identities.first ?? host ?? address

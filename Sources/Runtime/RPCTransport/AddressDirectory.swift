@@ -1,3 +1,4 @@
+import Addresses
 import Logging
 import NIOCore
 import Networking
@@ -5,7 +6,8 @@ import Pacing
 import RPC
 import Synchronization
 
-/// The current addresses of a client's target, found once for the balancers of all its loops.
+/// The current addresses of a client's targets, found once for the balancers of all its loops, and
+/// what one loop has learnt that the others should know.
 final class AddressDirectory: Sendable {
   /// What is known at one moment.
   struct Snapshot {
@@ -16,6 +18,8 @@ final class AddressDirectory: Sendable {
   }
 
   private struct State {
+    /// Of each target, what was found last.
+    var found: [[SocketAddress]]
     var addresses: [SocketAddress] = []
     var isResolving = false
     /// A look-up waits for the end of the interval.
@@ -35,17 +39,26 @@ final class AddressDirectory: Sendable {
   private let configuration: RPCClientConfiguration
   private let logger: Logger
   private let eventLoop: any EventLoop
-  /// The host is an address itself.
-  private let isLiteral: Bool
-  private let state = Mutex(State())
+  /// The targets that are not addresses themselves, by their place.
+  private let names: [(index: Int, target: NetworkAddress)]
+  private let state: Mutex<State>
 
   init(_ configuration: RPCClientConfiguration, on eventLoop: any EventLoop, logger: Logger) {
     self.configuration = configuration
     self.eventLoop = eventLoop
     self.logger = logger
-    let literal = try? SocketAddress(ipAddress: configuration.host, port: configuration.port)
-    isLiteral = literal != nil
-    if let literal { state.withLock { $0.addresses = [literal] } }
+    let literals = configuration.targets.map {
+      try? SocketAddress(ipAddress: $0.host, port: $0.port)
+    }
+    names = zip(configuration.targets, literals).enumerated()
+      .compactMap { $0.element.1 == nil ? ($0.offset, $0.element.0) : nil }
+    var initial = State(found: literals.map { $0.map { [$0] } ?? [] })
+    // Names are waited for, so that no balancer begins with a part only.
+    if names.isEmpty {
+      initial.addresses = Self.bounded(
+        initial.found.flatMap(\.self), to: configuration.addressCountMax, keeping: [])
+    }
+    state = Mutex(initial)
   }
 
   /// Tells `balancers` about every answer, until `close`.
@@ -68,7 +81,7 @@ final class AddressDirectory: Sendable {
 
   /// Asks the resolver again, now or as soon as the interval allows.
   func refresh() {
-    guard !isLiteral else { return }
+    guard !names.isEmpty else { return }
     let action = state.withLock { state -> Action in
       guard !state.isResolving, !state.isScheduled, !state.balancers.isEmpty else {
         return .nothing
@@ -95,24 +108,32 @@ final class AddressDirectory: Sendable {
   private func resolve() {
     // Unstructured: the answer is for the calls of all loops, not only for the one that asked.
     Task {
-      do {
-        let found = try await configuration.resolver.addresses(
-          of: configuration.host, port: configuration.port)
-        if found.isEmpty {
-          failed("can't resolve \(configuration.host): no addresses")
-        } else {
-          resolved(found)
+      var found: [(index: Int, addresses: [SocketAddress])] = []
+      var failure = ""
+      for (index, target) in names {
+        do {
+          let addresses = try await configuration.resolver.addresses(
+            of: target.host, port: target.port)
+          if addresses.isEmpty { failure = "can't resolve \(target.host): no addresses" }
+          found.append((index, addresses))
+        } catch {
+          failure = "\(error)"
         }
-      } catch {
-        failed("\(error)")
+      }
+      if found.contains(where: { !$0.addresses.isEmpty }) {
+        resolved(found)
+      } else {
+        failed(failure)
       }
     }
   }
 
-  private func resolved(_ found: [SocketAddress]) {
+  private func resolved(_ found: [(index: Int, addresses: [SocketAddress])]) {
     let balancers = state.withLock { state in
+      // A name that has no answer this time keeps the one before.
+      for (index, addresses) in found where !addresses.isEmpty { state.found[index] = addresses }
       state.addresses = Self.bounded(
-        found, to: configuration.addressCountMax, keeping: state.addresses)
+        state.found.flatMap(\.self), to: configuration.addressCountMax, keeping: state.addresses)
       state.isResolving = false
       state.failureCount = 0
       state.nextAllowed = .now() + configuration.resolutionIntervalMin.timeAmount
@@ -128,6 +149,8 @@ final class AddressDirectory: Sendable {
       state.isResolving = false
       state.failureCount += 1
       state.lastFailure = reason
+      // Those that were given as addresses serve alone.
+      if state.addresses.isEmpty { state.addresses = state.found.flatMap(\.self) }
       let backoff = configuration.backoff.wait(afterFailures: state.failureCount)
       let wait =
         state.addresses.isEmpty ? backoff : max(backoff, configuration.resolutionIntervalMin)
@@ -135,6 +158,12 @@ final class AddressDirectory: Sendable {
       return state.balancers
     }
     for balancer in balancers { balancer.directoryChanged() }
+  }
+
+  /// A connection to `address` was made: loops that wait to try it again need not.
+  func reached(_ address: SocketAddress, by reacher: Balancer) {
+    let balancers = state.withLock { $0.balancers }
+    for balancer in balancers where balancer !== reacher { balancer.addressIsReachable(address) }
   }
 
   /// At most `countMax` of `found`, each once: those in use stay, the rest is a random choice, so

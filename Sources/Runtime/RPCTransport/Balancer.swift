@@ -34,6 +34,8 @@ final class Balancer: @unchecked Sendable {
   private var leaving: [Leaving] = []
   private var deadlines = DeadlineTimer()
   private var lastFailure = ""
+  /// Until then calls wait for a connection even while none is being made.
+  private var patienceEnd = NIODeadline.uptimeNanoseconds(0)
 
   init(_ eventLoop: any EventLoop, shared: ClientShared, directory: AddressDirectory) {
     self.eventLoop = eventLoop
@@ -135,6 +137,7 @@ final class Balancer: @unchecked Sendable {
 
   /// Something is under way that may bring a connection.
   private var canHope: Bool {
+    if patienceEnd > .now() { return true }
     guard subchannels.isEmpty else { return subchannels.contains { $0.isConnecting } }
     guard let failure = directory.snapshot.failure else { return true }
     lastFailure = failure
@@ -212,8 +215,21 @@ final class Balancer: @unchecked Sendable {
   }
 
   private func update() {
+    let wasReady = !ready.isEmpty
     ready = subchannels.filter(\.isReady)
+    if wasReady, ready.isEmpty, !isClosed { bePatient() }
     hasIdle = subchannels.contains(where: \.isIdle)
+  }
+
+  private func bePatient() {
+    let patience = shared.configuration.reconnectPatience.timeAmount
+    patienceEnd = .now() + patience
+    eventLoop.scheduleTask(in: patience) { [weak self] in self?.giveUpQueue() }
+  }
+
+  /// Another loop has a connection to `address`; may be called from any thread.
+  func addressIsReachable(_ address: SocketAddress) {
+    eventLoop.execute { [self] in subchannels.first { $0.address == address }?.endBackoff() }
   }
 
   // MARK: Deadlines
@@ -267,6 +283,7 @@ final class Balancer: @unchecked Sendable {
 extension Balancer {
   func subchannelIsReady(_ subchannel: Subchannel) {
     update()
+    directory.reached(subchannel.address, by: self)
     sendQueue()
   }
 

@@ -1,3 +1,4 @@
+package import Addresses
 import Logging
 package import Metrics
 import NIOCore
@@ -9,12 +10,13 @@ package import TLS
 
 /// Where a service is, who it must prove to be, and how patiently it is called.
 package struct RPCClientConfiguration: Sendable {
-  package var host: String
-  package var port: Int
+  /// Names and addresses of the service's instances; a name stands for all addresses that it has.
+  /// At least one.
+  package let targets: [NetworkAddress]
   /// Nil speaks HTTP/2 in clear text.
   package var tls: TLSConfiguration?
   /// The URI that the server's certificate must carry, e.g. `spiffe://chatelaine/vault`; without
-  /// one the certificate must name `host`.
+  /// one the certificate must name the host of the first target.
   package var serverIdentity: String?
   /// The largest response message, in bytes; a larger one fails the call with RESOURCE_EXHAUSTED.
   package var messageBytesMax = 4 << 20
@@ -25,6 +27,9 @@ package struct RPCClientConfiguration: Sendable {
   /// Waits between attempts to connect; each wait is drawn at random around its value.
   package var backoffMin: Duration = .milliseconds(100)
   package var backoffMax: Duration = .seconds(10)
+  /// For so long after the last connection was lost, calls wait for another instead of failing: a
+  /// service that is started again is back by then.
+  package var reconnectPatience: Duration = .seconds(2)
   /// A ping goes out after this long without a sign of life while calls are in flight, and the
   /// connection is given up when its answer takes `keepaliveTimeout`.
   package var keepaliveInterval: Duration = .seconds(20)
@@ -46,11 +51,21 @@ package struct RPCClientConfiguration: Sendable {
   package var metrics: any MetricsFactory = MetricsSystem.factory
 
   package init(host: String, port: Int, tls: TLSConfiguration?, serverIdentity: String? = nil) {
-    self.host = host
-    self.port = port
+    self.init(
+      NetworkAddress(host: host, port: port), tls: tls, serverIdentity: serverIdentity)
+  }
+
+  /// For a service whose instances have several names or ports.
+  package init(
+    _ first: NetworkAddress, _ others: [NetworkAddress] = [], tls: TLSConfiguration?,
+    serverIdentity: String? = nil
+  ) {
+    targets = [first] + others
     self.tls = tls
     self.serverIdentity = serverIdentity
   }
+
+  var host: String { targets[0].host }
 
   /// The waits of one address that can't be connected to, and of a name without addresses.
   var backoff: Backoff { Backoff(min: backoffMin, max: backoffMax) }
@@ -62,7 +77,7 @@ final class ClientShared: Sendable {
   let logger: Logger
   let fields: RequestFields
   let metrics: ClientMetrics
-  /// `host:port`, for messages to the operator.
+  /// `host:port` of all targets, for messages to the operator.
   let target: String
   /// Read with the first connection, so that making a client can't fail.
   private let credentials = Mutex(Credentials())
@@ -80,10 +95,9 @@ final class ClientShared: Sendable {
     self.configuration = configuration
     self.logger = logger
     metrics = ClientMetrics(factory: configuration.metrics)
-    let host =
-      configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-    target = "\(host):\(configuration.port)"
-    fields = RequestFields(authority: target, isTLS: configuration.tls != nil)
+    target = configuration.targets.map(\.description).joined(separator: ", ")
+    fields = RequestFields(
+      authority: configuration.targets[0].description, isTLS: configuration.tls != nil)
   }
 
   /// Reads the certificate files if that has not been done, and watches them from then on; throws

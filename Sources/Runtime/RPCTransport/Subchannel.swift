@@ -116,6 +116,14 @@ final class Subchannel: @unchecked Sendable {
     owner?.subchannelBackedOff(self)
   }
 
+  /// Another loop has reached the address: the wait is over.
+  func endBackoff() {
+    guard case .backingOff(let timer) = state else { return }
+    timer.cancel()
+    failureCount = 0
+    backoffEnded()
+  }
+
   /// Says which of several addresses a failure is about.
   private func located(_ reason: String) -> String {
     let label = address.shortDescription

@@ -6,6 +6,15 @@ enum PeerURIs {
   /// Names read from one certificate; a mesh certificate has one.
   private static let namesMax: Int32 = 64
 
+  /// Whether `name` is the identity, or that of which the identity is an instance: one more
+  /// segment, as in `spiffe://chatelaine/gateway/2`.
+  static func names(_ name: String, _ identity: String) -> Bool {
+    guard identity.utf8.starts(with: name.utf8) else { return false }
+    let rest = identity.utf8.dropFirst(name.utf8.count)
+    let slash = UInt8(ascii: "/")
+    return rest.isEmpty || rest.first == slash && !rest.dropFirst().contains(slash)
+  }
+
   /// The URI subject alternative names (RFC 5280, 4.2.1.6).
   static func read(of connection: OpaquePointer) -> [String] {
     guard let certificate = copenssl_peer_certificate(connection) else { return [] }
@@ -33,6 +42,12 @@ enum PeerCertificate {
   private nonisolated(unsafe) static let smallKey = EVP_PKEY_new_raw_public_key(
     EVP_PKEY_ED25519, nil, [UInt8](repeating: 0, count: smallKeyBytes), smallKeyBytes)
   private static let smallKeyBytes = 32
+
+  /// The serial number in hexadecimal; empty without a certificate.
+  static func serialNumber(of connection: OpaquePointer) -> String {
+    guard let certificate = SSL_get0_peer_certificate(connection) else { return "" }
+    return SerialNumber.text(of: certificate)
+  }
 
   /// To be called once the handshake is over and the names have been read.
   ///

@@ -20,11 +20,49 @@ package struct TLSConfiguration: Sendable, Hashable {
   /// What is spoken over the connection (ALPN, RFC 7301), the preferred protocol first. A peer that
   /// knows none of them is refused; with an empty list nothing is asked.
   package var applicationProtocols = ["h2"]
+  /// Peers whose certificates are refused although the authority vouches for them.
+  package var deniedPeers = DeniedPeers()
 
   package init(certificateFile: String, privateKeyFile: String, certificateAuthorityFile: String) {
     self.certificateFile = certificateFile
     self.privateKeyFile = privateKeyFile
     self.certificateAuthorityFile = certificateAuthorityFile
+  }
+}
+
+/// Certificates that are refused although their authority vouches for them: of a process that was
+/// taken over, or of a machine that is gone. Takes the place of revocation lists in a mesh whose
+/// certificates live for weeks.
+package struct DeniedPeers: Sendable, Hashable {
+  /// In capital letters, two digits to a byte.
+  private var serialNumbers: Set<String> = []
+  private var identities: Set<String> = []
+
+  package init() {}
+
+  package var isEmpty: Bool { serialNumbers.isEmpty && identities.isEmpty }
+
+  /// Adds a serial number in hexadecimal (`0A1B`, `0a:1b`), or a URI identity, which denies its
+  /// instances too; false when the text is neither.
+  package mutating func insert(_ text: String) -> Bool {
+    if text.contains("://") {
+      // A certificate's identity is visible ASCII; anything else would never match.
+      guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return false }
+      identities.insert(text)
+      return true
+    }
+    let digits = text.uppercased().filter { $0 != ":" }
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return false }
+    let number = digits.drop { $0 == "0" }
+    serialNumbers.insert(number.count.isMultiple(of: 2) ? String(number) : "0" + String(number))
+    return true
+  }
+
+  func contains(serialNumber: String, identities found: [String]) -> Bool {
+    if serialNumbers.contains(serialNumber) { return true }
+    return found.contains { identity in
+      identities.contains { PeerURIs.names($0, identity) }
+    }
   }
 }
 
@@ -42,6 +80,8 @@ package enum TLSError: Error, Hashable {
   case handshakeFailed(reason: String)
   /// The peer's certificate comes from the trusted authority but names another peer.
   case wrongPeer(expected: String, found: [String])
+  /// The peer's certificate is on the list of those that are refused.
+  case deniedPeer(serialNumber: String, identities: [String])
   /// The peer speaks none of our protocols (ALPN).
   case noApplicationProtocol(wanted: [String])
   /// Nobody vouches for servers: this machine has no list of authorities.
@@ -64,6 +104,8 @@ extension TLSError: CustomStringConvertible {
     case .wrongPeer(let expected, let found):
       "the peer's certificate names \(found.isEmpty ? "nobody" : found.joined(separator: ", ")), "
         + "not \(expected)"
+    case .deniedPeer(let serialNumber, let identities):
+      "the certificate \(serialNumber) of \(identities.joined(separator: ", ")) is denied"
     case .noApplicationProtocol(let wanted):
       "the peer does not speak \(wanted.joined(separator: " or "))"
     case .noAuthorities:

@@ -9,7 +9,7 @@ package final class TLSConnection {
   package enum ExpectedPeer: Sendable, Hashable {
     /// Servers take every certificate of the authority; who may do what is decided per call.
     case anyOfAuthority
-    /// A URI subject alternative name.
+    /// A URI subject alternative name, or an instance of it.
     case uri(String)
     /// A DNS name or IP address, as browsers check it.
     case host(String)
@@ -160,8 +160,15 @@ package final class TLSConnection {
     }
     try context.applicationProtocols.check(ApplicationProtocols.negotiated(handle))
     peerIdentities = PeerURIs.read(of: handle)
-    if case .uri(let uri) = expected, !peerIdentities.contains(uri) {
+    if case .uri(let uri) = expected,
+      !peerIdentities.contains(where: { PeerURIs.names(uri, $0) })
+    {
       throw .wrongPeer(expected: uri, found: peerIdentities)
+    }
+    if !context.deniedPeers.isEmpty {
+      let serialNumber = PeerCertificate.serialNumber(of: handle)
+      guard !context.deniedPeers.contains(serialNumber: serialNumber, identities: peerIdentities)
+      else { throw .deniedPeer(serialNumber: serialNumber, identities: peerIdentities) }
     }
     PeerCertificate.discard(of: handle)
     isEstablished = true

@@ -18,6 +18,7 @@ package final class TLSContext: @unchecked Sendable {
   package let role: Role
   let handle: OpaquePointer
   let applicationProtocols: ApplicationProtocols
+  let deniedPeers: DeniedPeers
   /// Whether servers may be as they are on the web: TLS 1.2, no word about protocols, sessions that
   /// go on.
   let isForWeb: Bool
@@ -27,6 +28,7 @@ package final class TLSContext: @unchecked Sendable {
     handle = try Self.make(role)
     self.role = role
     isForWeb = false
+    deniedPeers = configuration.deniedPeers
     applicationProtocols = ApplicationProtocols(configuration.applicationProtocols)
     try restrict(configuration)
     try CertificateFiles(configuration).load(into: handle)
@@ -38,6 +40,7 @@ package final class TLSContext: @unchecked Sendable {
     handle = try Self.make(.client)
     role = .client
     isForWeb = true
+    deniedPeers = DeniedPeers()
     applicationProtocols = ApplicationProtocols(["http/1.1"])
     guard copenssl_ctx_from_tls12(handle) == 1, applicationProtocols.offer(in: handle) else {
       throw .setup(reason: ErrorQueue.takeReason())

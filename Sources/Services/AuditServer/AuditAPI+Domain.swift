@@ -82,7 +82,7 @@ extension AuditAPI.AuditEvent {
   fileprivate init(_ recorded: RecordedEvent) throws(MessageError) {
     let event = recorded.event
     self.init(
-      id: event.id.uuidString.lowercased(), sequence: recorded.sequence,
+      id: event.id.text, sequence: recorded.sequence,
       time: Timestamp(event.time),
       actor: Actor(event.actor), action: event.action, target: Target(event.target),
       outcome: Outcome(event.outcome), ipAddress: event.ipAddress,

@@ -2,6 +2,8 @@ import Postgres
 
 /// The schema of `audit`, step by step.
 enum AuditSchema {
+  static let schema = Schema(name: "audit", migrations: migrations)
+
   static let migrations = [
     Migration(number: 1, name: "events", sql: PackageResources._001_events_sql)
   ]

@@ -22,7 +22,7 @@ enum AuditServer {
     _ configuration: AuditConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
-      configuration.database, migrations: AuditSchema.migrations)
+      configuration.database, schema: AuditSchema.schema)
     let audit = AuditService(store: PostgresAuditStore(postgres: postgres))
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .audit)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in

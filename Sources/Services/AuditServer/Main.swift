@@ -3,6 +3,7 @@ import ServiceRuntime
 @main
 enum Main {
   static func main() async {
-    await ServiceChassis.main(AuditConfiguration.self, assemble: AuditServer.assemble)
+    await ServiceChassis.main(
+      AuditConfiguration.self, schema: AuditSchema.schema, assemble: AuditServer.assemble)
   }
 }

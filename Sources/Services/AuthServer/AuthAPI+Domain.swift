@@ -16,7 +16,7 @@ extension AuthAPI.Account {
 extension AuthAPI.AccessToken {
   init(_ token: AccessToken) {
     self.init(
-      id: token.id.uuidString.lowercased(), name: token.name, prefix: token.hint,
+      id: token.id.text, name: token.name, prefix: token.hint,
       createTime: Timestamp(token.createTime), expireTime: token.expireTime.map { Timestamp($0) },
       lastUseTime: token.lastUseTime.map { Timestamp($0) },
       scopes: Identity.Scope.allCases.filter(token.scopes.all.contains).map {
@@ -67,7 +67,7 @@ extension AuthAPI.AuthenticateResponse {
       assertion: answer.assertion.bytes, expireTime: Timestamp(answer.assertion.expireTime),
       account: AuthAPI.Account(answer.account),
       validFor: ProtoDuration(answer.validFor),
-      credentialId: answer.credentialID?.uuidString.lowercased() ?? "")
+      credentialId: answer.credentialID?.text ?? "")
   }
 }
 

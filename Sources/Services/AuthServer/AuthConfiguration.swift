@@ -9,7 +9,7 @@ struct AuthConfiguration: ServiceConfiguration {
 
   let database: DatabaseConfiguration
   let signingKey: Ed25519.SigningKey
-  let auditAddress: NetworkAddress
+  let auditAddresses: [NetworkAddress]
   let sessions: SessionPolicy
   let rates: AttemptLimits.Rates
   /// Threads that do nothing but hash passwords, 19 MiB each.
@@ -21,7 +21,7 @@ struct AuthConfiguration: ServiceConfiguration {
       "ASSERTION_SIGNING_KEY",
       doc: "Ed25519 private key (PKCS #8 PEM) that signs who a call is made for.",
       parse: { try Ed25519.SigningKey(pem: $0) })
-    auditAddress = reader.address("AUDIT_ADDRESS", doc: "host:port of the audit service.")
+    auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     sessions = SessionPolicy(
       maxAge: reader.duration(
         "SESSION_MAX_AGE", default: .seconds(30 * 86_400),

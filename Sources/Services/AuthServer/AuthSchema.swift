@@ -3,6 +3,8 @@ import Postgres
 
 /// The schema of `auth`, step by step.
 enum AuthSchema {
+  static let schema = Schema(name: "auth", migrations: migrations)
+
   static let migrations = [
     Migration(number: 1, name: "accounts", sql: PackageResources._001_accounts_sql),
     OutboxSchema.migration(number: 2, runtimeRole: "auth"),

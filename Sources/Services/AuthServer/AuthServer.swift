@@ -25,8 +25,8 @@ enum AuthServer {
     _ configuration: AuthConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let database = try await chassis.database(
-      configuration.database, migrations: AuthSchema.migrations)
-    let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+      configuration.database, schema: AuthSchema.schema)
+    let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)

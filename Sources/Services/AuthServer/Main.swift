@@ -3,6 +3,7 @@ import ServiceRuntime
 @main
 enum Main {
   static func main() async {
-    await ServiceChassis.main(AuthConfiguration.self, assemble: AuthServer.assemble)
+    await ServiceChassis.main(
+      AuthConfiguration.self, schema: AuthSchema.schema, assemble: AuthServer.assemble)
   }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Identity
 import Logging
 import Postgres
 import Protobuf
@@ -106,8 +107,8 @@ extension AuthAPI.WatchRevocationsResponse {
       isIncomplete: reading.isIncomplete,
       revocations: reading.revocations.map { revocation in
         AuthAPI.Revocation(
-          accountId: revocation.accountID.uuidString.lowercased(),
-          credentialId: revocation.credentialID?.uuidString.lowercased() ?? "")
+          accountId: revocation.accountID.text,
+          credentialId: revocation.credentialID?.text ?? "")
       })
   }
 }

@@ -80,7 +80,7 @@ extension Caller.Credential {
 
   var wireID: String {
     switch self {
-    case .session(let id), .accessToken(let id): id.uuidString.lowercased()
+    case .session(let id), .accessToken(let id): id.text
     case .operator: ""
     }
   }

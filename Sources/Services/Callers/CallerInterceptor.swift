@@ -29,7 +29,10 @@ package final class CallerInterceptor: ServerInterceptor {
     if let bytes = context.metadata.bytes(CallMetadata.assertion) {
       context[CallerKey.self] = try verifier.verify(bytes)
     }
-    if context.peer.identities.contains(where: Self.believedPeers.contains) {
+    let peer = context.peer
+    if peer.identities.contains(where: Self.believedPeers.contains)
+      || peer.groups.contains(where: Self.believedPeers.contains)
+    {
       context[OriginKey.self] = CallOrigin(metadata: context.metadata)
     }
   }

@@ -6,15 +6,33 @@ package import ServiceAPI
 
 extension AuditAPI.AuditEvent {
   /// The receipt as it travels; `source` is left to the audit service, which knows its peer.
-  init(_ receipt: Receipt) {
+  package init(_ receipt: Receipt) {
     self.init(
-      id: receipt.id.uuidString.lowercased(), time: Timestamp(receipt.time),
+      id: receipt.id.text, time: Timestamp(receipt.time),
       actor: Actor(receipt.actor), action: receipt.action.rawValue,
       target: Target(receipt.target), outcome: Outcome(receipt.outcome),
       ipAddress: receipt.origin.ipAddress, userAgent: receipt.origin.userAgent,
       requestId: receipt.origin.requestID,
       details: Struct(fields: receipt.details.mapValues(StructValue.init)),
       accountId: receipt.accountID?.text ?? "")
+  }
+}
+
+extension Receipt {
+  /// The receipt that was packed; nil for a message that none was.
+  package init?(_ event: AuditAPI.AuditEvent) {
+    guard let id = UUID(uuidString: event.id), let time = event.time?.date,
+      let actor = event.actor, let action = ReceiptAction(rawValue: event.action),
+      let target = event.target, let outcome = Outcome(event.outcome)
+    else { return nil }
+    self.init(
+      id: id, time: time, actor: Actor(type: actor.type, id: actor.id, name: actor.name),
+      action: action, target: Target(type: target.type, id: target.id, name: target.name),
+      outcome: outcome,
+      origin: CallOrigin(
+        ipAddress: event.ipAddress, userAgent: event.userAgent, requestID: event.requestId),
+      details: (event.details?.fields ?? [:]).compactMapValues(Detail.init),
+      accountID: UserID(event.accountId))
   }
 }
 
@@ -48,6 +66,19 @@ extension Receipt.Outcome {
     case .failure: self = .failure
     case .denied: self = .denied
     case .unspecified, .unrecognized: return nil
+    }
+  }
+}
+
+extension Receipt.Detail {
+  fileprivate init?(_ value: StructValue) {
+    switch value {
+    case .string(let text): self = .text(text)
+    case .number(let number):
+      guard let number = Int(exactly: number) else { return nil }
+      self = .number(number)
+    case .bool(let flag): self = .flag(flag)
+    case .null, .list, .struct: return nil
     }
   }
 }

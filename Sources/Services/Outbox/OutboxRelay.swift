@@ -1,4 +1,6 @@
 package import Logging
+import NIOCore
+import Networking
 import Pacing
 package import Postgres
 package import RPC
@@ -14,8 +16,9 @@ package struct OutboxRelay: Service {
   /// How often the table is looked at although nothing was announced: another process may have
   /// died with rows of its own.
   static let pollInterval: Duration = .seconds(1)
-  /// Between two deliveries, for what arrives meanwhile to share a batch.
-  static let deliveryInterval: Duration = .milliseconds(5)
+  /// Between two deliveries, for what arrives meanwhile to share a batch: each one costs two
+  /// services about what a use of a key costs. What comes after a pause is delivered at once.
+  static let deliveryInterval: Duration = .milliseconds(50)
   static let deliveryTimeout: Duration = .seconds(5)
   /// Waits while the log can't be reached.
   static let backoff = Backoff.doubling(from: .milliseconds(200), to: .seconds(30))
@@ -39,6 +42,13 @@ package struct OutboxRelay: Service {
 
   /// Delivers until told to stop; what is left then waits for the next start.
   package func run() async throws {
+    // On an event loop, where the answers of the database and of the log arrive.
+    await withTaskExecutorPreference(postgres.eventLoopGroup.next().taskExecutor) {
+      await deliverUntilToldToStop()
+    }
+  }
+
+  private func deliverUntilToldToStop() async {
     let arrivals = outbox.arrivals
     try? await cancelWhenGracefulShutdown {
       try await withThrowingDiscardingTaskGroup { group in

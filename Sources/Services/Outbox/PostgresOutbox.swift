@@ -38,9 +38,54 @@ package struct PostgresOutbox: Sendable {
     arrivals.announce()
   }
 
+  /// Writes those of the receipts whose positions, counted from 1, `choice` selects as `position`
+  /// in the moment of writing; returns these positions.
+  package func insert(
+    _ receipts: [Receipt], chosenBy choice: PostgresQuery, in transaction: PostgresTransaction
+  ) async throws(PostgresError) -> [Int] {
+    let positions = try await transaction.all(
+      Self.insertion(of: receipts, chosenBy: choice), as: Self.position)
+    transaction.afterCommit { arrivals.announce() }
+    return positions
+  }
+
+  /// Like the one above, with no change beside it; they are committed when it returns.
+  package func insert(
+    _ receipts: [Receipt], chosenBy choice: PostgresQuery, in postgres: PostgresClient,
+    timeout: Duration? = nil
+  ) async throws(PostgresError) -> [Int] {
+    let positions = try await postgres.all(
+      Self.insertion(of: receipts, chosenBy: choice), timeout: timeout, as: Self.position)
+    arrivals.announce()
+    return positions
+  }
+
   private static func insertion(of receipts: [Receipt]) -> PostgresQuery {
-    let events = ByteArrays(receipts.map { AuditAPI.AuditEvent($0).packed() })
-    return "INSERT INTO outbox (event) SELECT event FROM unnest(\(events)) AS receipt (event)"
+    "INSERT INTO outbox (event) SELECT event FROM unnest(\(packed(receipts))) AS receipt (event)"
+  }
+
+  private static func insertion(
+    of receipts: [Receipt], chosenBy choice: PostgresQuery
+  ) -> PostgresQuery {
+    """
+    WITH chosen AS (\(choice)),
+    written AS (
+      INSERT INTO outbox (event)
+      SELECT receipt.event
+        FROM unnest(\(packed(receipts))) WITH ORDINALITY AS receipt (event, position)
+        JOIN chosen ON chosen.position = receipt.position
+       ORDER BY receipt.position
+    )
+    SELECT position FROM chosen
+    """
+  }
+
+  private static func packed(_ receipts: [Receipt]) -> ByteArrays {
+    ByteArrays(receipts.map { AuditAPI.AuditEvent($0).packed() })
+  }
+
+  private static func position(_ row: PostgresRow) throws(PostgresError) -> Int {
+    try row.decode(0)
   }
 }
 

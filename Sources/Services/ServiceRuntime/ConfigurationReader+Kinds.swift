@@ -108,6 +108,25 @@ extension ConfigurationReader {
     return address
   }
 
+  /// Where the instances of a service are: one or more `host:port` with commas between them. Never
+  /// empty.
+  package mutating func addresses(of service: String, _ variable: String) -> [NetworkAddress] {
+    let read: [NetworkAddress]? = parsed(
+      variable, default: nil,
+      doc: "host:port of the service \(service), or of its instances with commas between them; a "
+        + "name stands for all its addresses.",
+      expected: "host:port or [IPv6 address]:port, or several with commas between them"
+    ) { text in
+      var addresses: [NetworkAddress] = []
+      for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+        guard let address = NetworkAddress(Substring(part).trimmingSpaces()) else { return nil }
+        addresses.append(address)
+      }
+      return addresses
+    }
+    return read ?? [NetworkAddress(host: "", port: 0)]
+  }
+
   /// Values with commas between them; spaces around them and empty ones are dropped. Not set means
   /// none.
   package mutating func list(_ variable: String, doc: String) -> [String] {

@@ -10,7 +10,11 @@ package enum EnvironmentDocument {
     _ = ServiceSettings(from: &reader)
     // Fails, because nothing is set; what matters is what it asked for.
     _ = try? Configuration(from: &reader)
-    return reader.declarations.map(entry).joined(separator: "\n")
+    return text(of: reader.declarations)
+  }
+
+  static func text(of declarations: [SettingDeclaration]) -> String {
+    declarations.map(entry).joined(separator: "\n")
   }
 
   private static func entry(_ setting: SettingDeclaration) -> String {

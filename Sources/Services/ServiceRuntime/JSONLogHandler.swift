@@ -2,6 +2,7 @@ import Encodings
 import FoundationEssentials
 import Glibc
 package import Logging
+import Synchronization
 
 /// Writes each log record as one line of JSON to standard error.
 ///
@@ -32,7 +33,7 @@ package struct JSONLogHandler: LogHandler {
 
   package func log(event: LogEvent) {
     var line = JSONLine()
-    line.append("time", Date().formatted(Self.timeFormat))
+    line.append("time", LogTime.text())
     line.append("level", event.level.rawValue)
     line.append("logger", label)
     line.append("message", event.message.description)
@@ -43,8 +44,6 @@ package struct JSONLogHandler: LogHandler {
     if !fields.isEmpty { line.append("fields", .dictionary(fields)) }
     write(line.finished())
   }
-
-  private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
   /// One `write` per line: lines of several threads do not mix. A full or closed pipe loses the
   /// line rather than stopping the service.
@@ -59,6 +58,38 @@ package struct JSONLogHandler: LogHandler {
         offset += count
       }
     }
+  }
+}
+
+/// The time of a log line, RFC 3339 in UTC with milliseconds.
+///
+/// The calendar is asked once a second: asking it takes longer than the rest of the line.
+enum LogTime {
+  private struct Second {
+    var number = Int.min
+    /// Up to the seconds, without `Z`.
+    var text = ""
+  }
+
+  private static let last = Mutex(Second())
+  private static let format = Date.ISO8601FormatStyle()
+
+  static func text() -> String {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return text(seconds: now.tv_sec, milliseconds: now.tv_nsec / 1_000_000)
+  }
+
+  static func text(seconds: Int, milliseconds: Int) -> String {
+    let second = last.withLock { last in
+      if last.number != seconds {
+        let date = Date(timeIntervalSince1970: TimeInterval(seconds))
+        last = Second(number: seconds, text: String(date.formatted(format).dropLast()))
+      }
+      return last.text
+    }
+    let zeros = milliseconds < 10 ? "00" : milliseconds < 100 ? "0" : ""
+    return "\(second).\(zeros)\(milliseconds)Z"
   }
 }
 

@@ -15,11 +15,12 @@ struct RPCServerService: Service {
     await chassis.observability.readiness.look()
     let port = try await server.start()
     try chassis.announceReady(port: port)
+    // Before connections are asked to leave: who watches learns why, and watching ends.
+    chassis.shutdownNotice.onBegin { health.beginGracefulShutdown() }
     try await withGracefulShutdownHandler {
       try await server.run()
     } onGracefulShutdown: {
       chassis.withdrawReady()
-      // Before connections are asked to leave: who watches learns why, and watching ends.
       health.beginGracefulShutdown()
       server.beginGracefulShutdown()
     }

@@ -7,6 +7,7 @@ import Metrics
 package import NIOPosix
 import Networking
 import Pacing
+package import Postgres
 package import RPC
 package import RPCTransport
 package import ServiceLifecycle
@@ -29,6 +30,8 @@ package struct ServiceChassis: Sendable {
   package let eventLoopGroup: MultiThreadedEventLoopGroup
   /// What the process lets its operator see.
   package let observability: Observability
+  /// Given as soon as the process is told to stop.
+  package let shutdownNotice = ShutdownNotice()
   private let readyFile: ReadyFile
   /// The listeners beside the service's own, by name.
   private var otherListeners: [(name: String, address: NetworkAddress)] = []
@@ -100,14 +103,14 @@ package struct ServiceChassis: Sendable {
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }
 
-  /// A client of another service, which must prove to be `identity`; `service` belongs into the
-  /// list of what the process runs.
+  /// A client of another service's instances, at least one, which must prove to be `identity`;
+  /// `service` belongs into the list of what the process runs.
   package func client(
-    to address: NetworkAddress, identity: String
+    to addresses: [NetworkAddress], identity: String
   ) -> (client: RPCClient, service: any Service) {
     let client = RPCClient(
       RPCClientConfiguration(
-        host: address.host, port: address.port, tls: settings.tls, serverIdentity: identity),
+        addresses[0], Array(addresses.dropFirst()), tls: settings.tls, serverIdentity: identity),
       interceptors: Self.clientInterceptors, eventLoopGroup: eventLoopGroup, logger: logger)
     return (client, RPCClientService(client: client))
   }
@@ -131,19 +134,22 @@ package struct ServiceChassis: Sendable {
 
   /// Runs a service from its first to its last breath and never returns.
   ///
-  /// With the argument `--print-configuration` it prints its part of `.env.example` instead, with
-  /// `--probe` it asks the service that runs beside it how it is. Exits 0 after a graceful stop, 78
-  /// for unusable settings, 64 for a wrong argument, 1 for the rest.
+  /// With the argument `--print-configuration` it prints its part of `.env.example` instead; with
+  /// `--probe` it asks the service that runs beside it how it is; with `migrate` it runs the
+  /// migrations of `schema` (`MigrationJob`). Exits 0 after a graceful stop, 78 for unusable
+  /// settings, 64 for a wrong argument, 1 for the rest.
   package static func main<Configuration: ServiceConfiguration>(
-    _ type: Configuration.Type, assemble: @escaping Assembly<Configuration>
+    _ type: Configuration.Type, schema: Schema? = nil, assemble: @escaping Assembly<Configuration>
   ) async -> Never {
     let arguments = CommandLine.arguments.dropFirst()
-    switch arguments.first {
-    case nil: break
-    case "--print-configuration"?:
+    switch (arguments.first, schema) {
+    case (nil, _): break
+    case ("--print-configuration"?, _):
       exit(say(EnvironmentDocument.section(for: type)) ? EX_OK : EX_IOERR)
-    case "--probe"?: await probe(type.name, arguments.dropFirst().first)
-    case let argument?:
+    case ("--probe"?, _): await probe(type.name, arguments.dropFirst().first)
+    case ("migrate"?, let schema?):
+      await MigrationJob.main(schema, arguments: Array(arguments.dropFirst()))
+    case (let argument?, _):
       Logger.failStart(type.name, ["\(StartupError.usage(argument))"])
       exit(EX_USAGE)
     }
@@ -237,16 +243,37 @@ package struct ServiceChassis: Sendable {
         // The type's name only: a description would print what is inside.
         .init(service: $0, serviceName: String(describing: Swift.type(of: $0)))
       },
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      logger: logger)
     configuration.maximumGracefulShutdownDuration = settings.drainTimeout + Self.lingerTimeout
     configuration.maximumCancellationDuration = Self.lingerTimeout
-    try await ServiceGroup(configuration: configuration).run()
+    let group = ServiceGroup(configuration: configuration)
+    // Unstructured: it waits for signals for as long as the group runs, and no longer.
+    let signals = Task { await obeySignals(stopping: group) }
+    defer { signals.cancel() }
+    try await group.run()
+  }
+
+  /// Gives notice at the first signal and stops after SHUTDOWN_DELAY, or at the second.
+  private func obeySignals(stopping group: ServiceGroup) async {
+    await withTaskGroup(of: Void.self) { tasks in
+      for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+        guard shutdownNotice.begin() else {
+          await group.triggerGracefulShutdown()
+          continue
+        }
+        withdrawReady()
+        tasks.addTask {
+          try? await Task.sleep(for: settings.shutdownDelay)
+          await group.triggerGracefulShutdown()
+        }
+      }
+    }
   }
 }
 
 extension Logger {
   /// One line for each reason why the process ends before it has begun.
-  fileprivate static func failStart(_ name: String, _ reasons: [String]) {
+  static func failStart(_ name: String, _ reasons: [String]) {
     let logger = Logger(label: name) { JSONLogHandler(label: $0, logLevel: .info) }
     for reason in reasons { logger.critical("cannot start: \(reason)") }
   }

@@ -3,6 +3,7 @@ import ServiceRuntime
 @main
 enum Main {
   static func main() async {
-    await ServiceChassis.main(VaultConfiguration.self, assemble: VaultServer.assemble)
+    await ServiceChassis.main(
+      VaultConfiguration.self, schema: VaultSchema.schema, assemble: VaultServer.assemble)
   }
 }

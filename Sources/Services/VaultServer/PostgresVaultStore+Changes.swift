@@ -7,6 +7,8 @@ import Vault
 
 /// What writes, each with its receipt in the same transaction.
 extension PostgresVaultStore {
+  /// What a provider says again is noted again when it is older than this.
+  private static let healthPrecisionSeconds = 60.0
   private static let labelConstraint = "provider_configs_label"
 
   func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
@@ -61,10 +63,10 @@ extension PostgresVaultStore {
     try await transaction { transaction in
       let stored = try await transaction.first(
         """
-        \(Self.storedConfigs)
+        \(Self.storedShownConfigs)
          WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
            FOR UPDATE OF c
-        """, as: StoredConfig.init(_:))
+        """, as: StoredConfig.init(shown:))
       guard let stored else { throw VaultError.notFound }
       let change = try decide(stored)
       let config: ProviderConfig
@@ -97,10 +99,40 @@ extension PostgresVaultStore {
                origin = \(config.origin), base_url_hint = \(config.baseURLHint),
                api_key = \(stored.sealedKey.stored), base_url = \(stored.sealedBaseURL?.stored),
                data_key_id = \(stored.dataKey.id), enabled = \(config.enabled),
-               update_time = \(config.updateTime)
+               update_time = \(config.updateTime),
+               last_status = \(config.health?.lastStatus),
+               last_answer_time = \(config.health?.lastAnswerTime),
+               consecutive_refusals = \(config.health?.consecutiveRefusals ?? 0)
          WHERE id = \(config.id) AND user_id = \(config.userID.uuid)
         """)
     }
+  }
+
+  /// Notes what providers said to keys, all of it at `time`. One that says the same as a moment ago
+  /// is left as it is, and one that is being changed is skipped: its next use will be noted.
+  static func note(
+    _ health: [KeyHealthChange], at time: Date, in transaction: PostgresTransaction
+  ) async throws(PostgresError) {
+    guard !health.isEmpty else { return }
+    try await transaction.execute(
+      """
+      WITH told AS (
+        SELECT t.* FROM unnest(\(health.map(\.configID)), \(health.map(\.userID.uuid)),
+                               \(health.map(\.status)), \(health.map(\.refusals)),
+                               \(health.map(\.isAccepted)))
+                     AS t (id, user_id, status, refusals, is_accepted)
+      ), noted AS (
+        SELECT c.id FROM provider_configs AS c JOIN told AS t USING (id, user_id)
+         WHERE c.last_status IS DISTINCT FROM t.status OR t.refusals > 0
+            OR c.last_answer_time < \(time.addingTimeInterval(-healthPrecisionSeconds))
+           FOR UPDATE OF c SKIP LOCKED
+      )
+      UPDATE provider_configs AS c
+         SET last_status = t.status, last_answer_time = \(time),
+             consecutive_refusals =
+               CASE WHEN t.is_accepted THEN 0 ELSE c.consecutive_refusals END + t.refusals
+        FROM told AS t JOIN noted USING (id) WHERE c.id = t.id AND c.user_id = t.user_id
+      """)
   }
 
   /// Counts uses of a data key; its table refuses more than AES-GCM allows.

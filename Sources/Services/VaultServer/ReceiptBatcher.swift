@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Identity
 import NIOCore
 import Networking
 import Outbox
@@ -13,34 +14,17 @@ import Vault
 /// While one batch is being committed the next one gathers, so a lone call waits for nobody and
 /// many calls share. A call returns when its own receipt is durable. One that is cancelled or has
 /// waited too long leaves with an error, and without a receipt unless its batch is under way.
+///
+/// The same statement checks the preconditions of its receipts, so that a use of a key that is
+/// known already takes one round trip.
 final class ReceiptBatcher: Sendable {
-  /// Calls that may wait; one more is refused.
-  static let waitingMax = 4_096
-  /// Receipts of one transaction.
-  static let batchReceiptsMax = 256
   /// How long a call may wait for its batch to begin.
   static let waitTimeout: Duration = .seconds(5)
   /// How long a batch may take to be committed.
   static let commitTimeout: Duration = .seconds(5)
 
-  /// A receipt that waits, and its call.
-  private final class Entry: Sendable {
-    let receipt: Receipt
-    let use: ConfigUse?
-    /// When it leaves the queue.
-    let deadline: NIODeadline
-    let committed = Promise<Void, VaultError>(cancelled: .cancelled)
-
-    init(_ receipt: Receipt, _ use: ConfigUse?, deadline: NIODeadline) {
-      self.receipt = receipt
-      self.use = use
-      self.deadline = deadline
-    }
-  }
-
   private struct State {
-    /// In order of their deadlines.
-    var waiting: [Entry] = []
+    var queue = ReceiptQueue()
     var isCommitting = false
     var isSweepScheduled = false
   }
@@ -59,30 +43,38 @@ final class ReceiptBatcher: Sendable {
     self.waitTimeout = waitTimeout
   }
 
-  /// Returns when the receipt is committed. Throws `.overloaded`, `.cancelled`, and what a failing
-  /// database means.
-  func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
-    let entry = Entry(receipt, use, deadline: .now() + TimeAmount(waitTimeout))
-    try await entry.committed.value(
-      start: { admit(entry) }, onCancel: { self.removeFinished() })
+  /// Returns when the receipt is committed; false, when its precondition doesn't hold, and then it
+  /// isn't written. Throws `.overloaded`, `.tooManyUses`, `.cancelled`, and what a failing database
+  /// means.
+  @discardableResult
+  func record(
+    _ receipt: Receipt, use: ConfigUse?, if precondition: ConfigPrecondition? = nil
+  ) async throws(VaultError) -> Bool {
+    let waiting = WaitingReceipt(
+      receipt, use, if: precondition, deadline: .now() + TimeAmount(waitTimeout))
+    return try await waiting.outcome.value(
+      start: { admit(waiting) }, onCancel: { self.removeFinished() })
   }
 
   // MARK: The queue
 
   /// Calls whose batch has not begun.
-  var waitingCount: Int { state.withLock { $0.waiting.count } }
+  var waitingCount: Int { state.withLock { $0.queue.count } }
 
-  private func admit(_ entry: Entry) {
-    enum Admission { case refused, queued, mustCommit }
+  private func admit(_ receipt: WaitingReceipt) {
+    enum Admission { case refused(VaultError), queued, mustCommit }
     let admission = state.withLock { state -> Admission in
-      guard state.waiting.count < Self.waitingMax else { return .refused }
-      state.waiting.append(entry)
+      do throws(VaultError) {
+        try state.queue.append(receipt)
+      } catch {
+        return .refused(error)
+      }
       guard !state.isCommitting else { return .queued }
       state.isCommitting = true
       return .mustCommit
     }
     switch admission {
-    case .refused: entry.committed.finish(.failure(.overloaded))
+    case .refused(let error): receipt.outcome.finish(.failure(error))
     case .queued: scheduleSweep()
     // A task of its own, because a batch must not end with the call that happened to start it; on
     // that call's event loop, where the database's answer arrives too.
@@ -94,14 +86,14 @@ final class ReceiptBatcher: Sendable {
   }
 
   private func removeFinished() {
-    state.withLock { state in state.waiting.removeAll { $0.committed.isFinished } }
+    state.withLock { $0.queue.removeFinished() }
   }
 
   private func scheduleSweep() {
     let deadline = state.withLock { state -> NIODeadline? in
-      guard !state.isSweepScheduled, let first = state.waiting.first else { return nil }
+      guard !state.isSweepScheduled, let first = state.queue.firstDeadline else { return nil }
       state.isSweepScheduled = true
-      return first.deadline
+      return first
     }
     guard let deadline else { return }
     postgres.eventLoopGroup.any().scheduleTask(deadline: deadline) { self.sweep() }
@@ -111,13 +103,10 @@ final class ReceiptBatcher: Sendable {
   private func sweep() {
     let expired = state.withLock { state in
       state.isSweepScheduled = false
-      let now = NIODeadline.now()
-      let expired = state.waiting.prefix { $0.deadline <= now }
-      state.waiting.removeFirst(expired.count)
-      return expired
+      return state.queue.takeExpired(at: .now())
     }
-    for entry in expired {
-      entry.committed.finish(
+    for receipt in expired {
+      receipt.outcome.finish(
         .failure(.storageUnavailable(detail: "the receipt waited \(waitTimeout) for its batch")))
     }
     scheduleSweep()
@@ -127,38 +116,42 @@ final class ReceiptBatcher: Sendable {
 
   private func commitAll() async {
     while let batch = nextBatch() {
-      let result = await commit(batch)
-      for entry in batch { entry.committed.finish(result) }
-    }
-  }
-
-  private func nextBatch() -> [Entry]? {
-    state.withLock { state in
-      state.waiting.removeAll { $0.committed.isFinished }
-      guard !state.waiting.isEmpty else {
-        state.isCommitting = false
-        return nil
-      }
-      let batch = Array(state.waiting.prefix(Self.batchReceiptsMax))
-      state.waiting.removeFirst(batch.count)
-      return batch
-    }
-  }
-
-  private func commit(_ batch: [Entry]) async -> Result<Void, VaultError> {
-    let receipts = batch.map(\.receipt)
-    let uses = batch.compactMap(\.use)
-    do {
-      if let latest = uses.map(\.time).max() {
-        let configIDs = Array(Set(uses.map(\.configID)))
-        try await postgres.transaction(timeout: Self.commitTimeout) { transaction in
-          try await outbox.insert(receipts, in: transaction)
-          try await Self.note(configIDs, usedAt: latest, in: transaction)
+      switch await commit(batch) {
+      case .success(let written):
+        for (receipt, isWritten) in zip(batch, written) {
+          receipt.outcome.finish(.success(isWritten))
         }
-      } else {
-        try await outbox.insert(receipts, in: postgres, timeout: Self.commitTimeout)
+      case .failure(let error):
+        for receipt in batch { receipt.outcome.finish(.failure(error)) }
       }
-      return .success(())
+    }
+  }
+
+  private func nextBatch() -> [WaitingReceipt]? {
+    state.withLock { state in
+      let batch = state.queue.takeBatch()
+      if batch.isEmpty { state.isCommitting = false }
+      return batch.isEmpty ? nil : batch
+    }
+  }
+
+  /// Which receipts of the batch were written.
+  private func commit(_ batch: [WaitingReceipt]) async -> Result<[Bool], VaultError> {
+    let receipts = batch.map(\.receipt)
+    let preconditions = batch.map(\.precondition)
+    do {
+      guard batch.contains(where: { $0.use != nil }) else {
+        return .success(
+          try await outbox.insert(
+            receipts, if: preconditions, in: postgres, timeout: Self.commitTimeout))
+      }
+      return .success(
+        try await postgres.transaction(timeout: Self.commitTimeout) { transaction in
+          let written = try await outbox.insert(receipts, if: preconditions, in: transaction)
+          try await Self.note(
+            zip(batch, written).compactMap { $1 ? $0.use : nil }, in: transaction)
+          return written
+        })
     } catch let error as PostgresError {
       return .failure(VaultError(error))
     } catch {
@@ -169,8 +162,10 @@ final class ReceiptBatcher: Sendable {
   /// A configuration that is being changed is skipped rather than waited for: its next use will be
   /// noted, and a batch must not depend on one user's row.
   private static func note(
-    _ configIDs: [UUID], usedAt time: Date, in transaction: PostgresTransaction
+    _ uses: [ConfigUse], in transaction: PostgresTransaction
   ) async throws(PostgresError) {
+    guard let time = uses.map(\.time).max() else { return }
+    let configIDs = Array(Set(uses.map(\.configID)))
     try await transaction.execute(
       """
       WITH used AS (
@@ -181,5 +176,71 @@ final class ReceiptBatcher: Sendable {
       UPDATE provider_configs AS c SET last_use_time = \(time)
         FROM used WHERE c.id = used.id
       """)
+  }
+}
+
+extension PostgresOutbox {
+  /// Writes the receipts that have no precondition or whose precondition holds, and says which.
+  fileprivate func insert(
+    _ receipts: [Receipt], if preconditions: [ConfigPrecondition?],
+    in transaction: PostgresTransaction
+  ) async throws(PostgresError) -> [Bool] {
+    guard let standing = PostgresQuery(standing: preconditions) else {
+      try await insert(receipts, in: transaction)
+      return preconditions.map { _ in true }
+    }
+    let positions = try await insert(receipts, chosenBy: standing, in: transaction)
+    return [Bool](positions, of: receipts.count)
+  }
+
+  fileprivate func insert(
+    _ receipts: [Receipt], if preconditions: [ConfigPrecondition?], in postgres: PostgresClient,
+    timeout: Duration
+  ) async throws(PostgresError) -> [Bool] {
+    guard let standing = PostgresQuery(standing: preconditions) else {
+      try await insert(receipts, in: postgres, timeout: timeout)
+      return preconditions.map { _ in true }
+    }
+    let positions = try await insert(
+      receipts, chosenBy: standing, in: postgres, timeout: timeout)
+    return [Bool](positions, of: receipts.count)
+  }
+}
+
+extension [Bool] {
+  /// True at each of the positions, which count from 1.
+  fileprivate init(_ positions: [Int], of count: Int) {
+    self.init(repeating: false, count: count)
+    for position in positions where (1...count).contains(position) { self[position - 1] = true }
+  }
+}
+
+extension PostgresQuery {
+  /// Stands where no configuration is asked for.
+  private static let nobody = UUID()
+
+  /// Selects the positions, from 1, of those preconditions that hold or are nil; nil when there is
+  /// none to check.
+  fileprivate init?(standing preconditions: [ConfigPrecondition?]) {
+    guard preconditions.contains(where: { $0 != nil }) else { return nil }
+    self = """
+      SELECT asked.position
+        FROM unnest(
+               \(preconditions.map { $0?.configID ?? Self.nobody }),
+               \(preconditions.map { $0?.userID.uuid ?? Self.nobody }),
+               \(preconditions.map { $0?.revision ?? "" }),
+               \(preconditions.map { $0?.isPreferred ?? false })
+             ) WITH ORDINALITY AS asked (config_id, user_id, revision, is_preferred, position)
+        LEFT JOIN provider_configs AS c
+          ON c.id = asked.config_id AND c.user_id = asked.user_id AND c.enabled
+        LEFT JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
+       WHERE asked.revision = ''
+          OR \(PostgresVaultStore.revision) = asked.revision
+             AND CASE WHEN asked.is_preferred THEN c.id = (
+                   SELECT p.id FROM provider_configs AS p
+                    WHERE p.user_id = c.user_id AND p.provider = c.provider
+                    ORDER BY \(PostgresVaultStore.preference) LIMIT 1
+                 ) ELSE true END
+      """
   }
 }

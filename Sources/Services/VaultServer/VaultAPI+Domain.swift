@@ -1,5 +1,7 @@
 import Cryptography
 import FoundationEssentials
+import Identity
+import Outbox
 import Protobuf
 import ServiceAPI
 import Vault
@@ -29,11 +31,21 @@ extension ConfigPatch {
 extension VaultAPI.ProviderConfig {
   init(_ config: ProviderConfig) {
     self.init(
-      id: config.id.uuidString.lowercased(), provider: config.provider,
+      id: config.id.text, provider: config.provider,
       label: config.label.text, maskedKey: config.maskedKey.text, baseUrl: config.baseURLHint,
       enabled: config.enabled, createTime: Timestamp(config.createTime),
       updateTime: Timestamp(config.updateTime),
-      lastUseTime: config.lastUseTime.map { Timestamp($0) })
+      lastUseTime: config.lastUseTime.map { Timestamp($0) },
+      health: config.health.map(VaultAPI.KeyHealth.init(_:)))
+  }
+}
+
+extension VaultAPI.KeyHealth {
+  init(_ health: KeyHealth) {
+    self.init(
+      lastStatus: Int32(clamping: health.lastStatus),
+      lastAnswerTime: Timestamp(health.lastAnswerTime),
+      consecutiveRefusals: Int32(clamping: health.consecutiveRefusals))
   }
 }
 
@@ -52,10 +64,11 @@ extension VaultAPI.ImportProviderConfigResponse {
 
 extension VaultAPI.ResolveCredentialResponse {
   /// The message is the one place outside locked memory where the key stands in clear.
-  init(_ credential: ResolvedCredential) {
+  init(_ credential: ResolvedCredential, _ signer: UseTicketSigner) {
     self.init(
-      configId: credential.config.id.uuidString.lowercased(),
+      configId: credential.config.id.text,
       provider: credential.config.provider, label: credential.config.label.text,
-      apiKey: credential.key.withUTF8String { $0 }, baseUrl: credential.baseURL)
+      apiKey: credential.key.withUTF8String { $0 }, baseUrl: credential.baseURL,
+      useTicket: signer.sign(AuditAPI.AuditEvent(credential.receipt).packed()))
   }
 }

@@ -11,7 +11,7 @@ struct VaultConfiguration: ServiceConfiguration {
   let database: DatabaseConfiguration
   let keyring: Keyring
   let assertionKeys: [Ed25519.VerifyingKey]
-  let auditAddress: NetworkAddress
+  let auditAddresses: [NetworkAddress]
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
@@ -26,7 +26,7 @@ struct VaultConfiguration: ServiceConfiguration {
       &reader)
     let assertionKeys = reader.text(
       AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
-    auditAddress = reader.address("AUDIT_ADDRESS", doc: "host:port of the audit service.")
+    auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     self.database = try reader.require(database)
     keyring = Keyring(current: try reader.require(masterKey), previous: previous)
     self.assertionKeys = try reader.require(assertionKeys)

@@ -46,6 +46,12 @@ extension VaultError: RPCErrorConvertible {
       RPCError(
         .resourceExhausted, "too many keys are being resolved at once",
         details: [.retryInfo(delay: .milliseconds(100))])
+    case .tooManyUses:
+      RPCError(
+        .resourceExhausted,
+        "you use keys faster than their receipts can be written: "
+          + "\(ReceiptQueue.waitingPerUserMax) uses wait already",
+        details: [.retryInfo(delay: .seconds(1))])
     case .cancelled:
       RPCError(.cancelled, "the call was cancelled")
     case .storage(let detail):

@@ -82,6 +82,15 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     let credential = try await vault.resolve(
       provider: request.provider, label: request.label, purpose: request.purpose,
       for: context.caller(), from: context.origin)
-    return VaultAPI.ResolveCredentialResponse(credential)
+    return VaultAPI.ResolveCredentialResponse(credential, vault.ticketSigner)
+  }
+
+  func recordUses(
+    _ request: VaultAPI.RecordUsesRequest, context: ServerContext
+  ) async throws -> VaultAPI.RecordUsesResponse {
+    let ends = request.ends(vault.ticketSigner)
+    try await vault.recordUses(ends, by: PeerIdentity.name(in: context.peer.identities))
+    return VaultAPI.RecordUsesResponse(
+      recorded: Int32(ends.count), refused: Int32(request.uses.count - ends.count))
   }
 }

@@ -3,9 +3,12 @@ import Postgres
 
 /// The schema of `vault`, step by step.
 enum VaultSchema {
+  static let schema = Schema(name: "vault", migrations: migrations)
+
   static let migrations = [
     Migration(
       number: 1, name: "provider_configs", sql: PackageResources._001_provider_configs_sql),
     OutboxSchema.migration(number: 2, runtimeRole: "vault"),
+    Migration(number: 3, name: "key_health", sql: PackageResources._003_key_health_sql),
   ]
 }

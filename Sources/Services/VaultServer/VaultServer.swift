@@ -29,7 +29,7 @@ enum VaultServer {
     _ configuration: VaultConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
-      configuration.database, migrations: VaultSchema.migrations)
+      configuration.database, schema: VaultSchema.schema)
     let keyring = configuration.keyring
     for missing in try await KeyRegister(postgres: postgres).check(keyring) {
       chassis.logger.error(
@@ -39,12 +39,12 @@ enum VaultServer {
     chassis.logger.notice("master key accepted", metadata: ["key": "\(keyring.currentID)"])
 
     let (audit, auditService) = chassis.client(
-      to: configuration.auditAddress, identity: PeerIdentity.audit)
+      to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
-    let cache = DataKeyCache()
+    let (cache, known) = (DataKeyCache(), KnownConfigs())
     let vault = VaultService(
       store: PostgresVaultStore(postgres: postgres, outbox: outbox), keyring: keyring,
-      cache: cache)
+      cache: cache, known: known)
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .vault)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await vault.refuse(peer: peer, method: method)
@@ -52,7 +52,7 @@ enum VaultServer {
     return [
       postgresService, auditService,
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
-      refusals, DataKeyCacheSweeper(cache: cache),
+      refusals, MemorySweeper(cache: cache, known: known),
       chassis.server(
         [VaultHandler(vault: vault)],
         callPolicy(verifier, onRefusal: refusals.note)),
@@ -60,15 +60,17 @@ enum VaultServer {
   }
 }
 
-/// Has unwrapped data keys leave memory although nobody asks for others.
-private struct DataKeyCacheSweeper: Service {
+/// Has unwrapped data keys and configurations leave memory although nobody asks for others.
+private struct MemorySweeper: Service {
   let cache: DataKeyCache
+  let known: KnownConfigs
 
   func run() async throws {
     try? await cancelWhenGracefulShutdown {
       while true {
         try await Task.sleep(for: DataKeyCache.lifetime)
         cache.dropIdle()
+        known.dropIdle()
       }
     }
   }

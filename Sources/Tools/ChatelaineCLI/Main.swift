@@ -10,7 +10,10 @@ import Foundation
       Exit status: 0 when everything was done, 1 when something failed or was malformed, 2 when \
       the command line was wrong.
       """,
-    subcommands: [UpCommand.self, EnvCommand.self])
+    subcommands: [
+      UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
+      EnvCommand.self,
+    ])
 
   static func main() async {
     do {

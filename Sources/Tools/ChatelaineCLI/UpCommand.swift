@@ -11,12 +11,22 @@ struct UpCommand: AsyncParsableCommand {
       Makes what is missing in the state directory (database cluster, certificates, keys), starts \
       the services and prints one line with the portal's address. Ctrl-C drains and stops \
       everything, the database last; a second Ctrl-C stops at once.
+
+      A service that no longer answers is killed and started again. With \
+      CHATELAINE_HEALTH_WATCH=off it is left alone, for whoever stops it on purpose.
       """)
 
   @OptionGroup var location: StateLocation
 
   @Option(help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
   var port = SupervisorOptions.gatewayPortDefault
+
+  /// What whoever runs more than a trial should know.
+  private static let oneUser =
+    "all services run as the user who started this, and each could read the others' secrets; "
+    + "DEPLOYMENT.md says how to give each a user of its own"
+
+  private static let watchVariable = "CHATELAINE_HEALTH_WATCH"
 
   func validate() throws {
     guard (0...65_535).contains(port) else {
@@ -28,10 +38,19 @@ struct UpCommand: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let requests = StopRequests()
     requests.observeSignals()
-    let options = SupervisorOptions(
+    var options = SupervisorOptions(
       state: location.state, gatewayPort: port, binaries: try SupervisorOptions.ownDirectory())
+    switch options.environment[Self.watchVariable] {
+    case nil, "", "on": break
+    case "off": options.healthWatch = nil
+    case _?: throw CommandError("\(Self.watchVariable) must be on or off")
+    }
     let supervisor = try Supervisor(
-      options, announce: { Terminal.print($0) }, report: { Terminal.report($0) })
+      options,
+      announce: { line in
+        Terminal.print(line)
+        Terminal.report(Self.oneUser)
+      }, report: { Terminal.report($0) })
     try await supervisor.run(until: requests)
   }
 }

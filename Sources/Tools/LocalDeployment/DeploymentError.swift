@@ -14,6 +14,8 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
   case notReady(name: String, reason: String)
   /// OpenSSL refused to make or read a certificate.
   case certificate(String)
+  /// The database server refused something or can't be reached.
+  case database(String)
 
   package var description: String {
     switch self {
@@ -26,6 +28,7 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
     case .environment(let reason): reason
     case .notReady(let name, let reason): "\(name) did not become ready: \(reason)"
     case .certificate(let reason): "certificate: \(reason)"
+    case .database(let reason): "database: \(reason)"
     }
   }
 }

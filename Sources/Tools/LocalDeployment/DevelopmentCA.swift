@@ -1,3 +1,5 @@
+package import Files
+import Foundation
 import Identity
 import OpenSSL
 
@@ -54,16 +56,31 @@ package struct DevelopmentCA {
   /// else issued anew.
   package func ensure(service: String, in directory: String) throws -> CertificatePaths {
     let paths = self.paths(service: service, in: directory)
+    try ensure(LeafCertificate(service: service), at: paths)
+    return paths
+  }
+
+  /// Has a certificate that says what `leaf` does stand at `paths`, with more than a third of its
+  /// life left; says whether it was issued anew.
+  @discardableResult
+  package func ensure(
+    _ leaf: LeafCertificate, at paths: CertificatePaths, owner: AtomicFile.Owner? = nil
+  ) throws -> Bool {
     if let pem = try SecretFile.read(paths.certificate),
       let keyPEM = try SecretFile.read(paths.privateKey),
-      let leaf = try? Certificate(pem: pem),
-      let leafKey = try? AsymmetricKey(.privateKey, pem: keyPEM),
-      leaf.belongs(to: leafKey), leaf.isSigned(by: key),
-      leaf.isValid(secondsFromNow: LeafCertificate.renewalDays * Self.secondsPerDay)
+      let certificate = try? Certificate(pem: pem),
+      let key = try? AsymmetricKey(.privateKey, pem: keyPEM),
+      certificate.belongs(to: key), certificate.isSigned(by: self.key)
     {
-      return paths
+      let contents = CertificateContents(certificate)
+      if contents.uris == [leaf.identity], contents.dnsNames == leaf.dnsNames,
+        !contents.isDue(at: time(nil))
+      {
+        return false
+      }
     }
-    return try issue(LeafCertificate(service: service), in: directory)
+    try issue(leaf, at: paths, owner: owner)
+    return true
   }
 
   /// Issues the standard certificate of a service as `<service>.pem` and `<service>.key`.
@@ -77,7 +94,15 @@ package struct DevelopmentCA {
   package func issue(_ leaf: LeafCertificate, in directory: String) throws -> CertificatePaths {
     try SecretFile.makeDirectory(directory)
     let paths = self.paths(service: leaf.service, in: directory)
-    return try Self.checked {
+    try issue(leaf, at: paths)
+    return paths
+  }
+
+  /// Issues any certificate, replacing what is at `paths`.
+  package func issue(
+    _ leaf: LeafCertificate, at paths: CertificatePaths, owner: AtomicFile.Owner? = nil
+  ) throws {
+    try Self.checked {
       let leafKey = try AsymmetricKey.generateP256()
       let issued = try Certificate.issue(
         commonName: leaf.service, key: leafKey, validFrom: leaf.validFrom, validTo: leaf.validTo,
@@ -87,17 +112,22 @@ package struct DevelopmentCA {
           .subjectAlternativeName(leaf.subjectAlternativeName), .subjectKeyIdentifier,
           .authorityKeyIdentifier,
         ], issuer: (certificate, key))
-      try Self.write(leafKey, issued, to: (paths.certificate, paths.privateKey))
-      return paths
+      try Self.write(leafKey, issued, to: (paths.certificate, paths.privateKey), owner: owner)
     }
   }
 
   /// The key first: a certificate without its key would be refused by the next start.
   private static func write(
-    _ key: AsymmetricKey, _ certificate: Certificate, to paths: (certificate: String, key: String)
+    _ key: AsymmetricKey, _ certificate: Certificate, to paths: (certificate: String, key: String),
+    owner: AtomicFile.Owner? = nil
   ) throws {
-    try key.withPrivatePEM { pem in Result { try SecretFile.write(pem, to: paths.key) } }.get()
-    try SecretFile.write(certificate.pem(), to: paths.certificate, mode: 0o644)
+    // A file that is given to somebody is read by that one only, and written by nobody.
+    let modes: (certificate: mode_t, key: mode_t) = owner == nil ? (0o644, 0o600) : (0o444, 0o400)
+    try key.withPrivatePEM { pem in
+      Result { try SecretFile.write(pem, to: paths.key, mode: modes.key, owner: owner) }
+    }.get()
+    try SecretFile.write(
+      certificate.pem(), to: paths.certificate, mode: modes.certificate, owner: owner)
   }
 
   /// What OpenSSL refuses is an error of the deployment.
@@ -119,8 +149,6 @@ package struct DevelopmentCA {
 /// What a leaf certificate says; tests change it to make certificates that must be refused.
 package struct LeafCertificate: Sendable, Equatable {
   package static let validityDays = 90
-  /// A certificate with less than this left is issued anew at the next start.
-  package static let renewalDays = 30
   private static let secondsPerDay = 86_400
 
   /// The service, also the common name and the files' base name.
@@ -147,6 +175,17 @@ package struct LeafCertificate: Sendable, Equatable {
     validTo = Self.validityDays * Self.secondsPerDay
     allowsServer = true
     allowsClient = true
+  }
+
+  /// What `chatelaine init` and `certificates` issue.
+  ///
+  /// - Parameters:
+  ///   - instance: of several with the same rights: `spiffe://chatelaine/<service>/<instance>`.
+  ///   - dnsNames: beside `localhost` and the service's own name.
+  package init(service: String, instance: String?, dnsNames: [String]) {
+    self.init(service: service)
+    if let instance { identity += "/" + instance }
+    for name in dnsNames where !self.dnsNames.contains(name) { self.dnsNames.append(name) }
   }
 
   /// Ended an hour ago.

@@ -37,6 +37,12 @@ struct PortalProbe: Sendable {
     }
   }
 
+  /// Whether the portal answers at all, well or not; blocks for `timeout` for each step.
+  func isAlive(within timeout: Duration) -> Bool {
+    exchange("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", timeout)
+      != nil
+  }
+
   /// Blocks for `answerTimeoutSeconds` for connecting, sending and each read at the most.
   private func ask() -> Answer {
     guard
@@ -49,23 +55,20 @@ struct PortalProbe: Sendable {
     return .missing(document.services.filter { $0.value != "ok" }.keys.sorted())
   }
 
-  private func exchange(_ request: String) -> [UInt8]? {
+  private func exchange(
+    _ request: String, _ timeout: Duration = .seconds(PortalProbe.answerTimeoutSeconds)
+  ) -> [UInt8]? {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var limit = timeval(tv_sec: Self.answerTimeoutSeconds, tv_usec: 0)
+    let (seconds, attoseconds) = timeout.components
+    var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
       setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
-    var address = LoopbackPort.address(port)
-    let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isConnected = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, length) == 0
-      }
-    }
     let bytes = [UInt8](request.utf8)
-    guard isConnected, send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    guard LoopbackPort.connect(descriptor, to: port),
+      send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     else { return nil }
     var answer: [UInt8] = []
     while answer.count < Self.answerBytesMax {
@@ -99,6 +102,17 @@ enum LoopbackPort {
     address.sin_port = in_port_t(UInt16(clamping: port)).bigEndian
     address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
     return address
+  }
+
+  /// Connects a socket; blocks as long as its options allow.
+  static func connect(_ descriptor: Int32, to port: Int) -> Bool {
+    var address = address(port)
+    let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Foundation.connect(descriptor, $0, length) == 0
+      }
+    }
   }
 
   private static func bind(_ port: Int) -> Int? {

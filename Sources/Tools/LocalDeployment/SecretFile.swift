@@ -7,15 +7,21 @@ enum SecretFile {
   static let bytesMax = 1 << 20
 
   static func write(
-    _ bytes: UnsafeRawBufferPointer, to path: String, mode: mode_t = AtomicFile.modeForOwner
+    _ bytes: UnsafeRawBufferPointer, to path: String, mode: mode_t = AtomicFile.modeForOwner,
+    owner: AtomicFile.Owner? = nil
   ) throws(DeploymentError) {
-    try translated { () throws(FileError) in try AtomicFile.write(bytes, to: path, mode: mode) }
+    try translated { () throws(FileError) in
+      try AtomicFile.write(bytes, to: path, mode: mode, owner: owner)
+    }
   }
 
   static func write(
-    _ bytes: [UInt8], to path: String, mode: mode_t = AtomicFile.modeForOwner
+    _ bytes: [UInt8], to path: String, mode: mode_t = AtomicFile.modeForOwner,
+    owner: AtomicFile.Owner? = nil
   ) throws(DeploymentError) {
-    try translated { () throws(FileError) in try AtomicFile.write(bytes, to: path, mode: mode) }
+    try translated { () throws(FileError) in
+      try AtomicFile.write(bytes, to: path, mode: mode, owner: owner)
+    }
   }
 
   static func write(
@@ -39,6 +45,39 @@ enum SecretFile {
   /// Creates a directory, or checks an existing one, and sets its mode.
   static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(DeploymentError) {
     try translated { () throws(FileError) in try AtomicFile.makeDirectory(path, mode: mode) }
+  }
+
+  /// Has a file hold `bytes`, with this mode and owner; says whether anything had to change.
+  @discardableResult
+  static func ensure(
+    _ bytes: [UInt8], at path: String, mode: mode_t, owner: AtomicFile.Owner
+  ) throws(DeploymentError) -> Bool {
+    if try read(path) == bytes {
+      return try hand(path, to: owner, mode: mode)
+    }
+    try write(bytes, to: path, mode: mode, owner: owner)
+    return true
+  }
+
+  /// Gives a file or directory to somebody; says whether it was otherwise before.
+  @discardableResult
+  static func hand(
+    _ path: String, to owner: AtomicFile.Owner, mode: mode_t
+  ) throws(DeploymentError) -> Bool {
+    try translated { () throws(FileError) in
+      try AtomicFile.hand(path, to: owner, mode: mode)
+    }
+  }
+
+  /// Has a directory be there with this mode and owner; says whether anything had to change.
+  @discardableResult
+  static func ensureDirectory(
+    _ path: String, mode: mode_t, owner: AtomicFile.Owner
+  ) throws(DeploymentError) -> Bool {
+    let isNew = access(path, F_OK) != 0
+    if isNew { try makeDirectory(path, mode: mode) }
+    let isMended = try hand(path, to: owner, mode: mode)
+    return isNew || isMended
   }
 
   /// What the system says of the call that has just failed.

@@ -36,8 +36,6 @@ struct ServiceEnvironment: Sendable {
     }
     if let schema = service.schema {
       variables["DATABASE_URL_FILE"] = state.databaseURLFile(of: schema)
-      variables["MIGRATION_DATABASE_URL_FILE"] =
-        state.databaseURLFile(of: DatabaseRoles.owner(of: schema))
     }
     switch service {
     case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = state.assertionSigningKeyFile

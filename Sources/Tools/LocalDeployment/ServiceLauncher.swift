@@ -15,6 +15,7 @@ struct ServiceLauncher: Sendable {
     let since: ContinuousClock.Instant
 
     var address: String { listeners.address }
+    var port: Int? { address.split(separator: ":").last.flatMap { Int($0) } }
   }
 
   /// What a ready file says: `host:port`, then a line `name host:port` for each other listener.

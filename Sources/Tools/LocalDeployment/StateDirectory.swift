@@ -1,4 +1,6 @@
+import Cryptography
 import Foundation
+import Postgres
 
 /// The directory of one local deployment, and what each file in it is.
 ///
@@ -68,6 +70,33 @@ package struct StateDirectory: Sendable {
     try SecretFile.makeDirectory(path)
     try ClusterAccount().allowTraversal(path)
     for directory in [certificates, secrets, logs, run] { try SecretFile.makeDirectory(directory) }
+  }
+}
+
+extension StateDirectory {
+  /// Gives a cluster the deployment's database, roles and schemas, and writes the roles' connection
+  /// URLs.
+  func provisionRoles(on cluster: PostgresCluster) async throws {
+    let roles = DatabaseRoles(
+      administrator: try PostgresConfiguration(url: cluster.superuserConnectionURL()),
+      database: DatabaseRoles.database, isOwnServer: true)
+    var passwords: [String: SecretBytes] = [:]
+    for role in DatabaseRoles.all {
+      let password = SecretBytes(utf8: try password(of: role))
+      passwords[role] = password
+      try roles.configuration(of: role, password: password).url.withUTF8String { url in
+        try SecretFile.write(url + "\n", to: databaseURLFile(of: role))
+      }
+    }
+    _ = try await roles.provision(passwords: passwords)
+  }
+
+  private func password(of role: String) throws -> String {
+    let path = passwordFile(of: role)
+    if let existing = try SecretFile.readLine(path), !existing.isEmpty { return existing }
+    let password = try RandomText.password()
+    try SecretFile.write(password + "\n", to: path)
+    return password
   }
 }
 

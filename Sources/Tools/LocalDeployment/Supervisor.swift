@@ -63,12 +63,10 @@ package actor Supervisor {
     try choosePort()
     try KeyMaterial(state: options.state).ensure(
       isFirstStart: access(cluster.dataDirectory, F_OK) != 0)
-    let authority = try DevelopmentCA.loadOrCreate(in: options.state.certificates)
-    for name in ServiceName.allCases.map(\.rawValue) + [ServiceName.operatorCertificate] {
-      _ = try authority.ensure(service: name, in: options.state.certificates)
-    }
+    try ensureCertificates()
     try await cluster.start()
-    try await DatabaseRoles(state: options.state).provision(on: cluster)
+    try await options.state.provisionRoles(on: cluster)
+    try await migrate()
 
     for stage in ServiceName.stages {
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,8 +78,39 @@ package actor Supervisor {
     announce("Chatelaine is ready: http://127.0.0.1:\(gatewayPort)")
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await self.keepClusterRunning() }
+      group.addTask { try await self.keepCertificatesFresh() }
       for service in ServiceName.allCases {
         group.addTask { try await self.keepRunning(service) }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func ensureCertificates() throws {
+    let authority = try DevelopmentCA.loadOrCreate(in: options.state.certificates)
+    for name in ServiceName.allCases.map(\.rawValue) + [ServiceName.operatorCertificate] {
+      _ = try authority.ensure(service: name, in: options.state.certificates)
+    }
+  }
+
+  private func keepCertificatesFresh() async throws {
+    while true {
+      try await Task.sleep(for: options.certificateInterval)
+      do {
+        try ensureCertificates()
+      } catch {
+        report("certificates could not be renewed: \(error)")
+      }
+    }
+  }
+
+  /// With the rights of the schemas' owners, which no service gets.
+  private func migrate() async throws {
+    let job = MigrationJob(binaries: options.binaries)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for schema in DatabaseRoles.schemas {
+        let file = options.state.databaseURLFile(of: DatabaseRoles.owner(of: schema))
+        group.addTask { try await job.run(schema, url: .file(file)) }
       }
       try await group.waitForAll()
     }
@@ -149,6 +178,8 @@ extension Supervisor {
 
   private func startOnce(_ service: ServiceName) async throws {
     try Task.checkCancellation()
+    // One that has run out would keep a service down that crashes after months.
+    try ensureCertificates()
     let listen =
       service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
     let environment = ServiceEnvironment(state: options.state, inherited: options.environment)
@@ -169,7 +200,7 @@ extension Supervisor {
   private func keepRunning(_ service: ServiceName) async throws {
     var backoff = RestartBackoff()
     while let current = running[service] {
-      guard let exit = await current.child.exit() else { return }
+      guard let exit = await end(of: current, service) else { return }
       try Task.checkCancellation()
       let lifetime = current.since.duration(to: .now)
       var reason = "\(service.rawValue) ended with \(exit)"
@@ -191,6 +222,45 @@ extension Supervisor {
       report("\(service.rawValue) runs again")
       if addresses[service] != current.address { restartDependents(of: service) }
     }
+  }
+
+  /// How a service ended, by itself or because it no longer answered; nil when the task was
+  /// cancelled.
+  private func end(
+    of current: ServiceLauncher.Running, _ service: ServiceName
+  ) async -> ProcessExit? {
+    await withTaskGroup(of: ProcessExit?.self) { group in
+      group.addTask { await current.child.exit() }
+      if let patience = options.healthWatch, let port = current.port {
+        group.addTask {
+          await self.watch(current.child, service, port: port, patience)
+          return await current.child.exit()
+        }
+      }
+      let exit = await group.next() ?? nil
+      group.cancelAll()
+      return exit
+    }
+  }
+
+  /// Returns once the service was killed because it did not answer, or the task is cancelled.
+  private nonisolated func watch(
+    _ child: ChildProcess, _ service: ServiceName, port: Int, _ patience: HealthWatch.Patience
+  ) async {
+    let silence: String?
+    if service == .gateway {
+      silence = await HealthWatch(patience: patience, probe: GatewayHealthProbe(port: port))
+        .waitUntilSilent(child.id)
+    } else {
+      let probe = RPCHealthProbe(
+        service, port: port,
+        certificates: options.state.certificatePaths(of: ServiceName.operatorCertificate))
+      silence = await HealthWatch(patience: patience, probe: probe).waitUntilSilent(child.id)
+      await probe.close()
+    }
+    guard let silence else { return }
+    report("\(service.rawValue) is killed: \(silence)")
+    child.signal(SIGKILL)
   }
 
   /// They learn addresses at their start only; `keepRunning` brings them back.

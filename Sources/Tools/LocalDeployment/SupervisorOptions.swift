@@ -13,12 +13,17 @@ package struct SupervisorOptions: Sendable {
   /// The operator's environment; see `ServiceEnvironment` for what of it reaches the services.
   package var environment: [String: String]
   package var durability: PostgresCluster.Durability = .full
-  /// How long a service may take from its start, migrations included, until it serves.
+  /// How long a service may take from its start until it serves.
   package var startTimeout: Duration = .seconds(60)
   /// How long the portal may take to reach its services once all of them run.
   package var readyTimeout: Duration = .seconds(20)
   /// A service that ran this long and ended with status 0 is started again without a pause.
   package var steadyAfter: Duration = .seconds(1)
+  /// Nil leaves a service alone that no longer answers: for whoever stops processes on purpose.
+  package var healthWatch: HealthWatch.Patience? = HealthWatch.Patience()
+  /// How often certificates are looked at; one with less than a third of its life left is issued
+  /// anew, and running services take it into use by themselves.
+  package var certificateInterval: Duration = .seconds(86_400)
   /// How long a service may take to finish what it has begun before it is killed.
   package var drainTimeout: Duration = .seconds(20)
 

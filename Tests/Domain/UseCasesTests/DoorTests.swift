@@ -208,9 +208,10 @@ private final class Ledger: Sendable {
       Self.allowed(.stranger) == [.accountCreate, .sessionCreate, .credentialAuthenticate])
   }
 
-  @Test func onlyTheServicesThatOwnReceiptsAppendThem() {
+  @Test func servicesDoWhatNobodyElseDoes() {
     #expect(Self.allowed(.service("vault")) == [.auditEventAppend])
     #expect(Self.allowed(.service("auth")) == [.auditEventAppend, .sessionSweep])
-    #expect(Self.allowed(.service("gateway")).isEmpty)
+    #expect(Self.allowed(.service("gateway")) == [.credentialUse])
+    #expect(Self.allowed(.service("audit")).isEmpty)
   }
 }

@@ -13,6 +13,7 @@ final class InMemoryVaultStore: VaultStore {
     var receipts: [Receipt] = []
     /// Set to have every write of a receipt fail.
     var receiptFailure: VaultError?
+    var readCount = 0
   }
 
   private let rows = Mutex(Rows())
@@ -20,10 +21,13 @@ final class InMemoryVaultStore: VaultStore {
   var receipts: [Receipt] { rows.withLock { $0.receipts } }
   var stored: [StoredConfig] { rows.withLock { Array($0.configs.values) } }
 
+  /// How often a configuration was looked up to be used.
+  var readCount: Int { rows.withLock { $0.readCount } }
+
   func failReceipts(with error: VaultError?) { rows.withLock { $0.receiptFailure = error } }
 
   /// Puts a row as it is, as somebody with access to the database could.
-  func tamper(_ stored: StoredConfig) { rows.withLock { $0.configs[stored.config.id] = stored } }
+  func tamper(_ stored: StoredConfig) { rows.withLock { $0.put(stored) } }
 
   func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey? {
     rows.withLock { $0.dataKeys[userID] }
@@ -45,7 +49,7 @@ final class InMemoryVaultStore: VaultStore {
       guard own.count < configsMax else { throw .tooManyConfigs }
       try rows.checkUnique(stored.config)
       try rows.append(receipt)
-      rows.configs[stored.config.id] = stored
+      rows.put(stored)
     }
   }
 
@@ -68,12 +72,18 @@ final class InMemoryVaultStore: VaultStore {
   func storedConfig(
     provider: String, label: Label, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {
-    ordered(userID).first { $0.config.provider == provider && $0.config.label == label }
+    rows.withLock { $0.readCount += 1 }
+    return ordered(userID).first { $0.config.provider == provider && $0.config.label == label }
   }
 
   func preferredConfig(
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {
+    rows.withLock { $0.readCount += 1 }
+    return preferred(provider, userID)
+  }
+
+  private func preferred(_ provider: String, _ userID: UserID) -> StoredConfig? {
     let candidates = ordered(userID).filter { $0.config.provider == provider }
     return candidates.first { $0.config.label == .default }
       ?? candidates.first { $0.config.enabled } ?? candidates.first
@@ -90,7 +100,7 @@ final class InMemoryVaultStore: VaultStore {
       case .update(let changed, _):
         try rows.checkUnique(changed.config)
         try rows.append(change.receipt)
-        rows.configs[id] = changed
+        rows.put(changed)
         return changed.config
       case .delete:
         try rows.append(change.receipt)
@@ -103,8 +113,41 @@ final class InMemoryVaultStore: VaultStore {
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError) {
     try rows.withLock { (rows) throws(VaultError) in
       try rows.append(receipt)
-      if let use { rows.configs[use.configID]?.config.lastUseTime = use.time }
+      if let use, var stored = rows.configs[use.configID] {
+        stored.config.lastUseTime = use.time
+        rows.put(stored)
+      }
     }
+  }
+
+  func recordUses(
+    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+  ) async throws(VaultError) {
+    try rows.withLock { (rows) throws(VaultError) in
+      for receipt in receipts { try rows.append(receipt) }
+      for change in health {
+        guard var stored = rows.own(change.configID, change.userID) else { continue }
+        let before = stored.config.health?.consecutiveRefusals ?? 0
+        stored.config.health = KeyHealth(
+          lastStatus: change.status, lastAnswerTime: time,
+          consecutiveRefusals: (change.isAccepted ? 0 : before) + change.refusals)
+        rows.put(stored)
+      }
+    }
+  }
+
+  func record(
+    _ receipt: Receipt, use: ConfigUse?, if precondition: ConfigPrecondition
+  ) async throws(VaultError) -> Bool {
+    let held = rows.withLock { $0.own(precondition.configID, precondition.userID) }
+    guard let held, held.revision == precondition.revision, held.config.enabled else {
+      return false
+    }
+    if precondition.isPreferred {
+      guard preferred(held.config.provider, precondition.userID) == held else { return false }
+    }
+    try await record(receipt, use: use)
+    return true
   }
 
   private func ordered(_ userID: UserID) -> [StoredConfig] {
@@ -118,6 +161,13 @@ final class InMemoryVaultStore: VaultStore {
 extension InMemoryVaultStore.Rows {
   fileprivate func own(_ id: UUID, _ userID: UserID) -> StoredConfig? {
     configs[id].flatMap { $0.config.userID == userID ? $0 : nil }
+  }
+
+  /// Stores it under a revision that no row had before.
+  fileprivate mutating func put(_ stored: StoredConfig) {
+    var stored = stored
+    stored.revision = UUID().uuidString
+    configs[stored.config.id] = stored
   }
 
   fileprivate func checkUnique(_ config: ProviderConfig) throws(VaultError) {

@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import RPC
 import RPCTransport
@@ -165,12 +166,29 @@ import Testing
     await stop([server], client)
   }
 
+  @Test func severalTargetsAreOneService() async throws {
+    let servers = try await servers(["a", "b", "c"])
+    let resolver = ScriptedResolver(.ports([servers[2].port]))
+    let addresses = servers.prefix(2).map { NetworkAddress(host: "127.0.0.1", port: $0.port) }
+    let client = resolver.client(of: addresses + [NetworkAddress(host: "c.test", port: 1)])
+    try await meet(["a", "b", "c"], client)
+    await stop(servers, client)
+  }
+
+  @Test func targetsThatAreAddressesServeWhileANameIsUnknown() async throws {
+    let server = try await ScriptedServer("a", [.answer])
+    let client = ScriptedResolver(.failure).client(of: [
+      NetworkAddress(host: "gone.test", port: 1),
+      NetworkAddress(host: "127.0.0.1", port: server.port),
+    ])
+    while (try? await client.call("Name")) != "a" {}
+    await stop([server], client)
+  }
+
   @Test func anAddressIsNotLookedUp() async throws {
     let server = try await ScriptedServer("a", [.answer])
     let resolver = ScriptedResolver(.failure)
-    let client = resolver.client {
-      ($0.host, $0.port) = ("127.0.0.1", server.port)
-    }
+    let client = resolver.client(of: [NetworkAddress(host: "127.0.0.1", port: server.port)])
     #expect(try await client.call("Name") == "a")
     #expect(resolver.queryCount == 0)
     await stop([server], client)
@@ -184,8 +202,7 @@ import Testing
     let server = try await TestServer(tls: certificates.paths("vault"))
     let resolver = ScriptedResolver(.ports([server.port]))
     let tls = TLSConfiguration(try certificates.paths("gateway"))
-    let client = resolver.client {
-      $0.host = host
+    let client = resolver.client(of: [NetworkAddress(host: host, port: server.port)]) {
       $0.tls = tls
     }
     let error = await failure { () async throws(RPCError) in try await client.call("Echo") }

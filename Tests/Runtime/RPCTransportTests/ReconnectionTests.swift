@@ -60,6 +60,56 @@ import Testing
     await client.close()
   }
 
+  @Test func aCallWaitsForAServiceThatIsStartedAgain() async throws {
+    let first = try await ScriptedServer("first", [.answer])
+    let resolver = ScriptedResolver(.ports([first.port]))
+    let client = resolver.client { $0.reconnectPatience = .seconds(3_600) }
+    #expect(try await client.call("Name") == "first")
+    await first.stop()
+    let calls = (0..<3).map { _ in Task.immediate { try await client.call("Name") } }
+    let second = try await ScriptedServer("second", [.answer])
+    resolver.set(.ports([second.port]))
+    for call in calls {
+      // One may have met the connection whose end had not arrived.
+      do { #expect(try await call.value == "second") } catch {
+        #expect("\(error)".contains("lost"))
+      }
+    }
+    #expect(try await client.call("Name") == "second")
+    await stop([second], client)
+  }
+
+  @Test func patienceWithALostServiceEnds() async throws {
+    let server = try await ScriptedServer("a", [.answer])
+    let client = server.client {
+      $0.reconnectPatience = .milliseconds(50)
+      $0.backoffMin = .seconds(3_600)
+      $0.backoffMax = .seconds(3_600)
+    }
+    #expect(try await client.call("Name") == "a")
+    await server.stop()
+    for _ in 0..<3 { #expect(await outcome(client)?.code == .unavailable) }
+    await client.close()
+  }
+
+  @Test func whatOneLoopHasReachedTheOthersTryAtOnce() async throws {
+    let server = try await ScriptedServer("a", [.answer])
+    server.turnAway(true)
+    // Callers elsewhere take the loops in turn.
+    let client = server.client {
+      $0.connectionCountMax = 2
+      $0.backoffMin = .seconds(3_600)
+      $0.backoffMax = .seconds(3_600)
+    }
+    #expect(await outcome(client)?.code == .unavailable)
+    server.turnAway(false)
+    var answersInARow = 0
+    while answersInARow < 2 {
+      answersInARow = (try? await client.call("Name")) == "a" ? answersInARow + 1 : 0
+    }
+    await stop([server], client)
+  }
+
   @Test func callsThatWaitForAConnectionGoOutInTheirOrder() async throws {
     let server = try await ScriptedServer("a", [.answer])
     let client = server.client()

@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import Networking
 import RPCTransport
@@ -42,16 +43,19 @@ final class ScriptedResolver: AddressResolver {
     return try ports.map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
   }
 
-  /// A client of `service.test`, which is wherever this says; on one event loop.
+  /// A client of `service.test`, which is wherever this says; on one event loop, without patience.
   func client(
+    of targets: [NetworkAddress] = [NetworkAddress(host: "service.test", port: 1)],
     configure: (inout RPCClientConfiguration) -> Void = { _ in }
   ) -> RPCClient {
-    var configuration = RPCClientConfiguration(host: "service.test", port: 1, tls: nil)
+    var configuration = RPCClientConfiguration(
+      targets[0], Array(targets.dropFirst()), tls: nil)
     configuration.resolver = self
     configuration.resolutionIntervalMin = .zero
     configuration.connectionCountMax = 1
     configuration.backoffMin = .milliseconds(1)
     configuration.backoffMax = .milliseconds(10)
+    configuration.reconnectPatience = .zero
     configure(&configuration)
     return RPCClient(configuration, eventLoopGroup: TestServer.group, logger: .silent)
   }

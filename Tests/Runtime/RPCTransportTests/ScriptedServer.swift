@@ -37,6 +37,7 @@ final class ScriptedServer: Sendable {
     var behaviours: [Behaviour]
     var record = Record()
     var connections: [any Channel] = []
+    var turnsAway = false
   }
 
   let name: String
@@ -83,6 +84,13 @@ final class ScriptedServer: Sendable {
   func hangUp() async {
     for channel in state.withLock(\.connections) { try? await channel.close() }
   }
+
+  /// Whether new connections are closed at once.
+  func turnAway(_ turnsAway: Bool) {
+    state.withLock { $0.turnsAway = turnsAway }
+  }
+
+  fileprivate var turnsAway: Bool { state.withLock(\.turnsAway) }
 
   func stop() async {
     let channel = listener.withLock { $0 }
@@ -134,6 +142,7 @@ private final class Connection: ChannelInboundHandler {
 
   func channelActive(context: ChannelHandlerContext) {
     server.opened(context.channel)
+    guard !server.turnsAway else { return context.close(promise: nil) }
     var limits = HTTP2Limits()
     limits.concurrentStreamsMax = server.concurrentStreamsMax
     session = try? HTTP2Session(.server, limits)

@@ -1,5 +1,7 @@
+import Foundation
 import LocalDeployment
 import NIOCore
+import OpenSSL
 import TLS
 import TestSupport
 import Testing
@@ -146,6 +148,64 @@ import Testing
         expected: "spiffe://chatelaine/audit", found: ["spiffe://chatelaine/vault"])
     ) { try pair.settle() }
     #expect(!pair.client.isEstablished)
+  }
+
+  @Test func anInstanceIsOneOfItsService() throws {
+    var leaf = LeafCertificate(service: "vault")
+    leaf.identity = "spiffe://chatelaine/vault/2"
+    let server = try TLSContext(.server, configuration(certificates.paths(leaf)))
+    let client = try TLSContext(.client, configuration(certificates.paths("gateway")))
+    var pair = Pair(
+      client: try TLSConnection(client, expecting: .uri("spiffe://chatelaine/vault")),
+      server: try TLSConnection(server, expecting: .anyOfAuthority))
+    try pair.client.start()
+    try pair.settle()
+    #expect(pair.client.peerIdentities == ["spiffe://chatelaine/vault/2"])
+
+    leaf.identity = "spiffe://chatelaine/vault2"
+    let other = try TLSContext(.server, configuration(certificates.paths(leaf)))
+    pair = Pair(
+      client: try TLSConnection(client, expecting: .uri("spiffe://chatelaine/vault")),
+      server: try TLSConnection(other, expecting: .anyOfAuthority))
+    try pair.client.start()
+    #expect(throws: TLSError.self) { try pair.settle() }
+  }
+
+  @Test(arguments: ["identity", "service", "serial number", "nothing"])
+  func aDeniedPeerIsRefused(by what: String) throws {
+    var leaf = LeafCertificate(service: "gateway")
+    leaf.identity = "spiffe://chatelaine/gateway/1"
+    let paths = try certificates.paths(leaf)
+    let pem = try [UInt8](Data(contentsOf: URL(fileURLWithPath: paths.certificate)))
+    let serialNumber = CertificateContents(try Certificate(pem: pem)).serialNumber
+    var denying = configuration(try certificates.paths("vault"))
+    let isUnderstood =
+      switch what {
+      case "identity": denying.deniedPeers.insert("spiffe://chatelaine/gateway/1")
+      case "service": denying.deniedPeers.insert("spiffe://chatelaine/gateway")
+      case "serial number": denying.deniedPeers.insert(serialNumber.lowercased())
+      default: denying.deniedPeers.insert("spiffe://chatelaine/gateway/2")
+      }
+    #expect(isUnderstood)
+    var pair = Pair(
+      client: try TLSConnection(
+        TLSContext(.client, configuration(paths)), expecting: .anyOfAuthority),
+      server: try TLSConnection(TLSContext(.server, denying), expecting: .anyOfAuthority))
+    try pair.client.start()
+    guard what != "nothing" else { return try pair.settle() }
+    #expect(
+      throws: TLSError.deniedPeer(
+        serialNumber: serialNumber, identities: ["spiffe://chatelaine/gateway/1"])
+    ) { try pair.settle() }
+    #expect(!pair.server.isEstablished)
+  }
+
+  @Test(arguments: ["", "gateway", "0x12", "spiffe://ä", "12 34"])
+  func whatNamesNoCertificateIsNotDenied(text: String) {
+    var denied = DeniedPeers()
+    let isUnderstood = denied.insert(text)
+    #expect(!isUnderstood)
+    #expect(denied.isEmpty)
   }
 
   @Test(arguments: ["localhost", "127.0.0.1"])

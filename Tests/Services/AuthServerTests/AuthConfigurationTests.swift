@@ -9,7 +9,6 @@ import Testing
   private func environment() throws -> [String: String] {
     [
       "DATABASE_URL": "postgres://auth@localhost/chatelaine",
-      "MIGRATION_DATABASE_URL": "postgres://auth_owner@localhost/chatelaine",
       "ASSERTION_SIGNING_KEY": try Ed25519.SigningKey.generate().pemRepresentation
         .withUTF8String { $0 },
       "AUDIT_ADDRESS": "localhost:7003",
@@ -50,7 +49,7 @@ import Testing
     } catch {
       #expect(
         error.problems.map(\.variable) == [
-          "DATABASE_URL", "MIGRATION_DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
+          "DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
           "SESSION_MAX_AGE",
         ])
       #expect(!"\(error)".contains("hunter2"))

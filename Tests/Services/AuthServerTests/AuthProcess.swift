@@ -10,10 +10,12 @@ final class AuthProcess: Sendable {
   private let chunks: AsyncStream<String>
 
   /// Starts the program with nothing but `environment`.
-  init(_ environment: [String: String]) async throws {
+  init(_ environment: [String: String], arguments: [String] = []) async throws {
     let (stream, continuation) = AsyncStream.makeStream(of: String.self)
     process = try await ChildProcess.spawn(
-      Command(path: try RunningStack.builtProduct("auth"), environment: environment)
+      Command(
+        path: try RunningStack.builtProduct("auth"), arguments: arguments,
+        environment: environment)
     ) { bytes in
       guard let bytes else { return continuation.finish() }
       continuation.yield(String(decoding: bytes, as: UTF8.self))

@@ -5,6 +5,7 @@ import Identity
 import LocalDeployment
 import Logging
 import NIOPosix
+import Postgres
 import RPC
 import RPCServices
 import RPCTransport
@@ -12,6 +13,8 @@ import ServiceAPI
 import TLS
 import TestSupport
 import Testing
+
+@testable import AuthServer
 
 /// The program `auth` as an operator starts it.
 @Suite(.timeLimit(.minutes(1))) struct AuthProcessTests {
@@ -28,7 +31,7 @@ import Testing
       "LISTEN_ADDRESS": "127.0.0.1:0", "READY_FILE": readyFile,
       "TLS_CERTIFICATE_FILE": paths.certificate, "TLS_PRIVATE_KEY_FILE": paths.privateKey,
       "TLS_CA_FILE": paths.authority, "DATABASE_URL": database.urls.runtime,
-      "MIGRATION_DATABASE_URL": database.urls.owner, "AUDIT_ADDRESS": "127.0.0.1:1",
+      "AUDIT_ADDRESS": "127.0.0.1:1",
       "ASSERTION_SIGNING_KEY": try Ed25519.SigningKey.generate().pemRepresentation
         .withUTF8String { $0 },
     ]
@@ -105,17 +108,18 @@ import Testing
     #expect(await auth.exit() == .code(EX_CONFIG))
     for variable in [
       "LISTEN_ADDRESS", "TLS_CERTIFICATE_FILE", "TLS_PRIVATE_KEY_FILE", "TLS_CA_FILE", "LOG_LEVEL",
-      "DATABASE_URL", "MIGRATION_DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
+      "DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
       "SESSION_MAX_AGE",
     ] {
       #expect(auth.output.contains("cannot start: \(variable): "))
     }
-    #expect(auth.output.split(separator: "\n").count == 10)
+    #expect(auth.output.split(separator: "\n").count == 9)
   }
 
-  @Test func aDatabaseThatCannotBeMigratedStopsTheStart() async throws {
+  @Test func aDatabaseThatCannotBeReachedStopsTheStart() async throws {
     var environment = try await environment()
-    environment["MIGRATION_DATABASE_URL"] = "postgres://auth:hunter2@/nowhere?host=/nonexistent"
+    environment["DATABASE_URL"] = "postgres://auth:hunter2@/nowhere?host=/nonexistent"
+    environment["DATABASE_START_TIMEOUT"] = "0s"
     let auth = try await AuthProcess(environment)
     #expect(await auth.exit() == .code(EXIT_FAILURE))
     #expect(auth.output.contains("cannot start"))
@@ -123,10 +127,44 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: readyFile))
   }
 
-  @Test func aRoleWithoutRightsCannotMigrate() async throws {
+  @Test func aStartWaitsForTheMigrationsAndTheJobIsNotTheService() async throws {
+    let database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
+    try await database.superuser.execute(
+      """
+      DELETE FROM auth.schema_migrations
+       WHERE number = (SELECT max(number) FROM auth.schema_migrations)
+      """)
     var environment = try await environment()
-    environment["MIGRATION_DATABASE_URL"] = environment["DATABASE_URL"]
-    let auth = try await AuthProcess(environment)
-    #expect(await auth.exit() == .code(EXIT_FAILURE))
+    environment["DATABASE_URL"] = database.urls.runtime
+    environment["DATABASE_START_TIMEOUT"] = "0s"
+    let impatient = try await AuthProcess(environment)
+    #expect(await impatient.exit() == .code(EXIT_FAILURE))
+    #expect(impatient.output.contains("run the migrations (chatelaine migrate)"))
+
+    environment["DATABASE_START_TIMEOUT"] = "60s"
+    let patient = try await AuthProcess(environment)
+    try await database.superuser.execute(
+      """
+      INSERT INTO auth.schema_migrations (number, name, sha256)
+      SELECT max(number) + 1, 'last', '' FROM auth.schema_migrations
+      """)
+    #expect(await patient.address() != nil, "\(patient.output)")
+    await database.close()
+  }
+
+  @Test func migrationsRunAsTheOwnerOnly() async throws {
+    let database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
+    let asOwner = try await AuthProcess(
+      ["MIGRATION_DATABASE_URL": database.urls.owner], arguments: ["migrate"])
+    #expect(await asOwner.exit() == .code(0))
+    #expect(asOwner.output == "auth: up to date\n")
+    let asService = try await AuthProcess(
+      ["MIGRATION_DATABASE_URL": database.urls.runtime], arguments: ["migrate"])
+    #expect(await asService.exit() == .code(EXIT_FAILURE))
+    #expect(asService.output.contains("cannot migrate"))
+    let without = try await AuthProcess([:], arguments: ["migrate", "--plan"])
+    #expect(await without.exit() == .code(EX_CONFIG))
+    #expect(without.output.contains("MIGRATION_DATABASE_URL"))
+    await database.close()
   }
 }

@@ -59,6 +59,20 @@ import Testing
     #expect(sample.url.absoluteString == "http://localhost")
   }
 
+  @Test(arguments: [
+    ("a:1", ["a:1"]), (" a:1 , [::1]:2", ["a:1", "[::1]:2"]), ("", []), ("a:1,", []), ("a,b:1", []),
+  ])
+  func aServiceMayHaveSeveralAddresses(text: String, addresses: [String]) throws {
+    var reader = ConfigurationReader(environment: ["PEERS": text])
+    let read = reader.addresses(of: "audit", "PEERS")
+    guard !addresses.isEmpty else {
+      #expect(throws: ConfigurationError.self) { try reader.finish() }
+      return
+    }
+    try reader.finish()
+    #expect(read.map(\.description) == addresses)
+  }
+
   @Test func everythingWrongIsToldAtOnce() {
     #expect(problems([:]) == ["TOKEN", "NUMBER", "PEER_ADDRESS"])
     #expect(

@@ -49,6 +49,15 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (0, 0, "1970-01-01T00:00:00.000Z"), (951_782_399, 7, "2000-02-28T23:59:59.007Z"),
+    (951_782_400, 42, "2000-02-29T00:00:00.042Z"), (951_782_400, 999, "2000-02-29T00:00:00.999Z"),
+    (951_782_399, 500, "2000-02-28T23:59:59.500Z"),
+  ])
+  func theTimeIsToTheMillisecond(seconds: Int, milliseconds: Int, text: String) {
+    #expect(LogTime.text(seconds: seconds, milliseconds: milliseconds) == text)
+  }
+
   @Test func nothingFromOutsideCanForgeALine() throws {
     let hostile = "x\"}\n{\"level\":\"info\"}\r\u{1B}[2J\u{0}\u{85}\u{2028}\\é"
     logger().warning("\(hostile)", metadata: ["agent": "\(hostile)"])

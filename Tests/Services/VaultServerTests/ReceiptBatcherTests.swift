@@ -68,34 +68,38 @@ import Vault
     }
   }
 
-  /// While the outbox is locked a batch is under way and the next one gathers.
+  /// While the outbox is locked a batch is under way and the next one gathers; what `body` returns
+  /// runs when the lock is free again.
   private func withLockedOutbox(
-    waitTimeout: Duration, _ body: (ReceiptBatcher) async throws -> Void
+    waitTimeout: Duration,
+    _ body: (ReceiptBatcher) async throws -> (@Sendable () async throws -> Void)?
   ) async throws -> [String] {
     try await VaultDatabase.with { database in
       let batcher = ReceiptBatcher(
         postgres: database.postgres, outbox: PostgresOutbox(), waitTimeout: waitTimeout)
-      let first = try await database.superuser.transaction { transaction in
+      let (first, rest) = try await database.superuser.transaction { transaction in
         try await transaction.execute("LOCK TABLE vault.outbox IN ACCESS EXCLUSIVE MODE")
         let first = Task { try await batcher.record(Self.receipt("first"), use: nil) }
         // The batch is under way once its statement waits for the lock.
         while try await database.count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0 {
           try await Task.sleep(for: .milliseconds(5))
         }
-        try await body(batcher)
-        return first
+        return (first, try await body(batcher))
       }
-      try await first.value
+      _ = try await first.value
+      try await rest?()
       try await batcher.record(Self.receipt("last"), use: nil)
       return try await database.receipts().compactMap(\.target?.name)
     }
   }
 
-  private static func receipt(_ name: String) -> Receipt {
+  private static func receipt(
+    _ name: String, of user: UserID = UserID(UUID())
+  ) -> Receipt {
     Receipt(
       actor: .operator, action: .credentialResolve,
       target: Receipt.Target(type: "provider-config", id: "", name: name), outcome: .success,
-      origin: PostgresVaultStoreTests.origin, accountID: UserID(UUID()))
+      origin: PostgresVaultStoreTests.origin, accountID: user)
   }
 
   @Test func aCancelledCallLeavesAtOnceAndWithoutAReceipt() async throws {
@@ -105,6 +109,7 @@ import Vault
       second.cancel()
       await #expect(throws: VaultError.cancelled) { try await second.value }
       #expect(batcher.waitingCount == 0)
+      return nil
     }
     #expect(committed == ["first", "last"])
   }
@@ -114,11 +119,30 @@ import Vault
       let error = await #expect(throws: VaultError.self) {
         try await batcher.record(Self.receipt("second"), use: nil)
       }
-      guard case .storageUnavailable = error else {
-        Issue.record("\(String(describing: error))")
-        return
-      }
+      if case .storageUnavailable = error { return nil }
+      Issue.record("\(String(describing: error))")
+      return nil
     }
     #expect(committed == ["first", "last"])
+  }
+
+  @Test func aUserWhoTakesTooMuchIsRefusedAndAnotherIsServed() async throws {
+    let greedy = UserID(UUID())
+    let committed = try await withLockedOutbox(waitTimeout: .seconds(60)) { batcher in
+      let flood = (0..<ReceiptQueue.waitingPerUserMax).map { _ in
+        Task { try await batcher.record(Self.receipt("greedy", of: greedy), use: nil) }
+      }
+      while batcher.waitingCount < flood.count { await Task.yield() }
+      await #expect(throws: VaultError.tooManyUses) {
+        try await batcher.record(Self.receipt("too much", of: greedy), use: nil)
+      }
+      let other = Task { try await batcher.record(Self.receipt("other"), use: nil) }
+      while batcher.waitingCount == flood.count { await Task.yield() }
+      for task in flood.dropFirst(3) { task.cancel() }
+      return { _ = try await other.value }
+    }
+    #expect(committed.count { $0 == "greedy" } == 3)
+    #expect(committed.contains("other"))
+    #expect(!committed.contains("too much"))
   }
 }

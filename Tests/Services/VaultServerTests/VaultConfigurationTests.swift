@@ -20,7 +20,7 @@ import Vault
     let named = Set(problems([:]).map(\.variable))
     #expect(
       named.isSuperset(of: [
-        "DATABASE_URL", "MIGRATION_DATABASE_URL", "ENCRYPTION_MASTER_KEY",
+        "DATABASE_URL", "ENCRYPTION_MASTER_KEY",
         "ASSERTION_PUBLIC_KEYS", "AUDIT_ADDRESS",
       ]))
     #expect(!named.contains("ENCRYPTION_PREVIOUS_MASTER_KEYS"))

@@ -16,6 +16,7 @@ import Vault
     (.cannotOpen(detail: "canary"), .dataLoss),
     (.cannotSeal(detail: "canary"), .internal),
     (.overloaded, .resourceExhausted),
+    (.tooManyUses, .resourceExhausted),
     (.cancelled, .cancelled),
     (.storageUnavailable(detail: "canary"), .unavailable),
     (.storage(detail: "canary"), .internal),

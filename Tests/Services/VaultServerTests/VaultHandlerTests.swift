@@ -114,6 +114,76 @@ import Vault
     }
   }
 
+  @Test func theEndOfAUseIsRecordedOnceForWhoeverWasGivenTheKey() async throws {
+    try await withVault { database, client in
+      let gateway = client(PeerIdentity.gateway)
+      let owner = PostgresVaultStoreTests.caller()
+      let config = try await gateway.createProviderConfig(request, options: acting(as: owner))
+      func resolve() async throws -> [UInt8] {
+        let resolved = try await gateway.resolveCredential(
+          .init(provider: "openai", purpose: "POST /v1/models"), options: acting(as: owner))
+        return resolved.useTicket
+      }
+      let (first, second) = try await (resolve(), resolve())
+      func end(_ ticket: [UInt8], status: Int32) -> VaultAPI.UseEnd {
+        VaultAPI.UseEnd(
+          useTicket: ticket, status: status, firstByteMilliseconds: 300, milliseconds: 412,
+          requestBytes: 17, responseBytes: 1_234)
+      }
+      var forged = second
+      forged[40] ^= 1
+      let answer = try await gateway.recordUses(
+        .init(uses: [
+          end(first, status: 200), end(forged, status: 200), end([], status: 200),
+          end(second, status: 401), end(second, status: 7),
+        ]))
+      #expect(answer.recorded == 2)
+      #expect(answer.refused == 3)
+      _ = try await gateway.recordUses(.init(uses: [end(first, status: 500)]))
+
+      let events = try await database.receipts()
+      let resolves = events.filter { $0.action == "credential.resolve" }
+      let uses = events.filter { $0.action == "credential.use" }
+      #expect(uses.map(\.outcome) == [.success, .failure, .failure])
+      #expect(uses[0].id == uses[2].id)
+      #expect(uses[0].details?.fields["resolve"] == .string(resolves[0].id))
+      #expect(uses[0].details?.fields["status"] == .number(200))
+      #expect(uses[0].details?.fields["purpose"] == .string("POST /v1/models"))
+      #expect(uses[1].details?.fields["reason"] == .string("error-status"))
+      #expect(uses[1].details?.fields["resolve"] == .string(resolves[1].id))
+      for use in uses {
+        #expect(use.actor == resolves[0].actor)
+        #expect(use.target == resolves[0].target)
+        #expect(use.ipAddress == PostgresVaultStoreTests.origin.ipAddress)
+        #expect(use.accountId == owner.userID.text)
+      }
+      let shown = try await gateway.getProviderConfig(
+        .init(id: config.id), options: acting(as: owner))
+      #expect(shown.health?.lastStatus == 500)
+      #expect(shown.health?.consecutiveRefusals == 1)
+      #expect(shown.health?.lastAnswerTime != nil)
+      let listed = try await gateway.listProviderConfigs(.init(), options: acting(as: owner))
+      #expect(listed.providerConfigs.first?.health == shown.health)
+      let renamed = try await gateway.updateProviderConfig(
+        .init(id: config.id, label: "work"), options: acting(as: owner))
+      #expect(renamed.health == shown.health)
+      let replaced = try await gateway.updateProviderConfig(
+        .init(id: config.id, apiKey: "sk-another-0123456789"), options: acting(as: owner))
+      #expect(replaced.health == nil)
+
+      let denied = await #expect(throws: RPCError.self) {
+        try await client(PeerIdentity.operator).recordUses(.init(uses: [end(first, status: 200)]))
+      }
+      #expect(denied?.code == .permissionDenied)
+      let many = [VaultAPI.UseEnd](
+        repeating: end(first, status: 200), count: VaultService.usesPerBatchMax + 1)
+      let refused = await #expect(throws: RPCError.self) {
+        try await gateway.recordUses(.init(uses: many))
+      }
+      #expect(refused?.code == .invalidArgument)
+    }
+  }
+
   @Test func anothersConfigurationIsAsAbsentAsNone() async throws {
     try await withVault { _, client in
       let gateway = client(PeerIdentity.gateway)

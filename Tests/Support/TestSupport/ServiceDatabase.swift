@@ -83,7 +83,7 @@ package struct ServiceDatabase: Sendable {
       GRANT USAGE ON SCHEMA \(schema) TO \(schema);
       """, database: template)
     try await PostgresMigrator.migrate(
-      migrations, schema: schema,
+      Schema(name: schema, migrations: migrations),
       using: try PostgresConfiguration(
         url: cluster.connectionURL(user: owner, database: template, password: "test")),
       logger: .quiet)

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// What a child process has printed, and a way to wait for a line of it.
-final class Transcript: Sendable {
+package final class Transcript: Sendable {
   private struct State {
     var bytes: [UInt8] = []
     var hasEnded = false
@@ -10,10 +10,12 @@ final class Transcript: Sendable {
   }
   private let state = Mutex(State())
 
-  var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
+  package init() {}
+
+  package var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
 
   /// Adds output; nil says that there will be no more.
-  func append(_ bytes: [UInt8]?) {
+  package func append(_ bytes: [UInt8]?) {
     let waiters = state.withLock { state in
       if let bytes { state.bytes += bytes } else { state.hasEnded = true }
       defer { state.waiters = [] }

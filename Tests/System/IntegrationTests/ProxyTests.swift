@@ -32,8 +32,18 @@ import Testing
 
     let uses = try await portal.auditEvents("action=credential.resolve") { $0.count == 3 }
     #expect(uses.count == 3)
+    let ends = try await portal.auditEvents("action=credential.use") { $0.count == 3 }
+    let details = ends.compactMap { $0["details"] as? [String: Any] }
+    #expect(details.allSatisfy { $0["status"] as? Int == 200 })
+    #expect(
+      Set(details.compactMap { $0["resolve"] as? String })
+        == Set(uses.compactMap { $0["id"] as? String }))
+    let page = try await portal.send(.GET, "/audit?action=credential.use")
+    #expect(page.text.contains("200 · "))
     let listed = try await portal.send(.GET, "/api/v1/provider-configs").list("providerConfigs")
     #expect(listed.first?["lastUseTime"] != nil)
+    let health = listed.first?["health"] as? [String: Any]
+    #expect(health?["lastStatus"] as? Int == 200)
   }
 
   @Test func anotherUsersTokenNeverReachesTheUpstream() async throws {

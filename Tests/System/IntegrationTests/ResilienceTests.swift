@@ -42,8 +42,25 @@ import Testing
     await stack.stopAndRemove()
   }
 
-  @Test func whileAuditIsDownReceiptsWaitAndNoneIsLost() async throws {
+  @Test func aFrozenProcessIsReplaced() async throws {
     let stack = try await RunningStack.start()
+    let portal = Portal(stack.address)
+    _ = try await portal.signUpAndLogIn()
+    for service in ["auth", "vault", "audit", "gateway"] {
+      let process = try #require(try children(of: stack.processID, named: service).first)
+      kill(process, SIGSTOP)
+      try await eventually("\(service) answers again") {
+        let others = try children(of: stack.processID, named: service)
+        guard let other = others.first, other != process else { return false }
+        return try await portal.send(.GET, "/api/v1/provider-configs").status == 200
+      }
+      #expect(stack.printed.contains("\(service) is killed: it is stopped and does not answer"))
+    }
+    await stack.stopAndRemove()
+  }
+
+  @Test func whileAuditIsDownReceiptsWaitAndNoneIsLost() async throws {
+    let stack = try await RunningStack.start(environment: ["CHATELAINE_HEALTH_WATCH": "off"])
     let portal = Portal(stack.address)
     _ = try await portal.signUpAndLogIn()
     let audit = try #require(try children(of: stack.processID, named: "audit").first)

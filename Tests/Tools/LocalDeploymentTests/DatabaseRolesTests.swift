@@ -10,9 +10,8 @@ import Testing
     try state.create()
     let cluster = try state.cluster(durability: .relaxedForTests)
     try await cluster.start()
-    let roles = DatabaseRoles(state: state)
-    try await roles.provision(on: cluster)
-    try await roles.provision(on: cluster)
+    try await state.provisionRoles(on: cluster)
+    try await state.provisionRoles(on: cluster)
 
     for schema in DatabaseRoles.schemas {
       try await psql(
@@ -49,7 +48,7 @@ import Testing
     try state.create()
     let cluster = try state.cluster(durability: .relaxedForTests)
     try await cluster.start()
-    try await DatabaseRoles(state: state).provision(on: cluster)
+    try await state.provisionRoles(on: cluster)
     let password = try #require(try SecretFile.readLine(state.passwordFile(of: "auth")))
     for url in [
       cluster.connectionURL(user: "auth", database: "postgres", password: password),

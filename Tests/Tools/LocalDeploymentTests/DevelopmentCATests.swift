@@ -39,6 +39,7 @@ import Testing
     #expect(try SecretFile.read(paths.certificate) == first)
 
     var ending = LeafCertificate(service: "auth")
+    ending.validFrom = -61 * 86_400
     ending.validTo = 29 * 86_400
     try authority.issue(ending, in: scratch.path)
     let short = try SecretFile.read(paths.certificate)

@@ -21,8 +21,17 @@ struct StandInServices {
   }
 
   /// Replaces a service's program; takes effect at its next start.
-  func replace(_ service: ServiceName, with script: String) throws {
-    let text = "#!/bin/bash\nname=\(service.rawValue)\njournal=\(journal)\n\(script)\n"
+  func replace(
+    _ service: ServiceName, with script: String, migrationStatus: Int = 0
+  ) throws {
+    let text = """
+      #!/bin/bash
+      name=\(service.rawValue)
+      journal=\(journal)
+      [ "$1" != migrate ] || { env >> $journal.$name.migration; exit \(migrationStatus); }
+      \(script)
+
+      """
     try SecretFile.write(text, to: "\(binaries)/\(service.rawValue)", mode: 0o700)
   }
 
@@ -89,6 +98,8 @@ struct StandInServices {
     options.durability = .relaxedForTests
     options.startTimeout = .seconds(20)
     options.readyTimeout = .seconds(10)
+    // They answer nothing.
+    options.healthWatch = nil
     return options
   }
 

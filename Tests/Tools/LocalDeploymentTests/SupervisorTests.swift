@@ -1,4 +1,5 @@
 import Foundation
+import OpenSSL
 import Testing
 
 @testable import LocalDeployment
@@ -34,8 +35,10 @@ import Testing
       })
   }
 
-  private func start(_ scratch: ScratchDirectory) async throws -> Session {
-    let services = try StandInServices(scratch)
+  private func start(
+    _ scratch: ScratchDirectory, _ services: StandInServices? = nil
+  ) async throws -> Session {
+    let services = try services ?? StandInServices(scratch)
     let session = try start(services, options: services.options())
     try await session.messages.wait(for: "Chatelaine is ready: http://127.0.0.1:")
     return session
@@ -155,6 +158,66 @@ import Testing
     #expect(restarts.count == 3)
     #expect(restarts.allSatisfy { $0.contains("exit status 0; starting it again at once") })
     try await session.stop()
+  }
+
+  /// A certificate of 90 days runs out under a portal that runs for longer.
+  @Test func aServiceThatEndsAfterItsCertificateDidIsStartedWithAnother() async throws {
+    let scratch = try ScratchDirectory()
+    let session = try await start(scratch)
+    let state = StateDirectory(scratch / "state")
+    let authority = try DevelopmentCA.loadOrCreate(in: state.certificates)
+    let expired = try authority.issue(.expired(service: "vault"), in: state.certificates)
+    kill(try #require(try Endpoints.read(from: state)?.services["vault"]).processID, SIGKILL)
+    try await session.messages.wait(for: "vault runs again")
+    let pem = try #require(try SecretFile.read(expired.certificate))
+    #expect(!CertificateContents(try Certificate(pem: pem)).isDue(at: time(nil)))
+    try await session.stop()
+  }
+
+  @Test func certificatesAreRenewedWhileEverythingRuns() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    var options = services.options()
+    options.certificateInterval = .milliseconds(20)
+    let session = try start(services, options: options)
+    try await session.messages.wait(for: "Chatelaine is ready")
+    let authority = try DevelopmentCA.loadOrCreate(in: options.state.certificates)
+    var ending = LeafCertificate(service: "gateway")
+    ending.validFrom = -100
+    ending.validTo = 40
+    // Made elsewhere and moved there: the supervisor may write the same files at that moment.
+    let made = try authority.issue(ending, in: scratch / "elsewhere")
+    let paths = options.state.certificatePaths(of: "gateway")
+    for (source, target) in [
+      (made.privateKey, paths.privateKey), (made.certificate, paths.certificate),
+    ] { #expect(rename(source, target) == 0) }
+    var isDue = true
+    while isDue {
+      try await Task.sleep(for: .milliseconds(5))
+      guard let pem = try SecretFile.read(paths.certificate) else { continue }
+      isDue = CertificateContents(try Certificate(pem: pem)).isDue(at: time(nil))
+    }
+    try await session.stop()
+  }
+
+  @Test func aMigrationThatFailsStopsTheStartAndNoServiceHasItsURL() async throws {
+    let scratch = try ScratchDirectory()
+    let services = try StandInServices(scratch)
+    try services.replace(.vault, with: StandInServices.wellBehaved, migrationStatus: 1)
+    let session = try start(services, options: services.options())
+    let error = await #expect(throws: DeploymentError.self) { try await session.task.value }
+    #expect("\(try #require(error))".contains("vault failed"))
+    #expect(services.events.isEmpty)
+
+    try services.replace(.vault, with: StandInServices.wellBehaved)
+    try await start(scratch, services).stop()
+    let migration = try String(
+      contentsOfFile: "\(services.journal).auth.migration", encoding: .utf8)
+    #expect(migration.contains("MIGRATION_DATABASE_URL"))
+    for service in ServiceName.allCases where service != .gateway {
+      let environment = try services.environment(of: service)
+      #expect(environment.keys.allSatisfy { !$0.contains("MIGRATION") })
+    }
   }
 
   @Test func aCrashedClusterComesBack() async throws {

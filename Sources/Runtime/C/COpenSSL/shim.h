@@ -60,6 +60,17 @@ static inline const unsigned char *copenssl_general_names_uri(const GENERAL_NAME
   return ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
 }
 
+/* The bytes of the index-th name if it is of the wanted kind (GEN_URI, GEN_DNS, GEN_IPADD), else
+ * NULL; they belong to `names`. */
+static inline const unsigned char *copenssl_general_names_bytes(const GENERAL_NAMES *names,
+                                                                int index, int kind, int *length) {
+  const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+  if (name == NULL || name->type != kind) return NULL;
+  const ASN1_STRING *string = kind == GEN_IPADD ? name->d.iPAddress : name->d.ia5;
+  *length = ASN1_STRING_length(string);
+  return ASN1_STRING_get0_data(string);
+}
+
 /* A macro over SSL_get1_peer_certificate in OpenSSL 3; the caller frees. */
 static inline X509 *copenssl_peer_certificate(const SSL *ssl) { return SSL_get1_peer_certificate(ssl); }
 

@@ -10,9 +10,12 @@ import ServiceRuntime
 /// Health checks for whoever runs the gateway.
 package struct HealthRoutes: Sendable {
   let services: Services
+  let isStopping: @Sendable () -> Bool
 
-  package init(services: Services) {
+  /// - Parameter isStopping: whether load balancers are to send requests elsewhere.
+  package init(services: Services, isStopping: @escaping @Sendable () -> Bool = { false }) {
     self.services = services
+    self.isStopping = isStopping
   }
 
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
@@ -31,12 +34,13 @@ package struct HealthRoutes: Sendable {
       }
       return await group.reduce(into: [(String, ServiceProblem?)]()) { $0.append($1) }
     }
-    let isReady = states.allSatisfy { $0.1 == nil }
+    let isStopping = isStopping()
+    let isReady = !isStopping && states.allSatisfy { $0.1 == nil }
     let members = states.sorted { $0.0 < $1.0 }.map { name, problem in
       (name: name, value: JSONText.string(problem?.rawValue ?? "ok"))
     }
     let document = JSONText.object([
-      ("status", JSONText.string(isReady ? "ok" : "unavailable")),
+      ("status", JSONText.string(isReady ? "ok" : isStopping ? "stopping" : "unavailable")),
       ("services", JSONText.object(members)),
     ])
     return JSONRoutes.response(

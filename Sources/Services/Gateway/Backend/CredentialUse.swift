@@ -6,8 +6,16 @@ import Synchronization
 
 /// A request that runs on a credential's strength; ends with the credential.
 package final class CredentialUse: Sendable {
+  private struct State {
+    var hasEnded = false
+    var isRevoked = false
+    var isAnswering = false
+    /// Ends what the request waits for before its answer has begun.
+    var stop: (@Sendable () -> Void)?
+  }
+
   private let credentials: KnownCredentials
-  private let hasEnded = Mutex(false)
+  private let state = Mutex(State())
   private let onRevoked: @Sendable (CredentialUse) -> Void
 
   init(_ credentials: KnownCredentials, onRevoked: @escaping @Sendable (CredentialUse) -> Void) {
@@ -19,14 +27,46 @@ package final class CredentialUse: Sendable {
 
   /// The request is over; a revocation does nothing to it any more.
   package func end() {
-    hasEnded.withLock { $0 = true }
+    state.withLock { state in
+      state.hasEnded = true
+      state.stop = nil
+    }
     credentials.end(ObjectIdentifier(self))
   }
 
-  var isRunning: Bool { !hasEnded.withLock { $0 } }
+  /// Whether the credential was revoked while the request ran; it stays so.
+  package var isRevoked: Bool { state.withLock { $0.isRevoked } }
+
+  /// Says how to end what the request waits for. Until its answer begins, whoever runs it asks
+  /// `isRevoked`, and can still say why it ends.
+  package func onRevocation(_ stop: @escaping @Sendable () -> Void) {
+    let isRevoked = state.withLock { state in
+      if !state.isRevoked { state.stop = stop }
+      return state.isRevoked
+    }
+    if isRevoked { stop() }
+  }
+
+  /// The answer's head goes out: from here on only the end of the connection tells the client.
+  /// False when the credential has been revoked before.
+  package func beginAnswer() -> Bool {
+    state.withLock { state in
+      state.isAnswering = true
+      state.stop = nil
+      return !state.isRevoked
+    }
+  }
+
+  var isRunning: Bool { state.withLock { !$0.hasEnded } }
 
   func revoke() {
-    if isRunning { onRevoked(self) }
+    let (isAnswering, stop) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+      guard !state.hasEnded else { return (false, nil) }
+      state.isRevoked = true
+      return (state.isAnswering, state.stop.take())
+    }
+    stop?()
+    if isAnswering { onRevoked(self) }
   }
 }
 
@@ -74,9 +114,9 @@ struct RunningUses {
 }
 
 extension Authenticator {
-  /// Lets a revocation of the visitor's credential close the connection of `exchange`, in the
-  /// middle of the answer: its status can't be changed any more. Call `end` when the answer is
-  /// complete.
+  /// Lets a revocation of the visitor's credential end the request: before its answer by what
+  /// `onRevocation` was told; in the middle of the answer, whose status can't be changed any more,
+  /// by closing the connection of `exchange`. Call `end` when the answer is complete.
   package func begin(_ visitor: Visitor, on exchange: Exchange) -> CredentialUse {
     let channel = exchange.channel
     let logger = exchange.logger

@@ -18,6 +18,8 @@ package struct Services: Sendable {
   package let channels: [String: any RPCChannel]
   /// What `auth` has said; of use only while a `RevocationWatch` runs.
   package let credentials: KnownCredentials
+  /// How uses of keys ended; sent by a `UseReporter`.
+  package let uses = UseReports()
 
   package init(auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel) {
     credentials = KnownCredentials()

@@ -48,6 +48,7 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
   ]
 
   private let decoder: RequestDecoder
+  private let isStopping: () -> Bool
   private var intake = Intake.head
   /// Of requests that are not answered yet, oldest first: the first is being answered, the last may
   /// still be on its way here.
@@ -58,8 +59,10 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
   /// Whether the last answer of this connection is out.
   private(set) var isClosing = false
 
-  init(_ decoder: RequestDecoder) {
+  /// - Parameter isStopping: whether a client is told to come with its next request elsewhere.
+  init(_ decoder: RequestDecoder, isStopping: @escaping () -> Bool = { false }) {
     self.decoder = decoder
+    self.isStopping = isStopping
   }
 
   /// The handler of `channel`; nil off its event loop or where there is none.
@@ -78,6 +81,14 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
     terms[terms.startIndex].awaitsContinue = false
     let head = HTTPResponseHead(version: .http1_1, status: .continue)
     context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+  }
+
+  /// Tells the client what comes before its answer, unless that has begun, or the client doesn't
+  /// know such answers (RFC 9110, 15.2) or is behind with reading.
+  func tell(_ interim: HTTPResponseHead) {
+    guard let context, terms.first?.isHTTP10 == false, !hasAnswerBegun, context.channel.isWritable
+    else { return }
+    context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -181,7 +192,7 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
   private func heed(_ head: inout HTTPResponseHead) {
     guard var terms = terms.first else { return }
     // A client that has sent no body so far may send it, or not.
-    if terms.awaitsContinue || !head.isKeepAlive { terms.keepsConnection = false }
+    if terms.awaitsContinue || !head.isKeepAlive || isStopping() { terms.keepsConnection = false }
     if terms.isHTTP10 {
       // No chunks then (RFC 9112, 6.1): the end of an answer of unknown length is the connection's.
       head.version = .http1_0

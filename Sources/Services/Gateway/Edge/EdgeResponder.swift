@@ -163,11 +163,15 @@ package struct AccessLog: Sendable {
   let start: ContinuousClock.Instant
   package let logger: Logger
 
+  private static let probes: Set<String> = ["/healthz", "/readyz"]
+
   package func write(_ status: HTTPResponse.Status) {
     let duration = start.duration(to: .now).components
     let microseconds = duration.seconds * 1_000_000 + duration.attoseconds / 1_000_000_000_000
-    logger.info(
-      "request",
+    // A probe comes every second, and one that is answered tells nothing.
+    let isProbe = Self.probes.contains(route) && status.kind == .successful
+    logger.log(
+      level: isProbe ? .debug : .info, "request",
       metadata: [
         "method": "\(method.rawValue)", "route": "\(route)", "status": "\(status.code)",
         "milliseconds": "\(Double(microseconds) / 1_000)",

@@ -20,10 +20,16 @@ package struct EdgeServer: Sendable {
 
   let responder: EdgeResponder
   let timeouts: ClientTimeouts
+  let isStopping: @Sendable () -> Bool
 
-  package init(_ responder: EdgeResponder, timeouts: ClientTimeouts) {
+  /// - Parameter isStopping: whether clients are to go elsewhere with their next request.
+  package init(
+    _ responder: EdgeResponder, timeouts: ClientTimeouts,
+    isStopping: @escaping @Sendable () -> Bool = { false }
+  ) {
     self.responder = responder
     self.timeouts = timeouts
+    self.isStopping = isStopping
   }
 
   /// What serves on `host` and `port`; `onListening` gets the port.
@@ -34,10 +40,12 @@ package struct EdgeServer: Sendable {
     eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void
   ) -> Application<EdgeResponder> {
-    let timeouts = timeouts
+    let (timeouts, isStopping) = (timeouts, isStopping)
     return Application(
       responder: responder,
-      server: HTTPServerBuilder { EdgeChannel(responder: $0, timeouts: timeouts) },
+      server: HTTPServerBuilder {
+        EdgeChannel(responder: $0, timeouts: timeouts, isStopping: isStopping)
+      },
       configuration: ApplicationConfiguration(
         address: .hostname(host, port: port), backlog: Self.backlog),
       onServerRunning: { channel in
@@ -57,12 +65,14 @@ private struct EdgeChannel: HTTPChannelHandler {
 
   let responder: HTTPChannelHandler.Responder
   let timeouts: ClientTimeouts
+  let isStopping: @Sendable () -> Bool
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       let decoder = RequestDecoder(limits: Self.decoderLimits)
       try channel.pipeline.syncOperations.addHandlers([
-        HTTPResponseEncoder(), ByteToMessageHandler(decoder), ConnectionRules(decoder),
+        HTTPResponseEncoder(), ByteToMessageHandler(decoder),
+        ConnectionRules(decoder, isStopping: isStopping),
         HTTP1ToHTTPServerCodec(secure: false), RequestPace(timeouts), ClientPresence(),
         HTTPConnectionStateHandler(logger: logger),
       ])

@@ -3,6 +3,7 @@ package import Hummingbird
 import HummingbirdCore
 package import Logging
 package import NIOCore
+import NIOHTTP1
 
 /// One request on its way through the gateway, and what has been found out about it.
 package struct Exchange: Sendable {
@@ -68,6 +69,17 @@ package struct Exchange: Sendable {
     }
     return Problem(
       .requestTimeout, "the body came too slowly", headers: [.connection: "close"])
+  }
+
+  /// Tells the client an interim answer, on the way to the final one; from any thread.
+  package func tell(interim status: HTTPResponse.Status, _ fields: HTTPFields) {
+    var head = HTTPResponseHead(
+      version: .http1_1,
+      status: HTTPResponseStatus(statusCode: status.code))
+    for field in fields { head.headers.add(name: field.name.rawName, value: field.value) }
+    let (channel, interim) = (channel, head)
+    if let rules = ConnectionRules.of(channel) { return rules.tell(interim) }
+    channel.eventLoop.execute { ConnectionRules.of(channel)?.tell(interim) }
   }
 
   /// Refuses a body of another media type; parameters such as `charset` are let through.

@@ -41,6 +41,21 @@ extension StringProtocol where SubSequence == Substring {
   }
 }
 
+/// The same for the types that are asked most, without what generic code costs across modules.
+extension Substring {
+  package func beginsWithBytes(of prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+}
+
+extension String {
+  package func beginsWithBytes(of prefix: String) -> Bool {
+    utf8.count >= prefix.utf8.count && utf8.starts(with: prefix.utf8)
+  }
+
+  package func hasBytes(of other: String) -> Bool {
+    utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+  }
+}
+
 /// Looks for several words in a text at once, byte by byte: each place costs one look-up.
 package struct TextSearch: Sendable {
   private let wordsByFirstByte: [[[UInt8]]]

@@ -65,7 +65,7 @@ package struct PathTemplate: Sendable, Hashable {
         guard let value = Self.value(of: path[index], verb: verb) else { return nil }
         variables.append((name, value))
       case .rest(let name):
-        variables.append((name, "/" + path[index...].joined(separator: "/")))
+        variables.append((name, "/" + target.path[path[index].startIndex...]))
       }
     }
     return variables

@@ -16,11 +16,15 @@ final class BodyPipe: AsyncSequence, Sendable {
     /// Set when the writer is done; the error is the reader's to see.
     var end: Result<Void, any Error>?
     var isAbandoned = false
+    var byteCount = 0
     var reader: CheckedContinuation<ByteBuffer?, any Error>?
     var writer: CheckedContinuation<Void, Never>?
   }
 
   private let state = Mutex(State())
+
+  /// Bytes that were taken.
+  var byteCount: Int { state.withLock { $0.byteCount } }
 
   /// Waits for room and puts `piece` there; false when nobody will read it.
   func send(_ piece: ByteBuffer) async -> Bool {
@@ -28,10 +32,12 @@ final class BodyPipe: AsyncSequence, Sendable {
       let isDone = state.withLock { state -> Bool? in
         if state.isAbandoned { return false }
         if let reader = state.reader.take() {
+          state.byteCount += piece.readableBytes
           reader.resume(returning: piece)
           return true
         }
         guard state.piece == nil else { return nil }
+        state.byteCount += piece.readableBytes
         state.piece = piece
         return true
       }

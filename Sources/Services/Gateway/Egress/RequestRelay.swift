@@ -52,6 +52,9 @@ package struct RequestRelay: Sendable {
   /// Whether the whole body can be sent at once, and again.
   package var isAtHand: Bool { pipe == nil }
 
+  /// Bytes of the body that have come so far.
+  package var byteCount: Int { bytes?.readableBytes ?? pipe?.byteCount ?? 0 }
+
   /// Sends the body on, piece by piece, if it is one that comes in pieces.
   func send(on connection: UpstreamConnection, _ stream: AnswerStream) {
     guard let pipe else { return }

@@ -25,22 +25,29 @@ package struct Upstream: Sendable {
   ///
   /// The body stays the caller's: whatever happens, the caller ends with the relay's `finish`.
   ///
-  /// - Parameter eventLoop: where the connection should live: that of the client.
+  /// - Parameters:
+  ///   - eventLoop: where the connection should live: that of the client.
+  ///   - watch: hears of what comes before the answer, and may give the request up until then.
   package func send(
     _ request: UpstreamRequest, body: RequestRelay, to endpoint: CheckedEndpoint,
-    on eventLoop: any EventLoop
+    on eventLoop: any EventLoop, watch: UpstreamWatch = UpstreamWatch()
   ) async throws(UpstreamError) -> UpstreamAnswer {
     let head = try request.head(for: endpoint.url, bodyLength: body.length)
     var isFresh = false
     while true {
+      if watch.isStopped { throw .stopped }
       let connection = try await pool.connection(to: endpoint, on: eventLoop, isFresh: isFresh)
       let beginning = await connection.begin(
-        head, body: body.bytes, isComplete: body.isAtHand)
+        head, body: body.bytes, isComplete: body.isAtHand, watch: watch)
       let (stream, wasUsed): (AnswerStream, Bool)
       switch beginning {
       case .begun(let begun, let isOld): (stream, wasUsed) = (begun, isOld)
       case .dead(wasUsed: true): continue
       case .dead(wasUsed: false): throw .closedBeforeAnswer
+      }
+      watch.set {
+        stream.fail(.stopped)
+        connection.abort(stream)
       }
       let start = ContinuousClock.now
       body.send(on: connection, stream)

@@ -21,6 +21,8 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
 
   private struct Exchange {
     let stream: AnswerStream
+    let watch: UpstreamWatch
+    var interimCount = 0
     var isRequestSent = false
     /// Whether the provider may switch to what the request offers.
     var offersUpgrade = false
@@ -82,7 +84,7 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
 
   /// Sends a head and the body that is at hand; whether more is to come says `isComplete`.
   func begin(
-    _ head: HTTPRequestHead, body: ByteBuffer?, isComplete: Bool
+    _ head: HTTPRequestHead, body: ByteBuffer?, isComplete: Bool, watch: UpstreamWatch
   ) async -> Beginning {
     let stream = AnswerStream(
       onDemand: { [weak self] in
@@ -91,23 +93,27 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
       },
       onCancel: { [weak self] in self?.abort() })
     // Nearly always here already.
-    if eventLoop.inEventLoop { return begin(stream, head, body, isComplete: isComplete) }
+    if eventLoop.inEventLoop {
+      return begin(stream, head, body, isComplete: isComplete, watch: watch)
+    }
     return await withCheckedContinuation { continuation in
       eventLoop.execute {
         continuation.resume(
-          returning: self.begin(stream, head, body, isComplete: isComplete))
+          returning: self.begin(stream, head, body, isComplete: isComplete, watch: watch))
       }
     }
   }
 
   private func begin(
-    _ stream: AnswerStream, _ head: HTTPRequestHead, _ body: ByteBuffer?, isComplete: Bool
+    _ stream: AnswerStream, _ head: HTTPRequestHead, _ body: ByteBuffer?, isComplete: Bool,
+    watch: UpstreamWatch
   ) -> Beginning {
     let wasUsed = exchangeCount > 0
     guard let context, !isClosed, context.channel.isActive else { return .dead(wasUsed: wasUsed) }
     exchangeCount += 1
     exchange = Exchange(
-      stream: stream, isRequestSent: isComplete, offersUpgrade: !head.headers["upgrade"].isEmpty)
+      stream: stream, watch: watch, isRequestSent: isComplete,
+      offersUpgrade: !head.headers["upgrade"].isEmpty)
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     if let body, body.readableBytes > 0 {
       context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
@@ -174,6 +180,14 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
     onLoop { self.context?.close(promise: nil) }
   }
 
+  /// The same, unless another exchange than that of `stream` has begun.
+  func abort(_ stream: AnswerStream) {
+    onLoop {
+      guard self.exchange?.stream === stream else { return }
+      self.context?.close(promise: nil)
+    }
+  }
+
   // MARK: What comes
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -207,7 +221,10 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
       exchange?.stream.receive(head)
       return
     }
-    // Interim answers don't come this far, and nobody asked for 101.
+    if (100...199).contains(head.status.code), head.status != .switchingProtocols {
+      return receive(interim: head, context)
+    }
+    // Nobody asked for 101.
     guard (200...999).contains(head.status.code) else {
       fail(.malformedAnswer("status \(head.status.code)"))
       return context.close(promise: nil)
@@ -216,6 +233,17 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
     exchange?.keepsAlive = head.isKeepAlive
     idleMax = Self.idleMax(head.headers, atMost: limits.connectionIdleTimeout)
     exchange?.stream.receive(head)
+  }
+
+  private func receive(interim head: HTTPResponseHead, _ context: ChannelHandlerContext) {
+    guard exchange?.hasHead == false else { return }
+    exchange?.interimCount += 1
+    guard let exchange, exchange.interimCount <= UpstreamWatch.interimAnswersMax else {
+      fail(.malformedAnswer("more than \(UpstreamWatch.interimAnswersMax) interim answers"))
+      return context.close(promise: nil)
+    }
+    // 100 is about the body, which we send without waiting.
+    if head.status != .continue { exchange.watch.onInterim(head) }
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {

@@ -149,7 +149,7 @@ struct UpstreamConnector: Sendable {
     limits.maxHeaderFieldSize = Self.answerHeadBytesMax
     limits.maxHeaderFieldCount = Self.answerFieldsMax
     let decoder = HTTPResponseDecoder(
-      leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
+      leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .forward,
       limitConfiguration: limits)
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(HTTPRequestEncoder(configuration: framing))

@@ -21,6 +21,8 @@ package enum UpstreamError: Error {
   case brokenOff
   /// The task was cancelled.
   case cancelled
+  /// Somebody else than the task gave the request up.
+  case stopped
   case requestTooLarge
   /// The client's body ended early, for this reason.
   case request(any Error)

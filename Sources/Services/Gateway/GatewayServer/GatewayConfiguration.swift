@@ -10,9 +10,9 @@ import TLS
 struct GatewayConfiguration: ServiceConfiguration {
   static let name = "gateway"
 
-  let authAddress: NetworkAddress
-  let vaultAddress: NetworkAddress
-  let auditAddress: NetworkAddress
+  let authAddresses: [NetworkAddress]
+  let vaultAddresses: [NetworkAddress]
+  let auditAddresses: [NetworkAddress]
   /// `scheme://host[:port]`, lower case.
   let publicOrigin: String
   let endpointAllowList: EndpointAllowList
@@ -31,14 +31,15 @@ struct GatewayConfiguration: ServiceConfiguration {
   var isSecure: Bool { publicOrigin.beginsWithBytes(of: "https://") }
 
   init(
-    authAddress: NetworkAddress, vaultAddress: NetworkAddress, auditAddress: NetworkAddress,
+    authAddresses: [NetworkAddress], vaultAddresses: [NetworkAddress],
+    auditAddresses: [NetworkAddress],
     publicOrigin: String, endpointAllowList: EndpointAllowList = EndpointAllowList(),
     trustedProxies: TrustedProxies = TrustedProxies(),
     upstreamLimits: UpstreamLimits = UpstreamLimits()
   ) {
-    self.authAddress = authAddress
-    self.vaultAddress = vaultAddress
-    self.auditAddress = auditAddress
+    self.authAddresses = authAddresses
+    self.vaultAddresses = vaultAddresses
+    self.auditAddresses = auditAddresses
     self.publicOrigin = publicOrigin
     self.endpointAllowList = endpointAllowList
     self.trustedProxies = trustedProxies
@@ -46,9 +47,9 @@ struct GatewayConfiguration: ServiceConfiguration {
   }
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
-    authAddress = reader.address("AUTH_ADDRESS", doc: "host:port of the service auth.")
-    vaultAddress = reader.address("VAULT_ADDRESS", doc: "host:port of the service vault.")
-    auditAddress = reader.address("AUDIT_ADDRESS", doc: "host:port of the service audit.")
+    authAddresses = reader.addresses(of: "auth", "AUTH_ADDRESS")
+    vaultAddresses = reader.addresses(of: "vault", "VAULT_ADDRESS")
+    auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     let publicURL = reader.url(
       "PUBLIC_URL",
       doc: "Where browsers reach the portal, e.g. https://keys.example.com. "

@@ -11,6 +11,7 @@ import Providers
 import Proxy
 import RPC
 import ServiceAPI
+import ServiceRuntime
 import TLS
 
 /// The gateway, put together: used by the process and by the tests.
@@ -22,7 +23,7 @@ struct GatewayServer: Sendable {
   /// authorities that can't be read.
   init(
     _ configuration: GatewayConfiguration, services: Services, catalogue: ProviderCatalogue,
-    resolver: any HostResolver, logger: Logger
+    resolver: any HostResolver, shutdownNotice: ShutdownNotice = ShutdownNotice(), logger: Logger
   ) throws {
     let authenticator = Authenticator(
       services: services, cookies: PortalCookies(isSecure: configuration.isSecure),
@@ -38,7 +39,9 @@ struct GatewayServer: Sendable {
       logger.warning("no provider can be reached by https: \(TLSError.noAuthorities)")
     }
 
-    var routes = try HealthRoutes(services: services).routes()
+    var routes = try HealthRoutes(
+      services: services, isStopping: { shutdownNotice.hasBegun }
+    ).routes()
     routes += try JSONRoutes(
       services: services, authenticator: authenticator,
       bodyChecks: Self.bodyChecks(endpointGuard)
@@ -60,7 +63,9 @@ struct GatewayServer: Sendable {
       trustedProxies: configuration.trustedProxies, crossOrigin: configuration.crossOrigin,
       errorPage: { renderer.failure($0, requestID: $1) }, scope: { RequestTrace($0) },
       logger: logger)
-    edge = EdgeServer(responder, timeouts: configuration.clientTimeouts)
+    edge = EdgeServer(
+      responder, timeouts: configuration.clientTimeouts,
+      isStopping: { shutdownNotice.hasBegun })
   }
 
   /// A base URL that the proxy would never connect to is refused when it is stored, so that the

@@ -25,9 +25,9 @@ enum GatewayServices {
   static func assemble(
     _ configuration: GatewayConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
-    let auth = chassis.client(to: configuration.authAddress, identity: PeerIdentity.auth)
-    let vault = chassis.client(to: configuration.vaultAddress, identity: PeerIdentity.vault)
-    let audit = chassis.client(to: configuration.auditAddress, identity: PeerIdentity.audit)
+    let auth = chassis.client(to: configuration.authAddresses, identity: PeerIdentity.auth)
+    let vault = chassis.client(to: configuration.vaultAddresses, identity: PeerIdentity.vault)
+    let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let services = Services(auth: auth.client, vault: vault.client, audit: audit.client)
     for (name, channel) in services.channels.sorted(by: { $0.key < $1.key }) {
       chassis.observability.readiness.require(name) {
@@ -36,7 +36,8 @@ enum GatewayServices {
     }
     let server = try GatewayServer(
       configuration, services: services, catalogue: .standard,
-      resolver: SystemHostResolver(catalogue: .standard), logger: chassis.logger)
+      resolver: SystemHostResolver(catalogue: .standard),
+      shutdownNotice: chassis.shutdownNotice, logger: chassis.logger)
 
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger
@@ -53,7 +54,9 @@ enum GatewayServices {
     }
     return [
       auth.service, vault.service, audit.service,
-      RevocationWatch(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
+      RevocationWatch(services, logger: chassis.logger),
+      // Stops when no request runs any more, while the vault can still be reached.
+      UseReporter(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
       PortalService(application: application, chassis: chassis),
     ]
   }

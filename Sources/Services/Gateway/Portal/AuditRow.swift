@@ -15,6 +15,8 @@ struct AuditRow: Sendable {
   let outcome: String
   /// The stylesheet's word for the outcome.
   let outcomeClass: String
+  /// What the provider answered, and how long all of it took; of the end of a use only.
+  let answer: String?
   let actor: String
   let facts: [Fact]
 
@@ -31,6 +33,7 @@ struct AuditRow: Sendable {
       case .denied: ("Refused", "wrong")
       case .unspecified, .unrecognized: ("Unknown", "off")
       }
+    answer = Self.answerText(event)
     actor = Self.actorText(event.actor)
     var facts = [
       Fact(name: "IP address", value: event.ipAddress),
@@ -44,6 +47,15 @@ struct AuditRow: Sendable {
       facts.append(Fact(name: name, value: StructText.text(of: value)))
     }
     self.facts = facts.filter { !$0.value.isEmpty && $0.value != " " }
+  }
+
+  private static func answerText(_ event: AuditAPI.AuditEvent) -> String? {
+    guard event.action == "credential.use", let details = event.details?.fields,
+      case .number(let status)? = details["status"],
+      case .number(let milliseconds)? = details["milliseconds"]
+    else { return nil }
+    let answer = status == 0 ? "no answer" : StructText.text(of: .number(status))
+    return "\(answer) · \(StructText.text(of: .number(milliseconds))) ms"
   }
 
   private static func actorText(_ actor: AuditAPI.AuditEvent.Actor?) -> String {
@@ -61,6 +73,7 @@ struct AuditRow: Sendable {
 enum AuditActionName {
   private static let groups: [(value: String, text: String)] = [
     ("provider-config.*", "Everything about keys"),
+    ("credential.*", "Everything about uses of keys"),
     ("session.*", "Logging in and out"),
     ("access-token.*", "Everything about access tokens"),
   ]

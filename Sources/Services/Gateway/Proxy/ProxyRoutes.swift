@@ -87,9 +87,13 @@ package struct ProxyRoutes: Sendable {
     // From here on every path must end with `finish`: the connection waits for its body's reader.
     let share = try share(of: visitor, provider)
     let body = try await self.body(of: exchange, share)
+    var record: ProxiedUse?
     do {
+      if use.isRevoked { throw problems.deadToken }
       let visitor = visitor.isFresh ? visitor : try await self.visitor(of: token, exchange)
       let key = try await open(target, provider, for: visitor, exchange)
+      let opened = ProxiedUse(key.useTicket, services.uses)
+      record = opened
       var request = UpstreamRequest(
         method: exchange.method, path: target.path, query: query.text,
         headers: headers.forUpstream(exchange.headers, without: token))
@@ -104,28 +108,44 @@ package struct ProxyRoutes: Sendable {
       // Noticed also while the provider thinks: nobody would read what it says.
       ClientPresence.of(exchange.channel)?.begin()
       if exchange.offersWebSocket { ProxyWebSocket.offer(in: &request) }
+      let watch = self.watch(exchange)
+      use.onRevocation { watch.stop() }
       let answer = try await upstream.send(
-        request, body: body, to: endpoint, on: exchange.channel.eventLoop)
-      if answer.status == .switchingProtocols {
-        return try await ProxyWebSocket(headers, limits).run(answer, share, exchange)
-      }
+        request, body: body, to: endpoint, on: exchange.channel.eventLoop, watch: watch)
+      opened.isAnswered(answer.status)
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
         endpoint: endpoint.url, publicOrigin: publicOrigin, grants: grants, token: token
       ).fields(of: answer.headers, status: answer.status)
-      var response = await response(answer, body, share, use, exchange)
+      guard use.beginAnswer() else { throw problems.deadToken }
+      if answer.status == .switchingProtocols {
+        return try await ProxyWebSocket(headers, limits).run(answer, share, opened, use, exchange)
+      }
+      var response = await response(answer, body, share, use, opened, exchange)
       response.headers.append(contentsOf: addresses)
       return response
     } catch {
+      let isRevoked = use.isRevoked
+      record?.end(isRevoked ? UpstreamError.stopped : error, requestBytes: body.byteCount)
       use.end()
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
+      if isRevoked { throw problems.deadToken }
       if let error = error as? UpstreamError { throw problems.unanswered(problem(error)) }
       throw error
     }
   }
 
   // MARK: Steps
+
+  /// Passes on what the provider says before its answer, e.g. 103 with links to load early.
+  private func watch(_ exchange: Exchange) -> UpstreamWatch {
+    UpstreamWatch { [headers] interim in
+      exchange.tell(
+        interim: HTTPResponse.Status(code: Int(interim.status.code)),
+        headers.forClient(interim.headers))
+    }
+  }
 
   /// The access token, from any header, as Google's `?key=` or from an upload's address; `query` is
   /// left without it.
@@ -243,7 +263,7 @@ package struct ProxyRoutes: Sendable {
 
   private func response(
     _ answer: UpstreamAnswer, _ body: RequestRelay, _ share: RequestShares.Share,
-    _ use: CredentialUse, _ exchange: Exchange
+    _ use: CredentialUse, _ record: ProxiedUse, _ exchange: Exchange
   ) async -> Response {
     let fields = headers.forClient(answer.headers)
     let hasBody = exchange.method != .head && ![204, 304].contains(answer.status.code)
@@ -255,6 +275,7 @@ package struct ProxyRoutes: Sendable {
     let whole = mayBeWhole ? answer.takeWholeBody() : nil
     guard hasBody, whole == nil else {
       use.end()
+      record.end(requestBytes: body.byteCount, responseBytes: whole?.readableBytes ?? 0)
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       return Response(
@@ -268,11 +289,21 @@ package struct ProxyRoutes: Sendable {
         ClientPresence.of(exchange.channel)?.end()
         exchange.log.write(answer.status)
       }
+      var byteCount = 0
       do {
-        while let piece = try await answer.nextPiece() { try await writer.write(piece) }
+        while let piece = try await answer.nextPiece() {
+          byteCount += piece.readableBytes
+          try await writer.write(piece)
+        }
         try await writer.finish(answer.trailers.map { headers.forClient($0) })
+        record.end(requestBytes: body.byteCount, responseBytes: byteCount)
         await body.finish()
       } catch {
+        // What isn't the provider's is the client's.
+        let failure = (error as? UpstreamError).map(ProxiedUse.failure) ?? .clientLeft
+        record.end(
+          use.isRevoked ? .revoked : failure, requestBytes: body.byteCount,
+          responseBytes: byteCount)
         await body.finish()
         // The status is long gone: only breaking off tells the client that something is missing.
         exchange.logger.info(
@@ -306,7 +337,7 @@ package struct ProxyRoutes: Sendable {
       Problem(.badGateway, "the endpoint closed the connection without an answer")
     case .answerTimeout: Problem(.gatewayTimeout, "the endpoint did not answer in time")
     case .brokenOff: Problem(.badGateway, "the endpoint's answer broke off")
-    case .cancelled: Problem(.badGateway, "the request was given up")
+    case .cancelled, .stopped: Problem(.badGateway, "the request was given up")
     case .malformedRequest(let part):
       Problem(.badRequest, "the request can't be passed on: malformed \(part)")
     case .malformedAnswer(let what):

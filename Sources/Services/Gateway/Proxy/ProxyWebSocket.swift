@@ -1,9 +1,11 @@
+import Backend
 import Edge
 import Egress
 import HTTPTypes
 import Hummingbird
 import NIOHTTP1
 import Networking
+import ServiceAPI
 
 /// A WebSocket between a client and a provider (RFC 6455), as realtime APIs have it: the handshake
 /// is a request like any other, with the key put in; after it bytes pass in both directions.
@@ -24,7 +26,8 @@ struct ProxyWebSocket {
   /// Joins the two connections after the provider's 101; returns when both are closed. Being
   /// cancelled closes them. Until then it counts as a request of its user.
   func run(
-    _ answer: UpstreamAnswer, _ share: RequestShares.Share, _ exchange: Exchange
+    _ answer: UpstreamAnswer, _ share: RequestShares.Share, _ record: ProxiedUse,
+    _ use: CredentialUse, _ exchange: Exchange
   ) async throws -> Response {
     defer {
       // Not before: nothing else refers to it while bytes pass.
@@ -45,6 +48,10 @@ struct ProxyWebSocket {
       tunnel.close()
     }
     await tunnel.run()
+    record.end(
+      use.isRevoked ? .revoked : .unspecified, requestBytes: tunnel.near.byteCount,
+      responseBytes: tunnel.far.byteCount)
+    use.end()
     // Nobody is there any more to get it; it is for the log.
     return Response(status: .switchingProtocols)
   }

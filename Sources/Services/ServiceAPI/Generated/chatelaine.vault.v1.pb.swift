@@ -30,6 +30,8 @@ package enum VaultAPI {
     package var updateTime: Timestamp?
     /// Field 9.
     package var lastUseTime: Timestamp?
+    /// What the provider last said to the key; absent before its first answer.
+    package var health: VaultAPI.KeyHealth?
 
     /// Every field defaulted.
     package init(
@@ -41,7 +43,8 @@ package enum VaultAPI {
       enabled: Bool = false,
       createTime: Timestamp? = nil,
       updateTime: Timestamp? = nil,
-      lastUseTime: Timestamp? = nil
+      lastUseTime: Timestamp? = nil,
+      health: VaultAPI.KeyHealth? = nil
     ) {
       self.id = id
       self.provider = provider
@@ -52,6 +55,7 @@ package enum VaultAPI {
       self.createTime = createTime
       self.updateTime = updateTime
       self.lastUseTime = lastUseTime
+      self.health = health
     }
 
     package init() {
@@ -64,6 +68,7 @@ package enum VaultAPI {
       self.createTime = nil
       self.updateTime = nil
       self.lastUseTime = nil
+      self.health = nil
     }
 
     package static let messageName = "chatelaine.vault.v1.ProviderConfig"
@@ -82,6 +87,7 @@ package enum VaultAPI {
       self.createTime = try CField.message(c.create_time, "createTime")
       self.updateTime = try CField.message(c.update_time, "updateTime")
       if c._last_use_time_case.rawValue == 9 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
+      if c._health_case.rawValue == 10 { self.health = try CField.required(c.health, "health") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -101,6 +107,10 @@ package enum VaultAPI {
         c.pointee._last_use_time_case = .init(rawValue: 9)
         c.pointee.last_use_time = CField.pointer(value, in: arena)
       }
+      if let value = self.health {
+        c.pointee._health_case = .init(rawValue: 10)
+        c.pointee.health = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -113,6 +123,7 @@ package enum VaultAPI {
       writer.field("createTime", self.createTime)
       writer.field("updateTime", self.updateTime)
       writer.field("lastUseTime", self.lastUseTime)
+      writer.field("health", self.health)
     }
 
     package mutating func setField(
@@ -137,6 +148,75 @@ package enum VaultAPI {
         self.updateTime = try .reading(value, "updateTime")
       case "lastUseTime", "last_use_time":
         self.lastUseTime = try .reading(value, "lastUseTime")
+      case "health":
+        self.health = try .reading(value, "health")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// How a provider takes a key, as far as uses through the proxy tell.
+  package struct KeyHealth: GeneratedMessage, JSONArrayElement {
+    /// The provider's last status, e.g. 200.
+    package var lastStatus: Int32
+    /// When it came; precise to a minute while the status stays the same.
+    package var lastAnswerTime: Timestamp?
+    /// Answers 401 and 403 since the last use that the provider took.
+    package var consecutiveRefusals: Int32
+
+    /// Every field defaulted.
+    package init(
+      lastStatus: Int32 = 0,
+      lastAnswerTime: Timestamp? = nil,
+      consecutiveRefusals: Int32 = 0
+    ) {
+      self.lastStatus = lastStatus
+      self.lastAnswerTime = lastAnswerTime
+      self.consecutiveRefusals = consecutiveRefusals
+    }
+
+    package init() {
+      self.lastStatus = 0
+      self.lastAnswerTime = nil
+      self.consecutiveRefusals = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.KeyHealth"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__key_health__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__KeyHealth.self).pointee
+      self.lastStatus = c.last_status
+      self.lastAnswerTime = try CField.message(c.last_answer_time, "lastAnswerTime")
+      self.consecutiveRefusals = c.consecutive_refusals
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__KeyHealth.self)
+      c.pointee.last_status = self.lastStatus
+      c.pointee.last_answer_time = CField.pointer(self.lastAnswerTime, in: arena)
+      c.pointee.consecutive_refusals = self.consecutiveRefusals
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("lastStatus", self.lastStatus)
+      writer.field("lastAnswerTime", self.lastAnswerTime)
+      writer.field("consecutiveRefusals", self.consecutiveRefusals)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "lastStatus", "last_status":
+        self.lastStatus = try .reading(value, "lastStatus")
+      case "lastAnswerTime", "last_answer_time":
+        self.lastAnswerTime = try .reading(value, "lastAnswerTime")
+      case "consecutiveRefusals", "consecutive_refusals":
+        self.consecutiveRefusals = try .reading(value, "consecutiveRefusals")
       default: return false
       }
       return true
@@ -905,6 +985,8 @@ package enum VaultAPI {
     package var apiKey: String
     /// The user's endpoint; absent where the provider's own is used.
     package var baseUrl: String?
+    /// Names this use when its end is told; good for that only.
+    package var useTicket: [UInt8]
 
     /// Every field defaulted.
     package init(
@@ -912,13 +994,15 @@ package enum VaultAPI {
       provider: String = "",
       label: String = "",
       apiKey: String = "",
-      baseUrl: String? = nil
+      baseUrl: String? = nil,
+      useTicket: [UInt8] = []
     ) {
       self.configId = configId
       self.provider = provider
       self.label = label
       self.apiKey = apiKey
       self.baseUrl = baseUrl
+      self.useTicket = useTicket
     }
 
     package init() {
@@ -927,6 +1011,7 @@ package enum VaultAPI {
       self.label = ""
       self.apiKey = ""
       self.baseUrl = nil
+      self.useTicket = []
     }
 
     package static let messageName = "chatelaine.vault.v1.ResolveCredentialResponse"
@@ -941,6 +1026,7 @@ package enum VaultAPI {
       self.label = try CField.string(c.label, "label")
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 5 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+      self.useTicket = CField.bytes(c.use_ticket)
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -953,6 +1039,7 @@ package enum VaultAPI {
         c.pointee._base_url_case = .init(rawValue: 5)
         c.pointee.base_url = CField.data(value, in: arena)
       }
+      c.pointee.use_ticket = CField.data(self.useTicket, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -961,6 +1048,7 @@ package enum VaultAPI {
       writer.field("label", self.label)
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
+      writer.field("useTicket", self.useTicket)
     }
 
     package mutating func setField(
@@ -977,6 +1065,319 @@ package enum VaultAPI {
         self.apiKey = try .reading(value, "apiKey")
       case "baseUrl", "base_url":
         self.baseUrl = try .reading(value, "baseUrl")
+      case "useTicket", "use_ticket":
+        self.useTicket = try .reading(value, "useTicket")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// How one use of a key ended.
+  package struct UseEnd: GeneratedMessage, JSONArrayElement {
+    /// Why a use is none that went well, where the provider's status doesn't say it.
+    package enum Failure: GeneratedEnum {
+      /// `FAILURE_UNSPECIFIED`.
+      case unspecified
+      /// The endpoint was refused, or too many connections to it were under way.
+      case notSent
+      /// There was no connection to the endpoint: its name, address, certificate, or a proxy on the way.
+      case unreachable
+      /// `TIMED_OUT`.
+      case timedOut
+      /// The endpoint's answer ended early, or was no HTTP.
+      case brokenOff
+      /// `CLIENT_LEFT`.
+      case clientLeft
+      /// The client's body ended early.
+      case requestIncomplete
+      /// The client's body proved larger than may pass.
+      case requestTooLarge
+      /// The access token was revoked.
+      case revoked
+      /// The gateway itself failed.
+      case gatewayFailed
+      /// The gateway didn't pass the answer on: it leads to another origin.
+      case answerRefused
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .notSent
+        case 2: self = .unreachable
+        case 3: self = .timedOut
+        case 4: self = .brokenOff
+        case 5: self = .clientLeft
+        case 6: self = .requestIncomplete
+        case 7: self = .requestTooLarge
+        case 8: self = .revoked
+        case 9: self = .gatewayFailed
+        case 10: self = .answerRefused
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .notSent: 1
+        case .unreachable: 2
+        case .timedOut: 3
+        case .brokenOff: 4
+        case .clientLeft: 5
+        case .requestIncomplete: 6
+        case .requestTooLarge: 7
+        case .revoked: 8
+        case .gatewayFailed: 9
+        case .answerRefused: 10
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "FAILURE_UNSPECIFIED"
+        case .notSent: "NOT_SENT"
+        case .unreachable: "UNREACHABLE"
+        case .timedOut: "TIMED_OUT"
+        case .brokenOff: "BROKEN_OFF"
+        case .clientLeft: "CLIENT_LEFT"
+        case .requestIncomplete: "REQUEST_INCOMPLETE"
+        case .requestTooLarge: "REQUEST_TOO_LARGE"
+        case .revoked: "REVOKED"
+        case .gatewayFailed: "GATEWAY_FAILED"
+        case .answerRefused: "ANSWER_REFUSED"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "FAILURE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "NOT_SENT": self = Self(rawValue: 1)
+        case "UNREACHABLE": self = Self(rawValue: 2)
+        case "TIMED_OUT": self = Self(rawValue: 3)
+        case "BROKEN_OFF": self = Self(rawValue: 4)
+        case "CLIENT_LEFT": self = Self(rawValue: 5)
+        case "REQUEST_INCOMPLETE": self = Self(rawValue: 6)
+        case "REQUEST_TOO_LARGE": self = Self(rawValue: 7)
+        case "REVOKED": self = Self(rawValue: 8)
+        case "GATEWAY_FAILED": self = Self(rawValue: 9)
+        case "ANSWER_REFUSED": self = Self(rawValue: 10)
+        default: return nil
+        }
+      }
+    }
+
+    /// As the resolve gave it.
+    package var useTicket: [UInt8]
+    /// The provider's; 0 when no answer came.
+    package var status: Int32
+    /// Field 3.
+    package var failure: VaultAPI.UseEnd.Failure
+    /// From the resolve to the answer's head; absent when no answer came.
+    package var firstByteMilliseconds: Int64?
+    /// From the resolve to the end.
+    package var milliseconds: Int64
+    /// Bytes of the bodies, as they passed to and from the provider.
+    package var requestBytes: Int64
+    /// Field 7.
+    package var responseBytes: Int64
+
+    /// Every field defaulted.
+    package init(
+      useTicket: [UInt8] = [],
+      status: Int32 = 0,
+      failure: VaultAPI.UseEnd.Failure = VaultAPI.UseEnd.Failure(rawValue: 0),
+      firstByteMilliseconds: Int64? = nil,
+      milliseconds: Int64 = 0,
+      requestBytes: Int64 = 0,
+      responseBytes: Int64 = 0
+    ) {
+      self.useTicket = useTicket
+      self.status = status
+      self.failure = failure
+      self.firstByteMilliseconds = firstByteMilliseconds
+      self.milliseconds = milliseconds
+      self.requestBytes = requestBytes
+      self.responseBytes = responseBytes
+    }
+
+    package init() {
+      self.useTicket = []
+      self.status = 0
+      self.failure = VaultAPI.UseEnd.Failure(rawValue: 0)
+      self.firstByteMilliseconds = nil
+      self.milliseconds = 0
+      self.requestBytes = 0
+      self.responseBytes = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.UseEnd"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__use_end__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__UseEnd.self).pointee
+      self.useTicket = CField.bytes(c.use_ticket)
+      self.status = c.status
+      self.failure = VaultAPI.UseEnd.Failure(rawValue: Int32(truncatingIfNeeded: c.failure.rawValue))
+      if c._first_byte_milliseconds_case.rawValue == 4 { self.firstByteMilliseconds = c.first_byte_milliseconds }
+      self.milliseconds = c.milliseconds
+      self.requestBytes = c.request_bytes
+      self.responseBytes = c.response_bytes
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__UseEnd.self)
+      c.pointee.use_ticket = CField.data(self.useTicket, in: arena)
+      c.pointee.status = self.status
+      c.pointee.failure = Chatelaine__Vault__V1__UseEnd__Failure(rawValue: .init(truncatingIfNeeded: self.failure.rawValue))
+      if let value = self.firstByteMilliseconds {
+        c.pointee._first_byte_milliseconds_case = .init(rawValue: 4)
+        c.pointee.first_byte_milliseconds = value
+      }
+      c.pointee.milliseconds = self.milliseconds
+      c.pointee.request_bytes = self.requestBytes
+      c.pointee.response_bytes = self.responseBytes
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("useTicket", self.useTicket)
+      writer.field("status", self.status)
+      writer.field("failure", self.failure)
+      writer.field("firstByteMilliseconds", self.firstByteMilliseconds)
+      writer.field("milliseconds", self.milliseconds)
+      writer.field("requestBytes", self.requestBytes)
+      writer.field("responseBytes", self.responseBytes)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "useTicket", "use_ticket":
+        self.useTicket = try .reading(value, "useTicket")
+      case "status":
+        self.status = try .reading(value, "status")
+      case "failure":
+        self.failure = try .reading(value, "failure")
+      case "firstByteMilliseconds", "first_byte_milliseconds":
+        self.firstByteMilliseconds = try .reading(value, "firstByteMilliseconds")
+      case "milliseconds":
+        self.milliseconds = try .reading(value, "milliseconds")
+      case "requestBytes", "request_bytes":
+        self.requestBytes = try .reading(value, "requestBytes")
+      case "responseBytes", "response_bytes":
+        self.responseBytes = try .reading(value, "responseBytes")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.RecordUsesRequest`.
+  package struct RecordUsesRequest: GeneratedMessage, JSONArrayElement {
+    /// At most 256.
+    package var uses: [VaultAPI.UseEnd]
+
+    /// Every field defaulted.
+    package init(
+      uses: [VaultAPI.UseEnd] = []
+    ) {
+      self.uses = uses
+    }
+
+    package init() {
+      self.uses = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.RecordUsesRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__record_uses_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RecordUsesRequest.self).pointee
+      self.uses = try CField.messages(c.uses, c.n_uses, "uses")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RecordUsesRequest.self)
+      c.pointee.n_uses = self.uses.count
+      c.pointee.uses = CField.array(self.uses, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("uses", self.uses)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "uses":
+        self.uses = try .reading(value, "uses")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.RecordUsesResponse`.
+  package struct RecordUsesResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var recorded: Int32
+    /// Uses that this vault never gave out, or whose figures can't be.
+    package var refused: Int32
+
+    /// Every field defaulted.
+    package init(
+      recorded: Int32 = 0,
+      refused: Int32 = 0
+    ) {
+      self.recorded = recorded
+      self.refused = refused
+    }
+
+    package init() {
+      self.recorded = 0
+      self.refused = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.RecordUsesResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__record_uses_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RecordUsesResponse.self).pointee
+      self.recorded = c.recorded
+      self.refused = c.refused
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RecordUsesResponse.self)
+      c.pointee.recorded = self.recorded
+      c.pointee.refused = self.refused
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("recorded", self.recorded)
+      writer.field("refused", self.refused)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "recorded":
+        self.recorded = try .reading(value, "recorded")
+      case "refused":
+        self.refused = try .reading(value, "refused")
       default: return false
       }
       return true
@@ -1069,6 +1470,14 @@ package enum VaultAPI {
       httpRules: [
       ])
 
+    /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
+    /// once, however often it is told.
+    package static let recordUses = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "RecordUses",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createProviderConfig,
@@ -1080,6 +1489,7 @@ package enum VaultAPI {
       disableProviderConfig,
       importProviderConfig,
       resolveCredential,
+      recordUses,
     ]
   }
 
@@ -1129,6 +1539,12 @@ package enum VaultAPI {
     func resolveCredential(
       _ request: VaultAPI.ResolveCredentialRequest, context: ServerContext
     ) async throws -> VaultAPI.ResolveCredentialResponse
+
+    /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
+    /// once, however often it is told.
+    func recordUses(
+      _ request: VaultAPI.RecordUsesRequest, context: ServerContext
+    ) async throws -> VaultAPI.RecordUsesResponse
 
   }
 
@@ -1220,6 +1636,16 @@ package enum VaultAPI {
     ) async throws(RPCError) -> VaultAPI.ResolveCredentialResponse {
       try await channel.unary(
         VaultMethods.resolveCredential, request, options: options)
+    }
+
+    /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
+    /// once, however often it is told.
+    package func recordUses(
+      _ request: VaultAPI.RecordUsesRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.RecordUsesResponse {
+      try await channel.unary(
+        VaultMethods.recordUses, request, options: options)
     }
 
     /// The methods that have an HTTP route.
@@ -1314,6 +1740,12 @@ extension VaultAPI.VaultServiceProtocol {
           let request = try VaultAPI.ResolveCredentialRequest(request: request)
           return try await self.resolveCredential(request, context: context).enveloped()
         }),
+      MethodHandler(
+        VaultAPI.VaultMethods.recordUses,
+        .unary { request, context in
+          let request = try VaultAPI.RecordUsesRequest(request: request)
+          return try await self.recordUses(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -1331,53 +1763,68 @@ extension ProtoFileDescriptor {
     base64: """
       Ch9jaGF0ZWxhaW5lL3ZhdWx0L3YxL3ZhdWx0LnByb3RvEhNjaGF0ZWxhaW5lLnZhdWx0LnYxGhxnb29nbGUvYXBpL2Fu\
       bm90YXRpb25zLnByb3RvGhtnb29nbGUvcHJvdG9idWYvZW1wdHkucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3Rh\
-      bXAucHJvdG8iiQMKDlByb3ZpZGVyQ29uZmlnEg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
+      bXAucHJvdG8i0QMKDlByb3ZpZGVyQ29uZmlnEg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
       ZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEh0KCm1hc2tlZF9rZXkYBCABKAlSCW1hc2tlZEtleRIeCghiYXNlX3VybBgF\
       IAEoCUgAUgdiYXNlVXJsiAEBEhgKB2VuYWJsZWQYBiABKAhSB2VuYWJsZWQSOwoLY3JlYXRlX3RpbWUYByABKAsyGi5n\
       b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEjsKC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnBy\
       b3RvYnVmLlRpbWVzdGFtcFIKdXBkYXRlVGltZRJDCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVm\
-      LlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBAUILCglfYmFzZV91cmxCEAoOX2xhc3RfdXNlX3RpbWUilQEKG0NyZWF0\
-      ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxh\
-      YmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBQgsKCV9iYXNl\
-      X3VybCJYChpMaXN0UHJvdmlkZXJDb25maWdzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBh\
-      Z2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKVAQobTGlzdFByb3ZpZGVyQ29uZmlnc1Jlc3BvbnNlEk4KEHByb3ZpZGVy\
-      X2NvbmZpZ3MYASADKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnUg9wcm92aWRlckNvbmZpZ3MS\
-      JgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGEdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIO\
-      CgJpZBgBIAEoCVICaWQi1AEKG1VwZGF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGQoFbGFi\
-      ZWwYAiABKAlIAFIFbGFiZWyIAQESHAoHYXBpX2tleRgDIAEoCUgBUgZhcGlLZXmIAQESHgoIYmFzZV91cmwYBCABKAlI\
-      AlIHYmFzZVVybIgBARIdCgdlbmFibGVkGAUgASgISANSB2VuYWJsZWSIAQFCCAoGX2xhYmVsQgoKCF9hcGlfa2V5QgsK\
-      CV9iYXNlX3VybEIKCghfZW5hYmxlZCItChtEZWxldGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlk\
-      Ii0KG0VuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiLgocRGlzYWJsZVByb3ZpZGVyQ29u\
-      ZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiugEKG0ltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRl\
-      chgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghi\
-      YXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlkYXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25seUILCglf\
-      YmFzZV91cmwilgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFp\
-      bmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVy\
-      X2NvbmZpZxgCIAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMK\
-      B091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwKCElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAIS\
-      DAoIQ09ORkxJQ1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVy\
-      EhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMgASgJUgdwdXJwb3NlIrABChlSZXNvbHZlQ3JlZGVudGlh\
-      bFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQK\
-      BWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFz\
-      ZVVybIgBAUILCglfYmFzZV91cmwypAoKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUu\
-      dmF1bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNv\
-      bmZpZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNvbmZpZ3MSLy5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52YXVsdC52MS5M\
-      aXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdzEo4BChFHZXRQ\
-      cm92aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVs\
-      YWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKX\
-      AQoUVXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVyQ29uZmlnUmVx\
-      dWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9wcm92aWRlci1j\
-      b25maWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5EZWxldGVQ\
-      cm92aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92MS9wcm92aWRl\
-      ci1jb25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5FbmFibGVQ\
-      cm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9h\
-      cGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29uZmlnEjEuY2hh\
-      dGVsYWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
-      cm92aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxlOgEqEnsKFElt\
-      cG9ydFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1JlcXVlc3Qa\
-      MS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UScgoRUmVzb2x2ZUNyZWRlbnRp\
-      YWwSLS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQu\
-      djEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZWIGcHJvdG8z
+      LlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBARI7CgZoZWFsdGgYCiABKAsyHi5jaGF0ZWxhaW5lLnZhdWx0LnYxLktl\
+      eUhlYWx0aEgCUgZoZWFsdGiIAQFCCwoJX2Jhc2VfdXJsQhAKDl9sYXN0X3VzZV90aW1lQgkKB19oZWFsdGgipQEKCUtl\
+      eUhlYWx0aBIfCgtsYXN0X3N0YXR1cxgBIAEoBVIKbGFzdFN0YXR1cxJEChBsYXN0X2Fuc3dlcl90aW1lGAIgASgLMhou\
+      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIObGFzdEFuc3dlclRpbWUSMQoUY29uc2VjdXRpdmVfcmVmdXNhbHMYAyAB\
+      KAVSE2NvbnNlY3V0aXZlUmVmdXNhbHMilQEKG0NyZWF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgB\
+      IAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNl\
+      X3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBQgsKCV9iYXNlX3VybCJYChpMaXN0UHJvdmlkZXJDb25maWdzUmVxdWVzdBIb\
+      CglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKVAQobTGlzdFBy\
+      b3ZpZGVyQ29uZmlnc1Jlc3BvbnNlEk4KEHByb3ZpZGVyX2NvbmZpZ3MYASADKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LlByb3ZpZGVyQ29uZmlnUg9wcm92aWRlckNvbmZpZ3MSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRv\
+      a2VuIioKGEdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQi1AEKG1VwZGF0ZVByb3ZpZGVyQ29u\
+      ZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGQoFbGFiZWwYAiABKAlIAFIFbGFiZWyIAQESHAoHYXBpX2tleRgDIAEo\
+      CUgBUgZhcGlLZXmIAQESHgoIYmFzZV91cmwYBCABKAlIAlIHYmFzZVVybIgBARIdCgdlbmFibGVkGAUgASgISANSB2Vu\
+      YWJsZWSIAQFCCAoGX2xhYmVsQgoKCF9hcGlfa2V5QgsKCV9iYXNlX3VybEIKCghfZW5hYmxlZCItChtEZWxldGVQcm92\
+      aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkIi0KG0VuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJp\
+      ZBgBIAEoCVICaWQiLgocRGlzYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiugEKG0ltcG9y\
+      dFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxh\
+      YmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlk\
+      YXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25seUILCglfYmFzZV91cmwilgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVz\
+      cG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
+      b25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVyX2NvbmZpZxgCIAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEu\
+      UHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwK\
+      CElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAISDAoIQ09ORkxJQ1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJl\
+      cXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMg\
+      ASgJUgdwdXJwb3NlIs8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmln\
+      SWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJ\
+      UgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFzZVVybIgBARIdCgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNr\
+      ZXRCCwoJX2Jhc2VfdXJsIp8ECgZVc2VFbmQSHQoKdXNlX3RpY2tldBgBIAEoDFIJdXNlVGlja2V0EhYKBnN0YXR1cxgC\
+      IAEoBVIGc3RhdHVzEj0KB2ZhaWx1cmUYAyABKA4yIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVzZUVuZC5GYWlsdXJlUgdm\
+      YWlsdXJlEjsKF2ZpcnN0X2J5dGVfbWlsbGlzZWNvbmRzGAQgASgDSABSFWZpcnN0Qnl0ZU1pbGxpc2Vjb25kc4gBARIi\
+      CgxtaWxsaXNlY29uZHMYBSABKANSDG1pbGxpc2Vjb25kcxIjCg1yZXF1ZXN0X2J5dGVzGAYgASgDUgxyZXF1ZXN0Qnl0\
+      ZXMSJQoOcmVzcG9uc2VfYnl0ZXMYByABKANSDXJlc3BvbnNlQnl0ZXMi1QEKB0ZhaWx1cmUSFwoTRkFJTFVSRV9VTlNQ\
+      RUNJRklFRBAAEgwKCE5PVF9TRU5UEAESDwoLVU5SRUFDSEFCTEUQAhINCglUSU1FRF9PVVQQAxIOCgpCUk9LRU5fT0ZG\
+      EAQSDwoLQ0xJRU5UX0xFRlQQBRIWChJSRVFVRVNUX0lOQ09NUExFVEUQBhIVChFSRVFVRVNUX1RPT19MQVJHRRAHEgsK\
+      B1JFVk9LRUQQCBISCg5HQVRFV0FZX0ZBSUxFRBAJEhIKDkFOU1dFUl9SRUZVU0VEEApCGgoYX2ZpcnN0X2J5dGVfbWls\
+      bGlzZWNvbmRzIkQKEVJlY29yZFVzZXNSZXF1ZXN0Ei8KBHVzZXMYASADKAsyGy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVz\
+      ZUVuZFIEdXNlcyJKChJSZWNvcmRVc2VzUmVzcG9uc2USGgoIcmVjb3JkZWQYASABKAVSCHJlY29yZGVkEhgKB3JlZnVz\
+      ZWQYAiABKAVSB3JlZnVzZWQygwsKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1\
+      bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZp\
+      ZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNvbmZpZ3MSLy5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0\
+      UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdzEo4BChFHZXRQcm92\
+      aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWlu\
+      ZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKXAQoU\
+      VXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVz\
+      dBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9wcm92aWRlci1jb25m\
+      aWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5EZWxldGVQcm92\
+      aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92MS9wcm92aWRlci1j\
+      b25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5FbmFibGVQcm92\
+      aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9hcGkv\
+      djEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29uZmlnEjEuY2hhdGVs\
+      YWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92\
+      aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxlOgEqEnsKFEltcG9y\
+      dFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1JlcXVlc3QaMS5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UScgoRUmVzb2x2ZUNyZWRlbnRpYWwS\
+      LS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQudjEu\
+      UmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJdCgpSZWNvcmRVc2VzEiYuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRV\
+      c2VzUmVxdWVzdBonLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3JkVXNlc1Jlc3BvbnNlYgZwcm90bzM=
       """)
 }

@@ -87,10 +87,12 @@ final class CredentialWorld: Sendable {
     _ = try await ask(token) { () throws(RPCError) in throw error }
   }
 
-  func use() -> TestUse {
+  /// A request whose answer has begun, unless the test says otherwise.
+  func use(isAnswering: Bool = true) -> TestUse {
     let flag = TestUse.Flag()
-    return TestUse(
-      use: CredentialUse(known) { _ in flag.isSet.withLock { $0 = true } }, flag: flag)
+    let use = CredentialUse(known) { _ in flag.isSet.withLock { $0 = true } }
+    if isAnswering { _ = use.beginAnswer() }
+    return TestUse(use: use, flag: flag)
   }
 
   func begin(_ use: TestUse, _ known: KnownCredential) {

@@ -222,6 +222,24 @@ import Testing
     #expect(another.isRevoked)
   }
 
+  @Test func aRevocationBeforeTheAnswerOnlyEndsWhatIsWaitedFor() async throws {
+    world.hear()
+    let known = try await world.ask()
+    let waiting = world.use(isAnswering: false)
+    world.begin(waiting, known)
+    let stops = Mutex(0)
+    waiting.use.onRevocation { stops.withLock { $0 += 1 } }
+    world.hear([CredentialWorld.revocation(CredentialWorld.credential)])
+    #expect(stops.withLock(\.self) == 1)
+    #expect(waiting.use.isRevoked && !waiting.isRevoked)
+    #expect(!waiting.use.beginAnswer())
+    // Whoever comes later is told at once.
+    waiting.use.onRevocation { stops.withLock { $0 += 1 } }
+    #expect(stops.withLock(\.self) == 2)
+    waiting.use.end()
+    #expect(waiting.use.isRevoked)
+  }
+
   @Test func aRevocationThatWasFasterThanItsRequestEndsIt() async throws {
     world.hear()
     let known = try await world.ask()

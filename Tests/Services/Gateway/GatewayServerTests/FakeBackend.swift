@@ -22,6 +22,7 @@ final class FakeBackend: Sendable {
     var isSessionAlive = true
     var isTokenRevoked = false
     var resolvedPurposes: [String] = []
+    var uses: [VaultAPI.UseEnd] = []
     var forgeries: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
   }
@@ -45,6 +46,8 @@ final class FakeBackend: Sendable {
   var services: (auth: FakeChannel, vault: FakeChannel, audit: FakeChannel) { (auth, vault, audit) }
   /// Requests that the gateway reported as not from the portal's own pages.
   var forgeries: [String] { state.withLock { $0.forgeries } }
+  /// How uses ended, as far as the gateway has told.
+  var uses: [VaultAPI.UseEnd] { state.withLock { $0.uses } }
   var resolvedPurposes: [String] { state.withLock { $0.resolvedPurposes } }
 
   init() {
@@ -194,6 +197,10 @@ final class FakeBackend: Sendable {
       try Self.requireAssertion(metadata)
       return Empty()
     }
+    vault.on(VaultAPI.VaultMethods.recordUses) { [state] (request: VaultAPI.RecordUsesRequest, _) in
+      state.withLock { $0.uses += request.uses }
+      return VaultAPI.RecordUsesResponse(recorded: Int32(request.uses.count))
+    }
     vault.on(VaultAPI.VaultMethods.resolveCredential) {
       [state] (request: VaultAPI.ResolveCredentialRequest, metadata) in
       try Self.requireAssertion(metadata)
@@ -207,7 +214,8 @@ final class FakeBackend: Sendable {
         else { throw RPCError(.notFound, "no enabled key of this provider") }
         return VaultAPI.ResolveCredentialResponse(
           configId: config.id, provider: config.provider, label: config.label,
-          apiKey: state.keys[config.id] ?? "", baseUrl: state.endpoints[config.id])
+          apiKey: state.keys[config.id] ?? "", baseUrl: state.endpoints[config.id],
+          useTicket: Array("ticket \(state.resolvedPurposes.count)".utf8))
       }
     }
   }

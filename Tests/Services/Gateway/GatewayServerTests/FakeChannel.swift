@@ -13,6 +13,8 @@ final class FakeChannel: RPCChannel {
     var handlers: [String: Handler] = [:]
     var calls: [(path: String, metadata: Metadata)] = []
     var isStopped = false
+    /// Calls that are to fail, by path.
+    var failuresLeft: [String: Int] = [:]
   }
   private let state = Mutex(State())
   private let interceptors = ClientInterceptors(ServiceChassis.clientInterceptors)
@@ -23,6 +25,11 @@ final class FakeChannel: RPCChannel {
   /// From now on nobody answers.
   func stop() {
     state.withLock { $0.isStopped = true }
+  }
+
+  /// Has the next calls of `method` fail as if nobody were there.
+  func fail(_ method: MethodDescriptor, times: Int) {
+    state.withLock { $0.failuresLeft[method.path] = times }
   }
 
   func on<Request: Message, Response: Message>(
@@ -49,8 +56,12 @@ final class FakeChannel: RPCChannel {
   private func answer(
     _ method: MethodDescriptor, _ request: ByteBuffer, _ options: CallOptions
   ) throws(RPCError) -> UnaryResponse {
-    let (handler, isStopped) = state.withLock { state in
+    let (handler, isStopped) = state.withLock { state -> (Handler?, Bool) in
       state.calls.append((method.path, options.metadata))
+      if let left = state.failuresLeft[method.path], left > 0 {
+        state.failuresLeft[method.path] = left - 1
+        return (nil, true)
+      }
       return (state.handlers[method.path], state.isStopped)
     }
     guard !isStopped else { throw RPCError(.unavailable, "nobody is there") }

@@ -13,6 +13,7 @@ import Protobuf
 import Providers
 import RPC
 import ServiceAPI
+import ServiceRuntime
 import TLS
 import TestSupport
 
@@ -44,7 +45,7 @@ struct TestGateway: Sendable {
     trusting proxies: [String] = [], limits: UpstreamLimits = UpstreamLimits(),
     timeouts: ClientTimeouts = ClientTimeouts(),
     authorities: TrustedAuthorities = TrustedAuthorities(),
-    connectionsMax: Int = 1_024,
+    connectionsMax: Int = 1_024, shutdownNotice: ShutdownNotice = ShutdownNotice(),
     configure: @Sendable (inout GatewayConfiguration) -> Void = { _ in },
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: @escaping @Sendable (TestGateway) async throws -> Result
@@ -55,7 +56,7 @@ struct TestGateway: Sendable {
     let nowhere = NetworkAddress(host: "127.0.0.1", port: 0)
     let group = MultiThreadedEventLoopGroup.singleton
     var configuration = GatewayConfiguration(
-      authAddress: nowhere, vaultAddress: nowhere, auditAddress: nowhere,
+      authAddresses: [nowhere], vaultAddresses: [nowhere], auditAddresses: [nowhere],
       publicOrigin: publicOrigin, endpointAllowList: allowList,
       trustedProxies: TrustedProxies(proxies.compactMap { AddressBlock($0) }),
       upstreamLimits: limits)
@@ -64,7 +65,8 @@ struct TestGateway: Sendable {
     let services = Services(auth: backend.auth, vault: backend.vault, audit: backend.audit)
     let server = try GatewayServer(
       configuration, services: services, catalogue: .standard,
-      resolver: SystemHostResolver(catalogue: .standard), logger: logger)
+      resolver: SystemHostResolver(catalogue: .standard), shutdownNotice: shutdownNotice,
+      logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let application = server.edge.buildApplication(
       host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
@@ -73,6 +75,7 @@ struct TestGateway: Sendable {
 
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await application.run() }
+      tasks.addTask { try await UseReporter(services, logger: logger).run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
       let gateway = TestGateway(
         address: "http://127.0.0.1:\(port)", backend: backend, credentials: services.credentials)

@@ -52,6 +52,51 @@ void   chatelaine__vault__v1__provider_config__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__provider_config__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__key_health__init
+                     (Chatelaine__Vault__V1__KeyHealth         *message)
+{
+  static const Chatelaine__Vault__V1__KeyHealth init_value = CHATELAINE__VAULT__V1__KEY_HEALTH__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__key_health__get_packed_size
+                     (const Chatelaine__Vault__V1__KeyHealth *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_health__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__key_health__pack
+                     (const Chatelaine__Vault__V1__KeyHealth *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_health__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__key_health__pack_to_buffer
+                     (const Chatelaine__Vault__V1__KeyHealth *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_health__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__KeyHealth *
+       chatelaine__vault__v1__key_health__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__KeyHealth *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__key_health__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__key_health__free_unpacked
+                     (Chatelaine__Vault__V1__KeyHealth *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_health__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__create_provider_config_request__init
                      (Chatelaine__Vault__V1__CreateProviderConfigRequest         *message)
 {
@@ -592,7 +637,142 @@ void   chatelaine__vault__v1__resolve_credential_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__resolve_credential_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__field_descriptors[9] =
+void   chatelaine__vault__v1__use_end__init
+                     (Chatelaine__Vault__V1__UseEnd         *message)
+{
+  static const Chatelaine__Vault__V1__UseEnd init_value = CHATELAINE__VAULT__V1__USE_END__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__use_end__get_packed_size
+                     (const Chatelaine__Vault__V1__UseEnd *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__use_end__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__use_end__pack
+                     (const Chatelaine__Vault__V1__UseEnd *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__use_end__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__use_end__pack_to_buffer
+                     (const Chatelaine__Vault__V1__UseEnd *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__use_end__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__UseEnd *
+       chatelaine__vault__v1__use_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__UseEnd *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__use_end__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__use_end__free_unpacked
+                     (Chatelaine__Vault__V1__UseEnd *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__use_end__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__record_uses_request__init
+                     (Chatelaine__Vault__V1__RecordUsesRequest         *message)
+{
+  static const Chatelaine__Vault__V1__RecordUsesRequest init_value = CHATELAINE__VAULT__V1__RECORD_USES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__record_uses_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RecordUsesRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__record_uses_request__pack
+                     (const Chatelaine__Vault__V1__RecordUsesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__record_uses_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RecordUsesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__RecordUsesRequest *
+       chatelaine__vault__v1__record_uses_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__RecordUsesRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__record_uses_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__record_uses_request__free_unpacked
+                     (Chatelaine__Vault__V1__RecordUsesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__record_uses_response__init
+                     (Chatelaine__Vault__V1__RecordUsesResponse         *message)
+{
+  static const Chatelaine__Vault__V1__RecordUsesResponse init_value = CHATELAINE__VAULT__V1__RECORD_USES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__record_uses_response__get_packed_size
+                     (const Chatelaine__Vault__V1__RecordUsesResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__record_uses_response__pack
+                     (const Chatelaine__Vault__V1__RecordUsesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__record_uses_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RecordUsesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__RecordUsesResponse *
+       chatelaine__vault__v1__record_uses_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__RecordUsesResponse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__record_uses_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__record_uses_response__free_unpacked
+                     (Chatelaine__Vault__V1__RecordUsesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__field_descriptors[10] =
 {
   {
     "id",
@@ -702,11 +882,24 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__fi
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "health",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _health_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, health),
+    &chatelaine__vault__v1__key_health__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__provider_config__field_indices_by_name[] = {
   4,   /* field[4] = base_url */
   6,   /* field[6] = create_time */
   5,   /* field[5] = enabled */
+  9,   /* field[9] = health */
   0,   /* field[0] = id */
   2,   /* field[2] = label */
   8,   /* field[8] = last_use_time */
@@ -717,7 +910,7 @@ static const unsigned chatelaine__vault__v1__provider_config__field_indices_by_n
 static const ProtobufCIntRange chatelaine__vault__v1__provider_config__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descriptor =
 {
@@ -727,11 +920,75 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descrip
   "Chatelaine__Vault__V1__ProviderConfig",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ProviderConfig),
-  9,
+  10,
   chatelaine__vault__v1__provider_config__field_descriptors,
   chatelaine__vault__v1__provider_config__field_indices_by_name,
   1,  chatelaine__vault__v1__provider_config__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__provider_config__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__key_health__field_descriptors[3] =
+{
+  {
+    "last_status",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyHealth, last_status),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_answer_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyHealth, last_answer_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "consecutive_refusals",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyHealth, consecutive_refusals),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__key_health__field_indices_by_name[] = {
+  2,   /* field[2] = consecutive_refusals */
+  1,   /* field[1] = last_answer_time */
+  0,   /* field[0] = last_status */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__key_health__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.KeyHealth",
+  "KeyHealth",
+  "Chatelaine__Vault__V1__KeyHealth",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__KeyHealth),
+  3,
+  chatelaine__vault__v1__key_health__field_descriptors,
+  chatelaine__vault__v1__key_health__field_indices_by_name,
+  1,  chatelaine__vault__v1__key_health__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__key_health__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_config_request__field_descriptors[4] =
@@ -1392,7 +1649,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_reque
   (ProtobufCMessageInit) chatelaine__vault__v1__resolve_credential_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_response__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_response__field_descriptors[6] =
 {
   {
     "config_id",
@@ -1454,6 +1711,18 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "use_ticket",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveCredentialResponse, use_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__resolve_credential_response__field_indices_by_name[] = {
   3,   /* field[3] = api_key */
@@ -1461,11 +1730,12 @@ static const unsigned chatelaine__vault__v1__resolve_credential_response__field_
   0,   /* field[0] = config_id */
   2,   /* field[2] = label */
   1,   /* field[1] = provider */
+  5,   /* field[5] = use_ticket */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__resolve_credential_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_response__descriptor =
 {
@@ -1475,14 +1745,265 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_respo
   "Chatelaine__Vault__V1__ResolveCredentialResponse",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ResolveCredentialResponse),
-  5,
+  6,
   chatelaine__vault__v1__resolve_credential_response__field_descriptors,
   chatelaine__vault__v1__resolve_credential_response__field_indices_by_name,
   1,  chatelaine__vault__v1__resolve_credential_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__resolve_credential_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[9] =
+static const ProtobufCEnumValue chatelaine__vault__v1__use_end__failure__enum_values_by_number[11] =
+{
+  { "FAILURE_UNSPECIFIED", "CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED", 0 },
+  { "NOT_SENT", "CHATELAINE__VAULT__V1__USE_END__FAILURE__NOT_SENT", 1 },
+  { "UNREACHABLE", "CHATELAINE__VAULT__V1__USE_END__FAILURE__UNREACHABLE", 2 },
+  { "TIMED_OUT", "CHATELAINE__VAULT__V1__USE_END__FAILURE__TIMED_OUT", 3 },
+  { "BROKEN_OFF", "CHATELAINE__VAULT__V1__USE_END__FAILURE__BROKEN_OFF", 4 },
+  { "CLIENT_LEFT", "CHATELAINE__VAULT__V1__USE_END__FAILURE__CLIENT_LEFT", 5 },
+  { "REQUEST_INCOMPLETE", "CHATELAINE__VAULT__V1__USE_END__FAILURE__REQUEST_INCOMPLETE", 6 },
+  { "REQUEST_TOO_LARGE", "CHATELAINE__VAULT__V1__USE_END__FAILURE__REQUEST_TOO_LARGE", 7 },
+  { "REVOKED", "CHATELAINE__VAULT__V1__USE_END__FAILURE__REVOKED", 8 },
+  { "GATEWAY_FAILED", "CHATELAINE__VAULT__V1__USE_END__FAILURE__GATEWAY_FAILED", 9 },
+  { "ANSWER_REFUSED", "CHATELAINE__VAULT__V1__USE_END__FAILURE__ANSWER_REFUSED", 10 },
+};
+static const ProtobufCIntRange chatelaine__vault__v1__use_end__failure__value_ranges[] = {
+{0, 0},{0, 11}
+};
+static const ProtobufCEnumValueIndex chatelaine__vault__v1__use_end__failure__enum_values_by_name[11] =
+{
+  { "ANSWER_REFUSED", 10 },
+  { "BROKEN_OFF", 4 },
+  { "CLIENT_LEFT", 5 },
+  { "FAILURE_UNSPECIFIED", 0 },
+  { "GATEWAY_FAILED", 9 },
+  { "NOT_SENT", 1 },
+  { "REQUEST_INCOMPLETE", 6 },
+  { "REQUEST_TOO_LARGE", 7 },
+  { "REVOKED", 8 },
+  { "TIMED_OUT", 3 },
+  { "UNREACHABLE", 2 },
+};
+const ProtobufCEnumDescriptor chatelaine__vault__v1__use_end__failure__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.UseEnd.Failure",
+  "Failure",
+  "Chatelaine__Vault__V1__UseEnd__Failure",
+  "chatelaine.vault.v1",
+  11,
+  chatelaine__vault__v1__use_end__failure__enum_values_by_number,
+  11,
+  chatelaine__vault__v1__use_end__failure__enum_values_by_name,
+  1,
+  chatelaine__vault__v1__use_end__failure__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_descriptors[7] =
+{
+  {
+    "use_ticket",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, use_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "status",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, status),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failure",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, failure),
+    &chatelaine__vault__v1__use_end__failure__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_byte_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Chatelaine__Vault__V1__UseEnd, _first_byte_milliseconds_case),
+    offsetof(Chatelaine__Vault__V1__UseEnd, first_byte_milliseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "milliseconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, request_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "response_bytes",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, response_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__use_end__field_indices_by_name[] = {
+  2,   /* field[2] = failure */
+  3,   /* field[3] = first_byte_milliseconds */
+  4,   /* field[4] = milliseconds */
+  5,   /* field[5] = request_bytes */
+  6,   /* field[6] = response_bytes */
+  1,   /* field[1] = status */
+  0,   /* field[0] = use_ticket */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__use_end__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.UseEnd",
+  "UseEnd",
+  "Chatelaine__Vault__V1__UseEnd",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__UseEnd),
+  7,
+  chatelaine__vault__v1__use_end__field_descriptors,
+  chatelaine__vault__v1__use_end__field_indices_by_name,
+  1,  chatelaine__vault__v1__use_end__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__use_end__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__record_uses_request__field_descriptors[1] =
+{
+  {
+    "uses",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__RecordUsesRequest, n_uses),
+    offsetof(Chatelaine__Vault__V1__RecordUsesRequest, uses),
+    &chatelaine__vault__v1__use_end__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__record_uses_request__field_indices_by_name[] = {
+  0,   /* field[0] = uses */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__record_uses_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.RecordUsesRequest",
+  "RecordUsesRequest",
+  "Chatelaine__Vault__V1__RecordUsesRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__RecordUsesRequest),
+  1,
+  chatelaine__vault__v1__record_uses_request__field_descriptors,
+  chatelaine__vault__v1__record_uses_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__record_uses_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__record_uses_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__record_uses_response__field_descriptors[2] =
+{
+  {
+    "recorded",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RecordUsesResponse, recorded),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refused",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RecordUsesResponse, refused),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__record_uses_response__field_indices_by_name[] = {
+  0,   /* field[0] = recorded */
+  1,   /* field[1] = refused */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__record_uses_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.RecordUsesResponse",
+  "RecordUsesResponse",
+  "Chatelaine__Vault__V1__RecordUsesResponse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__RecordUsesResponse),
+  2,
+  chatelaine__vault__v1__record_uses_response__field_descriptors,
+  chatelaine__vault__v1__record_uses_response__field_indices_by_name,
+  1,  chatelaine__vault__v1__record_uses_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__record_uses_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[10] =
 {
   { "CreateProviderConfig", &chatelaine__vault__v1__create_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ListProviderConfigs", &chatelaine__vault__v1__list_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_configs_response__descriptor },
@@ -1493,6 +2014,7 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "DisableProviderConfig", &chatelaine__vault__v1__disable_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ImportProviderConfig", &chatelaine__vault__v1__import_provider_config_request__descriptor, &chatelaine__vault__v1__import_provider_config_response__descriptor },
   { "ResolveCredential", &chatelaine__vault__v1__resolve_credential_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
+  { "RecordUses", &chatelaine__vault__v1__record_uses_request__descriptor, &chatelaine__vault__v1__record_uses_response__descriptor },
 };
 const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
   0,        /* CreateProviderConfig */
@@ -1502,6 +2024,7 @@ const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
   2,        /* GetProviderConfig */
   7,        /* ImportProviderConfig */
   1,        /* ListProviderConfigs */
+  9,        /* RecordUses */
   8,        /* ResolveCredential */
   3         /* UpdateProviderConfig */
 };
@@ -1512,7 +2035,7 @@ const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
   "Vault",
   "Chatelaine__Vault__V1__Vault",
   "chatelaine.vault.v1",
-  9,
+  10,
   chatelaine__vault__v1__vault__method_descriptors,
   chatelaine__vault__v1__vault__method_indices_by_name
 };
@@ -1587,6 +2110,14 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
   service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
+                                               const Chatelaine__Vault__V1__RecordUsesRequest *input,
+                                               Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
                                          Chatelaine__Vault__V1__Vault_ServiceDestroy destroy)

@@ -19,6 +19,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Chatelaine__Vault__V1__ProviderConfig Chatelaine__Vault__V1__ProviderConfig;
+typedef struct Chatelaine__Vault__V1__KeyHealth Chatelaine__Vault__V1__KeyHealth;
 typedef struct Chatelaine__Vault__V1__CreateProviderConfigRequest Chatelaine__Vault__V1__CreateProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__ListProviderConfigsRequest Chatelaine__Vault__V1__ListProviderConfigsRequest;
 typedef struct Chatelaine__Vault__V1__ListProviderConfigsResponse Chatelaine__Vault__V1__ListProviderConfigsResponse;
@@ -31,6 +32,9 @@ typedef struct Chatelaine__Vault__V1__ImportProviderConfigRequest Chatelaine__Va
 typedef struct Chatelaine__Vault__V1__ImportProviderConfigResponse Chatelaine__Vault__V1__ImportProviderConfigResponse;
 typedef struct Chatelaine__Vault__V1__ResolveCredentialRequest Chatelaine__Vault__V1__ResolveCredentialRequest;
 typedef struct Chatelaine__Vault__V1__ResolveCredentialResponse Chatelaine__Vault__V1__ResolveCredentialResponse;
+typedef struct Chatelaine__Vault__V1__UseEnd Chatelaine__Vault__V1__UseEnd;
+typedef struct Chatelaine__Vault__V1__RecordUsesRequest Chatelaine__Vault__V1__RecordUsesRequest;
+typedef struct Chatelaine__Vault__V1__RecordUsesResponse Chatelaine__Vault__V1__RecordUsesResponse;
 
 
 /* --- enums --- */
@@ -42,6 +46,20 @@ typedef enum _Chatelaine__Vault__V1__ImportProviderConfigResponse__Outcome {
   CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_RESPONSE__OUTCOME__CONFLICT = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_RESPONSE__OUTCOME)
 } Chatelaine__Vault__V1__ImportProviderConfigResponse__Outcome;
+typedef enum _Chatelaine__Vault__V1__UseEnd__Failure {
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED = 0,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__NOT_SENT = 1,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__UNREACHABLE = 2,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__TIMED_OUT = 3,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__BROKEN_OFF = 4,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__CLIENT_LEFT = 5,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__REQUEST_INCOMPLETE = 6,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__REQUEST_TOO_LARGE = 7,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__REVOKED = 8,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__GATEWAY_FAILED = 9,
+  CHATELAINE__VAULT__V1__USE_END__FAILURE__ANSWER_REFUSED = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__USE_END__FAILURE)
+} Chatelaine__Vault__V1__UseEnd__Failure;
 
 /* --- messages --- */
 
@@ -56,6 +74,12 @@ typedef enum {
   CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME_LAST_USE_TIME = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME__CASE)
 } Chatelaine__Vault__V1__ProviderConfig__LastUseTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH_HEALTH = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__HealthCase;
 
 struct  Chatelaine__Vault__V1__ProviderConfig
 {
@@ -75,10 +99,26 @@ struct  Chatelaine__Vault__V1__ProviderConfig
   union {
     Google__Protobuf__Timestamp *last_use_time;
   };
+  Chatelaine__Vault__V1__ProviderConfig__HealthCase _health_case;
+  union {
+    Chatelaine__Vault__V1__KeyHealth *health;
+  };
 };
 #define CHATELAINE__VAULT__V1__PROVIDER_CONFIG__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__provider_config__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, NULL, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, NULL, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__KeyHealth
+{
+  ProtobufCMessage base;
+  int32_t last_status;
+  Google__Protobuf__Timestamp *last_answer_time;
+  int32_t consecutive_refusals;
+};
+#define CHATELAINE__VAULT__V1__KEY_HEALTH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__key_health__descriptor) \
+    , 0, NULL, 0 }
 
 
 typedef enum {
@@ -275,6 +315,7 @@ struct  Chatelaine__Vault__V1__ResolveCredentialResponse
   ProtobufCBinaryData provider;
   ProtobufCBinaryData label;
   ProtobufCBinaryData api_key;
+  ProtobufCBinaryData use_ticket;
   Chatelaine__Vault__V1__ResolveCredentialResponse__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -282,7 +323,54 @@ struct  Chatelaine__Vault__V1__ResolveCredentialResponse
 };
 #define CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_credential_response__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE___BASE_URL__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS_FIRST_BYTE_MILLISECONDS = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__CASE)
+} Chatelaine__Vault__V1__UseEnd__FirstByteMillisecondsCase;
+
+struct  Chatelaine__Vault__V1__UseEnd
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData use_ticket;
+  int32_t status;
+  Chatelaine__Vault__V1__UseEnd__Failure failure;
+  int64_t milliseconds;
+  int64_t request_bytes;
+  int64_t response_bytes;
+  Chatelaine__Vault__V1__UseEnd__FirstByteMillisecondsCase _first_byte_milliseconds_case;
+  union {
+    int64_t first_byte_milliseconds;
+  };
+};
+#define CHATELAINE__VAULT__V1__USE_END__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__use_end__descriptor) \
+    , {0,NULL}, 0, CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED, 0, 0, 0, CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__RecordUsesRequest
+{
+  ProtobufCMessage base;
+  size_t n_uses;
+  Chatelaine__Vault__V1__UseEnd **uses;
+};
+#define CHATELAINE__VAULT__V1__RECORD_USES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__record_uses_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Vault__V1__RecordUsesResponse
+{
+  ProtobufCMessage base;
+  int32_t recorded;
+  int32_t refused;
+};
+#define CHATELAINE__VAULT__V1__RECORD_USES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__record_uses_response__descriptor) \
+    , 0, 0 }
 
 
 /* Chatelaine__Vault__V1__ProviderConfig methods */
@@ -303,6 +391,25 @@ Chatelaine__Vault__V1__ProviderConfig *
                       const uint8_t       *data);
 void   chatelaine__vault__v1__provider_config__free_unpacked
                      (Chatelaine__Vault__V1__ProviderConfig *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__KeyHealth methods */
+void   chatelaine__vault__v1__key_health__init
+                     (Chatelaine__Vault__V1__KeyHealth         *message);
+size_t chatelaine__vault__v1__key_health__get_packed_size
+                     (const Chatelaine__Vault__V1__KeyHealth   *message);
+size_t chatelaine__vault__v1__key_health__pack
+                     (const Chatelaine__Vault__V1__KeyHealth   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__key_health__pack_to_buffer
+                     (const Chatelaine__Vault__V1__KeyHealth   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__KeyHealth *
+       chatelaine__vault__v1__key_health__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__key_health__free_unpacked
+                     (Chatelaine__Vault__V1__KeyHealth *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__CreateProviderConfigRequest methods */
 void   chatelaine__vault__v1__create_provider_config_request__init
@@ -532,10 +639,70 @@ Chatelaine__Vault__V1__ResolveCredentialResponse *
 void   chatelaine__vault__v1__resolve_credential_response__free_unpacked
                      (Chatelaine__Vault__V1__ResolveCredentialResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__UseEnd methods */
+void   chatelaine__vault__v1__use_end__init
+                     (Chatelaine__Vault__V1__UseEnd         *message);
+size_t chatelaine__vault__v1__use_end__get_packed_size
+                     (const Chatelaine__Vault__V1__UseEnd   *message);
+size_t chatelaine__vault__v1__use_end__pack
+                     (const Chatelaine__Vault__V1__UseEnd   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__use_end__pack_to_buffer
+                     (const Chatelaine__Vault__V1__UseEnd   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__UseEnd *
+       chatelaine__vault__v1__use_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__use_end__free_unpacked
+                     (Chatelaine__Vault__V1__UseEnd *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__RecordUsesRequest methods */
+void   chatelaine__vault__v1__record_uses_request__init
+                     (Chatelaine__Vault__V1__RecordUsesRequest         *message);
+size_t chatelaine__vault__v1__record_uses_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RecordUsesRequest   *message);
+size_t chatelaine__vault__v1__record_uses_request__pack
+                     (const Chatelaine__Vault__V1__RecordUsesRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__record_uses_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RecordUsesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__RecordUsesRequest *
+       chatelaine__vault__v1__record_uses_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__record_uses_request__free_unpacked
+                     (Chatelaine__Vault__V1__RecordUsesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__RecordUsesResponse methods */
+void   chatelaine__vault__v1__record_uses_response__init
+                     (Chatelaine__Vault__V1__RecordUsesResponse         *message);
+size_t chatelaine__vault__v1__record_uses_response__get_packed_size
+                     (const Chatelaine__Vault__V1__RecordUsesResponse   *message);
+size_t chatelaine__vault__v1__record_uses_response__pack
+                     (const Chatelaine__Vault__V1__RecordUsesResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__record_uses_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RecordUsesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__RecordUsesResponse *
+       chatelaine__vault__v1__record_uses_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__record_uses_response__free_unpacked
+                     (Chatelaine__Vault__V1__RecordUsesResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Vault__V1__ProviderConfig_Closure)
                  (const Chatelaine__Vault__V1__ProviderConfig *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__KeyHealth_Closure)
+                 (const Chatelaine__Vault__V1__KeyHealth *message,
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__CreateProviderConfigRequest_Closure)
                  (const Chatelaine__Vault__V1__CreateProviderConfigRequest *message,
@@ -572,6 +739,15 @@ typedef void (*Chatelaine__Vault__V1__ResolveCredentialRequest_Closure)
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__ResolveCredentialResponse_Closure)
                  (const Chatelaine__Vault__V1__ResolveCredentialResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__UseEnd_Closure)
+                 (const Chatelaine__Vault__V1__UseEnd *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__RecordUsesRequest_Closure)
+                 (const Chatelaine__Vault__V1__RecordUsesRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__RecordUsesResponse_Closure)
+                 (const Chatelaine__Vault__V1__RecordUsesResponse *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -616,6 +792,10 @@ struct Chatelaine__Vault__V1__Vault_Service
                              const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
                              Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
                              void *closure_data);
+  void (*record_uses)(Chatelaine__Vault__V1__Vault_Service *service,
+                      const Chatelaine__Vault__V1__RecordUsesRequest *input,
+                      Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
+                      void *closure_data);
 };
 typedef void (*Chatelaine__Vault__V1__Vault_ServiceDestroy)(Chatelaine__Vault__V1__Vault_Service *);
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
@@ -632,7 +812,8 @@ void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *s
       function_prefix__ ## enable_provider_config,\
       function_prefix__ ## disable_provider_config,\
       function_prefix__ ## import_provider_config,\
-      function_prefix__ ## resolve_credential  }
+      function_prefix__ ## resolve_credential,\
+      function_prefix__ ## record_uses  }
 void chatelaine__vault__v1__vault__create_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__CreateProviderConfigRequest *input,
                                                           Chatelaine__Vault__V1__ProviderConfig_Closure closure,
@@ -669,10 +850,15 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
                                                       Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
                                                       void *closure_data);
+void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
+                                               const Chatelaine__Vault__V1__RecordUsesRequest *input,
+                                               Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
+                                               void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_response__descriptor;
@@ -686,6 +872,10 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_c
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__import_provider_config_response__outcome__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__use_end__failure__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor;
 
 PROTOBUF_C__END_DECLS

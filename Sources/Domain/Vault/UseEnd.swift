@@ -1,0 +1,99 @@
+package import FoundationEssentials
+package import Identity
+package import Receipts
+
+/// How one use of a key ended, as the gateway that made it tells.
+package struct UseEnd: Sendable, Hashable {
+  /// Why it is none that went well; the raw value is the reason in the receipt.
+  package enum Failure: String, Sendable, Hashable, CaseIterable {
+    /// The provider's own status says so: 400 or more.
+    case errorStatus = "error-status"
+    case notSent = "not-sent"
+    case unreachable
+    case timedOut = "timed-out"
+    case brokenOff = "broken-off"
+    case clientLeft = "client-left"
+    case requestIncomplete = "request-incomplete"
+    case requestTooLarge = "request-too-large"
+    case revoked
+    case answerRefused = "answer-refused"
+    case gatewayFailed = "gateway-failed"
+  }
+
+  /// The longest use that is believed, in milliseconds: 90 days, since WebSockets have no end.
+  package static let millisecondsMax = 90 * 86_400_000
+
+  /// What was committed before the key was given out.
+  package let resolve: Receipt
+  /// The provider's; 0 when no answer came.
+  package let status: Int
+  package let failure: Failure?
+  /// From the resolve to the answer's head; nil when no answer came.
+  package let firstByteMilliseconds: Int?
+  /// From the resolve to the end.
+  package let milliseconds: Int
+  package let requestBytes: Int
+  package let responseBytes: Int
+
+  /// Nil for a receipt that isn't a resolve's, and for figures that no use has.
+  package init?(
+    of resolve: Receipt, status: Int, failure: Failure?, firstByteMilliseconds: Int?,
+    milliseconds: Int, requestBytes: Int, responseBytes: Int
+  ) {
+    let isAnswered = status == 101 || (200...999).contains(status)
+    let times = 0...Self.millisecondsMax
+    guard resolve.action == .credentialResolve, resolve.outcome == .success,
+      isAnswered || status == 0 && failure != nil, times.contains(milliseconds),
+      firstByteMilliseconds.map(times.contains) != false, requestBytes >= 0, responseBytes >= 0
+    else { return nil }
+    self.resolve = resolve
+    self.status = status
+    self.failure = failure ?? (status >= 400 ? .errorStatus : nil)
+    self.firstByteMilliseconds = firstByteMilliseconds
+    self.milliseconds = milliseconds
+    self.requestBytes = requestBytes
+    self.responseBytes = responseBytes
+  }
+}
+
+/// How a provider takes a key, as far as uses through the proxy tell.
+package struct KeyHealth: Sendable, Hashable {
+  /// The provider's last status.
+  package var lastStatus: Int
+  /// Precise to a minute while the status stays the same.
+  package var lastAnswerTime: Date
+  /// Answers 401 and 403 since the last use that the provider took.
+  package var consecutiveRefusals: Int
+
+  package init(lastStatus: Int, lastAnswerTime: Date, consecutiveRefusals: Int) {
+    self.lastStatus = lastStatus
+    self.lastAnswerTime = lastAnswerTime
+    self.consecutiveRefusals = consecutiveRefusals
+  }
+}
+
+/// What the uses of one batch say of one configuration.
+package struct KeyHealthChange: Sendable, Hashable {
+  package let configID: UUID
+  package let userID: UserID
+  package private(set) var status = 0
+  /// 401 and 403, since the last use in the batch that the provider took.
+  package private(set) var refusals = 0
+  /// Whether the provider took one, which ends the count that was.
+  package private(set) var isAccepted = false
+
+  init(configID: UUID, userID: UserID) {
+    self.configID = configID
+    self.userID = userID
+  }
+
+  /// A provider that is busy or broken says nothing of the key; one that limits its use took it.
+  mutating func hear(_ status: Int) {
+    self.status = status
+    switch status {
+    case 401, 403: refusals += 1
+    case ..<400, 429: (refusals, isAccepted) = (0, true)
+    default: break
+    }
+  }
+}
