@@ -34,7 +34,7 @@ package final class Transcript: Sendable {
   }
 
   /// Waits until the output is closed.
-  func end(within timeout: Duration) async {
+  package func end(within timeout: Duration) async {
     _ = await waitUntil(within: timeout) { _ in nil as String? }
   }
 

@@ -112,7 +112,7 @@ final class Instance: Sendable {
       if let address = try? String(contentsOfFile: readyFile, encoding: .utf8),
         address.hasSuffix("\n")
       {
-        return (process, String(address.dropLast()))
+        return (process, String(address.prefix { $0 != "\n" }))
       }
       try await Task.sleep(for: .milliseconds(20))
     }

@@ -103,7 +103,8 @@ import Testing
     }
     try await eventually("auth and the portal are ready again") {
       let own = try await Admin.get("auth", "/readyz", of: stack)
-      return try await own.status == 200 && portal.send(.GET, "/readyz").status == 200
+      let portals = try await portal.send(.GET, "/readyz")
+      return own.status == 200 && portals.status == 200
     }
     await stack.stopAndRemove()
   }
