@@ -42,6 +42,7 @@ package final class MetricRegistry: MetricsFactory {
     definitions = Dictionary(
       catalogue.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
     order = catalogue.map(\.label)
+    guard definitions[MetricCatalogue.droppedSeriesLabel] != nil else { return }
     observe(MetricCatalogue.droppedSeriesLabel) { [weak self] in
       [Reading(Double(self?.state.withLock(\.droppedSeries) ?? 0))]
     }
