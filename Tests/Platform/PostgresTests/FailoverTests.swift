@@ -33,6 +33,8 @@ import Testing
             }
           }
           while rows.acknowledged.count < 200 { try await Task.sleep(for: .milliseconds(5)) }
+          // Without one nothing could take over.
+          try await cluster.waitForSynchronousReplica()
           let begin = ContinuousClock.now
           lost.signal(end)
           var leader = try await cluster.leader()

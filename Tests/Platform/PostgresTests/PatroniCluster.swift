@@ -98,7 +98,8 @@ final class PatroniCluster: Sendable {
     }
   }
 
-  private func waitForSynchronousReplica() async throws {
+  /// Returns when a replica has everything that was acknowledged.
+  func waitForSynchronousReplica() async throws {
     while true {
       for node in nodes where try await isAnswered("/synchronous", by: node) { return }
       guard nodes.allSatisfy({ $0.patroni.exitIfEnded == nil }), etcd.exitIfEnded == nil else {
