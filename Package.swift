@@ -225,7 +225,7 @@ let package = Package(
         "Identity",
         "Receipts",
         nioCore,
-        logging, lifecycle,
+        logging, lifecycle, metrics,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "AuthServer",
@@ -242,7 +242,8 @@ let package = Package(
         "Vault", "Cryptography", "Networking", "Identity", "Outbox", "Postgres", "Protobuf",
         "Providers",
         "Receipts", "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "Telemetry", "UseCases", nioCore, logging,
+        lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "AuditServer",
@@ -257,7 +258,7 @@ let package = Package(
       .gateway, "Edge",
       [
         "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
-        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging,
+        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics,
       ]),
     library(
       .gateway, "Egress",
@@ -291,6 +292,7 @@ let package = Package(
       [
         "Backend", "Edge", "Egress", "Cryptography", "Encodings", "Identity", "Networking",
         "Providers", "RPC", "ServiceAPI", hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+        metrics,
       ]),
     executable(
       .gateway, "GatewayServer",
@@ -383,10 +385,9 @@ let package = Package(
     tests(
       "Services", "ServiceRuntimeTests",
       [
-        "Addresses", "ServiceRuntime", "Cryptography", "Identity", "RPC", "RPCInProcess",
-        "RPCServices",
-        "Protobuf", "ServiceAPI", "Telemetry", "TestSupport", logging, metrics, nioCore,
-        nioHTTP1,
+        "Addresses", "ServiceRuntime", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC",
+        "RPCInProcess", "RPCServices", "RPCTransport", "ServiceAPI", "TLS", "Telemetry",
+        "TestSupport", logging, metrics, nioCore, nioHTTP1, nioPosix,
       ]),
     tests(
       "Services", "AuthServerTests",

@@ -27,6 +27,7 @@ described=(
 standard=(
   grpc/health/v1/health.proto
   grpc/reflection/v1/reflection.proto grpc/reflection/v1alpha/reflection.proto
+  opentelemetry/proto/collector/trace/v1/trace_service.proto
 )
 interop=(grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto)
 tests=(chatelaine/test/v1/kitchen_sink.proto)

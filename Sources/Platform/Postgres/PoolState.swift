@@ -55,7 +55,7 @@ struct PoolState<Connection: PoolConnection> {
 
     func fail(_ error: PostgresError) {
       switch request {
-      case .statement(let operation): operation.promise.finish(.failure(error))
+      case .statement(let operation): operation.finish(.failure(error))
       case .lease(let promise): promise.finish(.failure(error))
       }
     }
@@ -95,6 +95,11 @@ struct PoolState<Connection: PoolConnection> {
 
   init(_ configuration: PostgresConfiguration) {
     self.configuration = configuration
+  }
+
+  var statistics: PostgresStatistics {
+    PostgresStatistics(
+      connections.lazy.map(\.slot), opening: openingCount, waiting: waiters.count)
   }
 
   // MARK: Work in

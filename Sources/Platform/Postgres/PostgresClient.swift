@@ -14,13 +14,18 @@ package final class PostgresClient: Sendable {
   /// On whose loops the connections live.
   package let eventLoopGroup: any EventLoopGroup
   private let pool: PostgresPool
+  private let observer: (any StatementObserver)?
 
-  /// - Parameter eventLoopGroup: the loops that the connections are spread over; it must outlive
-  ///   this client.
+  /// - Parameters:
+  ///   - eventLoopGroup: the loops that the connections are spread over; it must outlive this
+  ///     client.
+  ///   - observer: hears of every statement.
   package init(
-    _ configuration: PostgresConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
+    _ configuration: PostgresConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger,
+    observer: (any StatementObserver)? = nil
   ) {
     self.configuration = configuration
+    self.observer = observer
     self.eventLoopGroup = eventLoopGroup
     pool = PostgresPool(configuration, group: eventLoopGroup, logger: logger)
   }
@@ -43,6 +48,9 @@ package final class PostgresClient: Sendable {
     pool.close()
     await pool.stopped()
   }
+
+  /// What the client has and does at this moment.
+  package var statistics: PostgresStatistics { pool.statistics }
 
   /// Asks the server for an answer, for readiness checks.
   package func ping(timeout: Duration = .seconds(2)) async throws(PostgresError) {
@@ -72,7 +80,7 @@ package final class PostgresClient: Sendable {
     while true {
       let transaction = PostgresTransaction(
         on: try await lease(deadline: deadline), isolation: isolation, deadline: deadline,
-        queryTimeout: configuration.queryTimeout)
+        queryTimeout: configuration.queryTimeout, observer: observer)
       do {
         let value = try await body(transaction)
         guard !Task.isCancelled else { throw PostgresError.cancelled }
@@ -105,7 +113,8 @@ extension PostgresClient: PostgresQuerying {
   ) async throws(PostgresError) -> PostgresResult {
     try query.checkLimits()
     let operation = PostgresOperation(
-      query, deadline: .now() + TimeAmount(timeout ?? configuration.queryTimeout))
+      query, deadline: .now() + TimeAmount(timeout ?? configuration.queryTimeout),
+      observer: observer)
     return try await operation.promise.value(
       start: { pool.submit(operation) }, onCancel: { self.pool.removeFinishedWaiters() })
   }

@@ -170,12 +170,12 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
         finishedCount += 1
         if !operation.isRead { finishedWriteCount += 1 }
       }
-      operation.promise.finish(answer)
+      operation.finish(answer)
     case .begin(let transaction): transaction.began(answer)
     case .end(let operation, let transaction):
       transaction.statementEnded(answer)
       unpin(transaction)
-      operation.promise.finish(answer)
+      operation.finish(answer)
     case .housekeeping, .sync: break
     }
   }
@@ -246,7 +246,7 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
       if operation.deadline > now {
         next = min(next, operation.deadline)
       } else {
-        operation.promise.finish(.failure(.timeout(.answer)))
+        operation.finish(.failure(.timeout(.answer)))
         // What waits behind others is answered to nobody in its turn.
         if index == 0 { isStuck = true }
       }
@@ -298,7 +298,7 @@ final class PostgresConnection: PoolConnection, @unchecked Sendable {
     for (step, answer) in pipeline.abandon(error) {
       switch step {
       case .statement(let operation, _, _), .end(let operation, _):
-        operation.promise.finish(answer)
+        operation.finish(answer)
       case .prepare, .begin, .housekeeping, .sync: break
       }
     }

@@ -9,10 +9,20 @@ final class PostgresOperation: Sendable {
   let deadline: NIODeadline
   let isRead: Bool
   let promise = Promise<PostgresResult, PostgresError>(cancelled: .cancelled)
+  /// Hears what became of it.
+  let observer: (any StatementObserver)?
+  let started: NIODeadline
+  /// What it belongs to, in the observer's words.
+  let origin: (any AnyObject & Sendable)?
 
-  init(_ query: PostgresQuery, deadline: NIODeadline) {
+  init(
+    _ query: PostgresQuery, deadline: NIODeadline, observer: (any StatementObserver)? = nil
+  ) {
     self.query = query
     self.deadline = deadline
+    self.observer = observer
+    started = .now()
+    origin = observer?.origin()
     isRead = query.isRead
   }
 }
@@ -75,6 +85,8 @@ final class PostgresPool: Sendable {
   }
 
   // MARK: Work
+
+  var statistics: PostgresStatistics { guarded.withLock { $0.state.statistics } }
 
   /// Sends a statement now, or puts it into the queue, or refuses it.
   func submit(_ operation: PostgresOperation) {

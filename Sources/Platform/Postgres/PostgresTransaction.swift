@@ -27,6 +27,7 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
   let deadline: NIODeadline
   private let isolation: PostgresIsolation
   private let queryTimeout: Duration
+  private let observer: (any StatementObserver)?
   private var phase = Phase.idle
   private var held: [(PostgresQuery, PostgresConnection.Step, NIODeadline)] = []
   private let mayRetry = Mutex(false)
@@ -34,8 +35,9 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
 
   init(
     on connection: PostgresConnection, isolation: PostgresIsolation, deadline: NIODeadline,
-    queryTimeout: Duration
+    queryTimeout: Duration, observer: (any StatementObserver)?
   ) {
+    self.observer = observer
     self.connection = connection
     self.isolation = isolation
     self.deadline = deadline
@@ -50,7 +52,7 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
   ) async throws(PostgresError) -> PostgresResult {
     try query.checkLimits()
     let deadline = min(self.deadline, .now() + TimeAmount(timeout ?? queryTimeout))
-    let operation = PostgresOperation(query, deadline: deadline)
+    let operation = PostgresOperation(query, deadline: deadline, observer: observer)
     return try await operation.promise.value(
       start: { connection.onLoop { _ in self.send(operation) } }, onCancel: {})
   }
@@ -72,7 +74,7 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
 
   /// Nothing to wait for when no statement was sent.
   func commit() async throws(PostgresError) {
-    let operation = PostgresOperation("COMMIT", deadline: deadline)
+    let operation = PostgresOperation("COMMIT", deadline: deadline, observer: observer)
     let result = await operation.promise.uncancellableResult {
       connection.onLoop { _ in self.end(operation) }
     }
@@ -84,7 +86,8 @@ package final class PostgresTransaction: PostgresQuerying, @unchecked Sendable {
   ///
   /// A cancelled task does not wait: what it left running may take long.
   func rollback() async {
-    let operation = PostgresOperation("ROLLBACK", deadline: .now() + Self.rollbackTimeout)
+    let operation = PostgresOperation(
+      "ROLLBACK", deadline: .now() + Self.rollbackTimeout, observer: observer)
     guard !Task.isCancelled else { return connection.onLoop { _ in self.end(operation) } }
     _ = await operation.promise.uncancellableResult {
       connection.onLoop { _ in self.end(operation) }

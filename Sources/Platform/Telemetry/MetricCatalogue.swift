@@ -3,7 +3,7 @@ package enum MetricCatalogue {
   static let droppedSeriesLabel = "metrics.dropped_series"
 
   package static let all: [MetricDefinition] =
-    calls + cryptography + process
+    calls + requests + upstream + database + outbox + limits + cryptography + process
 
   private static let calls: [MetricDefinition] = [
     MetricDefinition(
@@ -50,6 +50,68 @@ package enum MetricCatalogue {
       labels: ["grpc_method"], "What other services answered."),
   ]
 
+  private static let requests: [MetricDefinition] = [
+    MetricDefinition(
+      "http.server.request.duration", "http_server_request_duration_seconds",
+      .histogram(.requestSeconds), labels: ["route", "status"],
+      "Requests at the gateway until their answer was complete, by the route's template and the "
+        + "status's class (2xx)."),
+    MetricDefinition(
+      "http.server.active_requests", "http_server_active_requests", .gauge,
+      "Requests whose answer has not begun."),
+  ]
+
+  private static let upstream: [MetricDefinition] = [
+    MetricDefinition(
+      "upstream.request.duration", "upstream_request_duration_seconds",
+      .histogram(.requestSeconds), labels: ["provider", "status"],
+      "From a request that is ready for its provider to the head of the answer; status is a class "
+        + "(2xx) or what went wrong.")
+  ]
+
+  private static let database: [MetricDefinition] = [
+    MetricDefinition(
+      "postgres.connections", "postgres_connections", .gauge, labels: ["state"],
+      "Connections to PostgreSQL: idle, busy, in_transaction or opening."),
+    MetricDefinition(
+      "postgres.connections.max", "postgres_connections_max", .gauge,
+      "Connections that may be open at once (DATABASE_CONNECTIONS_MAX)."),
+    MetricDefinition(
+      "postgres.waiters", "postgres_waiters", .gauge,
+      "Statements and transactions that wait for a connection."),
+    MetricDefinition(
+      "postgres.statements.in_flight", "postgres_statements_in_flight", .gauge,
+      "Statements outside transactions that are not answered."),
+    MetricDefinition(
+      "postgres.statement.duration", "postgres_statement_duration_seconds",
+      .histogram(.statementSeconds), labels: ["operation", "outcome"],
+      "From a statement's submission to its answer, waiting included."),
+    MetricDefinition(
+      "postgres.statements.slow", "postgres_statements_slow_total", .counter,
+      "Statements that took longer than SLOW_STATEMENT_MILLISECONDS."),
+  ]
+
+  private static let outbox: [MetricDefinition] = [
+    MetricDefinition(
+      "outbox.receipts", "outbox_receipts", .gauge,
+      "Receipts that are not in the audit log yet, counted up to 10,000."),
+    MetricDefinition(
+      "outbox.oldest_receipt.age", "outbox_oldest_receipt_age_seconds", .gauge,
+      "How long the oldest of them has waited."),
+    MetricDefinition(
+      "outbox.set_aside", "outbox_set_aside_receipts", .gauge,
+      "Receipts that the audit log refuses for good, counted up to 10,000."),
+    MetricDefinition(
+      "outbox.deliveries", "outbox_deliveries_total", .counter, labels: ["outcome"],
+      "Looks at the outbox after which nothing waited, or that failed."),
+  ]
+
+  private static let limits: [MetricDefinition] = [
+    MetricDefinition(
+      "limits.refused", "limits_refused_total", .counter, labels: ["limit"],
+      "What was refused because a limit was reached, by the limit.")
+  ]
+
   private static let cryptography: [MetricDefinition] = [
     MetricDefinition(
       "cryptography.seals", "cryptography_seals_total", .counter,
@@ -58,6 +120,9 @@ package enum MetricCatalogue {
       "cryptography.opens", "cryptography_opens_total", .counter, labels: ["outcome"],
       "Fields and keys that were opened, or did not open: then they are not what was sealed there."
     ),
+    MetricDefinition(
+      "vault.data_keys", "vault_data_keys", .gauge,
+      "Unwrapped data keys that are held in memory."),
   ]
 
   private static let process: [MetricDefinition] = [
@@ -92,6 +157,10 @@ package enum MetricCatalogue {
       "tls.certificate.expiry", "tls_certificate_expiry_timestamp_seconds", .gauge,
       labels: ["file"],
       "When the certificate or authority in use ends, in seconds since 1970."),
+    MetricDefinition(
+      "traces.spans", "traces_spans_total", .counter, labels: ["outcome"],
+      "Spans that were exported, dropped because the queue was full, or lost with a failed export."
+    ),
     MetricDefinition(
       droppedSeriesLabel, "metrics_dropped_series_total", .counter,
       "Series that were not made because their metric had too many."),

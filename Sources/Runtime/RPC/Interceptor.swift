@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Looks at every call that a server answers, before its handler runs and after.
 ///
 /// Neither look may wait, so a call pays a few nanoseconds for each interceptor, wherever it runs;
@@ -55,12 +57,26 @@ package struct ClientInterceptors: Sendable {
 }
 
 /// Reads the trace of a call, or begins one, for its log line and for the calls that its handler
-/// makes in turn: they find it in `CallScope.trace`.
+/// makes in turn: they find it in `CallScope.trace`. With a tracer the call is a span.
 package final class TracingInterceptor: ServerInterceptor {
-  package init() {}
+  private let tracer: Tracer?
+
+  package init(tracer: Tracer? = nil) {
+    self.tracer = tracer
+  }
 
   package func callBegins(_ context: ServerContext) {
-    context.trace = TraceContext(context.metadata) ?? .root()
+    let parent = TraceContext(context.metadata)
+    context.trace = tracer?.serverContext(parent) ?? parent ?? .root()
+  }
+
+  package func callEnds(_ context: ServerContext, _ failure: inout RPCError?) {
+    guard let tracer, let trace = context.trace else { return }
+    let code = failure?.code ?? .ok
+    tracer.end(
+      trace, .server, started: context.started, isError: code.isServersFault,
+      name: "\(context.method.service)/\(context.method.method)",
+      context.method.spanAttributes(code))
   }
 }
 
@@ -68,7 +84,11 @@ package final class TracingInterceptor: ServerInterceptor {
 ///
 /// Every call is a span of its own. One whose metadata has a `traceparent` already is left alone.
 package struct ClientTracingInterceptor: ClientInterceptor {
-  package init() {}
+  private let tracer: Tracer?
+
+  package init(tracer: Tracer? = nil) {
+    self.tracer = tracer
+  }
 
   package func intercept<Outcome: Sendable>(
     _ method: MethodDescriptor, _ options: CallOptions,
@@ -78,7 +98,32 @@ package struct ClientTracingInterceptor: ClientInterceptor {
       return try await next(options)
     }
     var options = options
-    (CallScope.trace?.child() ?? .root()).append(to: &options.metadata)
-    return try await next(options)
+    let parent = CallScope.trace
+    let trace = tracer?.clientContext(parent) ?? parent?.child() ?? .root()
+    trace.append(to: &options.metadata)
+    guard let tracer, trace.isSampled else { return try await next(options) }
+    let started = NIODeadline.now()
+    var code = RPCError.Code.ok
+    defer {
+      tracer.end(
+        trace, .client, started: started, isError: code != .ok,
+        name: "\(method.service)/\(method.method)", method.spanAttributes(code))
+    }
+    do throws(RPCError) {
+      return try await next(options)
+    } catch {
+      code = error.code
+      throw error
+    }
+  }
+}
+
+extension RPCError.Code {
+  /// What a server's span shows as an error: not what callers get wrong.
+  fileprivate var isServersFault: Bool {
+    switch self {
+    case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss: true
+    default: false
+    }
   }
 }

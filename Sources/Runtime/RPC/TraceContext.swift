@@ -11,10 +11,17 @@ package struct TraceContext: Sendable, Hashable {
   /// Who began the trace wants it recorded.
   package let isSampled: Bool
   package let state: TraceState
+  /// The span that this one is a part of; zero for the first of a trace, and for one that came from
+  /// elsewhere.
+  package let parentSpanID: UInt64
 
-  private init(_ traceID: TraceID, spanID: UInt64, isSampled: Bool, state: TraceState) {
+  private init(
+    _ traceID: TraceID, spanID: UInt64, parentSpanID: UInt64 = 0, isSampled: Bool,
+    state: TraceState
+  ) {
     self.traceID = traceID
     self.spanID = spanID
+    self.parentSpanID = parentSpanID
     self.isSampled = isSampled
     self.state = state
   }
@@ -28,8 +35,18 @@ package struct TraceContext: Sendable, Hashable {
   }
 
   /// Another span of the same trace.
-  package func child() -> TraceContext {
-    TraceContext(traceID, spanID: TraceRandom.next().2, isSampled: isSampled, state: state)
+  package func child() -> TraceContext { child(isSampled: isSampled) }
+
+  func child(isSampled: Bool) -> TraceContext {
+    TraceContext(
+      traceID, spanID: TraceRandom.next().2, parentSpanID: spanID, isSampled: isSampled,
+      state: state)
+  }
+
+  /// The same, to be recorded.
+  func sampled() -> TraceContext {
+    TraceContext(
+      traceID, spanID: spanID, parentSpanID: parentSpanID, isSampled: true, state: state)
   }
 }
 

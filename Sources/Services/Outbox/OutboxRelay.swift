@@ -27,6 +27,7 @@ package struct OutboxRelay: Service {
   private let postgres: PostgresClient
   private let audit: any RPCChannel
   private let logger: Logger
+  private let metrics = OutboxMetrics()
 
   /// - Parameters:
   ///   - outbox: whose announcements wake this relay; it takes one relay only.
@@ -58,6 +59,13 @@ package struct OutboxRelay: Service {
             try await Task.sleep(for: Self.pollInterval)
           }
         }
+        group.addTask {
+          while true {
+            // A database that is gone shows elsewhere.
+            try? await metrics.measure(postgres)
+            try await Task.sleep(for: OutboxMetrics.interval)
+          }
+        }
         try await deliverArrivals(arrivals.stream)
         // The stream ends when the task is cancelled, and so must the ticking.
         group.cancelAll()
@@ -70,6 +78,7 @@ package struct OutboxRelay: Service {
     for await _ in stream {
       do {
         try await deliverAll()
+        metrics.deliverySucceeded()
         if failures > 0 { logger.notice("receipts are delivered again") }
         failures = 0
         try await Task.sleep(for: Self.deliveryInterval)
@@ -77,6 +86,7 @@ package struct OutboxRelay: Service {
         return
       } catch {
         failures += 1
+        metrics.deliveryFailed()
         let level: Logger.Level = failures == 1 ? .warning : .debug
         logger.log(
           level: level, "receipts wait: they could not be delivered",

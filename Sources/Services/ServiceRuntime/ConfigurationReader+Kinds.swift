@@ -141,14 +141,27 @@ extension ConfigurationReader {
     _ variable: String, default fallback: String? = nil, doc: String
   ) -> URL? {
     parsed(
-      variable, default: fallback, doc: doc, expected: "an absolute http or https URL"
-    ) { text in
-      guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let url = URL(string: text),
-        url.scheme == "https" || url.scheme == "http", let host = url.host(), !host.isEmpty,
-        url.user() == nil, url.password() == nil, url.query() == nil, url.fragment() == nil
-      else { return nil }
-      return url
+      variable, default: fallback, doc: doc, expected: "an absolute http or https URL",
+      parse: Self.parsedURL)
+  }
+
+  /// The same, which may be left out.
+  package mutating func optionalURL(_ variable: String, doc: String) -> URL? {
+    declare(variable, absence: .isAllowed, doc: doc)
+    guard let text = value(of: variable) else { return nil }
+    guard let url = Self.parsedURL(text) else {
+      refuse(variable, "must be an absolute http or https URL")
+      return nil
     }
+    return url
+  }
+
+  private static func parsedURL(_ text: String) -> URL? {
+    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let url = URL(string: text),
+      url.scheme == "https" || url.scheme == "http", let host = url.host(), !host.isEmpty,
+      url.user() == nil, url.password() == nil, url.query() == nil, url.fragment() == nil
+    else { return nil }
+    return url
   }
 
   /// The path of a file; whether it can be used, its reader says.

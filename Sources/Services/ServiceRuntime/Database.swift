@@ -1,6 +1,7 @@
 import Logging
 package import Postgres
 package import ServiceLifecycle
+import Telemetry
 
 /// How a service reaches its schema.
 package struct DatabaseConfiguration: Sendable {
@@ -44,13 +45,17 @@ extension ServiceChassis {
     _ configuration: DatabaseConfiguration, schema: Schema
   ) async throws -> (client: PostgresClient, service: any Service) {
     let client = PostgresClient(
-      configuration.runtime, eventLoopGroup: eventLoopGroup, logger: logger)
+      configuration.runtime, eventLoopGroup: eventLoopGroup, logger: logger,
+      observer: StatementReporter(
+        slowAfter: settings.slowStatementAfter, metrics: observability.metrics, tracer: tracer,
+        logger: logger))
     do {
       try await waitUntilUsable(schema, in: client, patience: configuration.patience)
     } catch {
       await client.close()
       throw error
     }
+    observe(client)
     observability.readiness.require("database") {
       try await client.ping(timeout: Readiness.checkTimeout)
     }
@@ -99,6 +104,26 @@ extension ServiceChassis {
   }
 
   private static var schemaPause: Duration { .milliseconds(250) }
+}
+
+extension ServiceChassis {
+  private func observe(_ client: PostgresClient) {
+    let metrics = observability.metrics
+    metrics.observe("postgres.connections") {
+      let now = client.statistics
+      return [
+        ("idle", now.idle), ("busy", now.busy), ("in_transaction", now.inTransaction),
+        ("opening", now.opening),
+      ].map { .init(Double($0.1), [("state", $0.0)]) }
+    }
+    metrics.observe("postgres.connections.max") {
+      [.init(Double(client.configuration.connectionsMax))]
+    }
+    metrics.observe("postgres.waiters") { [.init(Double(client.statistics.waiting))] }
+    metrics.observe("postgres.statements.in_flight") {
+      [.init(Double(client.statistics.statementsInFlight))]
+    }
+  }
 }
 
 /// Keeps the database's connections until everything that queries has stopped.

@@ -7,7 +7,7 @@ package enum EnvironmentDocument {
     for type: Configuration.Type
   ) -> String {
     var reader = ConfigurationReader(environment: [:])
-    _ = ServiceSettings(from: &reader)
+    _ = ServiceSettings(from: &reader, service: type.name)
     // Fails, because nothing is set; what matters is what it asked for.
     _ = try? Configuration(from: &reader)
     return text(of: reader.declarations)

@@ -32,6 +32,9 @@ package struct ServiceChassis: Sendable {
   package let observability: Observability
   /// Given as soon as the process is told to stop.
   package let shutdownNotice = ShutdownNotice()
+  /// Records traces; nil without a collector.
+  package var tracer: Tracer? { exporter?.tracer }
+  private let exporter: SpanExporter?
   private let readyFile: ReadyFile
   /// The listeners beside the service's own, by name.
   private var otherListeners: [(name: String, address: NetworkAddress)] = []
@@ -47,6 +50,8 @@ package struct ServiceChassis: Sendable {
     self.eventLoopGroup = eventLoopGroup
     observability = Observability(name: name, metrics: metrics, logger: logger)
     observability.observeCertificates(settings.tls)
+    exporter = SpanExporter(
+      settings.traces, tls: settings.tls, metrics: metrics, on: eventLoopGroup, logger: logger)
     readyFile = ReadyFile(path: settings.readyFile)
   }
 
@@ -62,10 +67,10 @@ package struct ServiceChassis: Sendable {
   /// The transport itself sees to the rest: it ends a call at its deadline, tells the handler of a
   /// cancellation, and measures.
   package static func interceptors(
-    _ policy: CallPolicy, logger: Logger
+    _ policy: CallPolicy, tracer: Tracer? = nil, logger: Logger
   ) -> [any ServerInterceptor] {
     var list: [any ServerInterceptor] = [
-      TracingInterceptor(),
+      TracingInterceptor(tracer: tracer),
       // Also of refusals: everything below.
       LoggingInterceptor(logger: logger, requestIDKey: policy.requestIDKey),
       RateLimitInterceptor(peerRateLimit),
@@ -86,7 +91,9 @@ package struct ServiceChassis: Sendable {
   /// Again the transport does the rest: the deadline of the call that is being answered, metrics,
   /// and sending again what the server has not begun. A service that retries more has that
   /// innermost, so that its attempts are one call to those before it.
-  package static let clientInterceptors: [any ClientInterceptor] = [ClientTracingInterceptor()]
+  package static func clientInterceptors(tracer: Tracer? = nil) -> [any ClientInterceptor] {
+    [ClientTracingInterceptor(tracer: tracer)]
+  }
 
   /// A server on LISTEN_ADDRESS that says when it is ready and drains when told to stop; beside
   /// `services` it answers the standard ones.
@@ -98,7 +105,7 @@ package struct ServiceChassis: Sendable {
     observability.readiness.tell(standard.health, as: standard.namesByReadiness)
     let server = RPCServer(
       configuration, services: standard.all,
-      interceptors: Self.interceptors(policy, logger: logger),
+      interceptors: Self.interceptors(policy, tracer: tracer, logger: logger),
       eventLoopGroup: eventLoopGroup, logger: logger)
     return RPCServerService(server: server, health: standard.health, chassis: self)
   }
@@ -111,7 +118,8 @@ package struct ServiceChassis: Sendable {
     let client = RPCClient(
       RPCClientConfiguration(
         addresses[0], Array(addresses.dropFirst()), tls: settings.tls, serverIdentity: identity),
-      interceptors: Self.clientInterceptors, eventLoopGroup: eventLoopGroup, logger: logger)
+      interceptors: Self.clientInterceptors(tracer: tracer), eventLoopGroup: eventLoopGroup,
+      logger: logger)
     return (client, RPCClientService(client: client))
   }
 
@@ -209,10 +217,15 @@ package struct ServiceChassis: Sendable {
       throw StartupError.hardening("\(error)")
     }
     var reader = ConfigurationReader(environment: ProcessInfo.processInfo.environment)
-    let settings = ServiceSettings(from: &reader)
+    let settings = ServiceSettings(from: &reader, service: type.name)
     let configuration = try Configuration.load(&reader)
     LoggingSystem.bootstrap { label in
-      JSONLogHandler(label: label, logLevel: settings.logLevel)
+      var handler = JSONLogHandler(label: label, logLevel: settings.logLevel)
+      // Whatever is said while a call or a request is answered belongs to its trace.
+      handler.metadataProvider = Logger.MetadataProvider {
+        CallScope.trace.map { ["trace": "\($0.traceID)"] } ?? [:]
+      }
+      return handler
     }
     let metrics = MetricRegistry()
     MetricsSystem.bootstrap(metrics)
@@ -234,7 +247,7 @@ package struct ServiceChassis: Sendable {
     [
       LoopLagService(group: eventLoopGroup, metrics: observability.metrics),
       observability.readiness,
-    ]
+    ] + (exporter.map { [$0] } ?? [])
   }
 
   private func run(_ services: [any Service]) async throws {

@@ -18,8 +18,12 @@ package struct ServiceSettings: Sendable {
   package let adminListenAddress: NetworkAddress?
   /// Where probes without a certificate may ask for health; nil for nowhere.
   package let healthListenAddress: NetworkAddress?
+  /// SQL that takes longer is a warning in the log.
+  package let slowStatementAfter: Duration
+  /// Where traces go, and which.
+  package let traces: TraceSettings
 
-  package init(from reader: inout ConfigurationReader) {
+  package init(from reader: inout ConfigurationReader, service: String) {
     listenAddress = reader.address(
       "LISTEN_ADDRESS", doc: "host:port to listen on; port 0 lets the kernel choose.")
     tls = TLSFiles.read(from: &reader)
@@ -44,6 +48,12 @@ package struct ServiceSettings: Sendable {
         + "the settings in force. It asks nobody who they are: keep it on loopback or a private "
         + "network.")
     healthListenAddress = Self.healthAddress(&reader)
+    slowStatementAfter = .milliseconds(
+      reader.integer(
+        "SLOW_STATEMENT_MILLISECONDS", default: 200, in: 1...60_000,
+        doc: "SQL statements that take longer are logged as warnings, without their values; all "
+          + "are at level debug."))
+    traces = TraceSettings(from: &reader, service: service)
   }
 }
 

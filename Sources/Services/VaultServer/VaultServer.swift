@@ -7,6 +7,7 @@ import RPC
 import ServiceAPI
 import ServiceLifecycle
 import ServiceRuntime
+import Telemetry
 import Vault
 
 /// What the vault consists of.
@@ -42,6 +43,7 @@ enum VaultServer {
       to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let outbox = PostgresOutbox()
     let (cache, known) = (DataKeyCache(), KnownConfigs())
+    chassis.observability.metrics.observe("vault.data_keys") { [.init(Double(cache.count))] }
     let vault = VaultService(
       store: PostgresVaultStore(postgres: postgres, outbox: outbox), keyring: keyring,
       cache: cache, known: known)

@@ -23,6 +23,28 @@ import Testing
     #expect(!overview.contains("PRIVATE KEY"))
   }
 
+  @Test func whatWasDoneIsCounted() async throws {
+    let (stack, _) = try await SharedStack.shared.get()
+    let portal = Portal(stack.address)
+    _ = try await portal.signUpAndLogIn()
+    _ = try await portal.send(.GET, "/api/v1/no-such-thing/sk-0123456789abcdef")
+    let gateway = try await Admin.get("gateway", "/metrics", of: stack).text
+    let route = "route=\"/api/v1/sessions\",status=\"2xx\""
+    #expect(gateway.contains("http_server_request_duration_seconds_count{\(route)}"))
+    #expect(gateway.contains("route=\"-\",status=\"4xx\""))
+    #expect(!gateway.contains("no-such-thing"))
+    let auth = try await Admin.get("auth", "/metrics", of: stack).text
+    for metric in [
+      "postgres_connections{state=\"idle\"}", "postgres_waiters 0", "outbox_receipts ",
+      "postgres_statement_duration_seconds_count{operation=\"SELECT\",outcome=\"ok\"}",
+      "grpc_status=\"OK\"", "tls_certificate_expiry_timestamp_seconds{file=\"authority\"}",
+      "event_loop_lag_seconds_count", "process_resident_memory_bytes",
+    ] {
+      #expect(auth.contains(metric), "\(metric)")
+    }
+    #expect(auth.contains("metrics_dropped_series_total 0\n"))
+  }
+
   @Test(arguments: services)
   func aProbeNeedsNothingButTheProgram(_ service: String) async throws {
     let (stack, _) = try await SharedStack.shared.get()

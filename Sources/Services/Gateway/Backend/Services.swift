@@ -81,11 +81,15 @@ package final class RequestTrace: CallParent, RequestScope {
   package let trace: TraceContext?
   /// The calls' own deadlines are enough.
   package let deadline: Deadline? = nil
+  /// Nil where no traces are recorded.
+  package let tracer: Tracer?
 
   /// Goes on with what `traceparent` and `tracestate` say; begins a trace where they say nothing
   /// that W3C Trace Context allows.
-  package init(_ headers: HTTPFields) {
-    trace = Self.given(by: headers) ?? .root()
+  package init(_ headers: HTTPFields, tracer: Tracer? = nil) {
+    self.tracer = tracer
+    let given = Self.given(by: headers)
+    trace = tracer?.serverContext(given) ?? given ?? .root()
   }
 
   package var logFields: Logger.Metadata {
@@ -94,6 +98,19 @@ package final class RequestTrace: CallParent, RequestScope {
 
   package func run(_ answer: () async throws -> Response) async throws -> Response {
     try await CallScope.$current.withValue(self) { try await answer() }
+  }
+
+  package func ended(
+    _ method: HTTPRequest.Method, route: String, status: HTTPResponse.Status, after: Duration
+  ) {
+    guard let tracer, let trace else { return }
+    tracer.end(
+      trace, .server, started: .now() - TimeAmount(after), isError: status.code >= 500,
+      name: "\(method.rawValue) \(route)",
+      [
+        ("http.request.method", method.rawValue), ("http.route", route),
+        ("http.response.status_code", "\(status.code)"),
+      ])
   }
 
   private static func given(by headers: HTTPFields) -> TraceContext? {

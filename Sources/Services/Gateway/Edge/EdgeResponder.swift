@@ -9,6 +9,10 @@ package protocol RequestScope: Sendable {
   var logFields: Logger.Metadata { get }
 
   func run(_ answer: () async throws -> Response) async throws -> Response
+
+  /// The answer is complete, after so long; `route` is the template, `-` where none matched.
+  func ended(
+    _ method: HTTPRequest.Method, route: String, status: HTTPResponse.Status, after: Duration)
 }
 
 /// Answers every request: finds its route, runs it, turns errors into answers, and adds what every
@@ -25,6 +29,7 @@ package struct EdgeResponder: HTTPResponder {
   let errorPage: ErrorPage
   let scope: @Sendable (HTTPFields) -> any RequestScope
   let logger: Logger
+  private let metrics = RequestMetrics()
 
   package init(
     routes: RouteTable, securityHeaders: SecurityHeaders, trustedProxies: TrustedProxies,
@@ -46,6 +51,8 @@ package struct EdgeResponder: HTTPResponder {
     let connection = ConnectionRules.of(context.channel)
     // What came behind the last request of a connection is nobody's.
     if connection?.isClosing == true { throw CancellationError() }
+    metrics.requestBegan()
+    defer { metrics.answerBegan() }
     let origin = RequestOrigin(
       request.headers, channel: context.channel, trusting: trustedProxies)
     let scope = scope(request.headers)
@@ -54,7 +61,9 @@ package struct EdgeResponder: HTTPResponder {
     for (key, value) in scope.logFields { logger[metadataKey: key] = value }
 
     var surface = Surface.api
-    var log = AccessLog(method: request.method, route: "-", start: start, logger: logger)
+    var log = AccessLog(
+      method: request.method, route: "-", start: start, logger: logger, metrics: metrics,
+      scope: scope)
     var response: Response
     do {
       if let refusal = connection?.refusal { throw refusal }
@@ -67,7 +76,8 @@ package struct EdgeResponder: HTTPResponder {
           RequestPace.of(context.channel)?.allowProxiedBody()
         }
         log = AccessLog(
-          method: request.method, route: route.template.text, start: start, logger: logger)
+          method: request.method, route: route.template.text, start: start, logger: logger,
+          metrics: metrics, scope: scope)
         let exchange = Exchange(
           request: Self.awaiting(request, context.channel), target: target,
           variables: variables, origin: origin, log: log, channel: context.channel)
@@ -153,7 +163,7 @@ package struct EdgeResponder: HTTPResponder {
   }
 }
 
-/// The line that each request leaves in the log when its answer is complete.
+/// What each request leaves when its answer is complete: a line in the log, a count, a span.
 ///
 /// Never the path itself, the query, a header or a body: they may hold secrets.
 package struct AccessLog: Sendable {
@@ -162,11 +172,16 @@ package struct AccessLog: Sendable {
   let route: String
   let start: ContinuousClock.Instant
   package let logger: Logger
+  let metrics: RequestMetrics
+  let scope: any RequestScope
 
   private static let probes: Set<String> = ["/healthz", "/readyz"]
 
   package func write(_ status: HTTPResponse.Status) {
-    let duration = start.duration(to: .now).components
+    let elapsed = start.duration(to: .now)
+    metrics.answered(status, route: route, after: elapsed)
+    scope.ended(method, route: route, status: status, after: elapsed)
+    let duration = elapsed.components
     let microseconds = duration.seconds * 1_000_000 + duration.attoseconds / 1_000_000_000_000
     // A probe comes every second, and one that is answered tells nothing.
     let isProbe = Self.probes.contains(route) && status.kind == .successful

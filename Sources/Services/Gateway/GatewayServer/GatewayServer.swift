@@ -23,7 +23,8 @@ struct GatewayServer: Sendable {
   /// authorities that can't be read.
   init(
     _ configuration: GatewayConfiguration, services: Services, catalogue: ProviderCatalogue,
-    resolver: any HostResolver, shutdownNotice: ShutdownNotice = ShutdownNotice(), logger: Logger
+    resolver: any HostResolver, shutdownNotice: ShutdownNotice = ShutdownNotice(),
+    tracer: Tracer? = nil, logger: Logger
   ) throws {
     let authenticator = Authenticator(
       services: services, cookies: PortalCookies(isSecure: configuration.isSecure),
@@ -61,7 +62,8 @@ struct GatewayServer: Sendable {
       routes: RouteTable(routes),
       securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),
       trustedProxies: configuration.trustedProxies, crossOrigin: configuration.crossOrigin,
-      errorPage: { renderer.failure($0, requestID: $1) }, scope: { RequestTrace($0) },
+      errorPage: { renderer.failure($0, requestID: $1) },
+      scope: { RequestTrace($0, tracer: tracer) },
       logger: logger)
     edge = EdgeServer(
       responder, timeouts: configuration.clientTimeouts,

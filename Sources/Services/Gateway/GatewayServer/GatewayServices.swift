@@ -37,7 +37,7 @@ enum GatewayServices {
     let server = try GatewayServer(
       configuration, services: services, catalogue: .standard,
       resolver: SystemHostResolver(catalogue: .standard),
-      shutdownNotice: chassis.shutdownNotice, logger: chassis.logger)
+      shutdownNotice: chassis.shutdownNotice, tracer: chassis.tracer, logger: chassis.logger)
 
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger

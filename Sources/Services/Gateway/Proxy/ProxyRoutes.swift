@@ -34,6 +34,7 @@ package struct ProxyRoutes: Sendable {
   private let headers: ProxyHeaders
   private let problems: ProxyProblem
   private let grants: UploadGrants
+  private let metrics = ProxyMetrics()
 
   package init(
     services: Services, authenticator: Authenticator, catalogue: ProviderCatalogue,
@@ -110,8 +111,11 @@ package struct ProxyRoutes: Sendable {
       if exchange.offersWebSocket { ProxyWebSocket.offer(in: &request) }
       let watch = self.watch(exchange)
       use.onRevocation { watch.stop() }
-      let answer = try await upstream.send(
-        request, body: body, to: endpoint, on: exchange.channel.eventLoop, watch: watch)
+      let answer = try await metrics.measuring(exchange.method, to: provider) {
+        () async throws(UpstreamError) in
+        try await upstream.send(
+          request, body: body, to: endpoint, on: exchange.channel.eventLoop, watch: watch)
+      }
       opened.isAnswered(answer.status)
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
@@ -214,6 +218,7 @@ package struct ProxyRoutes: Sendable {
       return try shares.begin(
         user: visitor.account.id, isCustom: provider.id.hasBytes(of: ProxyTarget.customProvider))
     } catch {
+      metrics.refused(error)
       throw ProxyProblem.refused(error)
     }
   }
@@ -230,6 +235,7 @@ package struct ProxyRoutes: Sendable {
       do throws(RequestShares.Refusal) {
         try share.keepBody(bytes: length)
       } catch {
+        metrics.refused(error)
         throw ProxyProblem.refused(error)
       }
       return RequestRelay(try await exchange.bodyBuffer(bytesMax: length))

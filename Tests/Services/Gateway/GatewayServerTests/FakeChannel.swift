@@ -17,7 +17,7 @@ final class FakeChannel: RPCChannel {
     var failuresLeft: [String: Int] = [:]
   }
   private let state = Mutex(State())
-  private let interceptors = ClientInterceptors(ServiceChassis.clientInterceptors)
+  private let interceptors = ClientInterceptors(ServiceChassis.clientInterceptors())
 
   /// The metadata of every call so far, oldest first.
   var calls: [(path: String, metadata: Metadata)] { state.withLock { $0.calls } }
