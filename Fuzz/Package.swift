@@ -54,6 +54,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
   library("Encodings", []),
+  library("Addresses", ["Encodings"]),
   library("Pacing", []),
   library("Threads", []),
   library("Networking", ["Threads", "TLS", nioCore, logging]),
@@ -67,8 +68,8 @@ let libraries: [Target] = [
   library(
     "RPCTransport",
     [
-      "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix, logging,
-      metrics,
+      "Addresses", "Encodings", "HTTP2", "Networking", "Pacing", "RPC", "TLS", nioCore, nioPosix,
+      logging, metrics,
     ]),
 ]
 
@@ -89,16 +90,22 @@ let fuzzTargets: [Target] = [
 
 let testsAndTheirTools: [Target] = [
   .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
+  .systemLibrary(name: "CLibPQ", pkgConfig: "libpq"),
   .target(name: "CLinux"),
   library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
   library("Files", ["Cryptography"]),
-  library("Identity", []),
+  library("Identity", ["Encodings"]),
+  library(
+    "Postgres",
+    [
+      "CLibPQ", "CLinux", "Cryptography", "Encodings", "Pacing", "Threads", nioCore, nioPosix,
+      logging,
+    ]),
   library(
     "LocalDeployment",
     [
-      "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Threads",
-      nioCore,
-      logging,
+      "CLinux", "Cryptography", "Encodings", "Files", "Identity", "OpenSSL", "Pacing", "Postgres",
+      "RPC", "RPCServices", "RPCTransport", "TLS", "Threads", nioCore, nioPosix, logging,
     ]),
   // Certificates alone: the runtime's tests need no database.
   .target(
@@ -119,7 +126,7 @@ let testsAndTheirTools: [Target] = [
   tests(
     "RPCTransportTests",
     [
-      "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
+      "Addresses", "Networking", "Pacing", "RPC", "RPCTransport", "HTTP2", "TLS", "LocalDeployment",
       "TestSupport", nioCore, nioEmbedded, nioPosix, logging,
     ]),
   tests(
