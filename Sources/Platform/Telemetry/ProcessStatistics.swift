@@ -50,18 +50,3 @@ package struct ProcessStatistics: Sendable {
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 }
-
-/// How much room the file system of a path has.
-package struct StorageStatistics: Sendable {
-  /// In bytes: all of it, and what is left for others than root.
-  package let size: Double
-  package let available: Double
-
-  /// Nil when there is nothing at `path`.
-  package init?(path: String) {
-    var status = statvfs()
-    guard statvfs(path, &status) == 0 else { return nil }
-    size = Double(status.f_blocks) * Double(status.f_frsize)
-    available = Double(status.f_bavail) * Double(status.f_frsize)
-  }
-}
