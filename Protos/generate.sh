@@ -8,6 +8,7 @@ ours=(
   chatelaine/identity/v1/assertion.proto
   chatelaine/auth/v1/auth.proto
   chatelaine/vault/v1/vault.proto
+  chatelaine/vault/v1/key_management.proto
   chatelaine/audit/v1/audit.proto
 )
 google=(

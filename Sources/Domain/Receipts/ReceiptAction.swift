@@ -46,8 +46,14 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case requestForge = "request.forge"
   /// A service calls a method that is not for it; always `DENIED`, in no account.
   case peerCall = "peer.call"
+  /// Everything was brought under another master key, in no account.
+  case masterKeyRotate = "master-key.rotate"
+  /// An operator has every stored key opened to see that it does, in no account.
+  case masterKeyVerify = "master-key.verify"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.
   case credentialAuthenticate = "credential.authenticate"
+  /// An operator asks which master keys are needed.
+  case masterKeyGet = "master-key.get"
 }

@@ -88,6 +88,10 @@ package enum Permissions {
     .credentialResolve: Rule([.session, .accessToken(.use)], .everything),
     .credentialUse: Rule([.service("gateway")], .everything),
 
+    .masterKeyGet: Rule([.operator], .nothing),
+    .masterKeyRotate: Rule([.operator], .everything),
+    .masterKeyVerify: Rule([.operator], .everything),
+
     .auditEventAppend: Rule([.service("auth"), .service("vault")], .refusals),
     .auditEventList: Rule([.session, .accessToken(.readAudit)], .refusals),
   ]

@@ -31,6 +31,38 @@ struct ConfigCipher: Sendable {
     stored.sealedBaseURL = try seal(url, of: stored.config, with: unwrap(stored.dataKey))
   }
 
+  /// Seals the fields of `stored` that are named with another data key, unless it is this one
+  /// already; returns how many were sealed.
+  ///
+  /// A field that isn't named must be sealed anew right behind: what it holds needs not to open.
+  func reseal(
+    _ stored: inout StoredConfig, _ fields: Set<FieldBinding.Field> = [.apiKey, .baseURL],
+    with dataKey: WrappedDataKey
+  ) throws(VaultError) -> Int {
+    guard stored.dataKey.id != dataKey.id else { return 0 }
+    let (old, new) = (stored.dataKey, try unwrap(dataKey))
+    var sealCount = 0
+    func resealed(
+      _ field: SealedField, _ name: FieldBinding.Field, of config: ProviderConfig
+    ) throws(VaultError) -> SealedField {
+      let binding = FieldBinding(config, name)
+      sealCount += 1
+      return try .seal(
+        try field.open(with: try unwrap(old), boundTo: binding), with: new, boundTo: binding)
+    }
+    if fields.contains(.apiKey) {
+      stored.sealedKey = try resealed(stored.sealedKey, .apiKey, of: stored.config)
+    }
+    if fields.contains(.baseURL), let url = stored.sealedBaseURL {
+      stored.sealedBaseURL = try resealed(url, .baseURL, of: stored.config)
+    }
+    stored.dataKey = dataKey
+    return sealCount
+  }
+
+  /// Whether there is a master key that unwraps it.
+  func opens(_ dataKey: WrappedDataKey) -> Bool { (try? unwrap(dataKey)) != nil }
+
   /// Opens the key; empty when the configuration has none.
   func openKey(of stored: StoredConfig) throws(VaultError) -> SecretBytes {
     try stored.sealedKey.open(

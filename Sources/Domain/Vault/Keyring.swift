@@ -1,48 +1,85 @@
 package import Cryptography
 import FoundationEssentials
 import Identity
+import Synchronization
 
-/// The key-encryption keys of this process: one that wraps, and older ones that only unwrap.
-package struct Keyring: Sendable {
+/// The key-encryption keys of this process: one that wraps, and others that only unwrap.
+///
+/// The operator may exchange them while the process runs: `replace(with:)`.
+package final class Keyring: Sendable {
+  private struct Keys: Sendable {
+    let currentID: String
+    let byID: [String: MasterKey]
+    let ticketSigner: UseTicketSigner
+  }
+
+  private let keys: Mutex<Keys>
+
+  /// `others` are the keys that data keys in the database may also be wrapped with.
+  package init(current: MasterKey, previous others: [MasterKey] = []) {
+    let byID = Dictionary(
+      (others + [current]).map { ($0.identifier, $0) }, uniquingKeysWith: { _, last in last })
+    let former = byID.filter { $0.key != current.identifier }.map(\.value)
+    keys = Mutex(
+      Keys(
+        currentID: current.identifier, byID: byID,
+        ticketSigner: UseTicketSigner(masterKeys: [current] + former)))
+  }
+
   /// Names the key that wraps new data keys.
-  package let currentID: String
-  private let keys: [String: MasterKey]
+  package var currentID: String { keys.withLock { $0.currentID } }
 
-  /// `previous` are the keys that data keys in the database may still be wrapped with.
-  package init(current: MasterKey, previous: [MasterKey] = []) {
-    currentID = current.identifier
-    keys = Dictionary(
-      (previous + [current]).map { ($0.identifier, $0) }, uniquingKeysWith: { _, last in last })
+  /// Names every key, the current one first.
+  package var ids: [String] {
+    keys.withLock { keys in
+      [keys.currentID] + keys.byID.keys.filter { $0 != keys.currentID }.sorted()
+    }
   }
 
   /// Whether data keys wrapped with the key of this id can be unwrapped.
-  package func holds(_ keyID: String) -> Bool { keys[keyID] != nil }
+  package func holds(_ keyID: String) -> Bool { keys.withLock { $0.byID[keyID] != nil } }
 
   /// Signs tickets with the current key, and takes those of each.
-  package var ticketSigner: UseTicketSigner {
-    let current = keys[currentID].map { [$0] } ?? []
-    return UseTicketSigner(
-      masterKeys: current + keys.filter { $0.key != currentID }.map(\.value))
+  package var ticketSigner: UseTicketSigner { keys.withLock { $0.ticketSigner } }
+
+  /// Takes the keys of another ring in place of its own, all at once.
+  package func replace(with other: Keyring) {
+    let others = other.keys.withLock { $0 }
+    keys.withLock { $0 = others }
   }
 
   /// Creates a random data key for a user and wraps it with the current key.
   func createDataKey(for userID: UserID) throws(VaultError) -> WrappedDataKey {
-    guard let key = keys[currentID] else { throw .cannotSeal(detail: "no current key") }
-    let unwrapped = WrappedDataKey(
-      id: UUID(), userID: userID, keyEncryptionKeyID: currentID, wrapped: [])
     do {
-      let box = try KeyWrap.wrap(
-        KeyWrap.generateDataKey(), with: key.bytes, associatedData: unwrapped.associatedData)
-      return WrappedDataKey(
-        id: unwrapped.id, userID: userID, keyEncryptionKeyID: currentID, wrapped: box.combined)
+      let bytes = try KeyWrap.generateDataKey()
+      return try wrap(DataKey(id: UUID(), userID: userID, bytes: bytes))
+    } catch let error as VaultError {
+      throw error
     } catch {
       throw .cannotSeal(detail: "data key of user \(userID.text): \(error)")
     }
   }
 
+  /// Wraps a data key with the current key.
+  func wrap(_ dataKey: DataKey) throws(VaultError) -> WrappedDataKey {
+    let (currentID, current) = keys.withLock { ($0.currentID, $0.byID[$0.currentID]) }
+    guard let current else { throw .cannotSeal(detail: "no current key") }
+    let place = WrappedDataKey(
+      id: dataKey.id, userID: dataKey.userID, keyEncryptionKeyID: currentID, wrapped: [])
+    do {
+      let box = try KeyWrap.wrap(
+        dataKey.bytes, with: current.bytes, associatedData: place.associatedData)
+      return WrappedDataKey(
+        id: dataKey.id, userID: dataKey.userID, keyEncryptionKeyID: currentID,
+        wrapped: box.combined)
+    } catch {
+      throw .cannotSeal(detail: "data key \(dataKey.id): \(error)")
+    }
+  }
+
   /// Unwraps with the key that is named, and with no other.
   func unwrap(_ dataKey: WrappedDataKey) throws(VaultError) -> DataKey {
-    guard let key = keys[dataKey.keyEncryptionKeyID] else {
+    guard let key = keys.withLock({ $0.byID[dataKey.keyEncryptionKeyID] }) else {
       throw .cannotOpen(
         detail: "data key \(dataKey.id) needs master key \(dataKey.keyEncryptionKeyID)")
     }
@@ -54,40 +91,5 @@ package struct Keyring: Sendable {
     } catch {
       throw .cannotOpen(detail: "data key \(dataKey.id): \(error)")
     }
-  }
-}
-
-/// Signs what a resolve gives out for the end of its use to come back with, so that nobody can tell
-/// of a use that never was.
-///
-/// The code is HMAC-SHA256 under a key that is derived from the master key: every vault of a
-/// deployment takes what another gave, and so does one that has been started again. A ticket holds
-/// nothing that its receiver didn't know, and is good for one entry of the log: the entry's id
-/// follows from the resolve's.
-package struct UseTicketSigner: Sendable {
-  private static let label = Array("chatelaine use ticket".utf8)
-
-  /// Also those of former master keys, for uses that began before a rotation.
-  private let keys: [SecretBytes]
-
-  /// - Parameter masterKeys: the current one first.
-  init(masterKeys: [MasterKey]) {
-    keys = masterKeys.map {
-      SecretBytes(copying: HMACSHA256.authenticationCode(for: Self.label, key: $0.bytes))
-    }
-  }
-
-  /// The ticket for `content`: it, behind its authentication code.
-  package func sign(_ content: [UInt8]) -> [UInt8] {
-    guard let key = keys.first else { return [] }
-    return HMACSHA256.authenticationCode(for: content, key: key) + content
-  }
-
-  /// What a ticket was made for; nil for one of nobody's or another deployment's.
-  package func content(of ticket: [UInt8]) -> [UInt8]? {
-    guard ticket.count > HMACSHA256.byteCount else { return nil }
-    let code = Array(ticket.prefix(HMACSHA256.byteCount))
-    let content = Array(ticket.dropFirst(HMACSHA256.byteCount))
-    return keys.contains { HMACSHA256.isValid(code, for: content, key: $0) } ? content : nil
   }
 }

@@ -1,3 +1,4 @@
+import Cryptography
 package import FoundationEssentials
 package import Identity
 package import Receipts
@@ -95,5 +96,40 @@ package struct KeyHealthChange: Sendable, Hashable {
     case ..<400, 429: (refusals, isAccepted) = (0, true)
     default: break
     }
+  }
+}
+
+/// Signs what a resolve gives out for the end of its use to come back with, so that nobody can tell
+/// of a use that never was.
+///
+/// The code is HMAC-SHA256 under a key that is derived from the master key: every vault of a
+/// deployment takes what another gave, and so does one that has been started again. A ticket holds
+/// nothing that its receiver didn't know, and is good for one entry of the log: the entry's id
+/// follows from the resolve's.
+package struct UseTicketSigner: Sendable {
+  private static let label = Array("chatelaine use ticket".utf8)
+
+  /// Also those of former master keys, for uses that began before a rotation.
+  private let keys: [SecretBytes]
+
+  /// - Parameter masterKeys: the current one first.
+  init(masterKeys: [MasterKey]) {
+    keys = masterKeys.map {
+      SecretBytes(copying: HMACSHA256.authenticationCode(for: Self.label, key: $0.bytes))
+    }
+  }
+
+  /// The ticket for `content`: it, behind its authentication code.
+  package func sign(_ content: [UInt8]) -> [UInt8] {
+    guard let key = keys.first else { return [] }
+    return HMACSHA256.authenticationCode(for: content, key: key) + content
+  }
+
+  /// What a ticket was made for; nil for one of nobody's or another deployment's.
+  package func content(of ticket: [UInt8]) -> [UInt8]? {
+    guard ticket.count > HMACSHA256.byteCount else { return nil }
+    let code = Array(ticket.prefix(HMACSHA256.byteCount))
+    let content = Array(ticket.dropFirst(HMACSHA256.byteCount))
+    return keys.contains { HMACSHA256.isValid(code, for: content, key: $0) } ? content : nil
   }
 }

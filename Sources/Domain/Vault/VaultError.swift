@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import UseCases
 
 /// Every way in which the vault refuses or fails.
@@ -31,6 +32,16 @@ package enum VaultError: Error, Hashable {
   case endpointChanged(provider: String)
   /// What is stored does not open. One answer for all causes; `detail` is for the operator's log.
   case cannotOpen(detail: String)
+  /// The data key that was to seal went out of use in the same moment: to be done again.
+  case dataKeyReplaced
+  /// Another run does the work of a rotation, at least until this moment.
+  case rotationRunning(until: Date)
+  /// Another run has taken the rotation over, because this one was silent for too long.
+  case rotationTaken
+  /// A rotation to a master key that these running vaults don't use yet.
+  case keyNotEverywhere(keyID: String, instances: [UUID])
+  /// The vault's current master key is not the one that the operator means.
+  case otherKeyCurrent(keyID: String)
   /// Sealing failed, which no input can cause; `detail` is for the operator's log.
   case cannotSeal(detail: String)
   /// More uses are waiting for their receipts than may wait.
@@ -59,7 +70,13 @@ extension VaultError: UseCaseError {
     case .tooManyConfigs: "too-many-configurations"
     case .endpointChanged: "endpoint-changed"
     case .cannotOpen: "cannot-open"
-    case .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable, .storage: nil
+    case .rotationRunning: "rotation-running"
+    case .rotationTaken: "rotation-taken-over"
+    case .keyNotEverywhere: "key-not-everywhere"
+    case .otherKeyCurrent: "other-key-current"
+    case .dataKeyReplaced, .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable,
+      .storage:
+      nil
     }
   }
 }

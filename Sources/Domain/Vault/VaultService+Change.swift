@@ -31,9 +31,10 @@ extension VaultService {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       entry.set("changed", .text(patch.fieldNames.joined(separator: ",")))
       let time = door.now
+      if patch.seals { _ = try await sealingDataKey(of: caller.userID) }
       return .committed(
-        try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
-          .update(sealCount: try apply(patch, to: &stored, at: time))
+        try await change(id, of: caller, &entry) { (stored, dataKey) throws(VaultError) in
+          .update(sealCount: try apply(patch, to: &stored, sealingWith: dataKey, at: time))
         })
     }
   }
@@ -47,7 +48,7 @@ extension VaultService {
     ) { (entry) async throws(VaultError) -> Act<ProviderConfig> in
       let time = door.now
       return .committed(
-        try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
+        try await change(id, of: caller, &entry) { (stored, _) throws(VaultError) in
           stored.config.enabled = enabled
           stored.config.updateTime = time
           return .update(sealCount: 0)
@@ -61,7 +62,7 @@ extension VaultService {
   ) async throws(VaultError) {
     try await door.perform(.providerConfigDelete, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<Void> in
-      _ = try await change(id, of: caller, &entry) { (_) throws(VaultError) in .delete }
+      _ = try await change(id, of: caller, &entry) { (_, _) throws(VaultError) in .delete }
       return .committed(())
     }
   }
@@ -76,29 +77,34 @@ extension VaultService {
   /// returns what the configuration was changed to.
   private func change(
     _ id: String, of caller: Caller, _ entry: inout Entry,
-    _ decide: @escaping @Sendable (inout StoredConfig) throws(VaultError) -> Change
+    _ decide:
+      @escaping @Sendable (inout StoredConfig, WrappedDataKey) throws(VaultError) -> Change
   ) async throws(VaultError) -> ProviderConfig {
     let configID = try Self.configID(id)
     entry.isAbout(id: configID)
     let (draft, time) = (entry, door.now)
     // What is held would be refused at its next use; it must not even stay in memory.
     defer { known.forget(caller.userID) }
-    return try await store.change(configID, of: caller.userID) { (stored) throws(VaultError) in
-      var (stored, entry) = (stored, draft)
-      let change = try decide(&stored)
-      entry.isAbout(stored.config)
-      let receipt = entry.success(at: time)
-      return switch change {
-      case .update(let sealCount):
-        ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
-      case .delete: ConfigChange(.delete, receipt: receipt)
+    return try await withoutReplacedDataKey { () throws(VaultError) in
+      try await store.change(configID, of: caller.userID) {
+        (stored, dataKey) throws(VaultError) in
+        var (stored, entry) = (stored, draft)
+        let change = try decide(&stored, dataKey)
+        entry.isAbout(stored.config)
+        let receipt = entry.success(at: time)
+        return switch change {
+        case .update(let sealCount):
+          ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
+        case .delete: ConfigChange(.delete, receipt: receipt)
+        }
       }
     }
   }
 
-  /// Puts the patch into `stored`; returns how many fields were sealed.
+  /// Puts the patch into `stored`; returns how many fields were sealed, all of them with `dataKey`.
   private func apply(
-    _ patch: ConfigPatch, to stored: inout StoredConfig, at time: Date
+    _ patch: ConfigPatch, to stored: inout StoredConfig, sealingWith dataKey: WrappedDataKey,
+    at time: Date
   ) throws(VaultError) -> Int {
     let provider = try catalogue.known(stored.config.provider)
     if let label = patch.label { stored.config.label = try Label(label) }
@@ -107,6 +113,13 @@ extension VaultService {
 
     var key = try patch.apiKey.map { (text) throws(VaultError) in try provider.key(text) }
     var sealCount = 0
+    if key != nil || patch.baseURL != nil {
+      // A data key that went out of use seals nothing more, and may not even open.
+      var kept: Set<FieldBinding.Field> = []
+      if key == nil { kept.insert(.apiKey) }
+      if patch.baseURL == nil { kept.insert(.baseURL) }
+      sealCount += try cipher.reseal(&stored, kept, with: dataKey)
+    }
     if let baseURL = patch.baseURL {
       let endpoint = try Endpoint(baseURL, of: provider)
       if endpoint.origin != stored.config.origin, key == nil {
@@ -135,6 +148,9 @@ extension VaultService {
 }
 
 extension ConfigPatch {
+  /// Whether a field is to be sealed.
+  fileprivate var seals: Bool { apiKey != nil || baseURL != nil }
+
   /// JSON names of the fields that are present, for the receipt.
   fileprivate var fieldNames: [String] {
     [

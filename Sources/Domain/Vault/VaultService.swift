@@ -15,8 +15,6 @@ package struct VaultService: Sendable {
   let store: any VaultStore
   let catalogue: ProviderCatalogue
   let cipher: ConfigCipher
-  /// For what a resolve gives out, and the end of its use comes back with.
-  package let ticketSigner: UseTicketSigner
   let known: KnownConfigs
 
   package init(
@@ -30,9 +28,11 @@ package struct VaultService: Sendable {
     self.store = store
     self.catalogue = catalogue
     cipher = ConfigCipher(keyring: keyring, cache: cache)
-    ticketSigner = keyring.ticketSigner
     self.known = known
   }
+
+  /// For what a resolve gives out, and the end of its use comes back with.
+  package var ticketSigner: UseTicketSigner { cipher.keyring.ticketSigner }
 
   /// Seals and stores a key.
   package func create(
@@ -51,16 +51,38 @@ package struct VaultService: Sendable {
   ) async throws(VaultError) -> ProviderConfig {
     let config = draft.config(of: caller.userID, at: door.now)
     entry.isAbout(config)
-    var dataKey = try await store.dataKey(of: caller.userID)
-    if dataKey == nil {
-      dataKey = try await store.adopt(cipher.keyring.createDataKey(for: caller.userID))
+    let receipt = entry.success(at: door.now)
+    try await withoutReplacedDataKey { () throws(VaultError) in
+      let stored = try cipher.seal(
+        config, key: draft.key, url: draft.endpoint.url,
+        with: try await sealingDataKey(of: caller.userID))
+      try await store.insert(stored, configsMax: Self.configsPerUserMax, receipt: receipt)
     }
-    guard let dataKey else { throw .cannotSeal(detail: "no data key was adopted") }
-    let stored = try cipher.seal(
-      config, key: draft.key, url: draft.endpoint.url, with: dataKey)
-    try await store.insert(
-      stored, configsMax: Self.configsPerUserMax, receipt: entry.success(at: door.now))
     return config
+  }
+
+  /// The data key that seals the user's new fields: the first, or the next when one is worn out or
+  /// its master key was lost.
+  func sealingDataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey {
+    let dataKey = try await store.dataKey(of: userID)
+    if let dataKey, cipher.opens(dataKey) { return dataKey }
+    return try await store.adopt(
+      cipher.keyring.createDataKey(for: userID), inPlaceOf: dataKey)
+  }
+
+  /// How often a change is begun anew because the user's keys were being sealed anew beside it.
+  private static let dataKeyAttemptsMax = 3
+
+  /// Runs `body` again when the data key that it found goes out of use under its hands.
+  func withoutReplacedDataKey<Value>(
+    _ body: () async throws(VaultError) -> Value
+  ) async throws(VaultError) -> Value {
+    for _ in 1..<Self.dataKeyAttemptsMax {
+      do throws(VaultError) {
+        return try await body()
+      } catch .dataKeyReplaced {}
+    }
+    return try await body()
   }
 
   /// Returns one configuration; opens nothing.

@@ -5,15 +5,20 @@ package import UseCases
 
 /// Where configurations and wrapped data keys are kept. Every method sees one user's rows only.
 package protocol VaultStore: Sendable {
-  /// The data key that seals the user's new fields; nil before the first.
+  /// The data key that seals the user's new fields; nil before the first, and when it has sealed
+  /// `DataKeyLimit.sealsMax` times.
   func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey?
 
-  /// Makes `dataKey` its user's unless there is one already; returns the one that holds.
-  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey
+  /// Makes `dataKey` the one that seals its user's new fields unless there is one that still may
+  /// and isn't `unusable`; returns the one that holds.
+  func adopt(
+    _ dataKey: WrappedDataKey, inPlaceOf unusable: WrappedDataKey?
+  ) async throws(VaultError) -> WrappedDataKey
 
   /// Adds a configuration and the receipt, both or neither.
   ///
-  /// Throws `.alreadyExists`, or `.tooManyConfigs` when the user has `configsMax`.
+  /// Throws `.alreadyExists`, `.tooManyConfigs` when the user has `configsMax`, or
+  /// `.dataKeyReplaced` when the data key is not the user's any more.
   func insert(
     _ stored: StoredConfig, configsMax: Int, receipt: Receipt
   ) async throws(VaultError)
@@ -36,12 +41,13 @@ package protocol VaultStore: Sendable {
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig?
 
-  /// Reads a configuration, lets `decide` say what to do, and does it with the receipt, all in one
-  /// transaction; returns the configuration as `decide` left it. Throws `.notFound`,
+  /// Reads a configuration and the data key that seals the user's new fields, lets `decide` say what
+  /// to do, and does it with the receipt, all in one transaction; returns the configuration as `decide` left it. Throws `.notFound`,
   /// `.alreadyExists`, and what `decide` throws.
   func change(
     _ id: UUID, of userID: UserID,
-    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+    _ decide:
+      @escaping @Sendable (StoredConfig, WrappedDataKey) throws(VaultError) -> ConfigChange
   ) async throws(VaultError) -> ProviderConfig
 
   /// Commits a receipt that has no change with it; concurrent ones may share a transaction.
@@ -60,6 +66,13 @@ package protocol VaultStore: Sendable {
   func record(
     _ receipt: Receipt, use: ConfigUse?, if precondition: ConfigPrecondition
   ) async throws(VaultError) -> Bool
+}
+
+/// How long a data key may be in use.
+package enum DataKeyLimit {
+  /// Another key takes over long before the 2^32 seals under random IVs that AES-GCM allows one key
+  /// (NIST SP 800-38D, section 8.3).
+  package static let sealsMax = 1 << 31
 }
 
 /// What to do with a configuration that was just read.

@@ -184,3 +184,26 @@ extension UInt8: PostgresArrayElement {
   package static var postgresType: PostgresType { .int2 }
   package func encode(into buffer: inout PostgresBuffer) { buffer.append(Int16(self)) }
 }
+
+/// An array of bytea, bound as one parameter: `[[UInt8]]` can't be told from one of arrays.
+package struct ByteArrays: PostgresEncodable {
+  package static var postgresType: PostgresType { PostgresType(rawValue: 1001) }
+
+  private let elements: [[UInt8]]
+
+  package init(_ elements: [[UInt8]]) { self.elements = elements }
+
+  /// One dimension, no nulls, then each element behind its length (`array_recv`).
+  package func encode(into buffer: inout PostgresBuffer) {
+    buffer.append(Int32(elements.isEmpty ? 0 : 1))
+    buffer.append(Int32(0))
+    buffer.append(PostgresType.bytea.rawValue)
+    guard !elements.isEmpty else { return }
+    buffer.append(Int32(elements.count))
+    buffer.append(Int32(1))
+    for element in elements {
+      buffer.append(Int32(element.count))
+      buffer.append(contentsOf: element)
+    }
+  }
+}

@@ -116,26 +116,3 @@ package enum OutboxSchema {
     return Migration(number: number, name: "outbox", sql: grants.joined(separator: " TO \(role);"))
   }
 }
-
-/// An array of bytea, bound as one parameter.
-struct ByteArrays: PostgresEncodable {
-  static let postgresType = PostgresType(rawValue: 1001)
-
-  private let elements: [[UInt8]]
-
-  init(_ elements: [[UInt8]]) { self.elements = elements }
-
-  /// One dimension, no nulls, then each element behind its length (`array_recv`).
-  func encode(into buffer: inout PostgresBuffer) {
-    buffer.append(Int32(elements.isEmpty ? 0 : 1))
-    buffer.append(Int32(0))
-    buffer.append(PostgresType.bytea.rawValue)
-    guard !elements.isEmpty else { return }
-    buffer.append(Int32(elements.count))
-    buffer.append(Int32(1))
-    for element in elements {
-      buffer.append(Int32(element.count))
-      buffer.append(contentsOf: element)
-    }
-  }
-}

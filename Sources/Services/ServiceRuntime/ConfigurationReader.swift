@@ -22,6 +22,10 @@ package struct ConfigurationReader: Sendable {
     self.environment = environment
   }
 
+  /// A reader of the same environment and files, for settings that may change while the process
+  /// runs.
+  package var again: ConfigurationReader { ConfigurationReader(environment: environment) }
+
   /// Notes that `variable` can't be used for `reason`, which must not repeat a secret.
   package mutating func refuse(_ variable: String, _ reason: String) {
     problems.append(ConfigurationProblem(variable: variable, reason: reason))

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Postgres
 import Vault
 
@@ -13,12 +14,46 @@ struct KeyRegister: Sendable {
     if let newest = inUse.first, !keyring.holds(newest) {
       throw KeyRegisterError.newestKeyMissing(needed: newest, current: keyring.currentID)
     }
+    try await enter(keyring)
+    return inUse.filter { !keyring.holds($0) }
+  }
+
+  /// Refuses a keyring that lacks a key which something is wrapped with, then registers its current
+  /// key: for a vault that runs and would lose what it can open.
+  func accept(_ keyring: Keyring) async throws {
+    if let needed = try await keysInUse().first(where: { !keyring.holds($0) }) {
+      throw KeyRegisterError.keyStillNeeded(needed)
+    }
+    try await enter(keyring)
+  }
+
+  private func enter(_ keyring: Keyring) async throws(PostgresError) {
     try await postgres.execute(
       """
       INSERT INTO key_encryption_keys (id) VALUES (\(keyring.currentID))
       ON CONFLICT (id) DO NOTHING
       """)
-    return inUse.filter { !keyring.holds($0) }
+  }
+
+  /// Says that the vault `instance` runs and holds these keys, the current one first.
+  func note(_ keyIDs: [String], of instance: UUID) async throws(PostgresError) {
+    try await postgres.execute(
+      """
+      INSERT INTO key_holders (instance, current_kek_id, kek_ids, seen_time)
+      VALUES (\(instance), \(keyIDs.first ?? ""), \(keyIDs), now())
+      ON CONFLICT (instance) DO UPDATE
+         SET current_kek_id = excluded.current_kek_id, kek_ids = excluded.kek_ids,
+             seen_time = excluded.seen_time
+      """)
+  }
+
+  /// Says that the vault has ended, and clears away those that could not say so.
+  func forget(_ instance: UUID) async throws(PostgresError) {
+    try await postgres.execute(
+      """
+      DELETE FROM key_holders
+       WHERE instance = \(instance) OR seen_time < now() - interval '1 hour'
+      """)
   }
 
   /// Newest first, by the newest data key of each.
@@ -40,6 +75,8 @@ struct KeyRegister: Sendable {
 /// Why the vault must not start with the keys it was given.
 enum KeyRegisterError: Error, Hashable, CustomStringConvertible {
   case newestKeyMissing(needed: String, current: String)
+  /// A key that was taken away while something is wrapped with it.
+  case keyStillNeeded(String)
 
   var description: String {
     switch self {
@@ -48,6 +85,8 @@ enum KeyRegisterError: Error, Hashable, CustomStringConvertible {
       the stored keys are sealed under master key \(needed), but ENCRYPTION_MASTER_KEY is master \
       key \(current): set it to key \(needed), or add that key to ENCRYPTION_PREVIOUS_MASTER_KEYS
       """
+    case .keyStillNeeded(let needed):
+      "master key \(needed) is missing, and stored keys are still sealed under it"
     }
   }
 }

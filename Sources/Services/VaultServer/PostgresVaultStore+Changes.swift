@@ -11,9 +11,17 @@ extension PostgresVaultStore {
   private static let healthPrecisionSeconds = 60.0
   private static let labelConstraint = "provider_configs_label"
 
-  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.execute(
+  func adopt(
+    _ dataKey: WrappedDataKey, inPlaceOf unusable: WrappedDataKey?
+  ) async throws(VaultError) -> WrappedDataKey {
+    try await transaction { transaction in
+      try await transaction.execute(
+        """
+        UPDATE data_keys SET active = false
+         WHERE user_id = \(dataKey.userID.uuid) AND active
+           AND (seal_count >= \(DataKeyLimit.sealsMax) OR id = \(unusable?.id))
+        """)
+      try await transaction.execute(
         """
         INSERT INTO data_keys (id, user_id, kek_id, wrapped)
         VALUES (\(dataKey.id), \(dataKey.userID.uuid), \(dataKey.keyEncryptionKeyID),
@@ -58,17 +66,28 @@ extension PostgresVaultStore {
 
   func change(
     _ id: UUID, of userID: UserID,
-    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+    _ decide:
+      @escaping @Sendable (StoredConfig, WrappedDataKey) throws(VaultError) -> ConfigChange
   ) async throws(VaultError) -> ProviderConfig {
     try await transaction { transaction in
-      let stored = try await transaction.first(
+      // Locked first and read afterwards: a statement that waits for a row sees the others as they
+      // were before, and so not the data key that a rotation has given it meanwhile.
+      _ = try await transaction.first(
         """
-        \(Self.storedShownConfigs)
-         WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
-           FOR UPDATE OF c
-        """, as: StoredConfig.init(shown:))
+        SELECT id FROM provider_configs
+         WHERE id = \(id) AND user_id = \(userID.uuid) FOR UPDATE
+        """
+      ) { (row) throws(PostgresError) in try row.decode("id", as: UUID.self) }
+      let stored = try await transaction.first(
+        "\(Self.storedShownConfigs) WHERE c.id = \(id) AND c.user_id = \(userID.uuid)",
+        as: StoredConfig.init(shown:))
       guard let stored else { throw VaultError.notFound }
-      let change = try decide(stored)
+      let dataKey = try await transaction.first(
+        """
+        SELECT k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped
+          FROM data_keys AS k WHERE k.user_id = \(userID.uuid) AND k.active
+        """, as: WrappedDataKey.init(_:))
+      let change = try decide(stored, dataKey ?? stored.dataKey)
       let config: ProviderConfig
       switch change.action {
       case .update(let changed, let sealCount):
@@ -135,15 +154,17 @@ extension PostgresVaultStore {
       """)
   }
 
-  /// Counts uses of a data key; its table refuses more than AES-GCM allows.
+  /// Counts uses of a data key; its table refuses more than AES-GCM allows. Throws
+  /// `.dataKeyReplaced` when it seals no new fields any more.
   private static func countSeals(
     _ count: Int, with dataKey: WrappedDataKey, in transaction: PostgresTransaction
-  ) async throws(PostgresError) {
-    try await transaction.execute(
+  ) async throws {
+    let counted = try await transaction.execute(
       """
       UPDATE data_keys SET seal_count = seal_count + \(count)
-       WHERE id = \(dataKey.id) AND user_id = \(dataKey.userID.uuid)
+       WHERE id = \(dataKey.id) AND user_id = \(dataKey.userID.uuid) AND active
       """)
+    guard counted == 1 else { throw VaultError.dataKeyReplaced }
   }
 
   /// Turns the refusal of a second configuration with the same label into its own error.

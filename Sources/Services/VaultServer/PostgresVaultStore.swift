@@ -121,7 +121,7 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
         """
         SELECT k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped
           FROM data_keys AS k
-         WHERE k.user_id = \(userID.uuid) AND k.active
+         WHERE k.user_id = \(userID.uuid) AND k.active AND k.seal_count < \(DataKeyLimit.sealsMax)
         """, as: WrappedDataKey.init(_:))
     }
   }

@@ -10,30 +10,52 @@ struct VaultConfiguration: ServiceConfiguration {
 
   let database: DatabaseConfiguration
   let keyring: Keyring
+  /// Reads the master keys again, as they are in their files now.
+  let readKeyring: @Sendable () throws -> Keyring
   let assertionKeys: [Ed25519.VerifyingKey]
   let auditAddresses: [NetworkAddress]
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
-    let masterKey = reader.secret(
-      "ENCRYPTION_MASTER_KEY",
-      doc: "32 random bytes as base64 or hexadecimal; every key stored is sealed under it.",
-      parse: { try MasterKey(parsing: $0) })
-    let previous = Self.previousKeys(
-      reader.optionalSecret(
-        "ENCRYPTION_PREVIOUS_MASTER_KEYS",
-        doc: "Former master keys, one per line, needed until everything is sealed under the new."),
-      &reader)
+    let keys = Self.masterKeys(&reader)
+    readKeyring = { [again = reader.again] in
+      var reader = again
+      let keys = Self.masterKeys(&reader)
+      try reader.finish()
+      return try reader.require(keys)
+    }
     let assertionKeys = reader.text(
       AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
     auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     self.database = try reader.require(database)
-    keyring = Keyring(current: try reader.require(masterKey), previous: previous)
+    keyring = try reader.require(keys)
     self.assertionKeys = try reader.require(assertionKeys)
   }
 
-  private static func previousKeys(
-    _ text: SecretBytes?, _ reader: inout ConfigurationReader
+  private static func masterKeys(_ reader: inout ConfigurationReader) -> Keyring? {
+    let variable = "ENCRYPTION_MASTER_KEY"
+    let text = reader.secret(
+      variable,
+      doc:
+        "32 random bytes as base64 or hexadecimal; every key stored is sealed under it. Others on "
+        + "further lines only open. A changed file is taken into use within seconds.",
+      parse: { $0 })
+    let previous = reader.optionalSecret(
+      "ENCRYPTION_PREVIOUS_MASTER_KEYS",
+      doc: "Former master keys, one per line, needed until everything is sealed under the new.")
+    guard let text else { return nil }
+    let keys =
+      parsed(text, variable, &reader)
+      + parsed(previous, "ENCRYPTION_PREVIOUS_MASTER_KEYS", &reader)
+    guard let current = keys.first else {
+      reader.refuse(variable, "holds no key")
+      return nil
+    }
+    return Keyring(current: current, previous: Array(keys.dropFirst()))
+  }
+
+  private static func parsed(
+    _ text: SecretBytes?, _ variable: String, _ reader: inout ConfigurationReader
   ) -> [MasterKey] {
     guard let text else { return [] }
     var keys: [MasterKey] = []
@@ -45,7 +67,7 @@ struct VaultConfiguration: ServiceConfiguration {
       do {
         keys.append(try MasterKey(parsing: line))
       } catch {
-        reader.refuse("ENCRYPTION_PREVIOUS_MASTER_KEYS", "key \(index + 1): \(error)")
+        reader.refuse(variable, lines.count == 1 ? "\(error)" : "key \(index + 1): \(error)")
       }
     }
     return keys

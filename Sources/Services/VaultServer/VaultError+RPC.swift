@@ -1,4 +1,5 @@
 import Callers
+import FoundationEssentials
 package import RPC
 package import Vault
 
@@ -40,6 +41,29 @@ extension VaultError: RPCErrorConvertible {
       RPCError(
         .dataLoss, "the stored key cannot be opened", details: [Self.reason("CANNOT_OPEN")],
         detail: detail)
+    case .dataKeyReplaced:
+      RPCError(
+        .aborted, "the keys of this account are being sealed anew: try again",
+        details: [.retryInfo(delay: .seconds(1))])
+    case .rotationRunning(let until):
+      RPCError(
+        .failedPrecondition,
+        "a rotation is under way; if its run has died, another may go on in "
+          + "\(max(1, Int(until.timeIntervalSinceNow.rounded(.up)))) s",
+        details: [Self.reason("ROTATION_RUNNING")])
+    case .rotationTaken:
+      RPCError(
+        .aborted, "another run has taken this rotation over",
+        details: [Self.reason("ROTATION_TAKEN_OVER")])
+    case .keyNotEverywhere(let keyID, let instances):
+      RPCError(
+        .failedPrecondition,
+        "\(instances.count) of the running vaults do not use master key \(keyID) yet",
+        details: [Self.reason("KEY_NOT_EVERYWHERE")])
+    case .otherKeyCurrent(let keyID):
+      RPCError(
+        .failedPrecondition, "the vault's current master key is \(keyID)",
+        details: [Self.reason("OTHER_KEY_CURRENT")])
     case .cannotSeal(let detail):
       RPCError(.internal, "the key could not be sealed", detail: detail)
     case .overloaded:

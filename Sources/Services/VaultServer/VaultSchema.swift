@@ -10,5 +10,6 @@ enum VaultSchema {
       number: 1, name: "provider_configs", sql: PackageResources._001_provider_configs_sql),
     OutboxSchema.migration(number: 2, runtimeRole: "vault"),
     Migration(number: 3, name: "key_health", sql: PackageResources._003_key_health_sql),
+    Migration(number: 4, name: "key_rotation", sql: PackageResources._004_key_rotation_sql),
   ]
 }

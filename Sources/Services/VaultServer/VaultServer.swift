@@ -21,7 +21,10 @@ enum VaultServer {
       $0 != VaultAPI.VaultMethods.importProviderConfig
     }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
-      .merging(PeerAllowList.rules(forOperators, allow: [PeerIdentity.operator])) { $0.union($1) }
+      .merging(
+        PeerAllowList.rules(
+          forOperators + VaultAPI.KeyManagementMethods.all, allow: [PeerIdentity.operator])
+      ) { $0.union($1) }
   }()
 
   /// What the process runs, started in this order and stopped in reverse.
@@ -32,7 +35,8 @@ enum VaultServer {
     let (postgres, postgresService) = try await chassis.database(
       configuration.database, schema: VaultSchema.schema)
     let keyring = configuration.keyring
-    for missing in try await KeyRegister(postgres: postgres).check(keyring) {
+    let register = KeyRegister(postgres: postgres)
+    for missing in try await register.check(keyring) {
       chassis.logger.error(
         "some stored keys cannot be opened: their master key is missing",
         metadata: ["needed": "\(missing)"])
@@ -44,9 +48,13 @@ enum VaultServer {
     let outbox = PostgresOutbox()
     let (cache, known) = (DataKeyCache(), KnownConfigs())
     chassis.observability.metrics.observe("vault.data_keys") { [.init(Double(cache.count))] }
-    let vault = VaultService(
-      store: PostgresVaultStore(postgres: postgres, outbox: outbox), keyring: keyring,
-      cache: cache, known: known)
+    let store = PostgresVaultStore(postgres: postgres, outbox: outbox)
+    let vault = VaultService(store: store, keyring: keyring, cache: cache, known: known)
+    let keys = KeyManagement(
+      store: PostgresKeyRotationStore(postgres: postgres, outbox: outbox), keyring: keyring
+    ) { (receipt) async throws(VaultError) in
+      try await store.record(receipt, use: nil)
+    }
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .vault)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await vault.refuse(peer: peer, method: method)
@@ -55,8 +63,11 @@ enum VaultServer {
       postgresService, auditService,
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
       refusals, MemorySweeper(cache: cache, known: known),
+      KeyringWatch(
+        keyring: keyring, read: configuration.readKeyring, register: register,
+        logger: chassis.logger),
       chassis.server(
-        [VaultHandler(vault: vault)],
+        [VaultHandler(vault: vault), KeyManagementHandler(keys: keys)],
         callPolicy(verifier, onRefusal: refusals.note)),
     ]
   }

@@ -33,9 +33,11 @@ final class InMemoryVaultStore: VaultStore {
     rows.withLock { $0.dataKeys[userID] }
   }
 
-  func adopt(_ dataKey: WrappedDataKey) async throws(VaultError) -> WrappedDataKey {
+  func adopt(
+    _ dataKey: WrappedDataKey, inPlaceOf unusable: WrappedDataKey?
+  ) async throws(VaultError) -> WrappedDataKey {
     rows.withLock { rows in
-      if let held = rows.dataKeys[dataKey.userID] { return held }
+      if let held = rows.dataKeys[dataKey.userID], held != unusable { return held }
       rows.dataKeys[dataKey.userID] = dataKey
       return dataKey
     }
@@ -91,11 +93,12 @@ final class InMemoryVaultStore: VaultStore {
 
   func change(
     _ id: UUID, of userID: UserID,
-    _ decide: @escaping @Sendable (StoredConfig) throws(VaultError) -> ConfigChange
+    _ decide:
+      @escaping @Sendable (StoredConfig, WrappedDataKey) throws(VaultError) -> ConfigChange
   ) async throws(VaultError) -> ProviderConfig {
     try rows.withLock { (rows) throws(VaultError) in
       guard let stored = rows.own(id, userID) else { throw .notFound }
-      let change = try decide(stored)
+      let change = try decide(stored, rows.dataKeys[userID] ?? stored.dataKey)
       switch change.action {
       case .update(let changed, _):
         try rows.checkUnique(changed.config)

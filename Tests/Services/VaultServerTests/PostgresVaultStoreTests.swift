@@ -214,7 +214,8 @@ import Vault
   @Test func theRunTimeRoleKeepsToWhatItNeeds() async throws {
     try await VaultDatabase.with { database in
       for statement: PostgresQuery in [
-        "DELETE FROM data_keys", "DELETE FROM key_encryption_keys", "TRUNCATE provider_configs",
+        "TRUNCATE data_keys CASCADE", "DELETE FROM key_encryption_keys",
+        "DELETE FROM key_rotations", "TRUNCATE provider_configs",
         "DROP TABLE provider_configs", "UPDATE outbox_set_aside SET problem = ''",
         "CREATE TABLE vault.mine (id int)",
       ] {

@@ -8,7 +8,7 @@ import TestSupport
 @testable import VaultServer
 
 /// A database with the vault's schema, and the store on it.
-struct VaultDatabase {
+struct VaultDatabase: Sendable {
   private let database: ServiceDatabase
   let store: PostgresVaultStore
 

@@ -25,5 +25,7 @@ extension AuditActionName {
     ("audit-event.append", "Added to the audit log"),
     ("request.forge", "Forged request"),
     ("peer.call", "Service's call"),
+    ("master-key.rotate", "Rotated the master key"),
+    ("master-key.verify", "Opened every key to verify it"),
   ]
 }
