@@ -86,8 +86,8 @@ package struct KeyManagement: Sendable {
       do throws(VaultError) {
         try await run.work(progress)
       } catch {
-        // Whoever comes next needn't wait for the lease to end; if this fails, they do. A task of its
-        // own, because this one may be cancelled.
+        // Whoever comes next needn't wait for the lease to end; if this fails, they do. A task of
+        // its own, because this one may be cancelled.
         _ = await Task { [store] in try? await store.release(lease) }.value
         throw error
       }

@@ -27,14 +27,14 @@ package protocol KeyRotationStore: Sendable {
   /// The rotation under way, else the last.
   func latestRotation() async throws(VaultError) -> Rotation?
 
-  /// Takes over the rotation of this kind and key that is under way, or begins one; one under way to
-  /// another end is ended. Throws `.rotationRunning` while another run's lease lasts.
+  /// Takes over the rotation of this kind and key that is under way, or begins one; one under way
+  /// to another end is ended. Throws `.rotationRunning` while another run's lease lasts.
   func begin(
     _ kind: RotationKind, to keyID: String, _ lease: RotationLease
   ) async throws(VaultError) -> Rotation
 
-  /// Puts what `rewrap` makes of the next data keys of `source` in their place; nil leaves one as it
-  /// is. `check` sees what the database then holds, before it is committed.
+  /// Puts what `rewrap` makes of the next data keys of `source` in their place; nil leaves one as
+  /// it is. `check` sees what the database then holds, before it is committed.
   func rewrap(
     from source: String, after position: DataKeyPosition?, limit: Int, _ lease: RotationLease,
     _ rewrap: @escaping @Sendable (WrappedDataKey) -> WrappedDataKey?,

@@ -77,6 +77,9 @@ package final class Keyring: Sendable {
     }
   }
 
+  /// Whether a data key opens with the key that is named.
+  package func opens(_ dataKey: WrappedDataKey) -> Bool { (try? unwrap(dataKey)) != nil }
+
   /// Unwraps with the key that is named, and with no other.
   func unwrap(_ dataKey: WrappedDataKey) throws(VaultError) -> DataKey {
     guard let key = keys.withLock({ $0.byID[dataKey.keyEncryptionKeyID] }) else {

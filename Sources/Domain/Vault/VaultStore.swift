@@ -41,9 +41,9 @@ package protocol VaultStore: Sendable {
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig?
 
-  /// Reads a configuration and the data key that seals the user's new fields, lets `decide` say what
-  /// to do, and does it with the receipt, all in one transaction; returns the configuration as `decide` left it. Throws `.notFound`,
-  /// `.alreadyExists`, and what `decide` throws.
+  /// Reads a configuration and the data key that seals the user's new fields, lets `decide` say
+  /// what to do, and does it with the receipt, all in one transaction; returns the configuration
+  /// as `decide` left it. Throws `.notFound`, `.alreadyExists`, and what `decide` throws.
   func change(
     _ id: UUID, of userID: UserID,
     _ decide:

@@ -6,6 +6,9 @@ import Vault
 struct KeyRegister: Sendable {
   let postgres: PostgresClient
 
+  /// Data keys that a start tries to open.
+  private static let samplesMax = 10
+
   /// Refuses a keyring that can't open the newest data keys, then registers its current key.
   ///
   /// Returns the ids of older keys that are still in use and that the keyring lacks.
@@ -14,6 +17,7 @@ struct KeyRegister: Sendable {
     if let newest = inUse.first, !keyring.holds(newest) {
       throw KeyRegisterError.newestKeyMissing(needed: newest, current: keyring.currentID)
     }
+    for keyID in inUse where keyring.holds(keyID) { try await sample(keyID, with: keyring) }
     try await enter(keyring)
     return inUse.filter { !keyring.holds($0) }
   }
@@ -25,6 +29,20 @@ struct KeyRegister: Sendable {
       throw KeyRegisterError.keyStillNeeded(needed)
     }
     try await enter(keyring)
+  }
+
+  /// Opens some data keys; a damaged one among good ones is its user's misfortune, but when none
+  /// opens, this is not what the database belongs to.
+  private func sample(_ keyID: String, with keyring: Keyring) async throws {
+    let samples = try await postgres.all(
+      """
+      SELECT k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped
+        FROM data_keys AS k WHERE k.kek_id = \(keyID)
+       ORDER BY k.create_time DESC, k.id DESC LIMIT \(Self.samplesMax)
+      """, as: WrappedDataKey.init(_:))
+    guard samples.isEmpty || samples.contains(where: keyring.opens) else {
+      throw KeyRegisterError.nothingOpens(keyID: keyID, tried: samples.count)
+    }
   }
 
   private func enter(_ keyring: Keyring) async throws(PostgresError) {
@@ -77,6 +95,8 @@ enum KeyRegisterError: Error, Hashable, CustomStringConvertible {
   case newestKeyMissing(needed: String, current: String)
   /// A key that was taken away while something is wrapped with it.
   case keyStillNeeded(String)
+  /// Data keys that should open with a key that is there, and don't.
+  case nothingOpens(keyID: String, tried: Int)
 
   var description: String {
     switch self {
@@ -87,6 +107,11 @@ enum KeyRegisterError: Error, Hashable, CustomStringConvertible {
       """
     case .keyStillNeeded(let needed):
       "master key \(needed) is missing, and stored keys are still sealed under it"
+    case .nothingOpens(let keyID, let tried):
+      """
+      none of the \(tried) newest data keys under master key \(keyID) opens: the database is \
+      damaged, or not the one that this key belongs to
+      """
     }
   }
 }

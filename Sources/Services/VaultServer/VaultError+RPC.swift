@@ -49,7 +49,7 @@ extension VaultError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition,
         "a rotation is under way; if its run has died, another may go on in "
-          + "\(max(1, Int(until.timeIntervalSinceNow.rounded(.up)))) s",
+          + "\(Int(exactly: until.timeIntervalSinceNow.rounded(.up)) ?? 1) s",
         details: [Self.reason("ROTATION_RUNNING")])
     case .rotationTaken:
       RPCError(

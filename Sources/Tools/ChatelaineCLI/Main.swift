@@ -8,11 +8,11 @@ import Foundation
     abstract: "Keeps the AI-provider API keys of many people.",
     discussion: """
       Exit status: 0 when everything was done, 1 when something failed or was malformed, 2 when \
-      the command line was wrong.
+      the command line was wrong, 3 when only a part could be done.
       """,
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      EnvCommand.self,
+      EnvCommand.self, KeysCommand.self,
     ])
 
   static func main() async {

@@ -51,7 +51,7 @@ struct OperatorSession: Sendable {
     for client in clients { await client.close() }
   }
 
-  private static func notRunning(_ state: StateDirectory) -> CommandError {
+  static func notRunning(_ state: StateDirectory) -> CommandError {
     CommandError(
       "nothing runs on \(state.path); start it with: chatelaine up --state-dir \(state.path) "
         + "(or make run)")

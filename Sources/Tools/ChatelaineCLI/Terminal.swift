@@ -12,6 +12,12 @@ enum Terminal {
   /// A line on standard error, marked as ours.
   static func report(_ line: String) { write("chatelaine: \(line)\n", to: STDERR_FILENO) }
 
+  /// Whether standard error is looked at by a person.
+  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Replaces the line that is being shown on standard error; an empty one clears it.
+  static func showPassing(_ line: String) { write("\r\u{1B}[2K" + line, to: STDERR_FILENO) }
+
   /// Ends the process: help on standard output, a wrong command line with status 2.
   static func end(with error: any Error) -> Never {
     let code = Chatelaine.exitCode(for: error)
@@ -24,7 +30,8 @@ enum Terminal {
       write(Chatelaine.fullMessage(for: error) + "\n", to: STDERR_FILENO)
       exit(usageStatus)
     default:
-      if !(error is ExitCode) { report("\(error)") }
+      if let code = error as? ExitCode { exit(code.rawValue) }
+      report("\(error)")
       exit(failureStatus)
     }
   }

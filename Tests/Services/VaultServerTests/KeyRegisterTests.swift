@@ -16,6 +16,28 @@ import Vault
       for: PostgresVaultStoreTests.caller(), from: PostgresVaultStoreTests.origin)
   }
 
+  @Test func aDatabaseOfWhichNothingOpensIsRefused() async throws {
+    try await VaultDatabase.with { database in
+      let register = KeyRegister(postgres: database.postgres)
+      let keyring = Keyring(current: try MasterKey.generate())
+      _ = try await register.check(keyring)
+      for _ in 0..<2 { try await store(keyring, in: database) }
+      let damage: PostgresQuery = """
+        UPDATE vault.data_keys SET wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))
+        """
+      try await database.superuser.execute(
+        "\(damage) WHERE id = (SELECT id FROM vault.data_keys LIMIT 1)")
+      #expect(try await register.check(keyring).isEmpty)
+      try await database.superuser.execute(
+        "UPDATE vault.data_keys SET wrapped = '\\x00'")
+      await #expect(
+        throws: KeyRegisterError.nothingOpens(keyID: keyring.currentID, tried: 2)
+      ) {
+        try await register.check(keyring)
+      }
+    }
+  }
+
   @Test func aStrangeMasterKeyIsRefusedAndTheNeededOneNamed() async throws {
     try await VaultDatabase.with { database in
       let register = KeyRegister(postgres: database.postgres)

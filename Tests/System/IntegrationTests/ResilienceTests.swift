@@ -120,7 +120,7 @@ import Testing
 }
 
 /// Tries until `condition` holds; a process needs time to come back and nothing announces it.
-private func eventually(
+func eventually(
   _ what: String, within timeout: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
   let limit = ContinuousClock.now.advanced(by: timeout)
