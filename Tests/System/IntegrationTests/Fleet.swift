@@ -39,7 +39,8 @@ struct Fleet {
     instances.map(\.address).joined(separator: ", ")
   }
 
-  private static func instances(
+  /// - Parameter variables: beside the environment of the stack's own process of that service.
+  static func instances(
     _ count: Int, of service: String, beside stack: RunningStack, _ variables: [String: String]
   ) async throws -> [Instance] {
     let running = try children(of: stack.processID, named: service).first
@@ -52,8 +53,9 @@ struct Fleet {
     }
     environment.merge(variables) { $1 }
     var instances: [Instance] = []
-    for index in 1...count {
-      environment["READY_FILE"] = "\(stack.stateDirectory)/run/\(service)-\(index).ready"
+    for _ in 1...count {
+      environment["READY_FILE"] =
+        "\(stack.stateDirectory)/run/\(service)-\(UUID().uuidString).ready"
       instances.append(try await Instance(service, environment, host: host))
     }
     return instances
@@ -86,11 +88,16 @@ final class Instance: Sendable {
     process.withLock(\.self).signal(number)
   }
 
+  /// How the process ended; nil when it goes on for too long.
+  func exit() async -> ProcessExit? {
+    await process.withLock(\.self).exit(within: Self.stopTimeout)
+  }
+
   /// Waits for the process that was told to end, and starts another.
   ///
   /// - Returns: how the first ended.
   func startAgain() async throws -> ProcessExit? {
-    let exit = await process.withLock(\.self).exit(within: Self.stopTimeout)
+    let exit = await exit()
     let (next, _) = try await Self.launch(service, environment)
     process.withLock { $0 = next }
     return exit
