@@ -50,6 +50,10 @@ containers: container-packages $(PYTHON) ## Build the images and run docker-comp
 manifests: $(PYTHON) ## Check docker-compose.yml, the Containerfile and the Kubernetes manifests
 	@$(PYTHON) scripts/check-manifests
 
+.PHONY: protos
+protos: $(PYTHON) ## Check that Protos/ and the last release understand each other
+	@scripts/check-protos
+
 .PHONY: modules
 modules: ## Print the modules with their files and lines
 	@scripts/modules

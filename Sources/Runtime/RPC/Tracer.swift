@@ -13,8 +13,28 @@ package struct Span: Sendable {
   package let start: UInt64
   package let end: UInt64
   package let isError: Bool
-  /// Names by OpenTelemetry's conventions; never a secret, a query or an address of a person.
-  package let attributes: [(name: String, value: String)]
+  /// By OpenTelemetry's conventions; never a secret, a query or an address of a person.
+  package let attributes: [SpanAttribute]
+}
+
+/// Something that a span says, by a name of OpenTelemetry's conventions.
+package struct SpanAttribute: Sendable, Hashable {
+  /// Collectors keep the two apart: a status is a number.
+  package enum Value: Sendable, Hashable {
+    case text(String)
+    case number(Int64)
+  }
+
+  package let name: String
+  package let value: Value
+
+  package init(_ name: String, _ text: String) {
+    (self.name, value) = (name, .text(text))
+  }
+
+  package init(_ name: String, _ number: Int) {
+    (self.name, value) = (name, .number(Int64(number)))
+  }
 }
 
 /// Takes spans; must neither wait nor keep more of them than it has room for.
@@ -70,7 +90,7 @@ package final class Tracer: Sendable {
   package func end(
     _ context: TraceContext, _ kind: Span.Kind, started: NIODeadline, isError: Bool,
     name: @autoclosure () -> String,
-    _ attributes: @autoclosure () -> [(name: String, value: String)]
+    _ attributes: @autoclosure () -> [SpanAttribute]
   ) {
     guard context.isSampled else { return }
     let end = Self.now()
@@ -90,10 +110,10 @@ package final class Tracer: Sendable {
 
 extension MethodDescriptor {
   /// What OpenTelemetry's conventions say of a call.
-  func spanAttributes(_ code: RPCError.Code) -> [(name: String, value: String)] {
+  func spanAttributes(_ code: RPCError.Code) -> [SpanAttribute] {
     [
-      ("rpc.system", "grpc"), ("rpc.service", service), ("rpc.method", method),
-      ("rpc.grpc.status_code", "\(code.rawValue)"),
+      SpanAttribute("rpc.system", "grpc"), SpanAttribute("rpc.service", service),
+      SpanAttribute("rpc.method", method), SpanAttribute("rpc.grpc.status_code", code.rawValue),
     ]
   }
 }

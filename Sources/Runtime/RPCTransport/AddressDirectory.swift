@@ -108,23 +108,54 @@ final class AddressDirectory: Sendable {
   private func resolve() {
     // Unstructured: the answer is for the calls of all loops, not only for the one that asked.
     Task {
-      var found: [(index: Int, addresses: [SocketAddress])] = []
-      var failure = ""
+      let (found, failure) = await lookUpNames()
+      if found.isEmpty { failed(failure) } else { resolved(found) }
+    }
+  }
+
+  /// What the names have for addresses, asked all at once and within one time: a name server that
+  /// is silent about one keeps nobody from the others. With it the last reason why one has none.
+  private func lookUpNames() async -> (
+    found: [(index: Int, addresses: [SocketAddress])], failure: String
+  ) {
+    enum Answer: Sendable {
+      case found(index: Int, [SocketAddress])
+      case failed(String)
+      case timeIsUp
+    }
+    let (resolver, timeout) = (configuration.resolver, configuration.resolutionTimeout)
+    return await withTaskGroup(of: Answer.self) { group in
       for (index, target) in names {
-        do {
-          let addresses = try await configuration.resolver.addresses(
-            of: target.host, port: target.port)
-          if addresses.isEmpty { failure = "can't resolve \(target.host): no addresses" }
-          found.append((index, addresses))
-        } catch {
-          failure = "\(error)"
+        group.addTask {
+          do {
+            let addresses = try await resolver.addresses(of: target.host, port: target.port)
+            return addresses.isEmpty
+              ? .failed("can't resolve \(target.host): no addresses")
+              : .found(index: index, addresses)
+          } catch {
+            return .failed("\(error)")
+          }
         }
       }
-      if found.contains(where: { !$0.addresses.isEmpty }) {
-        resolved(found)
-      } else {
-        failed(failure)
+      group.addTask {
+        try? await Task.sleep(for: timeout)
+        return .timeIsUp
       }
+      var found: [(index: Int, addresses: [SocketAddress])] = []
+      var failure = "can't resolve \(configuration.host): no answer within \(timeout)"
+      var answerCount = 0
+      while answerCount < names.count, let answer = await group.next() {
+        switch answer {
+        case .found(let index, let addresses): found.append((index, addresses))
+        case .failed(let reason): failure = reason
+        case .timeIsUp:
+          group.cancelAll()
+          return (found, failure)
+        }
+        answerCount += 1
+      }
+      group.cancelAll()
+      return (found, failure)
     }
   }
 

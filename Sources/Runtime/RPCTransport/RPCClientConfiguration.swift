@@ -41,6 +41,9 @@ package struct RPCClientConfiguration: Sendable {
   package var connectionCountMax = 4
   /// Addresses of the host that are used; beyond this, a random subset is.
   package var addressCountMax = 8
+  /// How long a look-up may take, of all names together; those without an answer by then keep the
+  /// addresses that they had.
+  package var resolutionTimeout: Duration = .seconds(5)
   /// The least time between two look-ups of the host.
   package var resolutionIntervalMin: Duration = .seconds(5)
   /// Turns `host` into addresses, unless it is one.

@@ -124,16 +124,25 @@ final class SpanExporter: Sendable {
       let batch = queue.takeFirst(Self.batchMax)
       guard !batch.isEmpty else { return }
       do throws(RPCError) {
-        let _: TraceAPI.ExportTraceServiceResponse = try await client.unary(
+        let answer: TraceAPI.ExportTraceServiceResponse = try await client.unary(
           TraceAPI.TraceServiceMethods.export, request(batch),
           options: CallOptions(metadata: settings.headers, timeout: Self.exportTimeout))
-        exported.increment(by: Int64(batch.count))
+        note(batch.count, answer.partialSuccess)
       } catch {
         lost.increment(by: Int64(batch.count))
         logger.debug("spans could not be exported", metadata: ["error": "\(error)"])
         return
       }
     }
+  }
+
+  /// A collector may take a batch and refuse some of it (OTLP, "Partial Success").
+  private func note(_ count: Int, _ refused: TraceAPI.ExportTracePartialSuccess?) {
+    let refusedCount = min(max(0, refused?.rejectedSpans ?? 0), Int64(count))
+    exported.increment(by: Int64(count) - refusedCount)
+    guard let refused, refusedCount > 0 else { return }
+    lost.increment(by: refusedCount)
+    logger.debug("spans were refused", metadata: ["reason": "\(refused.errorMessage)"])
   }
 
   private func request(_ spans: [Span]) -> TraceAPI.ExportTraceServiceRequest {
@@ -171,6 +180,15 @@ extension TraceAPI.KeyValue {
   fileprivate init(_ key: String, _ value: String) {
     self.init(key: key, value: TraceAPI.AnyValue(value: .stringValue(value)))
   }
+
+  fileprivate init(_ attribute: SpanAttribute) {
+    let value: TraceAPI.AnyValue.Value =
+      switch attribute.value {
+      case .text(let text): .stringValue(text)
+      case .number(let number): .intValue(number)
+      }
+    self.init(key: attribute.name, value: TraceAPI.AnyValue(value: value))
+  }
 }
 
 extension TraceAPI.Span {
@@ -186,7 +204,7 @@ extension TraceAPI.Span {
       flags: Self.sampledFlag, name: span.name,
       kind: span.kind == .server ? .server : .client, startTimeUnixNano: span.start,
       endTimeUnixNano: span.end,
-      attributes: span.attributes.map { TraceAPI.KeyValue($0.name, $0.value) },
+      attributes: span.attributes.map(TraceAPI.KeyValue.init(_:)),
       status: span.isError ? TraceAPI.Status(code: .error) : nil)
   }
 }

@@ -53,9 +53,10 @@ final class StatementReporter: StatementObserver {
       trace.child(), .client, started: report.started, isError: report.error != nil,
       name: "\(operation.name) postgresql",
       [
-        ("db.system.name", "postgresql"), ("db.operation.name", operation.name),
-        ("db.query.text", Self.shape(of: report.sql)),
-        ("db.response.returned_rows", "\(report.rowCount)"),
+        SpanAttribute("db.system.name", "postgresql"),
+        SpanAttribute("db.operation.name", operation.name),
+        SpanAttribute("db.query.text", Self.shape(of: report.sql)),
+        SpanAttribute("db.response.returned_rows", report.rowCount),
       ])
   }
 

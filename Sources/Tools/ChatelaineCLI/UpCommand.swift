@@ -23,8 +23,9 @@ struct UpCommand: AsyncParsableCommand {
 
   /// What whoever runs more than a trial should know.
   private static let oneUser =
-    "all services run as the user who started this, and each could read the others' secrets; "
-    + "DEPLOYMENT.md says how to give each a user of its own"
+    "all services run as the user who started this, and each could read the others' secrets: this "
+    + "kernel has no Landlock (Linux 5.13). Started by root, each gets a user of its own; "
+    + "DEPLOYMENT.md has more ways"
 
   private static let watchVariable = "CHATELAINE_HEALTH_WATCH"
 
@@ -49,7 +50,7 @@ struct UpCommand: AsyncParsableCommand {
       options,
       announce: { line in
         Terminal.print(line)
-        Terminal.report(Self.oneUser)
+        if Separation.current == .none { Terminal.report(Self.oneUser) }
       }, report: { Terminal.report($0) })
     try await supervisor.run(until: requests)
   }

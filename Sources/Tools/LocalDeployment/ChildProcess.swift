@@ -127,8 +127,48 @@ extension ChildProcess {
     options.standard_error = output.write
     options.new_process_group = command.inNewProcessGroup
     options.parent_death_signal = command.parentDeathSignal
+    options.ruleset = try command.fileRules?.descriptor() ?? -1
+    defer { if options.ruleset >= 0 { close(options.ruleset) } }
+    let account = command.account.flatMap { $0.isSwitched ? $0 : nil }
+    options.executable = account == nil ? -1 : open(command.path, O_RDONLY | O_CLOEXEC)
+    defer { if options.executable >= 0 { close(options.executable) } }
 
-    let id = withCStrings([command.path] + command.arguments) { arguments in
+    let id = withAccount(account, &options) { options in
+      spawn(command, &options)
+    }
+    guard id > 0 else {
+      let reason = String(cString: strerror(errno))
+      close(output.read)
+      throw DeploymentError.programFailed(name: command.path, exit: reason, output: "")
+    }
+    guard OwnThread.start({ Pipe.drain(output.read, into: onOutput) }) else {
+      kill(id, SIGKILL)
+      close(output.read)
+      throw noThread(for: command)
+    }
+    return ChildProcess(id: id, name: command.name)
+  }
+
+  /// Has `options` name the account while `body` runs.
+  private static func withAccount<Result>(
+    _ account: ServiceAccount?, _ options: inout clinux_spawn_options,
+    _ body: (inout clinux_spawn_options) -> Result
+  ) -> Result {
+    guard let account else { return body(&options) }
+    return account.groups.withUnsafeBufferPointer { groups in
+      let rights = clinux_account(
+        user: account.userID, group: account.groupID, groups: groups.baseAddress,
+        group_count: groups.count)
+      return withUnsafePointer(to: rights) { rights in
+        options.account = rights
+        defer { options.account = nil }
+        return body(&options)
+      }
+    }
+  }
+
+  private static func spawn(_ command: Command, _ options: inout clinux_spawn_options) -> pid_t {
+    withCStrings([command.path] + command.arguments) { arguments in
       withCStrings(command.environment.map { "\($0.key)=\($0.value)" }) { environment in
         command.path.withCString { path in
           options.path = path
@@ -142,17 +182,6 @@ extension ChildProcess {
         }
       }
     }
-    guard id > 0 else {
-      let reason = String(cString: strerror(errno))
-      close(output.read)
-      throw DeploymentError.programFailed(name: command.path, exit: reason, output: "")
-    }
-    guard OwnThread.start({ Pipe.drain(output.read, into: onOutput) }) else {
-      kill(id, SIGKILL)
-      close(output.read)
-      throw noThread(for: command)
-    }
-    return ChildProcess(id: id, name: command.name)
   }
 
   /// Calls `body` with a null-terminated array of C strings that lives during the call.

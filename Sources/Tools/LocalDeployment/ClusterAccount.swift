@@ -133,11 +133,12 @@ private enum Capability: UInt64 {
 }
 
 extension ClusterAccount {
-  /// Creates the socket's directory with mode 0700 for the account.
+  /// Creates the socket's directory for the account: with mode 0700, or, for services with users of
+  /// their own, 0710 with the group that they share.
   ///
   /// It may lie in /tmp, where anybody can put something in its place first: what is there must be
   /// a real directory of the account, and nobody else's, or the start fails.
-  func prepareSocketDirectory(_ path: String) throws {
+  func prepareSocketDirectory(_ path: String, isShared: Bool) throws {
     if mkdir(path, 0o700) == 0 {
       try own(path)
     } else if errno != EEXIST {
@@ -146,10 +147,14 @@ extension ClusterAccount {
     var status = stat()
     guard lstat(path, &status) == 0 else { throw SecretFile.failure(path) }
     guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == userID,
-      status.st_mode & 0o777 == 0o700
+      [0o700, 0o710].contains(status.st_mode & 0o777)
     else {
       throw DeploymentError.file(
-        path: path, reason: "is not a directory with mode 0700 that belongs to user \(userID)")
+        path: path, reason: "is not a closed directory that belongs to user \(userID)")
+    }
+    let group = isShared ? ServiceAccount.databaseGroupID : status.st_gid
+    guard lchown(path, userID, group) == 0, chmod(path, isShared ? 0o710 : 0o700) == 0 else {
+      throw SecretFile.failure(path)
     }
   }
 }

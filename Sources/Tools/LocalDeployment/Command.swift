@@ -15,6 +15,10 @@ package struct Command: Sendable {
   package var inNewProcessGroup: Bool
   /// The end of the output that `run` keeps; earlier bytes are dropped.
   package var outputBytesMax: Int
+  /// Whose rights it has; nil: ours. The working directory is entered with ours.
+  var account: ServiceAccount?
+  /// What it may do with files; nil: what its user may.
+  package var fileRules: FileRules?
 
   package init(
     path: String, arguments: [String] = [], environment: [String: String] = [:],

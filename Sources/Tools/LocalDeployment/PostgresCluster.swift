@@ -33,6 +33,8 @@ package final class PostgresCluster: Sendable {
 
   private let durability: Durability
   private let account: ClusterAccount
+  /// Whether users who are neither ours nor PostgreSQL's must reach the socket.
+  private let isShared: Bool
   private let postmaster: Postmaster
 
   private struct State {
@@ -41,8 +43,12 @@ package final class PostgresCluster: Sendable {
   }
   private let state = Mutex(State())
 
-  /// - Parameter directory: absolute path; created by `start`, its parent must exist.
-  package init(directory: String, durability: Durability = .full) throws {
+  /// - Parameters:
+  ///   - directory: absolute path; created by `start`, its parent must exist.
+  ///   - isShared: services connect to it that may have users of their own.
+  package init(
+    directory: String, durability: Durability = .full, isShared: Bool = false
+  ) throws {
     guard directory.hasPrefix("/") else {
       throw DeploymentError.file(path: directory, reason: "must be an absolute path")
     }
@@ -52,7 +58,8 @@ package final class PostgresCluster: Sendable {
     let resolved = (parent == "/" ? "" : parent) + "/" + name
     self.directory = resolved
     self.durability = durability
-    let location = SocketLocation(clusterDirectory: resolved)
+    self.isShared = isShared && Separation.current == .users
+    let location = SocketLocation(clusterDirectory: resolved, isShared: self.isShared)
     (socketDirectory, port) = (location.directory, location.port)
     dataDirectory = resolved + "/data"
     superuserPasswordFile = resolved + "/superuser.password"
@@ -83,7 +90,7 @@ package final class PostgresCluster: Sendable {
     let lock =
       try state.withLock { $0.lock } ?? FileLock(path: directory + "/lock", protecting: directory)
     try await stopLeftover()
-    try account.prepareSocketDirectory(socketDirectory)
+    try account.prepareSocketDirectory(socketDirectory, isShared: isShared)
     if access(dataDirectory + "/PG_VERSION", F_OK) != 0 { try await initialise() }
     let server = try await launch()
     do {
@@ -102,6 +109,8 @@ package final class PostgresCluster: Sendable {
   /// - Throws: `DeploymentError.notReady` when the server had to be killed.
   package func stop(immediately: Bool = false) async throws {
     guard let server = state.withLock({ $0.server }) else { return }
+    // Of one that lies elsewhere nothing is to be left; it is empty when the server has ended.
+    defer { if !socketDirectory.hasPrefix(directory) { rmdir(socketDirectory) } }
     defer { state.withLock { if $0.server === server { $0 = State() } } }
     let steps: [(Int32, Duration)] = [
       (SIGINT, Self.stopTimeout), (SIGQUIT, .seconds(10)), (SIGKILL, .seconds(5)),
@@ -219,7 +228,8 @@ extension PostgresCluster {
   private func launch() async throws -> ChildProcess {
     var settings = [
       "listen_addresses=", "port=\(port)", "unix_socket_directories=\(socketDirectory)",
-      "unix_socket_permissions=0700", "password_encryption=scram-sha-256", "max_connections=200",
+      "unix_socket_permissions=\(isShared ? "0777" : "0700")", "password_encryption=scram-sha-256",
+      "max_connections=200",
       "logging_collector=off", "log_destination=stderr", "log_line_prefix=%m [%p] %q%u@%d ",
       "timezone=UTC", "log_timezone=UTC", "log_statement=none",
       "log_parameter_max_length_on_error=0",

@@ -86,7 +86,9 @@ struct SocketLocation: Sendable {
   let directory: String
   let port: Int
 
-  init(clusterDirectory: String) {
+  /// - Parameter isShared: users connect who can't enter the cluster's directory, nor perhaps those
+  ///   above it; /run is root's alone.
+  init(clusterDirectory: String, isShared: Bool = false) {
     // FNV-1a: must only be the same in every run; a collision costs nothing but a clear error.
     let hash = clusterDirectory.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
       ($0 ^ UInt64($1)) &* 0x100_0000_01b3
@@ -96,6 +98,11 @@ struct SocketLocation: Sendable {
     let isShort = "\(beside)/.s.PGSQL.\(port)".utf8.count <= Self.pathBytesMax
     // Commas and quotes separate directories in PostgreSQL's setting and hosts in libpq's URL.
     let isPlain = !beside.contains { ",'\"\\".contains($0) }
-    directory = isShort && isPlain ? beside : "/tmp/chatelaine-" + String(hash, radix: 16)
+    let name = "chatelaine-" + String(hash, radix: 16)
+    if isShared {
+      directory = (access("/run", W_OK) == 0 ? "/run/" : "/tmp/") + name
+    } else {
+      directory = isShort && isPlain ? beside : "/tmp/" + name
+    }
   }
 }

@@ -1,4 +1,4 @@
-/// The environment that each service is started with.
+/// The environment that each service is started with; its files lie in its `ServiceDirectory`.
 ///
 /// The operator's own variables pass through (limits, log level, allow-list) except what the
 /// supervisor sets, what libpq would read, and what looks like somebody's credential: an API key
@@ -14,7 +14,6 @@ struct ServiceEnvironment: Sendable {
     "_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS",
   ]
 
-  let state: StateDirectory
   /// The environment of the operator's shell.
   let inherited: [String: String]
 
@@ -23,26 +22,23 @@ struct ServiceEnvironment: Sendable {
     for service: ServiceName, listenAddress: String, addresses: [ServiceName: String]
   ) -> [String: String] {
     var variables = inherited.filter { Self.passes($0.key) }
-    let certificate = state.certificatePaths(of: service.rawValue)
     variables["LISTEN_ADDRESS"] = listenAddress
-    variables["READY_FILE"] = state.readyFile(of: service.rawValue)
+    variables["READY_FILE"] = ServiceDirectory.ready
     variables["ADMIN_LISTEN_ADDRESS"] = "127.0.0.1:0"
     variables["HEALTH_LISTEN_ADDRESS"] = "127.0.0.1:0"
-    variables["TLS_CERTIFICATE_FILE"] = certificate.certificate
-    variables["TLS_PRIVATE_KEY_FILE"] = certificate.privateKey
-    variables["TLS_CA_FILE"] = certificate.authority
+    variables["TLS_CERTIFICATE_FILE"] = ServiceDirectory.certificate
+    variables["TLS_PRIVATE_KEY_FILE"] = ServiceDirectory.privateKey
+    variables["TLS_CA_FILE"] = ServiceDirectory.authority
     for dependency in service.dependencies {
       variables[dependency.rawValue.uppercased() + "_ADDRESS"] = addresses[dependency]
     }
-    if let schema = service.schema {
-      variables["DATABASE_URL_FILE"] = state.databaseURLFile(of: schema)
-    }
+    if service.schema != nil { variables["DATABASE_URL_FILE"] = ServiceDirectory.databaseURL }
     switch service {
-    case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = state.assertionSigningKeyFile
+    case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = ServiceDirectory.assertionSigningKey
     case .vault:
-      variables["ENCRYPTION_MASTER_KEY_FILE"] = state.masterKeyFile
-      variables["ASSERTION_PUBLIC_KEYS_FILE"] = state.assertionPublicKeysFile
-    case .audit: variables["ASSERTION_PUBLIC_KEYS_FILE"] = state.assertionPublicKeysFile
+      variables["ENCRYPTION_MASTER_KEY_FILE"] = ServiceDirectory.masterKey
+      variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
+    case .audit: variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
     case .gateway:
       variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(listenAddress)"
     }

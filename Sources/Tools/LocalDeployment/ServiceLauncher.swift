@@ -57,6 +57,7 @@ struct ServiceLauncher: Sendable {
   /// Directory of the services' executables.
   let binaries: String
   let startTimeout: Duration
+  let separation: Separation
   let report: @Sendable (String) -> Void
 
   /// - Parameter started: receives the process before it is ready, so that it can be stopped.
@@ -74,9 +75,15 @@ struct ServiceLauncher: Sendable {
     let log = try LogFile(path: logPath)
     let watch = LogWatch(service: service.rawValue, path: logPath, report: report)
     let tail = OutputTail()
-    let child = try await ChildProcess.spawn(
-      Command(path: path, environment: environment, workingDirectory: "/")
-    ) { chunk in
+    let directory = ServiceDirectory(
+      service: service, state: state, account: separation.account(of: service))
+    var command = Command(path: path, environment: environment, workingDirectory: directory.path)
+    command.account = directory.account
+    if separation != .none {
+      command.fileRules = FileRules.ofService(
+        program: path, directory: directory, environment: environment)
+    }
+    let child = try await ChildProcess.spawn(command) { chunk in
       guard let chunk else {
         tail.close()
         return watch.finish()

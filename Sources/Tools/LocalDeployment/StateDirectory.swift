@@ -39,11 +39,15 @@ package struct StateDirectory: Sendable {
   var secrets: String { path + "/secrets" }
   var logs: String { path + "/logs" }
   var run: String { path + "/run" }
+  /// Directories of the services, each with what that one may read.
+  var services: String { path + "/services" }
   var assertionSigningKeyFile: String { path + "/secrets/assertion-signing.pem" }
   var assertionPublicKeysFile: String { path + "/secrets/assertion-public.pem" }
 
   package func log(of service: String) -> String { "\(logs)/\(service).log" }
-  func readyFile(of service: String) -> String { "\(run)/\(service).ready" }
+  func readyFile(of service: String) -> String {
+    "\(services)/\(service)/\(ServiceDirectory.ready)"
+  }
   func passwordFile(of role: String) -> String { "\(secrets)/\(role).password" }
   func databaseURLFile(of role: String) -> String { "\(secrets)/\(role).database-url" }
 
@@ -56,7 +60,8 @@ package struct StateDirectory: Sendable {
 
   /// The database cluster of this deployment; `start` it only when nobody else runs it.
   package func cluster(durability: PostgresCluster.Durability = .full) throws -> PostgresCluster {
-    try PostgresCluster(directory: path + "/postgres", durability: durability)
+    try PostgresCluster(
+      directory: path + "/postgres", durability: durability, isShared: true)
   }
 
   /// Creates the directory, its parents and its subdirectories with their modes.
@@ -69,7 +74,9 @@ package struct StateDirectory: Sendable {
     }
     try SecretFile.makeDirectory(path)
     try ClusterAccount().allowTraversal(path)
-    for directory in [certificates, secrets, logs, run] { try SecretFile.makeDirectory(directory) }
+    for directory in [certificates, secrets, logs, run, services] {
+      try SecretFile.makeDirectory(directory)
+    }
   }
 }
 

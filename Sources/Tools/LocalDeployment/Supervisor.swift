@@ -33,7 +33,7 @@ package actor Supervisor {
     cluster = try options.state.cluster(durability: options.durability)
     launcher = ServiceLauncher(
       state: options.state, binaries: options.binaries, startTimeout: options.startTimeout,
-      report: report)
+      separation: options.separation, report: report)
   }
 
   /// Brings everything up, keeps it up until the first request to stop, then drains it.
@@ -98,6 +98,7 @@ package actor Supervisor {
       try await Task.sleep(for: options.certificateInterval)
       do {
         try ensureCertificates()
+        for service in ServiceName.allCases { try directory(of: service).fillCertificates() }
       } catch {
         report("certificates could not be renewed: \(error)")
       }
@@ -182,7 +183,8 @@ extension Supervisor {
     try ensureCertificates()
     let listen =
       service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
-    let environment = ServiceEnvironment(state: options.state, inherited: options.environment)
+    try directory(of: service).fill()
+    let environment = ServiceEnvironment(inherited: options.environment)
       .variables(for: service, listenAddress: listen, addresses: addresses)
     let started = try await launcher.launch(service, environment: environment) { child in
       note(child, of: service)
@@ -190,6 +192,11 @@ extension Supervisor {
     running[service] = started
     addresses[service] = started.address
     try publishEndpoints()
+  }
+
+  private func directory(of service: ServiceName) -> ServiceDirectory {
+    ServiceDirectory(
+      service: service, state: options.state, account: options.separation.account(of: service))
   }
 
   private func note(_ child: ChildProcess, of service: ServiceName) {

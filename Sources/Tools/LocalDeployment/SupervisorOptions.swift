@@ -21,6 +21,8 @@ package struct SupervisorOptions: Sendable {
   package var steadyAfter: Duration = .seconds(1)
   /// Nil leaves a service alone that no longer answers: for whoever stops processes on purpose.
   package var healthWatch: HealthWatch.Patience? = HealthWatch.Patience()
+  /// What keeps the services apart; programs that are no services may need more than these.
+  package var separation = Separation.current
   /// How often certificates are looked at; one with less than a third of its life left is issued
   /// anew, and running services take it into use by themselves.
   package var certificateInterval: Duration = .seconds(86_400)

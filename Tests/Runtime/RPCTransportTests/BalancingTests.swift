@@ -166,6 +166,38 @@ import Testing
     await stop([server], client)
   }
 
+  @Test func namesAreLookedUpTogether() async throws {
+    let servers = try await servers(["a", "b"])
+    let resolver = ScriptedResolver(
+      .ports([servers[0].port]), .ports([servers[1].port]), togetherCount: 2)
+    let client = resolver.client(
+      of: [NetworkAddress(host: "a.test", port: 1), NetworkAddress(host: "b.test", port: 1)]
+    ) { $0.resolutionTimeout = .seconds(3_600) }
+    try await meet(["a", "b"], client)
+    await stop(servers, client)
+  }
+
+  @Test func aNameOfWhichNobodySaysAnythingKeepsNobodyFromTheOthers() async throws {
+    let server = try await ScriptedServer("a", [.answer])
+    let resolver = ScriptedResolver(.ports([server.port]))
+    let silent = NetworkAddress(host: ScriptedResolver.silentHost, port: 1)
+    let client = resolver.client(of: [silent, NetworkAddress(host: "a.test", port: 1)]) {
+      $0.resolutionTimeout = .milliseconds(50)
+    }
+    #expect(try await client.call("Name") == "a")
+    await stop([server], client)
+  }
+
+  @Test func aLookUpWithoutAnAnswerEndsWithItsReason() async throws {
+    let client = ScriptedResolver(.failure).client(
+      of: [NetworkAddress(host: ScriptedResolver.silentHost, port: 1)]
+    ) { $0.resolutionTimeout = .milliseconds(50) }
+    let error = await failure { () async throws(RPCError) in try await client.call("Name") }
+    #expect(error?.code == .unavailable)
+    #expect(error?.detail?.contains("no answer within") == true)
+    await client.close()
+  }
+
   @Test func severalTargetsAreOneService() async throws {
     let servers = try await servers(["a", "b", "c"])
     let resolver = ScriptedResolver(.ports([servers[2].port]))

@@ -21,11 +21,18 @@ final class ScriptedResolver: AddressResolver {
     var queryCount = 0
   }
 
+  /// Of this host nobody says anything.
+  static let silentHost = "silent.test"
+
   private let state: Mutex<State>
+  private let barrier: Barrier?
 
   /// The last answer repeats.
-  init(_ answers: Answer...) {
+  ///
+  /// - Parameter togetherCount: so many look-ups get their answers once all have been made.
+  init(_ answers: Answer..., togetherCount: Int? = nil) {
     state = Mutex(State(answers: answers))
+    barrier = togetherCount.map { Barrier(count: $0) }
   }
 
   var queryCount: Int { state.withLock(\.queryCount) }
@@ -35,6 +42,8 @@ final class ScriptedResolver: AddressResolver {
   }
 
   func addresses(of host: String, port: Int) async throws -> [SocketAddress] {
+    if host == Self.silentHost { try await Task.sleep(for: .seconds(3_600)) }
+    await barrier?.arrive()
     let answer = state.withLock { state in
       state.queryCount += 1
       return state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first

@@ -100,6 +100,17 @@ import Testing
     }
   }
 
+  @Test func whatALaterAuthAlsoSignsIsNoHindrance() throws {
+    let key = try Ed25519.SigningKey.generate()
+    let known = try IdentityAPI.SignedAssertion(unpacking: sign(ann)).assertion
+    // Text in field 1001.
+    let more = known + [0xCA, 0x3E, 3] + Array("new".utf8)
+    let signed = IdentityAPI.SignedAssertion(
+      keyId: key.verifyingKey.keyID, assertion: more,
+      signature: try key.sign(AssertionEncoding.signedBytes(more)))
+    #expect(try verifier([key.verifyingKey]).verify(signed.packed() + [0xCA, 0x3E, 0]) == ann)
+  }
+
   @Test func noBitCanBeChanged() throws {
     let bytes = try sign(ann)
     for index in bytes.indices {

@@ -69,7 +69,8 @@ import Testing
     let root = exporter.tracer.serverContext(nil)
     let part = exporter.tracer.clientContext(root)
     exporter.tracer.end(
-      part, .client, started: .now(), isError: true, name: "part", [("a", "b")])
+      part, .client, started: .now(), isError: true, name: "part",
+      [SpanAttribute("a", "b"), SpanAttribute("c", 7)])
     exporter.tracer.end(root, .server, started: .now(), isError: false, name: "whole", [])
     await exporter.flush()
 

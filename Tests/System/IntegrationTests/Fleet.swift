@@ -39,11 +39,15 @@ struct Fleet {
     instances.map(\.address).joined(separator: ", ")
   }
 
-  private static func instances(
+  /// - Parameter variables: beside the environment of the stack's own process of that service.
+  static func instances(
     _ count: Int, of service: String, beside stack: RunningStack, _ variables: [String: String]
   ) async throws -> [Instance] {
     let running = try children(of: stack.processID, named: service).first
     guard let running else { throw InstanceError.hasNoModel(service) }
+    // Its files are named from there.
+    let directory = try FileManager.default.destinationOfSymbolicLink(
+      atPath: "/proc/\(running)/cwd")
     var environment: [String: String] = [:]
     let entries = try Data(contentsOf: URL(fileURLWithPath: "/proc/\(running)/environ"))
     for entry in entries.split(separator: 0) {
@@ -52,9 +56,10 @@ struct Fleet {
     }
     environment.merge(variables) { $1 }
     var instances: [Instance] = []
-    for index in 1...count {
-      environment["READY_FILE"] = "\(stack.stateDirectory)/run/\(service)-\(index).ready"
-      instances.append(try await Instance(service, environment, host: host))
+    for _ in 1...count {
+      environment["READY_FILE"] =
+        "\(stack.stateDirectory)/run/\(service)-\(UUID().uuidString).ready"
+      instances.append(try await Instance(service, environment, in: directory, host: host))
     }
     return instances
   }
@@ -68,16 +73,24 @@ final class Instance: Sendable {
   let service: String
   /// `host:port`.
   let address: String
+  /// `host:port` of the first process's listener for its operator.
+  let adminAddress: String?
   private let environment: [String: String]
+  private let directory: String
   private let process: Mutex<ChildProcess>
 
-  init(_ service: String, _ environment: [String: String], host: String) async throws {
+  init(
+    _ service: String, _ environment: [String: String], in directory: String, host: String
+  ) async throws {
     var environment = environment
     environment["LISTEN_ADDRESS"] = "\(host):0"
     self.service = service
-    let (first, address) = try await Self.launch(service, environment)
+    self.directory = directory
+    let (first, listeners) = try await Self.launch(service, environment, in: directory)
+    guard let address = listeners.first else { throw InstanceError.hasNoModel(service) }
     environment["LISTEN_ADDRESS"] = address
     self.address = address
+    adminAddress = listeners.first { $0.hasPrefix("admin ") }.map { String($0.dropFirst(6)) }
     self.environment = environment
     process = Mutex(first)
   }
@@ -86,33 +99,37 @@ final class Instance: Sendable {
     process.withLock(\.self).signal(number)
   }
 
+  /// How the process ended; nil when it goes on for too long.
+  func exit() async -> ProcessExit? {
+    await process.withLock(\.self).exit(within: Self.stopTimeout)
+  }
+
   /// Waits for the process that was told to end, and starts another.
   ///
   /// - Returns: how the first ended.
   func startAgain() async throws -> ProcessExit? {
-    let exit = await process.withLock(\.self).exit(within: Self.stopTimeout)
-    let (next, _) = try await Self.launch(service, environment)
+    let exit = await exit()
+    let (next, _) = try await Self.launch(service, environment, in: directory)
     process.withLock { $0 = next }
     return exit
   }
 
+  /// The process, and the lines of its ready file: its address, then its other listeners.
   private static func launch(
-    _ service: String, _ environment: [String: String]
-  ) async throws -> (ChildProcess, String) {
+    _ service: String, _ environment: [String: String], in directory: String
+  ) async throws -> (ChildProcess, [String]) {
     let readyFile = environment["READY_FILE"] ?? ""
     try? FileManager.default.removeItem(atPath: readyFile)
     let output = Transcript()
     let process = try await ChildProcess.spawn(
       Command(
         path: try RunningStack.builtProduct(service), environment: environment,
-        parentDeathSignal: SIGTERM),
+        workingDirectory: directory, parentDeathSignal: SIGTERM),
       onOutput: { output.append($0) })
     let limit = ContinuousClock.now.advanced(by: startTimeout)
     while process.exitIfEnded == nil, .now < limit {
-      if let address = try? String(contentsOfFile: readyFile, encoding: .utf8),
-        address.hasSuffix("\n")
-      {
-        return (process, String(address.prefix { $0 != "\n" }))
+      if let text = try? String(contentsOfFile: readyFile, encoding: .utf8), text.hasSuffix("\n") {
+        return (process, text.split(separator: "\n").map(String.init))
       }
       try await Task.sleep(for: .milliseconds(20))
     }

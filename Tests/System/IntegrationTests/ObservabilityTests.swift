@@ -16,11 +16,28 @@ import Testing
     #expect(try await Admin.get(service, "/readyz", of: stack).status == 200)
     let metrics = try await Admin.get(service, "/metrics", of: stack).text
     #expect(metrics.contains("chatelaine_build_info{service=\"\(service)\""))
+    try await checkWithPrometheus(metrics)
     let overview = try await Admin.get(service, "/", of: stack).text
     #expect(overview.contains("\"LISTEN_ADDRESS\":\"127.0.0.1:"))
     // A connection URL and a key, of the services that have them, stay in their files.
     #expect(!overview.contains("postgres://") && !overview.contains("postgresql://"))
     #expect(!overview.contains("PRIVATE KEY"))
+  }
+
+  /// Prometheus's own parser and linter.
+  private func checkWithPrometheus(_ page: String) async throws {
+    let file = FileManager.default.temporaryDirectory
+      .appendingPathComponent("metrics-\(UUID().uuidString)").path
+    try page.write(toFile: file, atomically: false, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let output = Transcript()
+    let process = try await ChildProcess.spawn(
+      Command(path: "/bin/sh", arguments: ["-c", "exec promtool check metrics <\"$0\"", file]),
+      onOutput: { output.append($0) })
+    let exit = await process.exit()
+    await output.end(within: .seconds(10))
+    #expect(exit == .code(0), "\(output.text)")
+    #expect(output.text.isEmpty)
   }
 
   @Test func whatWasDoneIsCounted() async throws {

@@ -98,6 +98,8 @@ struct StandInServices {
     options.durability = .relaxedForTests
     options.startTimeout = .seconds(20)
     options.readyTimeout = .seconds(10)
+    // Scripts need a shell, and write where the test reads.
+    options.separation = .none
     // They answer nothing.
     options.healthWatch = nil
     return options

@@ -1,10 +1,14 @@
 #define _GNU_SOURCE
 #include "clinux_spawn.h"
+#include "landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,14 +40,32 @@ static void reset_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The system calls themselves: glibc's wrappers would have all threads of the parent, which are not
+ * here, do the same. Leaving root clears the permitted, effective and ambient capabilities; what is
+ * inheritable would come back with a file that has it. */
+static void take_account(const struct clinux_account *account, int report) {
+  if (syscall(SYS_setgroups, account->group_count, account->groups) != 0) fail(report);
+  if (syscall(SYS_setresgid, account->group, account->group, account->group) != 0) fail(report);
+  if (syscall(SYS_setresuid, account->user, account->user, account->user) != 0) fail(report);
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  if (syscall(SYS_capset, &header, none) != 0) fail(report);
+}
+
 static void become(const struct clinux_spawn_options *options, pid_t parent, int report) {
+  if (options->new_process_group && setpgid(0, 0) != 0) fail(report);
+  /* With the rights of the parent: the account may not be able to get there. */
+  if (options->working_directory != NULL && chdir(options->working_directory) != 0) fail(report);
+  if (options->account != NULL) take_account(options->account, report);
+  if (options->account != NULL || options->ruleset >= 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(report);
+  }
   if (options->parent_death_signal != 0) {
+    /* After the change of the user, which clears it. */
     if (prctl(PR_SET_PDEATHSIG, options->parent_death_signal) != 0) fail(report);
     /* The parent may have died between fork and prctl. */
     if (getppid() != parent) _exit(127);
   }
-  if (options->new_process_group && setpgid(0, 0) != 0) fail(report);
-  if (options->working_directory != NULL && chdir(options->working_directory) != 0) fail(report);
 
   int descriptors[3] = {
       above_standard(options->standard_input),
@@ -70,7 +92,12 @@ static void become(const struct clinux_spawn_options *options, pid_t parent, int
     }
   }
   reset_signals();
+  if (options->ruleset >= 0 && clinux_landlock_restrict_self(options->ruleset) != 0) fail(report);
   execve(options->path, options->arguments, options->environment);
+  if (errno == EACCES && options->executable >= 0) {
+    syscall(SYS_execveat, options->executable, "", options->arguments, options->environment,
+            AT_EMPTY_PATH);
+  }
   fail(report);
 }
 

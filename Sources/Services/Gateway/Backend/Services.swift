@@ -108,8 +108,8 @@ package final class RequestTrace: CallParent, RequestScope {
       trace, .server, started: .now() - TimeAmount(after), isError: status.code >= 500,
       name: "\(method.rawValue) \(route)",
       [
-        ("http.request.method", method.rawValue), ("http.route", route),
-        ("http.response.status_code", "\(status.code)"),
+        SpanAttribute("http.request.method", method.rawValue), SpanAttribute("http.route", route),
+        SpanAttribute("http.response.status_code", status.code),
       ])
   }
 

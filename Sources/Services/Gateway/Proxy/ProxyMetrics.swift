@@ -74,8 +74,10 @@ final class ProxyMetrics: Sendable {
     tracer.end(
       trace.child(), .client, started: started, isError: (status ?? 599) >= 500,
       name: "\(method.rawValue) \(provider.id)",
-      [("http.request.method", method.rawValue), ("chatelaine.provider", provider.id)]
-        + (status.map { [("http.response.status_code", "\($0)")] } ?? []))
+      [
+        SpanAttribute("http.request.method", method.rawValue),
+        SpanAttribute("chatelaine.provider", provider.id),
+      ] + (status.map { [SpanAttribute("http.response.status_code", $0)] } ?? []))
   }
 }
 
