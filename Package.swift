@@ -120,6 +120,7 @@ let package = Package(
     system(.runtime, "CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     system(.platform, "CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
     system(.platform, "CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+    system(.platform, "CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     clang("Sources/Platform/C/CLinux"),
 
     // Generated protobuf-c: what gRPC itself needs, our services', the tests', the benchmarks'.
@@ -144,6 +145,7 @@ let package = Package(
       ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
     library(.platform, "Files", ["Cryptography"]),
     library(.platform, "Telemetry", [metrics]),
+    library(.platform, "Mail", ["CCurl", "Cryptography", "Encodings", "Files", "Threads"]),
     library(
       .platform, "Postgres",
       [
@@ -337,7 +339,7 @@ let package = Package(
       [
         "LocalDeployment", "Networking", "Postgres", "Cryptography", "CLinux", "TLS", nioCore,
         nioHTTP1, nioPosix, logging,
-      ]),
+      ], exclude: ["Python"]),
     tests("Runtime", "HTTP2Tests", ["HTTP2", nioCore]),
     tests(
       "Runtime", "HTTP2ConformanceTests",
@@ -449,6 +451,8 @@ let package = Package(
         logging,
       ]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
+    tests(
+      "Platform", "MailTests", ["Cryptography", "LocalDeployment", "Mail", "TestSupport"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),
