@@ -18,11 +18,16 @@ struct ServiceEnvironment: Sendable {
   /// The environment of the operator's shell.
   let inherited: [String: String]
 
-  /// - Parameter addresses: of the services that run already.
+  /// - Parameters:
+  ///   - addresses: of the services that run already.
+  ///   - portal: `host:port` of the gateway, for links that lead to it.
   func variables(
-    for service: ServiceName, listenAddress: String, addresses: [ServiceName: String]
+    for service: ServiceName, listenAddress: String, addresses: [ServiceName: String],
+    portal: String
   ) -> [String: String] {
     var variables = inherited.filter { Self.passes($0.key) }
+    // There is a password in it, and one service that needs it.
+    if service != .auth { variables["SMTP_URL"] = nil }
     let certificate = state.certificatePaths(of: service.rawValue)
     variables["LISTEN_ADDRESS"] = listenAddress
     variables["READY_FILE"] = state.readyFile(of: service.rawValue)
@@ -38,7 +43,10 @@ struct ServiceEnvironment: Sendable {
       variables["DATABASE_URL_FILE"] = state.databaseURLFile(of: schema)
     }
     switch service {
-    case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = state.assertionSigningKeyFile
+    case .auth:
+      variables["ASSERTION_SIGNING_KEY_FILE"] = state.assertionSigningKeyFile
+      variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(portal)"
+      variables["MAIL_DIRECTORY"] = mailDirectory
     case .vault:
       variables["ENCRYPTION_MASTER_KEY_FILE"] = state.masterKeyFile
       variables["ASSERTION_PUBLIC_KEYS_FILE"] = state.assertionPublicKeysFile
@@ -47,6 +55,13 @@ struct ServiceEnvironment: Sendable {
       variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(listenAddress)"
     }
     return variables
+  }
+
+  /// Where mails end; nil when the operator has named a mail server.
+  var mailDirectory: String? {
+    let isSet = { (name: String) in !(inherited[name] ?? "").isEmpty }
+    if isSet("SMTP_URL") || isSet("SMTP_URL_FILE") { return nil }
+    return isSet("MAIL_DIRECTORY") ? inherited["MAIL_DIRECTORY"] : state.mailDirectory
   }
 
   private static func passes(_ name: String) -> Bool {

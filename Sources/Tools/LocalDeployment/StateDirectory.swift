@@ -15,6 +15,7 @@ import Postgres
 /// secrets/<role>.password          database passwords
 /// secrets/<role>.database-url      connection strings, written anew at each start
 /// logs/<service>.log, .log.1       capped; postgres logs beside its data
+/// mail/                            mails of a deployment without a mail server
 /// run/endpoints.json               addresses and process ids while running
 /// run/<service>.ready              written by a service once it serves
 /// ```
@@ -35,6 +36,7 @@ package struct StateDirectory: Sendable {
   package var certificates: String { path + "/certificates" }
   package var masterKeyFile: String { path + "/secrets/master.key" }
   package var endpointsFile: String { path + "/run/endpoints.json" }
+  package var mailDirectory: String { path + "/mail" }
   var lockFile: String { path + "/lock" }
   var secrets: String { path + "/secrets" }
   var logs: String { path + "/logs" }

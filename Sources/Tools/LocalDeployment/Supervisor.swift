@@ -183,7 +183,9 @@ extension Supervisor {
     let listen =
       service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
     let environment = ServiceEnvironment(state: options.state, inherited: options.environment)
-      .variables(for: service, listenAddress: listen, addresses: addresses)
+      .variables(
+        for: service, listenAddress: listen, addresses: addresses,
+        portal: "127.0.0.1:\(gatewayPort)")
     let started = try await launcher.launch(service, environment: environment) { child in
       note(child, of: service)
     }

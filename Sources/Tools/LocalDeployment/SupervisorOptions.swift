@@ -37,6 +37,11 @@ package struct SupervisorOptions: Sendable {
     self.environment = environment
   }
 
+  /// Where mails end; nil when the operator has named a mail server.
+  package var mailDirectory: String? {
+    ServiceEnvironment(state: state, inherited: environment).mailDirectory
+  }
+
   /// The directory of the running executable, beside which the build puts the services.
   package static func ownDirectory() throws -> String {
     let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
