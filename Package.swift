@@ -120,6 +120,8 @@ let package = Package(
     system(.runtime, "CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     system(.platform, "CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
     system(.platform, "CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+    system(.platform, "CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
+    system(.platform, "CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     clang("Sources/Platform/C/CLinux"),
 
     // Generated protobuf-c: what gRPC itself needs, our services', the tests', the benchmarks'.
@@ -141,9 +143,10 @@ let package = Package(
     library(.runtime, "TLS", ["COpenSSL", "OpenSSL", nioCore]),
     library(
       .platform, "Cryptography",
-      ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+      ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
     library(.platform, "Files", ["Cryptography"]),
     library(.platform, "Telemetry", [metrics]),
+    library(.platform, "Mail", ["CCurl", "Cryptography", "Encodings", "Files", "Threads"]),
     library(
       .platform, "Postgres",
       [
@@ -230,10 +233,11 @@ let package = Package(
     executable(
       .services, "AuthServer",
       [
-        "Addresses", "Callers", "Auth", "Cryptography", "Identity", "Outbox", "Postgres",
+        "Addresses", "Callers", "Auth", "Cryptography", "Identity", "Mail", "Outbox", "Pacing",
+        "Postgres",
         "Protobuf", "Receipts", "RPC",
         "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, lifecycle,
+        "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, metrics, lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "VaultServer",
@@ -312,7 +316,7 @@ let package = Package(
       .tools, "ChatelaineCLI",
       [
         "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
-        "Identity", "Postgres", "Protobuf", "Providers",
+        "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
         nioPosix,
@@ -337,7 +341,7 @@ let package = Package(
       [
         "LocalDeployment", "Networking", "Postgres", "Cryptography", "CLinux", "TLS", nioCore,
         nioHTTP1, nioPosix, logging,
-      ]),
+      ], exclude: ["Python"]),
     tests("Runtime", "HTTP2Tests", ["HTTP2", nioCore]),
     tests(
       "Runtime", "HTTP2ConformanceTests",
@@ -392,7 +396,7 @@ let package = Package(
     tests(
       "Services", "AuthServerTests",
       [
-        "Callers", "UseCases",
+        "Callers", "Mail", "UseCases",
         "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
@@ -449,6 +453,8 @@ let package = Package(
         logging,
       ]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
+    tests(
+      "Platform", "MailTests", ["Cryptography", "LocalDeployment", "Mail", "TestSupport"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Providers"]),

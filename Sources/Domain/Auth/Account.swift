@@ -7,13 +7,27 @@ package struct Account: Sendable, Hashable {
   package let email: EmailAddress
   package let displayName: DisplayName
   package let createTime: Date
+  package let role: Role
+  /// When mail to the address was last shown to reach its owner; nil when it never was.
+  package let verifyTime: Date?
+  /// Since when it is shut out; nil when it is not.
+  package let disableTime: Date?
 
-  package init(id: UserID, email: EmailAddress, displayName: DisplayName, createTime: Date) {
+  package init(
+    id: UserID, email: EmailAddress, displayName: DisplayName, createTime: Date,
+    role: Role = .user, verifyTime: Date? = nil, disableTime: Date? = nil
+  ) {
     self.id = id
     self.email = email
     self.displayName = displayName
     self.createTime = createTime
+    self.role = role
+    self.verifyTime = verifyTime
+    self.disableTime = disableTime
   }
+
+  package var isVerified: Bool { verifyTime != nil }
+  package var isDisabled: Bool { disableTime != nil }
 }
 
 /// What a person wants to be called; may be empty.

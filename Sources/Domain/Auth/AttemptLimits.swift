@@ -14,6 +14,12 @@ package final class AttemptLimits: Sendable {
     package var logInsPerSource = AttemptRate(60, per: .seconds(60))
     /// Accounts from one place: an office behind one address may join on one day.
     package var signUpsPerSource = AttemptRate(100, per: .seconds(3600))
+    /// Mails that strangers can have sent to one address.
+    package var mailsPerAddress = AttemptRate(5, per: .seconds(3600))
+    /// Mails that one place can have sent.
+    package var mailsPerSource = AttemptRate(30, per: .seconds(3600))
+    /// Tries of links from one place.
+    package var linksPerSource = AttemptRate(60, per: .seconds(60))
 
     package init() {}
   }
@@ -29,6 +35,9 @@ package final class AttemptLimits: Sendable {
   private let logInsPerAccount: TokenBuckets<Target>
   private let logInsPerSource: TokenBuckets<ClientSource>
   private let signUpsPerSource: TokenBuckets<ClientSource>
+  private let mailsPerAddress: TokenBuckets<String>
+  private let mailsPerSource: TokenBuckets<ClientSource>
+  private let linksPerSource: TokenBuckets<ClientSource>
 
   package init(
     _ rates: Rates = Rates(), now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
@@ -36,6 +45,9 @@ package final class AttemptLimits: Sendable {
     logInsPerAccount = TokenBuckets(rates.logInsPerAccount, keysMax: Self.keysMax, now: now)
     logInsPerSource = TokenBuckets(rates.logInsPerSource, keysMax: Self.keysMax, now: now)
     signUpsPerSource = TokenBuckets(rates.signUpsPerSource, keysMax: Self.keysMax, now: now)
+    mailsPerAddress = TokenBuckets(rates.mailsPerAddress, keysMax: Self.keysMax, now: now)
+    mailsPerSource = TokenBuckets(rates.mailsPerSource, keysMax: Self.keysMax, now: now)
+    linksPerSource = TokenBuckets(rates.linksPerSource, keysMax: Self.keysMax, now: now)
   }
 
   /// Throws `.tooManyAttempts` before a sign-up is looked at.
@@ -49,6 +61,25 @@ package final class AttemptLimits: Sendable {
     let source = ClientSource(origin.ipAddress)
     try admit(logInsPerSource.take(source))
     try admit(logInsPerAccount.take(Target(source: source, emailKey: email.key)))
+  }
+
+  /// Throws `.tooManyAttempts` before it is looked at whether anybody has this address.
+  func admitMail(to email: EmailAddress, from origin: CallOrigin) throws(AuthError) {
+    try admit(mailsPerSource.take(ClientSource(origin.ipAddress)))
+    try admit(mailsPerAddress.take(email.key))
+  }
+
+  /// Whether one more mail may go to this address, where nobody is told that it doesn't.
+  func allowsMail(to email: EmailAddress) -> Bool { mailsPerAddress.take(email.key) == nil }
+
+  /// Throws `.tooManyAttempts` before a link is looked at.
+  func admitLink(from origin: CallOrigin) throws(AuthError) {
+    try admit(linksPerSource.take(ClientSource(origin.ipAddress)))
+  }
+
+  /// Lets an account's owner try again at once, wherever they are.
+  func forgive(_ email: EmailAddress) {
+    logInsPerAccount.forget(where: { $0.emailKey == email.key })
   }
 
   private func admit(_ delay: Duration?) throws(AuthError) {
@@ -111,6 +142,14 @@ package final class TokenBuckets<Key: Hashable & Sendable>: Sendable {
       }
       state.recent[key] = bucket
       return wait
+    }
+  }
+
+  /// Gives keys full buckets again.
+  func forget(where isMeant: (Key) -> Bool) {
+    state.withLock { state in
+      state.recent = state.recent.filter { !isMeant($0.key) }
+      state.older = state.older.filter { !isMeant($0.key) }
     }
   }
 }

@@ -6,6 +6,12 @@ package enum AuthError: Error, Hashable {
   package enum Field: String, Sendable, CaseIterable {
     case email
     case password
+    case currentPassword
+    case newPassword
+    case token
+    case invitation
+    case user
+    case role
     case displayName
     case credential
     case name
@@ -23,6 +29,18 @@ package enum AuthError: Error, Hashable {
   case emailTaken
   /// The log-in failed. One answer for an unknown e-mail address and for a wrong password.
   case wrongCredentials
+  /// Sign-up is not for everybody here: by invitation only, or not at all.
+  case signUpClosed(SignUpMode)
+  /// The link is unknown, over or has been used: the caller can't tell which.
+  case linkOver
+  /// The password was right, and an admin has shut the account out.
+  case disabled
+  /// The account's e-mail address must be confirmed before its keys can be used.
+  case unverified
+  /// Nobody would be left to look after accounts.
+  case lastAdmin
+  /// This portal sends no mail, so that nothing can be confirmed by it.
+  case noMail
   /// The session or access token is unknown, over or revoked: the caller can't tell which.
   case unauthenticated
   /// The caller's credential doesn't allow it.
@@ -54,8 +72,12 @@ extension AuthError: UseCaseError {
     switch self {
     case .notFound: "not-found"
     case .tooManyAccessTokens: "too-many-access-tokens"
+    case .lastAdmin: "last-admin"
+    case .disabled: "disabled"
     // Before anyone is known: a flood of them must not fill the log.
-    case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts: nil
+    case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
+      .linkOver, .unverified, .noMail:
+      nil
     case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storage, .engine: nil
     }
   }

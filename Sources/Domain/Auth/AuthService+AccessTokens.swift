@@ -65,7 +65,7 @@ extension AuthService {
     }
   }
 
-  private static func page(
+  static func page(
     size: Int, token: String, of list: String
   ) throws(AuthError) -> PageRequest {
     do {

@@ -9,25 +9,70 @@ extension AuthService {
   package static let requestLineBytesMax = 512
 
   /// Signs a person up. Takes as long for an e-mail address that is taken, since the password is
-  /// hashed before anyone looks; that it is taken, the answer says.
+  /// hashed before anyone looks.
+  ///
+  /// Where the portal hides who has an account, the answer is the same for an address that is
+  /// taken: an account that is nobody's, and a mail to the owner of the address.
   package func createAccount(
-    email: String, password: SecretBytes, displayName: String, from origin: CallOrigin
+    email: String, password: SecretBytes, displayName: String, invitation: SecretBytes? = nil,
+    from origin: CallOrigin
   ) async throws(AuthError) -> Account {
     try await door.perform(.accountCreate, by: .stranger, from: origin) {
       (entry) async throws(AuthError) -> Act<Account> in
       try limits.admitSignUp(from: origin)
+      let invitationHash = try admit(invitation)
       let email = try EmailAddress(email)
+      if invitationHash == nil { try accounts.check(email) }
       let password = try NewPassword(password, email: email)
       let now = door.now
       let account = Account(
         id: UserID(UUID()), email: email, displayName: try DisplayName(displayName),
-        createTime: now)
+        createTime: now, verifyTime: invitationHash == nil ? nil : now)
       let hash = try await passwords.hash(password.secret)
       entry.isBy(account.id, email: email.text)
       entry.set(.account(account))
-      try await store.insert(account, passwordHash: hash, receipt: entry.success(at: now))
-      return .committed(account)
+      let isToConfirm = accounts.sendsMail && !account.isVerified
+      let new = NewAccount(
+        account: account, passwordHash: hash, invitationHash: invitationHash,
+        mayBecomeAdmin: accounts.firstIsAdmin,
+        mails: isToConfirm
+          ? [MailOrder(.confirmAddress, to: email, of: account.id, from: origin, at: now)] : [],
+        receipt: entry.success(at: now))
+      do throws(AuthError) {
+        return .committed(try await store.insert(new))
+      } catch {
+        guard error == .emailTaken, accounts.hidesAccounts else { throw error }
+        try await tellOwner(of: email, from: origin, at: now)
+        return .looked(account)
+      }
     }
+  }
+
+  /// Throws `.signUpClosed` unless whoever brings this may sign up.
+  private func admit(_ invitation: SecretBytes?) throws(AuthError) -> [UInt8]? {
+    let hash: [UInt8]?
+    if let invitation, invitation.count > 0 {
+      hash = try Link.hash(invitation)
+    } else {
+      hash = nil
+    }
+    switch accounts.signUp {
+    case .open: return hash
+    case .invitation:
+      guard let hash else { throw .signUpClosed(.invitation) }
+      return hash
+    case .closed: throw .signUpClosed(.closed)
+    }
+  }
+
+  private func tellOwner(
+    of email: EmailAddress, from origin: CallOrigin, at now: Date
+  ) async throws(AuthError) {
+    guard limits.allowsMail(to: email),
+      let known = try await store.account(emailKey: email.key)?.account
+    else { return try await store.countUnknownLogIn(at: now) }
+    try await store.insert(
+      MailOrder(.addressTaken, to: known.email, of: known.id, from: origin, at: now))
   }
 
   /// The caller's own account.

@@ -54,6 +54,13 @@ extension AuthService {
       entry.show(in: stored.account.id)
       entry.set(.account(stored.account))
       guard let verification else { return .failed(nil, reason: "wrong-password") }
+      // Only who knows the password learns of it.
+      guard !stored.account.isDisabled else { throw .disabled }
+      if accounts.hidesAccounts, !stored.account.isVerified {
+        // To say so would tell whoever has just signed up with it that nobody had this address.
+        try await remind(stored.account, from: origin)
+        return .failed(nil, reason: "unverified")
+      }
       var rehash: PasswordRehash?
       if verification.needsRehash {
         rehash = PasswordRehash(
@@ -64,6 +71,12 @@ extension AuthService {
     }
     guard let started else { throw .wrongCredentials }
     return started
+  }
+
+  private func remind(_ account: Account, from origin: CallOrigin) async throws(AuthError) {
+    guard limits.allowsMail(to: account.email) else { return }
+    try await store.insert(
+      MailOrder(.confirmAddress, to: account.email, of: account.id, from: origin, at: door.now))
   }
 
   private func start(
@@ -102,7 +115,7 @@ extension AuthService {
     let now = door.now
     guard let token = SecureToken(text, prefix: Session.tokenPrefix),
       let (session, account) = try await store.session(tokenHash: token.storageHash),
-      policy.isAlive(session, at: now)
+      policy.isAlive(session, at: now), !account.isDisabled
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
     if session.lastSeenTime <= threshold {
@@ -118,8 +131,9 @@ extension AuthService {
     let now = door.now
     guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
       let (stored, account) = try await store.accessToken(hash: token.storageHash),
-      stored.isAlive(at: now)
+      stored.isAlive(at: now), !account.isDisabled
     else { throw .unauthenticated }
+    guard accounts.admits(account) else { throw .unverified }
     let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
     if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
       store.noteUse(accessToken: stored.id, at: now)

@@ -21,11 +21,13 @@ package struct AuthService: Sendable {
   let passwords: PasswordChecker
   let assertions: any AssertionIssuer
   let policy: SessionPolicy
+  let accounts: AccountPolicy
   let limits: AttemptLimits
 
   package init(
     store: any AuthStore, passwords: PasswordHashingPool, assertions: any AssertionIssuer,
-    policy: SessionPolicy = SessionPolicy(), limits: AttemptLimits = AttemptLimits(),
+    policy: SessionPolicy = SessionPolicy(), accounts: AccountPolicy = AccountPolicy(),
+    limits: AttemptLimits = AttemptLimits(),
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
@@ -35,6 +37,7 @@ package struct AuthService: Sendable {
     self.passwords = PasswordChecker(pool: passwords)
     self.assertions = assertions
     self.policy = policy
+    self.accounts = accounts
     self.limits = limits
   }
 
@@ -43,7 +46,8 @@ package struct AuthService: Sendable {
     until end: Date? = nil, at now: Date
   ) throws(AuthError) -> Authenticated {
     let caller = Caller(
-      userID: account.id, email: account.email.text, credential: credential, scopes: scopes)
+      userID: account.id, email: account.email.text, credential: credential, scopes: scopes,
+      role: account.role)
     let assertion = try assertions.issue(for: caller, at: now)
     let lastMoment = end.map { min($0, assertion.expireTime) } ?? assertion.expireTime
     return Authenticated(

@@ -9,10 +9,12 @@ package import UseCases
 package protocol AuthStore: Sendable {
   // MARK: Accounts
 
-  /// Throws `.emailTaken` when `email.key` belongs to somebody already, and keeps nothing then.
-  func insert(
-    _ account: Account, passwordHash: String, receipt: Receipt
-  ) async throws(AuthError)
+  /// Throws `.emailTaken` when `email.key` belongs to somebody already, or `.linkOver` when the
+  /// invitation doesn't work, and keeps nothing then. Returns the account as it was kept.
+  func insert(_ account: NewAccount) async throws(AuthError) -> Account
+
+  /// Keeps a mail that goes with no other change.
+  func insert(_ mail: MailOrder) async throws(AuthError)
 
   /// The account with this `EmailAddress.key`, and its password's hash.
   func account(emailKey: String) async throws(AuthError) -> StoredAccount?
@@ -80,6 +82,32 @@ package protocol AuthStore: Sendable {
   func deleteAccessToken(
     _ id: UUID, of account: UserID, receipt: @Sendable (AccessToken) -> Receipt
   ) async throws(AuthError)
+}
+
+/// An account that is about to be kept.
+package struct NewAccount: Sendable {
+  package let account: Account
+  /// A PHC string.
+  package let passwordHash: String
+  /// The hash of an invitation's token, which is used up: its address must be the account's, and is
+  /// confirmed by it.
+  package let invitationHash: [UInt8]?
+  /// The first account of all becomes an admin.
+  package let mayBecomeAdmin: Bool
+  package let mails: [MailOrder]
+  package let receipt: Receipt
+
+  package init(
+    account: Account, passwordHash: String, invitationHash: [UInt8]? = nil,
+    mayBecomeAdmin: Bool = false, mails: [MailOrder] = [], receipt: Receipt
+  ) {
+    self.account = account
+    self.passwordHash = passwordHash
+    self.invitationHash = invitationHash
+    self.mayBecomeAdmin = mayBecomeAdmin
+    self.mails = mails
+    self.receipt = receipt
+  }
 }
 
 /// An account with what its log-in is checked against.

@@ -53,3 +53,38 @@ package struct SessionPolicy: Sendable, Hashable {
 extension Duration {
   var timeInterval: TimeInterval { self / .seconds(1) }
 }
+
+/// What people call the thing that they log in with.
+package enum Device {
+  // The first that is named counts: browsers name those that they want to pass for, too.
+  private static let programs: [(mark: String, name: String)] = [
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"), ("curl/", "curl"), ("python-requests/", "Python"),
+    ("python-httpx/", "Python"), ("Python/", "Python"), ("node", "Node.js"),
+    ("Go-http-client/", "Go"), ("chatelaine ", "the command line"),
+  ]
+  private static let systems: [(mark: String, name: String)] = [
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"), ("Mac OS X", "macOS"), ("Macintosh", "macOS"), ("Linux", "Linux"),
+  ]
+
+  /// E.g. `Firefox on Linux`; what a user agent says is its own word, for people's eyes only.
+  package static func name(userAgent: String) -> String {
+    let bytes = Array(userAgent.utf8)
+    func first(_ list: [(mark: String, name: String)]) -> String? {
+      list.first { contains(bytes, Array($0.mark.utf8)) }?.name
+    }
+    switch (first(programs), first(systems)) {
+    case (let program?, let system?): return "\(program) on \(system)"
+    case (let program?, nil): return program
+    case (nil, let system?): return system
+    case (nil, nil): return "An unknown device"
+    }
+  }
+
+  private static func contains(_ text: [UInt8], _ mark: [UInt8]) -> Bool {
+    guard text.count >= mark.count else { return false }
+    return (0...text.count - mark.count).contains { text[$0...].starts(with: mark) }
+  }
+}

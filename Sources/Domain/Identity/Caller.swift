@@ -57,12 +57,18 @@ package struct Caller: Sendable, Hashable {
   package let credential: Credential
   /// What an access token was given; empty for the other credentials.
   package let scopes: Scopes
+  /// The account's; counts with a session only.
+  package let role: Role
 
-  package init(userID: UserID, email: String, credential: Credential, scopes: Scopes = Scopes([])) {
+  package init(
+    userID: UserID, email: String, credential: Credential, scopes: Scopes = Scopes([]),
+    role: Role = .user
+  ) {
     self.userID = userID
     self.email = email
     self.credential = credential
     self.scopes = scopes
+    self.role = role
   }
 }
 
@@ -81,4 +87,19 @@ package struct CallOrigin: Sendable, Hashable {
     self.userAgent = userAgent
     self.requestID = requestID
   }
+}
+
+/// What an account may do beyond its own things; the raw value is what is stored and signed.
+package enum Role: String, Sendable, Hashable, CaseIterable {
+  /// Nothing.
+  case user
+  /// Reads the whole audit log.
+  case auditor
+  /// Reads the whole audit log and looks after accounts. Sees and uses nobody's keys.
+  case admin
+
+  /// Reads a word; one that this version doesn't know grants nothing.
+  package init(word: String) { self = Role(rawValue: word) ?? .user }
+
+  package var readsWholeLog: Bool { self != .user }
 }

@@ -50,10 +50,48 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case masterKeyRotate = "master-key.rotate"
   /// An operator has every stored key opened to see that it does, in no account.
   case masterKeyVerify = "master-key.verify"
+  /// The mail that confirms an address is asked for again.
+  case emailVerificationSend = "email.send-verification"
+  /// The link of the confirmation mail is used.
+  case emailVerify = "email.verify"
+  /// Another e-mail address is asked for; a link goes there.
+  case emailChangeRequest = "email.request-change"
+  /// The link at the new address is used; the old one gets a mail.
+  case emailChange = "email.change"
+  /// A password is changed with the old one; `FAILURE` for a wrong one.
+  case passwordChange = "password.change"
+  /// Somebody asks for a link to choose a new password.
+  case passwordResetRequest = "password.request-reset"
+  /// The link is used; all sessions end.
+  case passwordReset = "password.reset"
+  /// Sessions are listed; only `DENIED` is recorded.
+  case sessionList = "session.list"
+  /// Sessions are ended by their owner: one, or all others.
+  case sessionRevoke = "session.revoke"
+  /// An admin or operator looks at accounts.
+  case accountList = "account.list"
+  /// An admin or operator invites somebody.
+  case accountInvite = "account.invite"
+  /// An admin or operator changes an account's role.
+  case accountRoleSet = "account.set-role"
+  /// An admin or operator shuts an account out; its sessions end and its tokens don't work.
+  case accountDisable = "account.disable"
+  /// An admin or operator lets it in again.
+  case accountEnable = "account.enable"
+  /// Log-in is opened again after too many wrong passwords.
+  case accountUnlock = "account.unlock"
+  /// An admin or operator ends all of an account's sessions.
+  case accountSignOut = "account.sign-out"
+  /// An admin or operator has an account choose a new password.
+  case accountPasswordReset = "account.reset-password"
+  /// An auditor or admin reads the log of everybody.
+  case auditEventListAll = "audit-event.list-all"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.
   case credentialAuthenticate = "credential.authenticate"
   /// An operator asks which master keys are needed.
   case masterKeyGet = "master-key.get"
+  /// A link of a mail is looked up.
+  case linkRedeem = "link.redeem"
 }

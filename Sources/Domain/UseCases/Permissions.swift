@@ -17,6 +17,8 @@ package enum Principal: Sendable, Hashable {
 enum Bearer: Sendable, Hashable {
   case stranger
   case session
+  /// A session of an account with at least this role.
+  case role(Role)
   case accessToken(Scope)
   /// An operator at the machine, for a user or for nobody in particular.
   case `operator`
@@ -27,6 +29,8 @@ enum Bearer: Sendable, Hashable {
 package enum Refusal: String, Error, Sendable, Hashable {
   /// An access token that was not given what the action needs.
   case missingScope = "missing-scope"
+  /// An account whose role doesn't allow it.
+  case missingRole = "missing-role"
   /// A kind of credential or peer that the action is not for.
   case wrongCredential = "wrong-credential"
   /// An access token that was asked for more than the token that asks has.
@@ -77,6 +81,26 @@ package enum Permissions {
     .accessTokenList: Rule([.session, .accessToken(.manage)], .refusals),
     .operatorImpersonate: Rule([.operator], .everything),
 
+    .linkRedeem: Rule([.stranger], .nothing),
+    .emailVerificationSend: Rule([.session], .everything),
+    .emailVerify: Rule([.stranger], .everything),
+    .emailChangeRequest: Rule([.session], .everything),
+    .emailChange: Rule([.stranger], .everything),
+    .passwordChange: Rule([.session], .everything),
+    .passwordResetRequest: Rule([.stranger], .everything),
+    .passwordReset: Rule([.stranger], .everything),
+    .sessionList: Rule([.session], .refusals),
+    .sessionRevoke: Rule([.session], .everything),
+
+    .accountList: Rule([.role(.admin), .operator], .everything),
+    .accountInvite: Rule([.role(.admin), .operator], .everything),
+    .accountRoleSet: Rule([.role(.admin), .operator], .everything),
+    .accountDisable: Rule([.role(.admin), .operator], .everything),
+    .accountEnable: Rule([.role(.admin), .operator], .everything),
+    .accountUnlock: Rule([.stranger, .role(.admin), .operator], .everything),
+    .accountSignOut: Rule([.role(.admin), .operator], .everything),
+    .accountPasswordReset: Rule([.role(.admin), .operator], .everything),
+
     .providerConfigCreate: Rule([.session, .accessToken(.manage)], .everything),
     .providerConfigImport: Rule([.session, .accessToken(.manage), .operator], .everything),
     .providerConfigUpdate: Rule([.session, .accessToken(.manage)], .everything),
@@ -94,6 +118,7 @@ package enum Permissions {
 
     .auditEventAppend: Rule([.service("auth"), .service("vault")], .refusals),
     .auditEventList: Rule([.session, .accessToken(.readAudit)], .refusals),
+    .auditEventListAll: Rule([.role(.auditor)], .everything),
   ]
 
   /// Nil when `principal` may do `action`.
@@ -108,7 +133,13 @@ package enum Permissions {
 
   private static func refusal(of caller: Caller, _ rule: Rule) -> Refusal? {
     switch caller.credential {
-    case .session: return rule.bearers.contains(.session) ? nil : .wrongCredential
+    case .session:
+      if rule.bearers.contains(.session) { return nil }
+      // An admin may do what an auditor may.
+      let roles: [Role] = caller.role == .admin ? [.admin, .auditor] : [caller.role]
+      if roles.contains(where: { rule.bearers.contains(.role($0)) }) { return nil }
+      let isOfARole = Role.allCases.contains { rule.bearers.contains(.role($0)) }
+      return isOfARole ? .missingRole : .wrongCredential
     case .operator: return rule.bearers.contains(.operator) ? nil : .wrongCredential
     case .accessToken:
       let wanted = Scope.allCases.filter { rule.bearers.contains(.accessToken($0)) }
@@ -123,6 +154,7 @@ extension Refusal {
   package var message: String {
     switch self {
     case .missingScope: "the access token was not given the scope that this needs"
+    case .missingRole: "this is for accounts with another role"
     case .wrongCredential: "this can't be done with this kind of credential"
     case .moreThanOwn:
       "an access token can't create one with more scopes or a longer life than its own"

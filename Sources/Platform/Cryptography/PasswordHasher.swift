@@ -64,13 +64,16 @@ package struct PasswordHasher: Sendable {
     return PasswordHashText(parameters: parameters, salt: salt, tag: tag).text
   }
 
-  /// Compares `password` with a stored PHC string in constant time.
+  /// Compares `password` with a stored PHC string, or with a bcrypt hash, in constant time.
   ///
   /// Throws `.malformedHash` or `.refusedParameters` for stored text that is not acceptable, else
   /// as `hash` does.
   package func verify(
     _ password: SecretBytes, against phc: String
   ) throws(PasswordHashingError) -> Verification {
+    if Bcrypt.isHash(phc) {
+      return Verification(matches: try Bcrypt.matches(password, phc), needsRehash: true)
+    }
     let stored = try PasswordHashText(parsing: phc)
     let tag = try derive(
       password, salt: stored.salt, parameters: stored.parameters, tagBytes: stored.tag.count)

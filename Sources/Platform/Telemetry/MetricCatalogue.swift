@@ -3,7 +3,7 @@ package enum MetricCatalogue {
   static let droppedSeriesLabel = "metrics.dropped_series"
 
   package static let all: [MetricDefinition] =
-    calls + requests + upstream + database + outbox + limits + cryptography + process
+    calls + requests + upstream + database + outbox + mail + limits + cryptography + process
 
   private static let calls: [MetricDefinition] = [
     MetricDefinition(
@@ -104,6 +104,18 @@ package enum MetricCatalogue {
     MetricDefinition(
       "outbox.deliveries", "outbox_deliveries_total", .counter, labels: ["outcome"],
       "Looks at the outbox after which nothing waited, or that failed."),
+  ]
+
+  private static let mail: [MetricDefinition] = [
+    MetricDefinition(
+      "mail.waiting", "mail_waiting", .gauge,
+      "Mails that have not been sent yet, counted up to 10,000."),
+    MetricDefinition(
+      "mail.oldest.age", "mail_oldest_age_seconds", .gauge,
+      "How long the oldest of them has waited."),
+    MetricDefinition(
+      "mail.attempts", "mail_attempts_total", .counter, labels: ["outcome"],
+      "Tries to send a mail: sent, failed and tried again later, refused for good, or expired."),
   ]
 
   private static let limits: [MetricDefinition] = [

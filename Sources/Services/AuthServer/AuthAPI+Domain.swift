@@ -9,7 +9,61 @@ extension AuthAPI.Account {
   init(_ account: Account) {
     self.init(
       id: account.id.text, email: account.email.text, displayName: account.displayName.text,
-      createTime: Timestamp(account.createTime))
+      createTime: Timestamp(account.createTime), role: Role(account.role),
+      isEmailVerified: account.isVerified)
+  }
+}
+
+extension AuthAPI.Account.Role {
+  fileprivate init(_ role: Identity.Role) {
+    switch role {
+    case .user: self = .user
+    case .auditor: self = .auditor
+    case .admin: self = .admin
+    }
+  }
+}
+
+extension Identity.Role {
+  init(requested role: AuthAPI.Account.Role) throws(AuthError) {
+    switch role {
+    case .user: self = .user
+    case .auditor: self = .auditor
+    case .admin: self = .admin
+    case .unspecified, .unrecognized:
+      throw .invalid(.role, reason: "must be USER, AUDITOR or ADMIN")
+    }
+  }
+}
+
+extension AuthAPI.User {
+  init(_ user: User) {
+    self.init(
+      account: AuthAPI.Account(user.account), isDisabled: user.account.isDisabled,
+      sessionCount: Int32(clamping: user.sessionCount),
+      accessTokenCount: Int32(clamping: user.accessTokenCount),
+      lastSeenTime: user.lastSeenTime.map { Timestamp($0) })
+  }
+}
+
+extension AuthAPI.Session {
+  init(_ session: Session, isCurrent: Bool) {
+    self.init(
+      id: session.id.text, device: Device.name(userAgent: session.origin.userAgent),
+      ipAddress: session.origin.ipAddress, createTime: Timestamp(session.createTime),
+      lastSeenTime: Timestamp(session.lastSeenTime), expireTime: Timestamp(session.expireTime),
+      isCurrent: isCurrent)
+  }
+}
+
+extension AuthAPI.RedeemLinkResponse.Purpose {
+  init(_ purpose: LinkPurpose) {
+    switch purpose {
+    case .verifyEmail: self = .verifyEmail
+    case .changeEmail: self = .changeEmail
+    case .unlock: self = .unlock
+    case .resetPassword, .invitation: self = .unspecified
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 import Addresses
 import Auth
 import Cryptography
+import FoundationEssentials
+import Mail
 import ServiceRuntime
 
 /// The settings of `auth`.
@@ -12,6 +14,11 @@ struct AuthConfiguration: ServiceConfiguration {
   let auditAddresses: [NetworkAddress]
   let sessions: SessionPolicy
   let rates: AttemptLimits.Rates
+  let accounts: AccountPolicy
+  /// Nil: no mail is sent.
+  let mail: MailConfiguration?
+  /// The portal's address without a slash at the end; empty when it isn't known.
+  let portal: String
   /// Threads that do nothing but hash passwords, 19 MiB each.
   let passwordThreads: Int
 
@@ -28,11 +35,118 @@ struct AuthConfiguration: ServiceConfiguration {
         in: .seconds(300)...(.seconds(400 * 86_400)),
         doc: "How long a session lives, however much it is used: seconds, or e.g. 12h, 30d."))
     rates = AttemptLimits.Rates(from: &reader)
+    let publicURL = reader.optionalURL(
+      "PUBLIC_URL",
+      doc: "Where browsers reach the portal, for the links of mails, e.g. https://keys.example.com."
+    )
+    portal = publicURL.map { Self.withoutSlash($0.absoluteString) } ?? ""
+    mail = MailConfiguration(from: &reader)
+    if mail != nil, publicURL == nil {
+      reader.refuse("PUBLIC_URL", "is not set, and mails need it for their links")
+    }
+    accounts = AccountPolicy(from: &reader, publicURL: publicURL, sendsMail: mail != nil)
     passwordThreads = reader.integer(
       "PASSWORD_THREADS", default: PasswordHashingPool.threadCountDefault, in: 1...64,
       doc: "Threads that hash passwords; each uses 19 MiB of memory.")
     self.database = try reader.require(database)
     self.signingKey = try reader.require(signingKey)
+  }
+
+  private static func withoutSlash(_ text: String) -> String {
+    text.utf8.last == UInt8(ascii: "/") ? String(text.dropLast()) : text
+  }
+}
+
+/// Where mails go.
+struct MailConfiguration: Sendable {
+  let sender: MailAddress
+  let destination: Destination
+
+  enum Destination: Sendable {
+    case server(SMTPServer)
+    /// A folder of this machine.
+    case folder(String)
+  }
+
+  /// Nil when no mail is to be sent, or when the reader has noted problems.
+  fileprivate init?(from reader: inout ConfigurationReader) {
+    let url = reader.optionalSecret(
+      "SMTP_URL",
+      doc:
+        "Mail server: smtp://user:password@host:587 with STARTTLS, or smtps:// on port 465; user "
+        + "and password percent-encoded. Without it and MAIL_DIRECTORY no mail is sent: nobody can "
+        + "reset a password by themselves.")
+    let startTLS =
+      reader.parsed(
+        "SMTP_STARTTLS", default: "required",
+        doc: "required, or off for a relay on this machine that has no TLS and wants no password.",
+        expected: "required or off", parse: { ["required": true, "off": false][$0] }) ?? true
+    let authority = reader.optionalString(
+      "SMTP_CA_FILE",
+      doc: "A PEM file of the authorities that may vouch for the mail server; the system's without."
+    )
+    let folder = reader.optionalString(
+      "MAIL_DIRECTORY",
+      doc: "A folder in which mails end instead, for a trial without a mail server; "
+        + "'chatelaine mail' reads it.")
+    let sender = reader.parsed(
+      "MAIL_FROM", default: "Chatelaine <chatelaine@localhost>",
+      doc: "Whom mails come from: an address, or a name with the address in angle brackets.",
+      expected: "name@example.com or Name <name@example.com>",
+      parse: { MailAddress(header: $0) })
+    guard let sender else { return nil }
+    self.sender = sender
+    switch (url, folder) {
+    case (nil, nil): return nil
+    case (_?, _?):
+      reader.refuse("MAIL_DIRECTORY", "is set together with SMTP_URL: remove one of them")
+      return nil
+    case (nil, let folder?): destination = .folder(folder)
+    case (let url?, nil):
+      do {
+        var server = try SMTPServer(url: url, isPlain: !startTLS)
+        server.certificateAuthorityFile = authority
+        destination = .server(server)
+      } catch {
+        reader.refuse("SMTP_URL", "\(error)")
+        return nil
+      }
+    }
+  }
+
+  var transport: any MailTransport {
+    switch destination {
+    case .server(let server): SMTPTransport(server: server, ownName: sender.domain)
+    case .folder(let path): Mailbox(path: path)
+    }
+  }
+}
+
+extension AccountPolicy {
+  fileprivate init(from reader: inout ConfigurationReader, publicURL: URL?, sendsMail: Bool) {
+    let signUp =
+      reader.parsed(
+        "SIGN_UP", default: SignUpMode.open.rawValue,
+        doc: "Who may sign up: open, invitation (whoever has the link of one) or closed.",
+        expected: "open, invitation or closed", parse: SignUpMode.init(rawValue:)) ?? .closed
+    let domains = reader.list(
+      "SIGN_UP_EMAIL_DOMAINS",
+      doc: "Domains whose addresses may sign up, with commas between them; any without.")
+    let loopbackHosts: Set<String> = ["localhost", "127.0.0.1", "[::1]", "::1"]
+    let isLoopback = publicURL?.host().map(loopbackHosts.contains) ?? false
+    let unverified = reader.parsed(
+      "UNVERIFIED_ACCOUNTS", default: "auto",
+      doc: "allow or refuse accounts whose e-mail address nobody has confirmed. Refused ones can't "
+        + "log in, and sign-up doesn't tell who has an account. auto refuses them where mail is "
+        + "sent and PUBLIC_URL is not this machine's own address.",
+      expected: "auto, allow or refuse",
+      parse: { ["auto": !sendsMail || isLoopback, "allow": true, "refuse": false][$0] })
+    if unverified == false, !sendsMail {
+      reader.refuse("UNVERIFIED_ACCOUNTS", "can't be refuse where no mail is sent: set SMTP_URL")
+    }
+    self.init(
+      signUp: signUp, emailDomains: Set(domains.map { $0.lowercased() }), sendsMail: sendsMail,
+      allowsUnverified: unverified ?? true, firstIsAdmin: isLoopback)
   }
 }
 
@@ -54,5 +168,15 @@ extension AttemptLimits.Rates {
         "SIGN_UPS_PER_HOUR_PER_CLIENT", default: signUpsPerSource.count, in: 1...1_000_000,
         doc: "Sign-ups from one client address, per hour."),
       per: signUpsPerSource.period)
+    mailsPerAddress = AttemptRate(
+      reader.integer(
+        "MAILS_PER_HOUR_PER_ADDRESS", default: mailsPerAddress.count, in: 1...1_000_000,
+        doc: "Mails that people who aren't logged in can have sent to one address, per hour."),
+      per: mailsPerAddress.period)
+    mailsPerSource = AttemptRate(
+      reader.integer(
+        "MAILS_PER_HOUR_PER_CLIENT", default: mailsPerSource.count, in: 1...1_000_000,
+        doc: "Mails that one client address can have sent, per hour."),
+      per: mailsPerSource.period)
   }
 }

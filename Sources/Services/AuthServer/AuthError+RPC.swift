@@ -20,6 +20,32 @@ extension AuthError: RPCErrorConvertible {
       RPCError(
         .unauthenticated, "wrong e-mail or password",
         details: [.errorInfo(reason: "WRONG_CREDENTIALS", domain: Self.domain)])
+    case .signUpClosed(let mode):
+      RPCError(
+        .permissionDenied,
+        mode == .closed
+          ? "nobody can sign up here" : "sign-up is by invitation; ask whoever runs the portal",
+        details: [.errorInfo(reason: "SIGN_UP_CLOSED", domain: Self.domain)])
+    case .linkOver:
+      RPCError(
+        .failedPrecondition, "the link has been used or is too old; ask for another one",
+        details: [.errorInfo(reason: "LINK_OVER", domain: Self.domain)])
+    case .disabled:
+      RPCError(
+        .permissionDenied, "this account is disabled; ask whoever runs the portal",
+        details: [.errorInfo(reason: "ACCOUNT_DISABLED", domain: Self.domain)])
+    case .unverified:
+      RPCError(
+        .permissionDenied, "confirm the account's e-mail address before its keys are used",
+        details: [.errorInfo(reason: "EMAIL_NOT_VERIFIED", domain: Self.domain)])
+    case .lastAdmin:
+      RPCError(
+        .failedPrecondition, "this is the last admin; make another one first",
+        details: [.errorInfo(reason: "LAST_ADMIN", domain: Self.domain)])
+    case .noMail:
+      RPCError(
+        .failedPrecondition, "this portal sends no mail; ask whoever runs it",
+        details: [.errorInfo(reason: "NO_MAIL", domain: Self.domain)])
     case .unauthenticated:
       RPCError(.unauthenticated, "the session or access token is not valid")
     case .notFound:

@@ -10,6 +10,7 @@ import UseCases
 /// Answers chatelaine.auth.v1.Auth with the use cases of `AuthService`.
 struct AuthHandler: AuthAPI.AuthServiceProtocol {
   let auth: AuthService
+  let accounts: AccountService
   let revocations: RevocationFeed
 
   func createAccount(
@@ -17,7 +18,8 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   ) async throws -> AuthAPI.Account {
     let account = try await auth.createAccount(
       email: request.email, password: SecretBytes(utf8: request.password),
-      displayName: request.displayName, from: context.origin)
+      displayName: request.displayName, invitation: SecretBytes(utf8: request.invitation),
+      from: context.origin)
     return AuthAPI.Account(account)
   }
 
@@ -101,5 +103,157 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   ) async throws -> Empty {
     try await auth.deleteAccessToken(request.id, for: context.caller(), from: context.origin)
     return Empty()
+  }
+
+  // MARK: The caller's account
+
+  func sendEmailVerification(
+    _ request: AuthAPI.SendEmailVerificationRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.sendVerification(for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
+  func requestEmailChange(
+    _ request: AuthAPI.RequestEmailChangeRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.requestEmailChange(
+      to: request.email, password: SecretBytes(utf8: request.password), for: context.caller(),
+      from: context.origin)
+    return Empty()
+  }
+
+  func changePassword(
+    _ request: AuthAPI.ChangePasswordRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.changePassword(
+      from: SecretBytes(utf8: request.currentPassword),
+      to: SecretBytes(utf8: request.newPassword), for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
+  func requestPasswordReset(
+    _ request: AuthAPI.RequestPasswordResetRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.requestPasswordReset(email: request.email, from: context.origin)
+    return Empty()
+  }
+
+  func resetPassword(
+    _ request: AuthAPI.ResetPasswordRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.resetPassword(
+      token: SecretBytes(utf8: request.token), to: SecretBytes(utf8: request.password),
+      from: context.origin)
+    return Empty()
+  }
+
+  func redeemLink(
+    _ request: AuthAPI.RedeemLinkRequest, context: ServerContext
+  ) async throws -> AuthAPI.RedeemLinkResponse {
+    let (purpose, email) = try await accounts.redeemLink(
+      SecretBytes(utf8: request.token), from: context.origin)
+    return AuthAPI.RedeemLinkResponse(
+      purpose: AuthAPI.RedeemLinkResponse.Purpose(purpose), email: email.text)
+  }
+
+  func listSessions(
+    _ request: AuthAPI.ListSessionsRequest, context: ServerContext
+  ) async throws -> AuthAPI.ListSessionsResponse {
+    let caller = try context.caller()
+    let sessions = try await accounts.sessions(of: caller, from: context.origin)
+    return AuthAPI.ListSessionsResponse(
+      sessions: sessions.map {
+        AuthAPI.Session($0, isCurrent: caller.credential == .session($0.id))
+      })
+  }
+
+  func deleteSession(
+    _ request: AuthAPI.DeleteSessionRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.deleteSession(request.id, for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
+  func deleteOtherSessions(
+    _ request: AuthAPI.DeleteOtherSessionsRequest, context: ServerContext
+  ) async throws -> AuthAPI.DeleteOtherSessionsResponse {
+    let count = try await accounts.deleteOtherSessions(
+      of: context.caller(), from: context.origin)
+    return AuthAPI.DeleteOtherSessionsResponse(ended: Int32(clamping: count))
+  }
+
+  // MARK: Other people's accounts
+
+  func listUsers(
+    _ request: AuthAPI.ListUsersRequest, context: ServerContext
+  ) async throws -> AuthAPI.ListUsersResponse {
+    let page = try await accounts.users(
+      matching: request.email, size: Int(request.pageSize), pageToken: request.pageToken,
+      for: context.principal(), from: context.origin)
+    return AuthAPI.ListUsersResponse(
+      users: page.elements.map { AuthAPI.User($0) }, nextPageToken: page.nextPageToken ?? "")
+  }
+
+  func inviteUser(
+    _ request: AuthAPI.InviteUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.InviteUserResponse {
+    let link = try await accounts.invite(
+      email: request.email, for: context.principal(), from: context.origin)
+    return AuthAPI.InviteUserResponse(link: link ?? "")
+  }
+
+  func setUserRole(
+    _ request: AuthAPI.SetUserRoleRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.setRole(
+        Role(requested: request.role), of: request.user, for: context.principal(),
+        from: context.origin))
+  }
+
+  func disableUser(
+    _ request: AuthAPI.DisableUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.disable(request.user, for: context.principal(), from: context.origin))
+  }
+
+  func enableUser(
+    _ request: AuthAPI.EnableUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.enable(request.user, for: context.principal(), from: context.origin))
+  }
+
+  func unlockUser(
+    _ request: AuthAPI.UnlockUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.unlock(request.user, for: context.principal(), from: context.origin))
+  }
+
+  func signOutUser(
+    _ request: AuthAPI.SignOutUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.signOut(request.user, for: context.principal(), from: context.origin))
+  }
+
+  func sendUserPasswordReset(
+    _ request: AuthAPI.SendUserPasswordResetRequest, context: ServerContext
+  ) async throws -> AuthAPI.SendUserPasswordResetResponse {
+    let link = try await accounts.sendPasswordReset(
+      to: request.user, for: context.principal(), from: context.origin)
+    return AuthAPI.SendUserPasswordResetResponse(link: link ?? "")
+  }
+}
+
+extension ServerContext {
+  /// Who looks after accounts: an operator, by the certificate of the command line, or a person.
+  fileprivate func principal() throws(RPCError) -> Principal {
+    let isOperator =
+      peer.identities.contains(PeerIdentity.operator) || peer.groups.contains(PeerIdentity.operator)
+    return isOperator ? .operator : .caller(try caller())
   }
 }

@@ -12,5 +12,7 @@ enum AuthSchema {
       number: 3, name: "access_token_scopes",
       sql: PackageResources._003_access_token_scopes_sql),
     Migration(number: 4, name: "revocations", sql: PackageResources._004_revocations_sql),
+    Migration(
+      number: 5, name: "mail_and_roles", sql: PackageResources._005_mail_and_roles_sql),
   ]
 }

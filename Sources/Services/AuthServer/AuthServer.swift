@@ -2,6 +2,7 @@ import Auth
 import Callers
 import Cryptography
 import Identity
+import Logging
 import Outbox
 import Postgres
 import RPC
@@ -13,10 +14,17 @@ import ServiceRuntime
 enum AuthServer {
   /// Which peers may call which method; what is not listed here is denied to all.
   static let allowedPeers: PeerAllowList.Rules = {
-    let forOperators = [AuthAPI.AuthMethods.issueOperatorAssertion]
-    let forUsers = AuthAPI.AuthMethods.all.filter { !forOperators.contains($0) }
+    let methods = AuthAPI.AuthMethods.self
+    let forOperatorsOnly = [methods.issueOperatorAssertion]
+    let forOperatorsToo = [
+      methods.listUsers, methods.inviteUser, methods.setUserRole, methods.disableUser,
+      methods.enableUser, methods.unlockUser, methods.signOutUser, methods.sendUserPasswordReset,
+    ]
+    let forUsers = methods.all.filter { !forOperatorsOnly.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
-      .merging(PeerAllowList.rules(forOperators, allow: [PeerIdentity.operator])) { $0.union($1) }
+      .merging(
+        PeerAllowList.rules(forOperatorsOnly + forOperatorsToo, allow: [PeerIdentity.operator])
+      ) { $0.union($1) }
   }()
 
   /// What the process runs, started in this order and stopped in reverse.
@@ -32,25 +40,42 @@ enum AuthServer {
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)
     let signer = AssertionSigner(key: configuration.signingKey)
     let uses = UseNotes(postgres: database.client, logger: chassis.logger)
+    let mails = MailQueue()
+    let store = PostgresAuthStore(
+      postgres: database.client, outbox: outbox, uses: uses, mails: mails)
+    let passwords = PasswordHashingPool(threadCount: configuration.passwordThreads)
+    let limits = AttemptLimits(configuration.rates)
     let auth = AuthService(
-      store: PostgresAuthStore(postgres: database.client, outbox: outbox, uses: uses),
-      passwords: PasswordHashingPool(threadCount: configuration.passwordThreads),
-      assertions: SignedAssertionIssuer(signer: signer), policy: configuration.sessions,
-      limits: AttemptLimits(configuration.rates))
+      store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
+      policy: configuration.sessions, accounts: configuration.accounts, limits: limits)
+    let links = LinkIssuer(store: store, portal: configuration.portal)
+    let accounts = AccountService(
+      store: store, passwords: passwords, limits: limits, policy: configuration.accounts,
+      sessions: configuration.sessions, links: links)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }
     let revocations = RevocationFeed(postgres: database.client, logger: chassis.logger)
     let server = chassis.server(
-      [AuthHandler(auth: auth, revocations: revocations)],
+      [AuthHandler(auth: auth, accounts: accounts, revocations: revocations)],
       callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
         onRefusal: refusals.note))
-    let sweeper = SessionSweeper(auth: auth, logger: chassis.logger)
+    let sweeper = SessionSweeper(auth: auth, accounts: accounts, logger: chassis.logger)
+    var mailRelay: [any Service] = []
+    if let mail = configuration.mail {
+      mailRelay = [
+        MailRelay(
+          queue: mails, postgres: database.client, transport: mail.transport,
+          sender: mail.sender, links: links, portal: configuration.portal, logger: chassis.logger)
+      ]
+    } else {
+      chassis.logger.notice("no mail is sent: neither SMTP_URL nor MAIL_DIRECTORY is set")
+    }
     // Stopped in reverse: whoever watches is let go before the server waits for its calls.
     return [
-      database.service, audit.service, relay, refusals, sweeper, uses, server, revocations,
-    ]
+      database.service, audit.service, relay,
+    ] + mailRelay + [refusals, sweeper, uses, server, revocations]
   }
 }
 

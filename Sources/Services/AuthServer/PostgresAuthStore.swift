@@ -12,38 +12,58 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
   let postgres: PostgresClient
   let outbox: PostgresOutbox
   let uses: UseNotes
+  let mails: MailQueue
 
   // MARK: Accounts
 
-  func insert(
-    _ account: Account, passwordHash: String, receipt: Receipt
-  ) async throws(AuthError) {
-    try await transaction { transaction in
-      try await transaction.execute(
+  func insert(_ new: NewAccount) async throws(AuthError) -> Account {
+    let account = new.account
+    return try await transaction { transaction in
+      if let hash = new.invitationHash {
+        let count = try await transaction.execute(
+          """
+          DELETE FROM links
+           WHERE token_hash = \(hash) AND purpose = \(LinkPurpose.invitation.rawValue)
+             AND email_key = \(account.email.key) AND expire_time > \(account.createTime)
+          """)
+        guard count == 1 else {
+          throw AuthError.invalid(
+            .invitation, reason: "does not work any more, or is for another address")
+        }
+      }
+      let kept = try await transaction.first(
         """
-        INSERT INTO accounts (id, email, email_key, display_name, password_hash, create_time)
-        VALUES (\(account.id.uuid), \(account.email.text), \(account.email.key),
-                \(account.displayName.text), \(passwordHash), \(account.createTime))
-        """)
-      try await outbox.insert(receipt, in: transaction)
+        INSERT INTO accounts
+               (id, email, email_key, display_name, password_hash, create_time, verify_time, role)
+        SELECT \(account.id.uuid), \(account.email.text), \(account.email.key),
+               \(account.displayName.text), \(new.passwordHash), \(account.createTime),
+               \(account.verifyTime),
+               CASE WHEN \(new.mayBecomeAdmin) AND NOT EXISTS (SELECT FROM accounts)
+                    THEN 'admin' ELSE 'user' END
+        RETURNING id AS account_id, email, display_name, create_time AS account_create_time, role,
+                  verify_time, disable_time
+        """, as: Account.init(row:))
+      try await mails.insert(new.mails, in: transaction)
+      try await outbox.insert(new.receipt, in: transaction)
+      return kept ?? account
     } refusal: { error in
       error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
     }
+  }
+
+  func insert(_ mail: MailOrder) async throws(AuthError) {
+    try await transaction { transaction in try await mails.insert([mail], in: transaction) }
   }
 
   func account(emailKey: String) async throws(AuthError) -> StoredAccount? {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT id AS account_id, email, display_name, create_time AS account_create_time,
-               password_hash
+        SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
+               verify_time, disable_time, password_hash
           FROM accounts
          WHERE email_key = \(emailKey)
-        """
-      ) { row throws(PostgresError) in
-        StoredAccount(
-          account: try Account(row: row), passwordHash: try row.decode("password_hash"))
-      }
+        """, as: StoredAccount.init(row:))
     }
   }
 
@@ -51,7 +71,8 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT id AS account_id, email, display_name, create_time AS account_create_time
+        SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
+               verify_time, disable_time
           FROM accounts
          WHERE id = \(id.uuid)
         """, as: Account.init(row:))
@@ -122,7 +143,9 @@ extension Account {
       id: UserID(try row.decode("account_id")),
       email: EmailAddress(stored: try row.decode("email")),
       displayName: DisplayName(stored: try row.decode("display_name")),
-      createTime: try row.decode("account_create_time"))
+      createTime: try row.decode("account_create_time"),
+      role: Role(word: try row.decode("role")), verifyTime: try row.decode("verify_time"),
+      disableTime: try row.decode("disable_time"))
   }
 }
 

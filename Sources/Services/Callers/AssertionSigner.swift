@@ -33,7 +33,7 @@ package struct AssertionSigner: Sendable {
       credentialId: caller.credential.wireID, email: caller.email,
       audience: audience.map(\.rawValue).sorted(), issueTime: Timestamp(issued),
       expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes),
-      scope: caller.scopes.text)
+      scope: caller.scopes.text, role: caller.role == .user ? "" : caller.role.rawValue)
     let packed = assertion.packed()
     let signed = IdentityAPI.SignedAssertion(
       keyId: key.verifyingKey.keyID, assertion: packed,

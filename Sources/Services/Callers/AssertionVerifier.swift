@@ -67,7 +67,7 @@ package struct AssertionVerifier: Sendable {
     return VerifiedAssertion(
       caller: Caller(
         userID: userID, email: assertion.email, credential: credential,
-        scopes: scopes(of: assertion)),
+        scopes: scopes(of: assertion), role: Role(word: assertion.role)),
       issueTime: issued, expireTime: expires)
   }
 

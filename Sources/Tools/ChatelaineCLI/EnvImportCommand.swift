@@ -57,7 +57,7 @@ struct EnvImportCommand: AsyncParsableCommand {
       throw CommandError("\(file) \(error)")
     }
     let plan = ImportPlan(entries, catalogue: .standard)
-    let operatorSession = try OperatorSession(location.state)
+    let operatorSession = try OperatorSession(location.state, command: "env import")
     let outcomes: [ImportOutcome]
     do {
       outcomes = try await VaultImport(session: operatorSession, email: user)

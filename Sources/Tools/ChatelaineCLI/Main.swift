@@ -12,7 +12,7 @@ import Foundation
       """,
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      EnvCommand.self, KeysCommand.self,
+      EnvCommand.self, KeysCommand.self, UsersCommand.self, MailCommand.self,
     ])
 
   static func main() async {

@@ -1,5 +1,6 @@
 import Addresses
 import ArgumentParser
+import Callers
 import Foundation
 import Identity
 import LocalDeployment
@@ -18,8 +19,9 @@ struct OperatorSession: Sendable {
   let origin: CallOrigin
   private let clients: [RPCClient]
 
+  /// - Parameter command: what is run, e.g. `env import`, as it stands in receipts.
   /// - Throws: `CommandError` saying how to start the deployment when it does not run.
-  init(_ state: StateDirectory) throws {
+  init(_ state: StateDirectory, command: String) throws {
     guard let endpoints = try Endpoints.read(from: state) else {
       throw Self.notRunning(state)
     }
@@ -44,7 +46,31 @@ struct OperatorSession: Sendable {
     vault = VaultAPI.VaultClient(channel: vaultClient)
     clients = [authClient, vaultClient]
     origin = CallOrigin(
-      userAgent: "chatelaine env import", requestID: UUID().uuidString.lowercased())
+      userAgent: "chatelaine \(command)", requestID: UUID().uuidString.lowercased())
+  }
+
+  /// Calls `auth` on nobody's behalf, and says why when that fails.
+  ///
+  /// - Parameter user: whom the command names, for the message that there is no such account.
+  static func callAuth<Answer>(
+    _ state: StateDirectory, command: String, user: String = "",
+    _ body: (AuthAPI.AuthClient, CallOptions) async throws -> Answer
+  ) async throws -> Answer {
+    let session = try OperatorSession(state, command: command)
+    do {
+      let answer = try await body(session.auth, .acting(with: nil, origin: session.origin))
+      await session.close()
+      return answer
+    } catch {
+      await session.close()
+      guard let error = error as? RPCError else { throw error }
+      switch error.code {
+      case .notFound: throw CommandError("there is no account \(user)")
+      case .unavailable, .deadlineExceeded:
+        throw CommandError("auth does not answer: \(error.message)")
+      default: throw CommandError(error.message)
+      }
+    }
   }
 
   func close() async {

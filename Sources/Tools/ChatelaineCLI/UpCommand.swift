@@ -46,10 +46,16 @@ struct UpCommand: AsyncParsableCommand {
     case "off": options.healthWatch = nil
     case _?: throw CommandError("\(Self.watchVariable) must be on or off")
     }
+    let mailDirectory = options.mailDirectory
     let supervisor = try Supervisor(
       options,
       announce: { line in
         Terminal.print(line)
+        if let mailDirectory {
+          Terminal.report(
+            "mails end in \(mailDirectory), as no SMTP_URL is set; read them with: "
+              + "chatelaine mail list")
+        }
         if Separation.current == .none { Terminal.report(Self.oneUser) }
       }, report: { Terminal.report($0) })
     try await supervisor.run(until: requests)

@@ -8,12 +8,20 @@ import Foundation
 /// Running vaults take a changed file into use within seconds.
 package struct KeyringFile: Sendable {
   package let path: String
+  /// What the vault of a local deployment reads: a copy, which is kept the same.
+  private let copyPath: String?
 
   /// The file of a deployment that `chatelaine up` runs.
-  package init(_ state: StateDirectory) { path = state.masterKeyFile }
+  package init(_ state: StateDirectory) {
+    path = state.masterKeyFile
+    copyPath = "\(state.services)/vault/\(ServiceDirectory.masterKey)"
+  }
 
   /// The file that `chatelaine init` has made.
-  package init(_ layout: SecretsLayout) { path = layout.masterKeyFile }
+  package init(_ layout: SecretsLayout) {
+    path = layout.masterKeyFile
+    copyPath = nil
+  }
 
   /// Every key, the current one first.
   ///
@@ -38,6 +46,11 @@ package struct KeyringFile: Sendable {
 
   /// Replaces the file, whole or not at all, and leaves it to whom it belonged.
   package func write(_ keys: [MasterKey]) throws {
+    try Self.write(keys, to: path)
+    if let copyPath, access(copyPath, F_OK) == 0 { try Self.write(keys, to: copyPath) }
+  }
+
+  private static func write(_ keys: [MasterKey], to path: String) throws {
     var status = stat()
     guard stat(path, &status) == 0 else { throw SecretFile.failure(path) }
     let text = keys.map(\.encodedForFile)
@@ -67,8 +80,6 @@ extension KeyringFile {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SecretFile.failure(path) }
     close(descriptor)
-    try KeyringFile(path: path).write(keys)
+    try write(keys, to: path)
   }
-
-  private init(path: String) { self.path = path }
 }

@@ -17,6 +17,7 @@ struct ServiceDirectory: Sendable {
   static let assertionPublicKeys = "assertion-public.pem"
   static let run = "run"
   static let ready = "run/ready"
+  static let mail = "run/mail"
 
   let service: ServiceName
   let state: StateDirectory

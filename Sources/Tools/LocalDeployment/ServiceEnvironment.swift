@@ -17,11 +17,16 @@ struct ServiceEnvironment: Sendable {
   /// The environment of the operator's shell.
   let inherited: [String: String]
 
-  /// - Parameter addresses: of the services that run already.
+  /// - Parameters:
+  ///   - addresses: of the services that run already.
+  ///   - portal: `host:port` of the gateway, for links that lead to it.
   func variables(
-    for service: ServiceName, listenAddress: String, addresses: [ServiceName: String]
+    for service: ServiceName, listenAddress: String, addresses: [ServiceName: String],
+    portal: String
   ) -> [String: String] {
     var variables = inherited.filter { Self.passes($0.key) }
+    // There is a password in it, and one service that needs it.
+    if service != .auth { variables["SMTP_URL"] = nil }
     variables["LISTEN_ADDRESS"] = listenAddress
     variables["READY_FILE"] = ServiceDirectory.ready
     variables["ADMIN_LISTEN_ADDRESS"] = "127.0.0.1:0"
@@ -34,7 +39,11 @@ struct ServiceEnvironment: Sendable {
     }
     if service.schema != nil { variables["DATABASE_URL_FILE"] = ServiceDirectory.databaseURL }
     switch service {
-    case .auth: variables["ASSERTION_SIGNING_KEY_FILE"] = ServiceDirectory.assertionSigningKey
+    case .auth:
+      variables["ASSERTION_SIGNING_KEY_FILE"] = ServiceDirectory.assertionSigningKey
+      variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(portal)"
+      variables["MAIL_DIRECTORY"] =
+        usesMailDirectory ? inheritedMailDirectory ?? ServiceDirectory.mail : nil
     case .vault:
       variables["ENCRYPTION_MASTER_KEY_FILE"] = ServiceDirectory.masterKey
       variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
@@ -44,6 +53,16 @@ struct ServiceEnvironment: Sendable {
     }
     return variables
   }
+
+  /// Whether mails end in a directory, because the operator has named no mail server.
+  var usesMailDirectory: Bool { !isSet("SMTP_URL") && !isSet("SMTP_URL_FILE") }
+
+  /// The directory that the operator has named for mails.
+  var inheritedMailDirectory: String? {
+    isSet("MAIL_DIRECTORY") ? inherited["MAIL_DIRECTORY"] : nil
+  }
+
+  private func isSet(_ name: String) -> Bool { !(inherited[name] ?? "").isEmpty }
 
   private static func passes(_ name: String) -> Bool {
     let base = name.hasSuffix("_FILE") ? String(name.dropLast(5)) : name

@@ -35,6 +35,8 @@ package struct StateDirectory: Sendable {
   package var certificates: String { path + "/certificates" }
   package var masterKeyFile: String { path + "/secrets/master.key" }
   package var endpointsFile: String { path + "/run/endpoints.json" }
+  /// Mails of a deployment without a mail server; `auth` writes them.
+  package var mailDirectory: String { "\(services)/auth/\(ServiceDirectory.mail)" }
   var lockFile: String { path + "/lock" }
   var secrets: String { path + "/secrets" }
   var logs: String { path + "/logs" }

@@ -185,7 +185,9 @@ extension Supervisor {
       service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
     try directory(of: service).fill()
     let environment = ServiceEnvironment(inherited: options.environment)
-      .variables(for: service, listenAddress: listen, addresses: addresses)
+      .variables(
+        for: service, listenAddress: listen, addresses: addresses,
+        portal: "127.0.0.1:\(gatewayPort)")
     let started = try await launcher.launch(service, environment: environment) { child in
       note(child, of: service)
     }

@@ -39,6 +39,13 @@ package struct SupervisorOptions: Sendable {
     self.environment = environment
   }
 
+  /// Where mails end; nil when the operator has named a mail server.
+  package var mailDirectory: String? {
+    let environment = ServiceEnvironment(inherited: environment)
+    guard environment.usesMailDirectory else { return nil }
+    return environment.inheritedMailDirectory ?? state.mailDirectory
+  }
+
   /// The directory of the running executable, beside which the build puts the services.
   package static func ownDirectory() throws -> String {
     let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

@@ -13,6 +13,7 @@ final class InMemoryAuthStore: AuthStore {
     var sessions: [[UInt8]: Session] = [:]
     var tokens: [[UInt8]: AccessToken] = [:]
     var receipts: [Receipt] = []
+    var mails: [MailOrder] = []
     var unknownLogIns = 0
     /// Writes of `noteSeen` and `noteUse`.
     var noteCount = 0
@@ -21,6 +22,7 @@ final class InMemoryAuthStore: AuthStore {
   private let state = Mutex(State())
 
   var receipts: [Receipt] { state.withLock { $0.receipts } }
+  var mails: [MailOrder] { state.withLock { $0.mails } }
   var unknownLogIns: Int { state.withLock { $0.unknownLogIns } }
   var noteCount: Int { state.withLock { $0.noteCount } }
   var sessionTokenHashes: Set<[UInt8]> { state.withLock { Set($0.sessions.keys) } }
@@ -37,17 +39,22 @@ final class InMemoryAuthStore: AuthStore {
     }
   }
 
-  func insert(
-    _ account: Account, passwordHash: String, receipt: Receipt
-  ) async throws(AuthError) {
+  func insert(_ new: NewAccount) async throws(AuthError) -> Account {
+    let account = new.account
     let isNew = state.withLock { state in
       guard !state.accounts.values.contains(where: { $0.account.email.key == account.email.key })
       else { return false }
-      state.accounts[account.id] = StoredAccount(account: account, passwordHash: passwordHash)
-      state.receipts.append(receipt)
+      state.accounts[account.id] = StoredAccount(account: account, passwordHash: new.passwordHash)
+      state.mails += new.mails
+      state.receipts.append(new.receipt)
       return true
     }
     guard isNew else { throw .emailTaken }
+    return account
+  }
+
+  func insert(_ mail: MailOrder) async throws(AuthError) {
+    state.withLock { $0.mails.append(mail) }
   }
 
   func account(emailKey: String) async throws(AuthError) -> StoredAccount? {

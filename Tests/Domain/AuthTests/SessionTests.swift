@@ -206,6 +206,16 @@ import UseCases
     #expect(auth.store.passwordHash(of: account.id) != old)
     _ = try await auth.logIn()
   }
+
+  @Test func aPasswordOfAnotherApplicationLetsInAndIsHashedAnew() async throws {
+    let account = try await auth.signUp()
+    auth.store.setPasswordHash(
+      "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", of: account.id)
+    await #expect(throws: AuthError.wrongCredentials) { try await auth.logIn(password: "U*V") }
+    _ = try await auth.logIn(password: "U*U")
+    #expect(auth.store.passwordHash(of: account.id)?.hasPrefix("$argon2id$") == true)
+    _ = try await auth.logIn(password: "U*U")
+  }
 }
 
 extension AttemptLimits.Rates {

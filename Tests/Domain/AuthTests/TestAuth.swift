@@ -17,13 +17,14 @@ struct TestAuth {
   let service: AuthService
 
   init(
-    policy: SessionPolicy = SessionPolicy(), rates: AttemptLimits.Rates = AttemptLimits.Rates(),
+    policy: SessionPolicy = SessionPolicy(), accounts: AccountPolicy = AccountPolicy(),
+    rates: AttemptLimits.Rates = AttemptLimits.Rates(),
     hasher: PasswordHasher = TestAuth.cheapHasher
   ) {
     let clock = clock
     service = AuthService(
       store: store, passwords: PasswordHashingPool(hasher: hasher, threadCount: 1),
-      assertions: PlainAssertions(), policy: policy,
+      assertions: PlainAssertions(), policy: policy, accounts: accounts,
       limits: AttemptLimits(rates, now: { clock.instant }), clock: { clock.date })
   }
 

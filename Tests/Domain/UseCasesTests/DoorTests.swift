@@ -149,6 +149,15 @@ private final class Ledger: Sendable {
     .providerConfigCreate, .providerConfigImport, .providerConfigUpdate, .providerConfigEnable,
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
     .credentialResolve, .auditEventList,
+  ].union(accountActions)
+  /// On one's own account: with a session only.
+  private static let accountActions: Set<ReceiptAction> = [
+    .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
+  ]
+  /// On other people's.
+  private static let adminActions: Set<ReceiptAction> = [
+    .accountList, .accountInvite, .accountRoleSet, .accountDisable, .accountEnable,
+    .accountUnlock, .accountSignOut, .accountPasswordReset,
   ]
 
   private static func allowed(_ principal: Principal) -> Set<ReceiptAction> {
@@ -159,7 +168,7 @@ private final class Ledger: Sendable {
   }
 
   private static func caller(
-    _ credential: Caller.Credential, _ scopes: Scope...
+    _ credential: Caller.Credential, _ scopes: Scope..., role: Role = .user
   ) -> Principal {
     .caller(
       Caller(
@@ -178,7 +187,7 @@ private final class Ledger: Sendable {
       allowed
         == Self.sessionActions.subtracting([
           .sessionDelete, .credentialResolve, .auditEventList,
-        ]))
+        ]).subtracting(Self.accountActions))
   }
 
   @Test func aTokenThatReadsTheLogDoesNothingElse() {
@@ -194,18 +203,37 @@ private final class Ledger: Sendable {
     #expect(Self.allowed(Self.caller(.session(UUID()))) == Self.sessionActions)
   }
 
+  @Test func aRoleCountsWithASessionOnly() {
+    let session = Caller.Credential.session(UUID())
+    #expect(
+      Self.allowed(Self.caller(session, role: .auditor))
+        == Self.sessionActions.union([.auditEventListAll]))
+    #expect(
+      Self.allowed(Self.caller(session, role: .admin))
+        == Self.sessionActions.union(Self.adminActions).union([.auditEventListAll]))
+    let token = Self.caller(.accessToken(UUID()), .use, .manage, .readAudit, role: .admin)
+    #expect(Self.allowed(token).isDisjoint(with: Self.adminActions))
+    #expect(!Self.allowed(token).contains(.auditEventListAll))
+  }
+
   @Test func anOperatorActsForNobodyButToImport() {
     #expect(
-      Self.allowed(Self.caller(.operator)) == [
-        .accountGet, .providerConfigImport, .providerConfigList,
-        // Asked for by the command line's certificate; an assertion of it grants no more.
-        .operatorImpersonate,
-      ])
+      Self.allowed(Self.caller(.operator))
+        == [
+          .accountGet, .providerConfigImport, .providerConfigList,
+          // Asked for by the command line's certificate; an assertion of it grants no more.
+          .operatorImpersonate, .masterKeyGet, .masterKeyRotate, .masterKeyVerify,
+        ].union(Self.adminActions))
   }
 
   @Test func strangersSignUpLogInAndPresentCredentials() {
     #expect(
-      Self.allowed(.stranger) == [.accountCreate, .sessionCreate, .credentialAuthenticate])
+      Self.allowed(.stranger) == [
+        .accountCreate, .sessionCreate, .credentialAuthenticate,
+        // By the token of a link.
+        .linkRedeem, .emailVerify, .emailChange, .accountUnlock, .passwordReset,
+        .passwordResetRequest,
+      ])
   }
 
   @Test func servicesDoWhatNobodyElseDoes() {

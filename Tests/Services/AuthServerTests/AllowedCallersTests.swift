@@ -6,13 +6,20 @@ import Testing
 @testable import AuthServer
 
 @Suite struct AllowedCallersTests {
-  @Test func everyMethodHasOneCallerAndOnlyOperatorsImpersonate() {
+  @Test func onlyOperatorsImpersonateAndOfTheRestTheyOnlyLookAfterAccounts() {
     #expect(Set(AuthServer.allowedPeers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
+    let shared: Set<String> = [
+      "ListUsers", "InviteUser", "SetUserRole", "DisableUser", "EnableUser", "UnlockUser",
+      "SignOutUser", "SendUserPasswordReset",
+    ]
     for method in AuthAPI.AuthMethods.all {
-      let isForOperators = method == AuthAPI.AuthMethods.issueOperatorAssertion
-      #expect(
-        AuthServer.allowedPeers[method.path]
-          == [isForOperators ? PeerIdentity.operator : PeerIdentity.gateway])
+      let peers: PeerAllowList.Callers =
+        switch method.method {
+        case "IssueOperatorAssertion": [PeerIdentity.operator]
+        case let name where shared.contains(name): [PeerIdentity.gateway, PeerIdentity.operator]
+        default: [PeerIdentity.gateway]
+        }
+      #expect(AuthServer.allowedPeers[method.path] == peers, "\(method.path)")
     }
   }
 }

@@ -44,7 +44,8 @@ private enum SharedDatabase {
         postgres: database.postgres, outbox: PostgresOutbox(),
         uses: UseNotes(
           postgres: database.postgres,
-          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })),
+          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+        mails: MailQueue()),
       urls: database.urls)
   }
 }

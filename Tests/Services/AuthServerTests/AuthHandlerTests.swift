@@ -29,13 +29,13 @@ import Testing
     _ database: AuthDatabase, as identity: String = PeerIdentity.gateway
   ) -> AuthAPI.AuthClient {
     let signer = AssertionSigner(key: key)
+    let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
     let service = AuthService(
-      store: database.store,
-      passwords: PasswordHashingPool(
-        hasher: PasswordHasher(
-          parameters: PasswordHasher.Parameters(memoryKiB: 64, iterations: 1, parallelism: 1)),
-        threadCount: 1),
+      store: database.store, passwords: passwords,
       assertions: SignedAssertionIssuer(signer: signer))
+    let accounts = AccountService(
+      store: database.store, passwords: passwords, limits: AttemptLimits(),
+      policy: AccountPolicy(), links: LinkIssuer(store: database.store, portal: ""))
     let interceptors = ServiceChassis.interceptors(
       AuthServer.callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth)),
@@ -44,7 +44,7 @@ import Testing
       channel: InProcessChannel(
         services: [
           AuthHandler(
-            auth: service,
+            auth: service, accounts: accounts,
             revocations: RevocationFeed(
               postgres: database.client,
               logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))

@@ -43,8 +43,10 @@ import UseCases
   private func hash() throws -> [UInt8] { try SecureRandom.bytes(32) }
 
   private func signUp(_ database: AuthDatabase, _ account: Account) async throws {
-    try await database.store.insert(
-      account, passwordHash: "$argon2id$1", receipt: receipt(.accountCreate, of: account))
+    _ = try await database.store.insert(
+      NewAccount(
+        account: account, passwordHash: "$argon2id$1",
+        receipt: receipt(.accountCreate, of: account)))
   }
 
   @Test func anAccountIsReadAsItWasWritten() async throws {

@@ -26,14 +26,16 @@ import UseCases
     store = PostgresAuthStore(
       postgres: postgres, outbox: PostgresOutbox(),
       uses: UseNotes(
-        postgres: postgres, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        postgres: postgres, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+      mails: MailQueue())
     account = Account(
       id: UserID(UUID()), email: try EmailAddress("ann-\(UUID())@example.com"),
       displayName: try DisplayName("Ann"), createTime: now)
     receipt = Receipt(
       time: now, actor: .user(account.id, email: account.email.text), action: .accountCreate,
       target: .account(account), outcome: .success, origin: CallOrigin(), accountID: account.id)
-    try await store.insert(account, passwordHash: "$argon2id$1", receipt: receipt)
+    _ = try await store.insert(
+      NewAccount(account: account, passwordHash: "$argon2id$1", receipt: receipt))
   }
 
   private func addToken() async throws -> UUID {

@@ -14,7 +14,11 @@ package struct JSONRoutes: Sendable {
   package static let bodyBytesMax = 256 << 10
 
   /// Methods that can be called without having proved anything.
-  private static let openMethods: Set<String> = [AuthAPI.AuthMethods.createAccount.path]
+  private static let openMethods = Set(
+    [
+      AuthAPI.AuthMethods.createAccount, AuthAPI.AuthMethods.requestPasswordReset,
+      AuthAPI.AuthMethods.resetPassword, AuthAPI.AuthMethods.redeemLink,
+    ].map(\.path))
 
   /// Looks at a request's body before it is sent to the service, and throws what is wrong with it.
   package typealias BodyCheck = @Sendable (_ body: [UInt8]) throws -> Void

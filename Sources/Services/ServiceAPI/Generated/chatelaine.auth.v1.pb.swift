@@ -12,6 +12,60 @@ package enum AuthAPI {
 
   /// A person with an account.
   package struct Account: GeneratedMessage, JSONArrayElement {
+    /// What an account may do beyond its own things.
+    package enum Role: GeneratedEnum {
+      /// `ROLE_UNSPECIFIED`.
+      case unspecified
+      /// Nothing.
+      case user
+      /// Read the whole audit log.
+      case auditor
+      /// Read the whole audit log and look after accounts; see and use nobody's keys.
+      case admin
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .user
+        case 2: self = .auditor
+        case 3: self = .admin
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .user: 1
+        case .auditor: 2
+        case .admin: 3
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "ROLE_UNSPECIFIED"
+        case .user: "USER"
+        case .auditor: "AUDITOR"
+        case .admin: "ADMIN"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "ROLE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "USER": self = Self(rawValue: 1)
+        case "AUDITOR": self = Self(rawValue: 2)
+        case "ADMIN": self = Self(rawValue: 3)
+        default: return nil
+        }
+      }
+    }
+
     /// Field 1.
     package var id: String
     /// Field 2.
@@ -20,18 +74,26 @@ package enum AuthAPI {
     package var displayName: String
     /// Field 4.
     package var createTime: Timestamp?
+    /// Field 5.
+    package var role: AuthAPI.Account.Role
+    /// Whether mail to the address has been shown to reach its owner.
+    package var isEmailVerified: Bool
 
     /// Every field defaulted.
     package init(
       id: String = "",
       email: String = "",
       displayName: String = "",
-      createTime: Timestamp? = nil
+      createTime: Timestamp? = nil,
+      role: AuthAPI.Account.Role = AuthAPI.Account.Role(rawValue: 0),
+      isEmailVerified: Bool = false
     ) {
       self.id = id
       self.email = email
       self.displayName = displayName
       self.createTime = createTime
+      self.role = role
+      self.isEmailVerified = isEmailVerified
     }
 
     package init() {
@@ -39,6 +101,8 @@ package enum AuthAPI {
       self.email = ""
       self.displayName = ""
       self.createTime = nil
+      self.role = AuthAPI.Account.Role(rawValue: 0)
+      self.isEmailVerified = false
     }
 
     package static let messageName = "chatelaine.auth.v1.Account"
@@ -52,6 +116,8 @@ package enum AuthAPI {
       self.email = try CField.string(c.email, "email")
       self.displayName = try CField.string(c.display_name, "displayName")
       self.createTime = try CField.message(c.create_time, "createTime")
+      self.role = AuthAPI.Account.Role(rawValue: Int32(truncatingIfNeeded: c.role.rawValue))
+      self.isEmailVerified = c.is_email_verified != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -60,6 +126,8 @@ package enum AuthAPI {
       c.pointee.email = CField.data(self.email, in: arena)
       c.pointee.display_name = CField.data(self.displayName, in: arena)
       c.pointee.create_time = CField.pointer(self.createTime, in: arena)
+      c.pointee.role = Chatelaine__Auth__V1__Account__Role(rawValue: .init(truncatingIfNeeded: self.role.rawValue))
+      c.pointee.is_email_verified = self.isEmailVerified ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -67,6 +135,8 @@ package enum AuthAPI {
       writer.field("email", self.email)
       writer.field("displayName", self.displayName)
       writer.field("createTime", self.createTime)
+      writer.field("role", self.role)
+      writer.field("isEmailVerified", self.isEmailVerified)
     }
 
     package mutating func setField(
@@ -81,6 +151,10 @@ package enum AuthAPI {
         self.displayName = try .reading(value, "displayName")
       case "createTime", "create_time":
         self.createTime = try .reading(value, "createTime")
+      case "role":
+        self.role = try .reading(value, "role")
+      case "isEmailVerified", "is_email_verified":
+        self.isEmailVerified = try .reading(value, "isEmailVerified")
       default: return false
       }
       return true
@@ -91,26 +165,31 @@ package enum AuthAPI {
   package struct CreateAccountRequest: GeneratedMessage, JSONArrayElement {
     /// At most 254 bytes; compared without regard to case.
     package var email: String
-    /// 12 to 256 characters.
+    /// At least 8 characters, at most 1,024 bytes; not one of the common ones.
     package var password: String
     /// At most 100 characters.
     package var displayName: String
+    /// The token of an invitation's link, where sign-up is by invitation only.
+    package var invitation: String
 
     /// Every field defaulted.
     package init(
       email: String = "",
       password: String = "",
-      displayName: String = ""
+      displayName: String = "",
+      invitation: String = ""
     ) {
       self.email = email
       self.password = password
       self.displayName = displayName
+      self.invitation = invitation
     }
 
     package init() {
       self.email = ""
       self.password = ""
       self.displayName = ""
+      self.invitation = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateAccountRequest"
@@ -123,6 +202,7 @@ package enum AuthAPI {
       self.email = try CField.string(c.email, "email")
       self.password = try CField.string(c.password, "password")
       self.displayName = try CField.string(c.display_name, "displayName")
+      self.invitation = try CField.string(c.invitation, "invitation")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -130,12 +210,14 @@ package enum AuthAPI {
       c.pointee.email = CField.data(self.email, in: arena)
       c.pointee.password = CField.data(self.password, in: arena)
       c.pointee.display_name = CField.data(self.displayName, in: arena)
+      c.pointee.invitation = CField.data(self.invitation, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("email", self.email)
       writer.field("password", self.password)
       writer.field("displayName", self.displayName)
+      writer.field("invitation", self.invitation)
     }
 
     package mutating func setField(
@@ -148,6 +230,1368 @@ package enum AuthAPI {
         self.password = try .reading(value, "password")
       case "displayName", "display_name":
         self.displayName = try .reading(value, "displayName")
+      case "invitation":
+        self.invitation = try .reading(value, "invitation")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.SendEmailVerificationRequest`.
+  package struct SendEmailVerificationRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SendEmailVerificationRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__send_email_verification_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.RequestEmailChangeRequest`.
+  package struct RequestEmailChangeRequest: GeneratedMessage, JSONArrayElement {
+    /// The new address.
+    package var email: String
+    /// The caller's password.
+    package var password: String
+
+    /// Every field defaulted.
+    package init(
+      email: String = "",
+      password: String = ""
+    ) {
+      self.email = email
+      self.password = password
+    }
+
+    package init() {
+      self.email = ""
+      self.password = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RequestEmailChangeRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__request_email_change_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RequestEmailChangeRequest.self).pointee
+      self.email = try CField.string(c.email, "email")
+      self.password = try CField.string(c.password, "password")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RequestEmailChangeRequest.self)
+      c.pointee.email = CField.data(self.email, in: arena)
+      c.pointee.password = CField.data(self.password, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("email", self.email)
+      writer.field("password", self.password)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "email":
+        self.email = try .reading(value, "email")
+      case "password":
+        self.password = try .reading(value, "password")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ChangePasswordRequest`.
+  package struct ChangePasswordRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var currentPassword: String
+    /// At least 8 characters, at most 1,024 bytes; not one of the common ones.
+    package var newPassword: String
+
+    /// Every field defaulted.
+    package init(
+      currentPassword: String = "",
+      newPassword: String = ""
+    ) {
+      self.currentPassword = currentPassword
+      self.newPassword = newPassword
+    }
+
+    package init() {
+      self.currentPassword = ""
+      self.newPassword = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ChangePasswordRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__change_password_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ChangePasswordRequest.self).pointee
+      self.currentPassword = try CField.string(c.current_password, "currentPassword")
+      self.newPassword = try CField.string(c.new_password, "newPassword")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ChangePasswordRequest.self)
+      c.pointee.current_password = CField.data(self.currentPassword, in: arena)
+      c.pointee.new_password = CField.data(self.newPassword, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("currentPassword", self.currentPassword)
+      writer.field("newPassword", self.newPassword)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "currentPassword", "current_password":
+        self.currentPassword = try .reading(value, "currentPassword")
+      case "newPassword", "new_password":
+        self.newPassword = try .reading(value, "newPassword")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RequestPasswordResetRequest`.
+  package struct RequestPasswordResetRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var email: String
+
+    /// Every field defaulted.
+    package init(
+      email: String = ""
+    ) {
+      self.email = email
+    }
+
+    package init() {
+      self.email = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RequestPasswordResetRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__request_password_reset_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RequestPasswordResetRequest.self).pointee
+      self.email = try CField.string(c.email, "email")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RequestPasswordResetRequest.self)
+      c.pointee.email = CField.data(self.email, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("email", self.email)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "email":
+        self.email = try .reading(value, "email")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ResetPasswordRequest`.
+  package struct ResetPasswordRequest: GeneratedMessage, JSONArrayElement {
+    /// From the link; works once, for an hour.
+    package var token: String
+    /// At least 8 characters, at most 1,024 bytes; not one of the common ones.
+    package var password: String
+
+    /// Every field defaulted.
+    package init(
+      token: String = "",
+      password: String = ""
+    ) {
+      self.token = token
+      self.password = password
+    }
+
+    package init() {
+      self.token = ""
+      self.password = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ResetPasswordRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__reset_password_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ResetPasswordRequest.self).pointee
+      self.token = try CField.string(c.token, "token")
+      self.password = try CField.string(c.password, "password")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ResetPasswordRequest.self)
+      c.pointee.token = CField.data(self.token, in: arena)
+      c.pointee.password = CField.data(self.password, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("token", self.token)
+      writer.field("password", self.password)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "token":
+        self.token = try .reading(value, "token")
+      case "password":
+        self.password = try .reading(value, "password")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RedeemLinkRequest`.
+  package struct RedeemLinkRequest: GeneratedMessage, JSONArrayElement {
+    /// From the link; works once.
+    package var token: String
+
+    /// Every field defaulted.
+    package init(
+      token: String = ""
+    ) {
+      self.token = token
+    }
+
+    package init() {
+      self.token = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RedeemLinkRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__redeem_link_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkRequest.self).pointee
+      self.token = try CField.string(c.token, "token")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkRequest.self)
+      c.pointee.token = CField.data(self.token, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("token", self.token)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "token":
+        self.token = try .reading(value, "token")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RedeemLinkResponse`.
+  package struct RedeemLinkResponse: GeneratedMessage, JSONArrayElement {
+    /// What a link is for.
+    package enum Purpose: GeneratedEnum {
+      /// `PURPOSE_UNSPECIFIED`.
+      case unspecified
+      /// It has confirmed an address.
+      case verifyEmail
+      /// It has changed an account's address.
+      case changeEmail
+      /// It has opened log-in again.
+      case unlock
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .verifyEmail
+        case 2: self = .changeEmail
+        case 3: self = .unlock
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .verifyEmail: 1
+        case .changeEmail: 2
+        case .unlock: 3
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "PURPOSE_UNSPECIFIED"
+        case .verifyEmail: "VERIFY_EMAIL"
+        case .changeEmail: "CHANGE_EMAIL"
+        case .unlock: "UNLOCK"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "PURPOSE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "VERIFY_EMAIL": self = Self(rawValue: 1)
+        case "CHANGE_EMAIL": self = Self(rawValue: 2)
+        case "UNLOCK": self = Self(rawValue: 3)
+        default: return nil
+        }
+      }
+    }
+
+    /// Field 1.
+    package var purpose: AuthAPI.RedeemLinkResponse.Purpose
+    /// The address that is now the account's.
+    package var email: String
+
+    /// Every field defaulted.
+    package init(
+      purpose: AuthAPI.RedeemLinkResponse.Purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: 0),
+      email: String = ""
+    ) {
+      self.purpose = purpose
+      self.email = email
+    }
+
+    package init() {
+      self.purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: 0)
+      self.email = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RedeemLinkResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__redeem_link_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkResponse.self).pointee
+      self.purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: Int32(truncatingIfNeeded: c.purpose.rawValue))
+      self.email = try CField.string(c.email, "email")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkResponse.self)
+      c.pointee.purpose = Chatelaine__Auth__V1__RedeemLinkResponse__Purpose(rawValue: .init(truncatingIfNeeded: self.purpose.rawValue))
+      c.pointee.email = CField.data(self.email, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("purpose", self.purpose)
+      writer.field("email", self.email)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "purpose":
+        self.purpose = try .reading(value, "purpose")
+      case "email":
+        self.email = try .reading(value, "email")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// A log-in on one device.
+  package struct Session: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Browser and system by the user agent, e.g. `Firefox on Linux`.
+    package var device: String
+    /// Where the log-in came from.
+    package var ipAddress: String
+    /// Field 4.
+    package var createTime: Timestamp?
+    /// Up to a minute behind.
+    package var lastSeenTime: Timestamp?
+    /// When it ends, however much it is used.
+    package var expireTime: Timestamp?
+    /// The one that asks.
+    package var isCurrent: Bool
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      device: String = "",
+      ipAddress: String = "",
+      createTime: Timestamp? = nil,
+      lastSeenTime: Timestamp? = nil,
+      expireTime: Timestamp? = nil,
+      isCurrent: Bool = false
+    ) {
+      self.id = id
+      self.device = device
+      self.ipAddress = ipAddress
+      self.createTime = createTime
+      self.lastSeenTime = lastSeenTime
+      self.expireTime = expireTime
+      self.isCurrent = isCurrent
+    }
+
+    package init() {
+      self.id = ""
+      self.device = ""
+      self.ipAddress = ""
+      self.createTime = nil
+      self.lastSeenTime = nil
+      self.expireTime = nil
+      self.isCurrent = false
+    }
+
+    package static let messageName = "chatelaine.auth.v1.Session"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__session__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Session.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.device = try CField.string(c.device, "device")
+      self.ipAddress = try CField.string(c.ip_address, "ipAddress")
+      self.createTime = try CField.message(c.create_time, "createTime")
+      self.lastSeenTime = try CField.message(c.last_seen_time, "lastSeenTime")
+      self.expireTime = try CField.message(c.expire_time, "expireTime")
+      self.isCurrent = c.is_current != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Session.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.device = CField.data(self.device, in: arena)
+      c.pointee.ip_address = CField.data(self.ipAddress, in: arena)
+      c.pointee.create_time = CField.pointer(self.createTime, in: arena)
+      c.pointee.last_seen_time = CField.pointer(self.lastSeenTime, in: arena)
+      c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
+      c.pointee.is_current = self.isCurrent ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("device", self.device)
+      writer.field("ipAddress", self.ipAddress)
+      writer.field("createTime", self.createTime)
+      writer.field("lastSeenTime", self.lastSeenTime)
+      writer.field("expireTime", self.expireTime)
+      writer.field("isCurrent", self.isCurrent)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "device":
+        self.device = try .reading(value, "device")
+      case "ipAddress", "ip_address":
+        self.ipAddress = try .reading(value, "ipAddress")
+      case "createTime", "create_time":
+        self.createTime = try .reading(value, "createTime")
+      case "lastSeenTime", "last_seen_time":
+        self.lastSeenTime = try .reading(value, "lastSeenTime")
+      case "expireTime", "expire_time":
+        self.expireTime = try .reading(value, "expireTime")
+      case "isCurrent", "is_current":
+        self.isCurrent = try .reading(value, "isCurrent")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListSessionsRequest`.
+  package struct ListSessionsRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListSessionsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_sessions_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListSessionsResponse`.
+  package struct ListSessionsResponse: GeneratedMessage, JSONArrayElement {
+    /// At most 50.
+    package var sessions: [AuthAPI.Session]
+
+    /// Every field defaulted.
+    package init(
+      sessions: [AuthAPI.Session] = []
+    ) {
+      self.sessions = sessions
+    }
+
+    package init() {
+      self.sessions = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListSessionsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_sessions_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListSessionsResponse.self).pointee
+      self.sessions = try CField.messages(c.sessions, c.n_sessions, "sessions")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListSessionsResponse.self)
+      c.pointee.n_sessions = self.sessions.count
+      c.pointee.sessions = CField.array(self.sessions, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("sessions", self.sessions)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "sessions":
+        self.sessions = try .reading(value, "sessions")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteSessionRequest`.
+  package struct DeleteSessionRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = ""
+    ) {
+      self.id = id
+    }
+
+    package init() {
+      self.id = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteSessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteSessionRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteSessionRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteOtherSessionsRequest`.
+  package struct DeleteOtherSessionsRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteOtherSessionsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_other_sessions_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteOtherSessionsResponse`.
+  package struct DeleteOtherSessionsResponse: GeneratedMessage, JSONArrayElement {
+    /// How many have ended.
+    package var ended: Int32
+
+    /// Every field defaulted.
+    package init(
+      ended: Int32 = 0
+    ) {
+      self.ended = ended
+    }
+
+    package init() {
+      self.ended = 0
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteOtherSessionsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_other_sessions_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteOtherSessionsResponse.self).pointee
+      self.ended = c.ended
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteOtherSessionsResponse.self)
+      c.pointee.ended = self.ended
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("ended", self.ended)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "ended":
+        self.ended = try .reading(value, "ended")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// An account as admins and operators see it.
+  package struct User: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var account: AuthAPI.Account?
+    /// Field 2.
+    package var isDisabled: Bool
+    /// Sessions that are not over.
+    package var sessionCount: Int32
+    /// Field 4.
+    package var accessTokenCount: Int32
+    /// When any of them was used; up to a minute behind.
+    package var lastSeenTime: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      account: AuthAPI.Account? = nil,
+      isDisabled: Bool = false,
+      sessionCount: Int32 = 0,
+      accessTokenCount: Int32 = 0,
+      lastSeenTime: Timestamp? = nil
+    ) {
+      self.account = account
+      self.isDisabled = isDisabled
+      self.sessionCount = sessionCount
+      self.accessTokenCount = accessTokenCount
+      self.lastSeenTime = lastSeenTime
+    }
+
+    package init() {
+      self.account = nil
+      self.isDisabled = false
+      self.sessionCount = 0
+      self.accessTokenCount = 0
+      self.lastSeenTime = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.User"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__user__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__User.self).pointee
+      self.account = try CField.message(c.account, "account")
+      self.isDisabled = c.is_disabled != 0
+      self.sessionCount = c.session_count
+      self.accessTokenCount = c.access_token_count
+      if c._last_seen_time_case.rawValue == 5 { self.lastSeenTime = try CField.required(c.last_seen_time, "lastSeenTime") }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__User.self)
+      c.pointee.account = CField.pointer(self.account, in: arena)
+      c.pointee.is_disabled = self.isDisabled ? 1 : 0
+      c.pointee.session_count = self.sessionCount
+      c.pointee.access_token_count = self.accessTokenCount
+      if let value = self.lastSeenTime {
+        c.pointee._last_seen_time_case = .init(rawValue: 5)
+        c.pointee.last_seen_time = CField.pointer(value, in: arena)
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("account", self.account)
+      writer.field("isDisabled", self.isDisabled)
+      writer.field("sessionCount", self.sessionCount)
+      writer.field("accessTokenCount", self.accessTokenCount)
+      writer.field("lastSeenTime", self.lastSeenTime)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "account":
+        self.account = try .reading(value, "account")
+      case "isDisabled", "is_disabled":
+        self.isDisabled = try .reading(value, "isDisabled")
+      case "sessionCount", "session_count":
+        self.sessionCount = try .reading(value, "sessionCount")
+      case "accessTokenCount", "access_token_count":
+        self.accessTokenCount = try .reading(value, "accessTokenCount")
+      case "lastSeenTime", "last_seen_time":
+        self.lastSeenTime = try .reading(value, "lastSeenTime")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListUsersRequest`.
+  package struct ListUsersRequest: GeneratedMessage, JSONArrayElement {
+    /// 1 to 200; 0 means 50.
+    package var pageSize: Int32
+    /// Field 2.
+    package var pageToken: String
+    /// Only accounts whose e-mail address contains this text, without regard to case.
+    package var email: String
+
+    /// Every field defaulted.
+    package init(
+      pageSize: Int32 = 0,
+      pageToken: String = "",
+      email: String = ""
+    ) {
+      self.pageSize = pageSize
+      self.pageToken = pageToken
+      self.email = email
+    }
+
+    package init() {
+      self.pageSize = 0
+      self.pageToken = ""
+      self.email = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListUsersRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_users_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListUsersRequest.self).pointee
+      self.pageSize = c.page_size
+      self.pageToken = try CField.string(c.page_token, "pageToken")
+      self.email = try CField.string(c.email, "email")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListUsersRequest.self)
+      c.pointee.page_size = self.pageSize
+      c.pointee.page_token = CField.data(self.pageToken, in: arena)
+      c.pointee.email = CField.data(self.email, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("pageSize", self.pageSize)
+      writer.field("pageToken", self.pageToken)
+      writer.field("email", self.email)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "pageSize", "page_size":
+        self.pageSize = try .reading(value, "pageSize")
+      case "pageToken", "page_token":
+        self.pageToken = try .reading(value, "pageToken")
+      case "email":
+        self.email = try .reading(value, "email")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListUsersResponse`.
+  package struct ListUsersResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var users: [AuthAPI.User]
+    /// Field 2.
+    package var nextPageToken: String
+
+    /// Every field defaulted.
+    package init(
+      users: [AuthAPI.User] = [],
+      nextPageToken: String = ""
+    ) {
+      self.users = users
+      self.nextPageToken = nextPageToken
+    }
+
+    package init() {
+      self.users = []
+      self.nextPageToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListUsersResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_users_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListUsersResponse.self).pointee
+      self.users = try CField.messages(c.users, c.n_users, "users")
+      self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListUsersResponse.self)
+      c.pointee.n_users = self.users.count
+      c.pointee.users = CField.array(self.users, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.next_page_token = CField.data(self.nextPageToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("users", self.users)
+      writer.field("nextPageToken", self.nextPageToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "users":
+        self.users = try .reading(value, "users")
+      case "nextPageToken", "next_page_token":
+        self.nextPageToken = try .reading(value, "nextPageToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.InviteUserRequest`.
+  package struct InviteUserRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var email: String
+
+    /// Every field defaulted.
+    package init(
+      email: String = ""
+    ) {
+      self.email = email
+    }
+
+    package init() {
+      self.email = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.InviteUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__invite_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__InviteUserRequest.self).pointee
+      self.email = try CField.string(c.email, "email")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__InviteUserRequest.self)
+      c.pointee.email = CField.data(self.email, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("email", self.email)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "email":
+        self.email = try .reading(value, "email")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.InviteUserResponse`.
+  package struct InviteUserResponse: GeneratedMessage, JSONArrayElement {
+    /// Secret: the link, for an operator to hand over; empty for an admin.
+    package var link: String
+
+    /// Every field defaulted.
+    package init(
+      link: String = ""
+    ) {
+      self.link = link
+    }
+
+    package init() {
+      self.link = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.InviteUserResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__invite_user_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__InviteUserResponse.self).pointee
+      self.link = try CField.string(c.link, "link")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__InviteUserResponse.self)
+      c.pointee.link = CField.data(self.link, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("link", self.link)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "link":
+        self.link = try .reading(value, "link")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.SetUserRoleRequest`.
+  package struct SetUserRoleRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+    /// Field 2.
+    package var role: AuthAPI.Account.Role
+
+    /// Every field defaulted.
+    package init(
+      user: String = "",
+      role: AuthAPI.Account.Role = AuthAPI.Account.Role(rawValue: 0)
+    ) {
+      self.user = user
+      self.role = role
+    }
+
+    package init() {
+      self.user = ""
+      self.role = AuthAPI.Account.Role(rawValue: 0)
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SetUserRoleRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__set_user_role_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SetUserRoleRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+      self.role = AuthAPI.Account.Role(rawValue: Int32(truncatingIfNeeded: c.role.rawValue))
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SetUserRoleRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+      c.pointee.role = Chatelaine__Auth__V1__Account__Role(rawValue: .init(truncatingIfNeeded: self.role.rawValue))
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+      writer.field("role", self.role)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      case "role":
+        self.role = try .reading(value, "role")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DisableUserRequest`.
+  package struct DisableUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DisableUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__disable_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DisableUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DisableUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.EnableUserRequest`.
+  package struct EnableUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.EnableUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__enable_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__EnableUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__EnableUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.UnlockUserRequest`.
+  package struct UnlockUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.UnlockUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__unlock_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__UnlockUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__UnlockUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.SignOutUserRequest`.
+  package struct SignOutUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SignOutUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__sign_out_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SignOutUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SignOutUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.SendUserPasswordResetRequest`.
+  package struct SendUserPasswordResetRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SendUserPasswordResetRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__send_user_password_reset_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendUserPasswordResetRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendUserPasswordResetRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.SendUserPasswordResetResponse`.
+  package struct SendUserPasswordResetResponse: GeneratedMessage, JSONArrayElement {
+    /// Secret: the link, for an operator to hand over; empty for an admin.
+    package var link: String
+
+    /// Every field defaulted.
+    package init(
+      link: String = ""
+    ) {
+      self.link = link
+    }
+
+    package init() {
+      self.link = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SendUserPasswordResetResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__send_user_password_reset_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendUserPasswordResetResponse.self).pointee
+      self.link = try CField.string(c.link, "link")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendUserPasswordResetResponse.self)
+      c.pointee.link = CField.data(self.link, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("link", self.link)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "link":
+        self.link = try .reading(value, "link")
       default: return false
       }
       return true
@@ -1262,6 +2706,177 @@ package enum AuthAPI {
           body: .none),
       ])
 
+    /// Sends the mail that confirms the caller's address once more.
+    package static let sendEmailVerification = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "SendEmailVerification",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/email:sendVerification",
+          body: .all),
+      ])
+
+    /// Asks for another e-mail address: a link goes there, a notice to the old one.
+    package static let requestEmailChange = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RequestEmailChange",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/email:change",
+          body: .all),
+      ])
+
+    /// Changes the caller's password and ends all their other sessions.
+    package static let changePassword = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ChangePassword",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/password:change",
+          body: .all),
+      ])
+
+    /// Has a link sent by which the owner of the address, if it has an account, chooses a password.
+    /// The answer is the same for every address.
+    package static let requestPasswordReset = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RequestPasswordReset",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/password-resets",
+          body: .all),
+      ])
+
+    /// Sets a password by the token of such a link, and ends all sessions.
+    package static let resetPassword = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ResetPassword",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/password-resets:redeem",
+          body: .all),
+      ])
+
+    /// Does what a link of a mail is for: confirms an address, changes it, opens log-in again.
+    package static let redeemLink = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RedeemLink",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/links:redeem",
+          body: .all),
+      ])
+
+    /// Lists the caller's sessions, the one that was used last first.
+    package static let listSessions = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListSessions",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/sessions",
+          body: .none),
+      ])
+
+    /// Ends one of the caller's sessions.
+    package static let deleteSession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeleteSession",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "DELETE", template: "/api/v1/sessions/{id}",
+          body: .none),
+      ])
+
+    /// Ends all of the caller's sessions but the one that asks.
+    package static let deleteOtherSessions = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeleteOtherSessions",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions:deleteOthers",
+          body: .all),
+      ])
+
+    /// Lists accounts, the newest first. For admins and operators, as is everything on users.
+    package static let listUsers = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListUsers",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/users",
+          body: .none),
+      ])
+
+    /// Invites a person: a link goes to the address, which lets in where sign-up is by invitation only.
+    package static let inviteUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "InviteUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users:invite",
+          body: .all),
+      ])
+
+    /// Gives an account another role. The last admin stays one.
+    package static let setUserRole = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "SetUserRole",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:setRole",
+          body: .all),
+      ])
+
+    /// Shuts an account out: its sessions end, its access tokens don't work.
+    package static let disableUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DisableUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:disable",
+          body: .all),
+      ])
+
+    /// Lets it in again.
+    package static let enableUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "EnableUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:enable",
+          body: .all),
+      ])
+
+    /// Opens log-in again after too many wrong passwords.
+    package static let unlockUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "UnlockUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:unlock",
+          body: .all),
+      ])
+
+    /// Ends all of an account's sessions.
+    package static let signOutUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "SignOutUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:signOut",
+          body: .all),
+      ])
+
+    /// Has an account choose a new password by a link, which goes to its address.
+    package static let sendUserPasswordReset = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "SendUserPasswordReset",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:resetPassword",
+          body: .all),
+      ])
+
     /// Checks a password and starts a session. The gateway turns the token into a cookie.
     package static let createSession = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "CreateSession",
@@ -1342,6 +2957,23 @@ package enum AuthAPI {
     package static let all: [MethodDescriptor] = [
       createAccount,
       getCurrentAccount,
+      sendEmailVerification,
+      requestEmailChange,
+      changePassword,
+      requestPasswordReset,
+      resetPassword,
+      redeemLink,
+      listSessions,
+      deleteSession,
+      deleteOtherSessions,
+      listUsers,
+      inviteUser,
+      setUserRole,
+      disableUser,
+      enableUser,
+      unlockUser,
+      signOutUser,
+      sendUserPasswordReset,
       createSession,
       deleteCurrentSession,
       authenticate,
@@ -1365,6 +2997,92 @@ package enum AuthAPI {
     func getCurrentAccount(
       _ request: AuthAPI.GetCurrentAccountRequest, context: ServerContext
     ) async throws -> AuthAPI.Account
+
+    /// Sends the mail that confirms the caller's address once more.
+    func sendEmailVerification(
+      _ request: AuthAPI.SendEmailVerificationRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Asks for another e-mail address: a link goes there, a notice to the old one.
+    func requestEmailChange(
+      _ request: AuthAPI.RequestEmailChangeRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Changes the caller's password and ends all their other sessions.
+    func changePassword(
+      _ request: AuthAPI.ChangePasswordRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Has a link sent by which the owner of the address, if it has an account, chooses a password.
+    /// The answer is the same for every address.
+    func requestPasswordReset(
+      _ request: AuthAPI.RequestPasswordResetRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Sets a password by the token of such a link, and ends all sessions.
+    func resetPassword(
+      _ request: AuthAPI.ResetPasswordRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Does what a link of a mail is for: confirms an address, changes it, opens log-in again.
+    func redeemLink(
+      _ request: AuthAPI.RedeemLinkRequest, context: ServerContext
+    ) async throws -> AuthAPI.RedeemLinkResponse
+
+    /// Lists the caller's sessions, the one that was used last first.
+    func listSessions(
+      _ request: AuthAPI.ListSessionsRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListSessionsResponse
+
+    /// Ends one of the caller's sessions.
+    func deleteSession(
+      _ request: AuthAPI.DeleteSessionRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Ends all of the caller's sessions but the one that asks.
+    func deleteOtherSessions(
+      _ request: AuthAPI.DeleteOtherSessionsRequest, context: ServerContext
+    ) async throws -> AuthAPI.DeleteOtherSessionsResponse
+
+    /// Lists accounts, the newest first. For admins and operators, as is everything on users.
+    func listUsers(
+      _ request: AuthAPI.ListUsersRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListUsersResponse
+
+    /// Invites a person: a link goes to the address, which lets in where sign-up is by invitation only.
+    func inviteUser(
+      _ request: AuthAPI.InviteUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.InviteUserResponse
+
+    /// Gives an account another role. The last admin stays one.
+    func setUserRole(
+      _ request: AuthAPI.SetUserRoleRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Shuts an account out: its sessions end, its access tokens don't work.
+    func disableUser(
+      _ request: AuthAPI.DisableUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Lets it in again.
+    func enableUser(
+      _ request: AuthAPI.EnableUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Opens log-in again after too many wrong passwords.
+    func unlockUser(
+      _ request: AuthAPI.UnlockUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Ends all of an account's sessions.
+    func signOutUser(
+      _ request: AuthAPI.SignOutUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Has an account choose a new password by a link, which goes to its address.
+    func sendUserPasswordReset(
+      _ request: AuthAPI.SendUserPasswordResetRequest, context: ServerContext
+    ) async throws -> AuthAPI.SendUserPasswordResetResponse
 
     /// Checks a password and starts a session. The gateway turns the token into a cookie.
     func createSession(
@@ -1443,6 +3161,160 @@ package enum AuthAPI {
     ) async throws(RPCError) -> AuthAPI.Account {
       try await channel.unary(
         AuthMethods.getCurrentAccount, request, options: options)
+    }
+
+    /// Sends the mail that confirms the caller's address once more.
+    package func sendEmailVerification(
+      _ request: AuthAPI.SendEmailVerificationRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.sendEmailVerification, request, options: options)
+    }
+
+    /// Asks for another e-mail address: a link goes there, a notice to the old one.
+    package func requestEmailChange(
+      _ request: AuthAPI.RequestEmailChangeRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.requestEmailChange, request, options: options)
+    }
+
+    /// Changes the caller's password and ends all their other sessions.
+    package func changePassword(
+      _ request: AuthAPI.ChangePasswordRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.changePassword, request, options: options)
+    }
+
+    /// Has a link sent by which the owner of the address, if it has an account, chooses a password.
+    /// The answer is the same for every address.
+    package func requestPasswordReset(
+      _ request: AuthAPI.RequestPasswordResetRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.requestPasswordReset, request, options: options)
+    }
+
+    /// Sets a password by the token of such a link, and ends all sessions.
+    package func resetPassword(
+      _ request: AuthAPI.ResetPasswordRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.resetPassword, request, options: options)
+    }
+
+    /// Does what a link of a mail is for: confirms an address, changes it, opens log-in again.
+    package func redeemLink(
+      _ request: AuthAPI.RedeemLinkRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.RedeemLinkResponse {
+      try await channel.unary(
+        AuthMethods.redeemLink, request, options: options)
+    }
+
+    /// Lists the caller's sessions, the one that was used last first.
+    package func listSessions(
+      _ request: AuthAPI.ListSessionsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListSessionsResponse {
+      try await channel.unary(
+        AuthMethods.listSessions, request, options: options)
+    }
+
+    /// Ends one of the caller's sessions.
+    package func deleteSession(
+      _ request: AuthAPI.DeleteSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.deleteSession, request, options: options)
+    }
+
+    /// Ends all of the caller's sessions but the one that asks.
+    package func deleteOtherSessions(
+      _ request: AuthAPI.DeleteOtherSessionsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.DeleteOtherSessionsResponse {
+      try await channel.unary(
+        AuthMethods.deleteOtherSessions, request, options: options)
+    }
+
+    /// Lists accounts, the newest first. For admins and operators, as is everything on users.
+    package func listUsers(
+      _ request: AuthAPI.ListUsersRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListUsersResponse {
+      try await channel.unary(
+        AuthMethods.listUsers, request, options: options)
+    }
+
+    /// Invites a person: a link goes to the address, which lets in where sign-up is by invitation only.
+    package func inviteUser(
+      _ request: AuthAPI.InviteUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.InviteUserResponse {
+      try await channel.unary(
+        AuthMethods.inviteUser, request, options: options)
+    }
+
+    /// Gives an account another role. The last admin stays one.
+    package func setUserRole(
+      _ request: AuthAPI.SetUserRoleRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.setUserRole, request, options: options)
+    }
+
+    /// Shuts an account out: its sessions end, its access tokens don't work.
+    package func disableUser(
+      _ request: AuthAPI.DisableUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.disableUser, request, options: options)
+    }
+
+    /// Lets it in again.
+    package func enableUser(
+      _ request: AuthAPI.EnableUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.enableUser, request, options: options)
+    }
+
+    /// Opens log-in again after too many wrong passwords.
+    package func unlockUser(
+      _ request: AuthAPI.UnlockUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.unlockUser, request, options: options)
+    }
+
+    /// Ends all of an account's sessions.
+    package func signOutUser(
+      _ request: AuthAPI.SignOutUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.signOutUser, request, options: options)
+    }
+
+    /// Has an account choose a new password by a link, which goes to its address.
+    package func sendUserPasswordReset(
+      _ request: AuthAPI.SendUserPasswordResetRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.SendUserPasswordResetResponse {
+      try await channel.unary(
+        AuthMethods.sendUserPasswordReset, request, options: options)
     }
 
     /// Checks a password and starts a session. The gateway turns the token into a cookie.
@@ -1543,6 +3415,74 @@ package enum AuthAPI {
         AuthAPI.GetCurrentAccountRequest.self,
         AuthAPI.Account.self),
       TranscodedMethod(
+        AuthMethods.sendEmailVerification,
+        AuthAPI.SendEmailVerificationRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.requestEmailChange,
+        AuthAPI.RequestEmailChangeRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.changePassword,
+        AuthAPI.ChangePasswordRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.requestPasswordReset,
+        AuthAPI.RequestPasswordResetRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.resetPassword,
+        AuthAPI.ResetPasswordRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.redeemLink,
+        AuthAPI.RedeemLinkRequest.self,
+        AuthAPI.RedeemLinkResponse.self),
+      TranscodedMethod(
+        AuthMethods.listSessions,
+        AuthAPI.ListSessionsRequest.self,
+        AuthAPI.ListSessionsResponse.self),
+      TranscodedMethod(
+        AuthMethods.deleteSession,
+        AuthAPI.DeleteSessionRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.deleteOtherSessions,
+        AuthAPI.DeleteOtherSessionsRequest.self,
+        AuthAPI.DeleteOtherSessionsResponse.self),
+      TranscodedMethod(
+        AuthMethods.listUsers,
+        AuthAPI.ListUsersRequest.self,
+        AuthAPI.ListUsersResponse.self),
+      TranscodedMethod(
+        AuthMethods.inviteUser,
+        AuthAPI.InviteUserRequest.self,
+        AuthAPI.InviteUserResponse.self),
+      TranscodedMethod(
+        AuthMethods.setUserRole,
+        AuthAPI.SetUserRoleRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.disableUser,
+        AuthAPI.DisableUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.enableUser,
+        AuthAPI.EnableUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.unlockUser,
+        AuthAPI.UnlockUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.signOutUser,
+        AuthAPI.SignOutUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.sendUserPasswordReset,
+        AuthAPI.SendUserPasswordResetRequest.self,
+        AuthAPI.SendUserPasswordResetResponse.self),
+      TranscodedMethod(
         AuthMethods.createAccessToken,
         AuthAPI.CreateAccessTokenRequest.self,
         AuthAPI.CreateAccessTokenResponse.self),
@@ -1573,6 +3513,108 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.GetCurrentAccountRequest(request: request)
           return try await self.getCurrentAccount(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.sendEmailVerification,
+        .unary { request, context in
+          let request = try AuthAPI.SendEmailVerificationRequest(request: request)
+          return try await self.sendEmailVerification(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.requestEmailChange,
+        .unary { request, context in
+          let request = try AuthAPI.RequestEmailChangeRequest(request: request)
+          return try await self.requestEmailChange(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.changePassword,
+        .unary { request, context in
+          let request = try AuthAPI.ChangePasswordRequest(request: request)
+          return try await self.changePassword(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.requestPasswordReset,
+        .unary { request, context in
+          let request = try AuthAPI.RequestPasswordResetRequest(request: request)
+          return try await self.requestPasswordReset(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.resetPassword,
+        .unary { request, context in
+          let request = try AuthAPI.ResetPasswordRequest(request: request)
+          return try await self.resetPassword(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.redeemLink,
+        .unary { request, context in
+          let request = try AuthAPI.RedeemLinkRequest(request: request)
+          return try await self.redeemLink(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.listSessions,
+        .unary { request, context in
+          let request = try AuthAPI.ListSessionsRequest(request: request)
+          return try await self.listSessions(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deleteSession,
+        .unary { request, context in
+          let request = try AuthAPI.DeleteSessionRequest(request: request)
+          return try await self.deleteSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deleteOtherSessions,
+        .unary { request, context in
+          let request = try AuthAPI.DeleteOtherSessionsRequest(request: request)
+          return try await self.deleteOtherSessions(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.listUsers,
+        .unary { request, context in
+          let request = try AuthAPI.ListUsersRequest(request: request)
+          return try await self.listUsers(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.inviteUser,
+        .unary { request, context in
+          let request = try AuthAPI.InviteUserRequest(request: request)
+          return try await self.inviteUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.setUserRole,
+        .unary { request, context in
+          let request = try AuthAPI.SetUserRoleRequest(request: request)
+          return try await self.setUserRole(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.disableUser,
+        .unary { request, context in
+          let request = try AuthAPI.DisableUserRequest(request: request)
+          return try await self.disableUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.enableUser,
+        .unary { request, context in
+          let request = try AuthAPI.EnableUserRequest(request: request)
+          return try await self.enableUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.unlockUser,
+        .unary { request, context in
+          let request = try AuthAPI.UnlockUserRequest(request: request)
+          return try await self.unlockUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.signOutUser,
+        .unary { request, context in
+          let request = try AuthAPI.SignOutUserRequest(request: request)
+          return try await self.signOutUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.sendUserPasswordReset,
+        .unary { request, context in
+          let request = try AuthAPI.SendUserPasswordResetRequest(request: request)
+          return try await self.sendUserPasswordReset(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.createSession,
@@ -1645,60 +3687,124 @@ extension ProtoFileDescriptor {
     base64: """
       Ch1jaGF0ZWxhaW5lL2F1dGgvdjEvYXV0aC5wcm90bxISY2hhdGVsYWluZS5hdXRoLnYxGhxnb29nbGUvYXBpL2Fubm90\
       YXRpb25zLnByb3RvGh5nb29nbGUvcHJvdG9idWYvZHVyYXRpb24ucHJvdG8aG2dvb2dsZS9wcm90b2J1Zi9lbXB0eS5w\
-      cm90bxofZ29vZ2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKPAQoHQWNjb3VudBIOCgJpZBgBIAEoCVICaWQSFAoF\
+      cm90bxofZ29vZ2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKxAgoHQWNjb3VudBIOCgJpZBgBIAEoCVICaWQSFAoF\
       ZW1haWwYAiABKAlSBWVtYWlsEiEKDGRpc3BsYXlfbmFtZRgDIAEoCVILZGlzcGxheU5hbWUSOwoLY3JlYXRlX3RpbWUY\
-      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lImsKFENyZWF0ZUFjY291bnRSZXF1ZXN0\
-      EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIaCghwYXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGlzcGxheV9uYW1lGAMg\
-      ASgJUgtkaXNwbGF5TmFtZSIaChhHZXRDdXJyZW50QWNjb3VudFJlcXVlc3QiSAoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QS\
-      FAoFZW1haWwYASABKAlSBWVtYWlsEhoKCHBhc3N3b3JkGAIgASgJUghwYXNzd29yZCKwAQoVQ3JlYXRlU2Vzc2lvblJl\
-      c3BvbnNlEiMKDXNlc3Npb25fdG9rZW4YASABKAlSDHNlc3Npb25Ub2tlbhI1CgdhY2NvdW50GAIgASgLMhsuY2hhdGVs\
-      YWluZS5hdXRoLnYxLkFjY291bnRSB2FjY291bnQSOwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYu\
-      VGltZXN0YW1wUgpleHBpcmVUaW1lIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdCJvChNBdXRoZW50aWNhdGVS\
-      ZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFjY2Vzc190b2tlbhgCIAEoCUgA\
-      UgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIoUCChRBdXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASAB\
-      KAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGly\
-      ZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjYKCXZhbGlk\
-      X2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoNY3JlZGVudGlhbF9pZBgFIAEo\
-      CVIMY3JlZGVudGlhbElkIkAKF1dhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1h\
-      ZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25zUmVzcG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9u\
-      EjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2lu\
-      Y29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgtyZXZvY2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZvY2F0aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJ\
-      ZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50aWFsSWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVl\
-      c3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9ydEZvcmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3Jl\
-      cXVlc3QiswMKC0FjY2Vzc1Rva2VuEg4KAmlkGAEgASgJUgJpZBISCgRuYW1lGAIgASgJUgRuYW1lEhYKBnByZWZpeBgD\
-      IAEoCVIGcHJlZml4EjsKC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKY3JlYXRl\
-      VGltZRJACgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIKZXhwaXJlVGltZYgB\
-      ARJDCg1sYXN0X3VzZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgB\
-      ARI9CgZzY29wZXMYByADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcyJDCgVT\
-      Y29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VTRRABEgoKBk1BTkFHRRACEg4KClJFQURfQVVESVQQA0IOCgxf\
-      ZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWUiuwEKGENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEg\
-      ASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0lu\
-      iAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzQg0K\
-      C19leHBpcmVzX2luInUKGUNyZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2USFAoFdG9rZW4YASABKAlSBXRva2VuEkIKDGFj\
-      Y2Vzc190b2tlbhgCIAEoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblILYWNjZXNzVG9rZW4iVQoXTGlz\
-      dEFjY2Vzc1Rva2Vuc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJ\
-      UglwYWdlVG9rZW4iiAEKGExpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hh\
-      dGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nlc3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1u\
-      ZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQy9wkKBEF1dGgScwoN\
-      Q3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEvYWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5j\
-      aGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291\
-      bnQiEoLT5JMCDBIKL2FwaS92MS9tZRJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNl\
-      c3Npb25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJfChREZWxldGVDdXJy\
-      ZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lvblJlcXVlc3QaFi5nb29nbGUu\
-      cHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlcXVl\
-      c3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USbwoQV2F0Y2hSZXZvY2F0aW9ucxIrLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJl\
-      dm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uEjEuY2hhdGVsYWluZS5hdXRoLnYxLklz\
-      c3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNl\
-      ElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwb3J0Rm9yZ2VyeVJlcXVlc3QaFi5nb29nbGUu\
-      cHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vz\
-      c1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoi\
-      FS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5M\
-      aXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2Ui\
-      HYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRo\
-      LnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3Yx\
-      L2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
+      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEjQKBHJvbGUYBSABKA4yIC5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuQWNjb3VudC5Sb2xlUgRyb2xlEioKEWlzX2VtYWlsX3ZlcmlmaWVkGAYgASgIUg9pc0VtYWlsVmVy\
+      aWZpZWQiPgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASCAoEVVNFUhABEgsKB0FVRElUT1IQAhIJCgVBRE1JThAD\
+      IosBChRDcmVhdGVBY2NvdW50UmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1haWwSGgoIcGFzc3dvcmQYAiABKAlSCHBh\
+      c3N3b3JkEiEKDGRpc3BsYXlfbmFtZRgDIAEoCVILZGlzcGxheU5hbWUSHgoKaW52aXRhdGlvbhgEIAEoCVIKaW52aXRh\
+      dGlvbiIeChxTZW5kRW1haWxWZXJpZmljYXRpb25SZXF1ZXN0Ik0KGVJlcXVlc3RFbWFpbENoYW5nZVJlcXVlc3QSFAoF\
+      ZW1haWwYASABKAlSBWVtYWlsEhoKCHBhc3N3b3JkGAIgASgJUghwYXNzd29yZCJlChVDaGFuZ2VQYXNzd29yZFJlcXVl\
+      c3QSKQoQY3VycmVudF9wYXNzd29yZBgBIAEoCVIPY3VycmVudFBhc3N3b3JkEiEKDG5ld19wYXNzd29yZBgCIAEoCVIL\
+      bmV3UGFzc3dvcmQiMwobUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCJIChRS\
+      ZXNldFBhc3N3b3JkUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SGgoIcGFzc3dvcmQYAiABKAlSCHBhc3N3b3Jk\
+      IikKEVJlZGVlbUxpbmtSZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbiLIAQoSUmVkZWVtTGlua1Jlc3BvbnNlEkgK\
+      B3B1cnBvc2UYASABKA4yLi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlLlB1cnBvc2VSB3B1cnBv\
+      c2USFAoFZW1haWwYAiABKAlSBWVtYWlsIlIKB1B1cnBvc2USFwoTUFVSUE9TRV9VTlNQRUNJRklFRBAAEhAKDFZFUklG\
+      WV9FTUFJTBABEhAKDENIQU5HRV9FTUFJTBACEgoKBlVOTE9DSxADIqsCCgdTZXNzaW9uEg4KAmlkGAEgASgJUgJpZBIW\
+      CgZkZXZpY2UYAiABKAlSBmRldmljZRIdCgppcF9hZGRyZXNzGAMgASgJUglpcEFkZHJlc3MSOwoLY3JlYXRlX3RpbWUY\
+      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKDmxhc3Rfc2Vlbl90aW1lGAUgASgL\
+      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIMbGFzdFNlZW5UaW1lEjsKC2V4cGlyZV90aW1lGAYgASgLMhouZ29v\
+      Z2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhwaXJlVGltZRIdCgppc19jdXJyZW50GAcgASgIUglpc0N1cnJlbnQiFQoT\
+      TGlzdFNlc3Npb25zUmVxdWVzdCJPChRMaXN0U2Vzc2lvbnNSZXNwb25zZRI3CghzZXNzaW9ucxgBIAMoCzIbLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5TZXNzaW9uUghzZXNzaW9ucyImChREZWxldGVTZXNzaW9uUmVxdWVzdBIOCgJpZBgBIAEoCVIC\
+      aWQiHAoaRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QiMwobRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlEhQKBWVu\
+      ZGVkGAEgASgFUgVlbmRlZCKLAgoEVXNlchI1CgdhY2NvdW50GAEgASgLMhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291\
+      bnRSB2FjY291bnQSHwoLaXNfZGlzYWJsZWQYAiABKAhSCmlzRGlzYWJsZWQSIwoNc2Vzc2lvbl9jb3VudBgDIAEoBVIM\
+      c2Vzc2lvbkNvdW50EiwKEmFjY2Vzc190b2tlbl9jb3VudBgEIAEoBVIQYWNjZXNzVG9rZW5Db3VudBJFCg5sYXN0X3Nl\
+      ZW5fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIMbGFzdFNlZW5UaW1liAEBQhEKD19sYXN0\
+      X3NlZW5fdGltZSJkChBMaXN0VXNlcnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90\
+      b2tlbhgCIAEoCVIJcGFnZVRva2VuEhQKBWVtYWlsGAMgASgJUgVlbWFpbCJrChFMaXN0VXNlcnNSZXNwb25zZRIuCgV1\
+      c2VycxgBIAMoCzIYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyUgV1c2VycxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlS\
+      DW5leHRQYWdlVG9rZW4iKQoRSW52aXRlVXNlclJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIigKEkludml0ZVVz\
+      ZXJSZXNwb25zZRISCgRsaW5rGAEgASgJUgRsaW5rIl4KElNldFVzZXJSb2xlUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1\
+      c2VyEjQKBHJvbGUYAiABKA4yIC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudC5Sb2xlUgRyb2xlIigKEkRpc2FibGVV\
+      c2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIicKEUVuYWJsZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVz\
+      ZXIiJwoRVW5sb2NrVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciIoChJTaWduT3V0VXNlclJlcXVlc3QSEgoE\
+      dXNlchgBIAEoCVIEdXNlciIyChxTZW5kVXNlclBhc3N3b3JkUmVzZXRSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIi\
+      MwodU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVzcG9uc2USEgoEbGluaxgBIAEoCVIEbGluayIaChhHZXRDdXJyZW50QWNj\
+      b3VudFJlcXVlc3QiSAoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsEhoKCHBhc3N3b3Jk\
+      GAIgASgJUghwYXNzd29yZCKwAQoVQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEiMKDXNlc3Npb25fdG9rZW4YASABKAlSDHNl\
+      c3Npb25Ub2tlbhI1CgdhY2NvdW50GAIgASgLMhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnRSB2FjY291bnQSOwoL\
+      ZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lIh0KG0RlbGV0ZUN1\
+      cnJlbnRTZXNzaW9uUmVxdWVzdCJvChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIM\
+      c2Vzc2lvblRva2VuEiMKDGFjY2Vzc190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIoUCChRB\
+      dXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEo\
+      CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJh\
+      dGlvblIIdmFsaWRGb3ISIwoNY3JlZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkIkAKF1dhdGNoUmV2b2NhdGlv\
+      bnNSZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1hZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25z\
+      UmVzcG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9uEjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnBy\
+      b3RvYnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2luY29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgty\
+      ZXZvY2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZv\
+      Y2F0aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50\
+      aWFsSWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9y\
+      dEZvcmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3JlcXVlc3QiswMKC0FjY2Vzc1Rva2VuEg4KAmlkGAEgASgJ\
+      UgJpZBISCgRuYW1lGAIgASgJUgRuYW1lEhYKBnByZWZpeBgDIAEoCVIGcHJlZml4EjsKC2NyZWF0ZV90aW1lGAQgASgL\
+      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKY3JlYXRlVGltZRJACgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2ds\
+      ZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIKZXhwaXJlVGltZYgBARJDCg1sYXN0X3VzZV90aW1lGAYgASgLMhouZ29vZ2xl\
+      LnByb3RvYnVmLlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBARI9CgZzY29wZXMYByADKA4yJS5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcyJDCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VT\
+      RRABEgoKBk1BTkFHRRACEg4KClJFQURfQVVESVQQA0IOCgxfZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWUiuwEK\
+      GENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsyGS5n\
+      b29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzQg0KC19leHBpcmVzX2luInUKGUNyZWF0ZUFjY2Vzc1Rva2Vu\
+      UmVzcG9uc2USFAoFdG9rZW4YASABKAlSBXRva2VuEkIKDGFjY2Vzc190b2tlbhgCIAEoCzIfLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5BY2Nlc3NUb2tlblILYWNjZXNzVG9rZW4iVQoXTGlzdEFjY2Vzc1Rva2Vuc1JlcXVlc3QSGwoJcGFnZV9zaXpl\
+      GAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4iiAEKGExpc3RBY2Nlc3NUb2tlbnNS\
+      ZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nl\
+      c3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2Vu\
+      UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQykxsKBEF1dGgScwoNQ3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEv\
+      YWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291\
+      bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiEoLT5JMCDBIKL2FwaS92MS9tZRKPAQoVU2VuZEVt\
+      YWlsVmVyaWZpY2F0aW9uEjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRFbWFpbFZlcmlmaWNhdGlvblJlcXVlc3QaFi5n\
+      b29nbGUucHJvdG9idWYuRW1wdHkiLILT5JMCJiIhL2FwaS92MS9tZS9lbWFpbDpzZW5kVmVyaWZpY2F0aW9uOgEqEn8K\
+      ElJlcXVlc3RFbWFpbENoYW5nZRItLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GhYu\
+      Z29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwiFy9hcGkvdjEvbWUvZW1haWw6Y2hhbmdlOgEqEnoKDkNoYW5nZVBh\
+      c3N3b3JkEikuY2hhdGVsYWluZS5hdXRoLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
+      bXB0eSIlgtPkkwIfIhovYXBpL3YxL21lL3Bhc3N3b3JkOmNoYW5nZToBKhKDAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQS\
+      Ly5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVt\
+      cHR5IiKC0+STAhwiFy9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOgEqEnwKDVJlc2V0UGFzc3dvcmQSKC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiKYLT5JMCIyIeL2FwaS92\
+      MS9wYXNzd29yZC1yZXNldHM6cmVkZWVtOgEqEnwKClJlZGVlbUxpbmsSJS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVt\
+      TGlua1JlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEv\
+      bGlua3M6cmVkZWVtOgEqEnsKDExpc3RTZXNzaW9ucxInLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXF1\
+      ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhiC0+STAhISEC9hcGkvdjEvc2Vzc2lv\
+      bnMScAoNRGVsZXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVTZXNzaW9uUmVxdWVzdBoWLmdvb2ds\
+      ZS5wcm90b2J1Zi5FbXB0eSIdgtPkkwIXKhUvYXBpL3YxL3Nlc3Npb25zL3tpZH0SoAEKE0RlbGV0ZU90aGVyU2Vzc2lv\
+      bnMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIiiC0+STAiIiHS9hcGkvdjEvc2Vzc2lvbnM6ZGVsZXRlT3RoZXJz\
+      OgEqEm8KCUxpc3RVc2VycxIkLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiUuY2hhdGVsYWluZS5h\
+      dXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhWC0+STAg8SDS9hcGkvdjEvdXNlcnMSfAoKSW52aXRlVXNlchIlLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVzcG9u\
+      c2UiH4LT5JMCGSIUL2FwaS92MS91c2VyczppbnZpdGU6ASoSeAoLU2V0VXNlclJvbGUSJi5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuU2V0VXNlclJvbGVSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vy\
+      cy97dXNlcn06c2V0Um9sZToBKhJ4CgtEaXNhYmxlVXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5EaXNhYmxlVXNlclJl\
+      cXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpkaXNhYmxl\
+      OgEqEnUKCkVuYWJsZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTplbmFibGU6ASoSdQoKVW5sb2NrVXNlchIl\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5VbmxvY2tVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+ST\
+      AiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OnVubG9jazoBKhJ4CgtTaWduT3V0VXNlchImLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5TaWduT3V0VXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJz\
+      L3t1c2VyfTpzaWduT3V0OgEqEqsBChVTZW5kVXNlclBhc3N3b3JkUmVzZXQSMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2Vu\
+      ZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVzdBoxLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRS\
+      ZXNwb25zZSItgtPkkwInIiIvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXNldFBhc3N3b3JkOgEqEmQKDUNyZWF0ZVNlc3Np\
+      b24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3Jl\
+      YXRlU2Vzc2lvblJlc3BvbnNlEl8KFERlbGV0ZUN1cnJlbnRTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0\
+      ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRJhCgxBdXRoZW50aWNhdGUSJy5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNhdGVS\
+      ZXNwb25zZRJvChBXYXRjaFJldm9jYXRpb25zEisuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1\
+      ZXN0GiwuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZTABEnUKFklzc3VlT3BlcmF0b3JB\
+      c3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QaKC5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USUQoNUmVwb3J0Rm9yZ2VyeRIoLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5SZXBvcnRGb3JnZXJ5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRKSAQoRQ3JlYXRlQWNjZXNzVG9rZW4S\
+      LC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0Gi0uY2hhdGVsYWluZS5hdXRoLnYxLkNy\
+      ZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiIILT5JMCGiIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zOgEqEowBChBMaXN0QWNj\
+      ZXNzVG9rZW5zEisuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0GiwuY2hhdGVsYWluZS5h\
+      dXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL3YxL2FjY2Vzcy10b2tlbnMSfQoRRGVs\
+      ZXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQWNjZXNzVG9rZW5SZXF1ZXN0GhYuZ29vZ2xl\
+      LnByb3RvYnVmLkVtcHR5IiKC0+STAhwqGi9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9YgZwcm90bzM=
       """)
 }

@@ -86,6 +86,8 @@ package enum IdentityAPI {
     /// What an access token was given: words between spaces (RFC 6749, 3.3), e.g. `use manage`. Empty
     /// for the other credentials.
     package var scope: String
+    /// The account's role, `auditor` or `admin`; empty for everybody else.
+    package var role: String
 
     /// Every field defaulted.
     package init(
@@ -97,7 +99,8 @@ package enum IdentityAPI {
       issueTime: Timestamp? = nil,
       expireTime: Timestamp? = nil,
       nonce: [UInt8] = [],
-      scope: String = ""
+      scope: String = "",
+      role: String = ""
     ) {
       self.userId = userId
       self.credential = credential
@@ -108,6 +111,7 @@ package enum IdentityAPI {
       self.expireTime = expireTime
       self.nonce = nonce
       self.scope = scope
+      self.role = role
     }
 
     package init() {
@@ -120,6 +124,7 @@ package enum IdentityAPI {
       self.expireTime = nil
       self.nonce = []
       self.scope = ""
+      self.role = ""
     }
 
     package static let messageName = "chatelaine.identity.v1.Assertion"
@@ -138,6 +143,7 @@ package enum IdentityAPI {
       self.expireTime = try CField.message(c.expire_time, "expireTime")
       self.nonce = CField.bytes(c.nonce)
       self.scope = try CField.string(c.scope, "scope")
+      self.role = try CField.string(c.role, "role")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -152,6 +158,7 @@ package enum IdentityAPI {
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
       c.pointee.nonce = CField.data(self.nonce, in: arena)
       c.pointee.scope = CField.data(self.scope, in: arena)
+      c.pointee.role = CField.data(self.role, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -164,6 +171,7 @@ package enum IdentityAPI {
       writer.field("expireTime", self.expireTime)
       writer.field("nonce", self.nonce)
       writer.field("scope", self.scope)
+      writer.field("role", self.role)
     }
 
     package mutating func setField(
@@ -188,6 +196,8 @@ package enum IdentityAPI {
         self.nonce = try .reading(value, "nonce")
       case "scope":
         self.scope = try .reading(value, "scope")
+      case "role":
+        self.role = try .reading(value, "role")
       default: return false
       }
       return true
@@ -270,14 +280,14 @@ extension ProtoFileDescriptor {
     dependencies: [.googleProtobufTimestamp],
     base64: """
       CiZjaGF0ZWxhaW5lL2lkZW50aXR5L3YxL2Fzc2VydGlvbi5wcm90bxIWY2hhdGVsYWluZS5pZGVudGl0eS52MRofZ29v\
-      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLEAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
+      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLYAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
       CgpjcmVkZW50aWFsGAIgASgOMiwuY2hhdGVsYWluZS5pZGVudGl0eS52MS5Bc3NlcnRpb24uQ3JlZGVudGlhbFIKY3Jl\
       ZGVudGlhbBIjCg1jcmVkZW50aWFsX2lkGAMgASgJUgxjcmVkZW50aWFsSWQSFAoFZW1haWwYBCABKAlSBWVtYWlsEhoK\
       CGF1ZGllbmNlGAUgAygJUghhdWRpZW5jZRI5Cgppc3N1ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVz\
       dGFtcFIJaXNzdWVUaW1lEjsKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhw\
-      aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2USFAoFc2NvcGUYCSABKAlSBXNjb3BlIlUKCkNyZWRlbnRpYWwSGgoW\
-      Q1JFREVOVElBTF9VTlNQRUNJRklFRBAAEgsKB1NFU1NJT04QARIQCgxBQ0NFU1NfVE9LRU4QAhIMCghPUEVSQVRPUhAD\
-      ImQKD1NpZ25lZEFzc2VydGlvbhIVCgZrZXlfaWQYASABKAlSBWtleUlkEhwKCWFzc2VydGlvbhgCIAEoDFIJYXNzZXJ0\
-      aW9uEhwKCXNpZ25hdHVyZRgDIAEoDFIJc2lnbmF0dXJlYgZwcm90bzM=
+      aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2USFAoFc2NvcGUYCSABKAlSBXNjb3BlEhIKBHJvbGUYCiABKAlSBHJv\
+      bGUiVQoKQ3JlZGVudGlhbBIaChZDUkVERU5USUFMX1VOU1BFQ0lGSUVEEAASCwoHU0VTU0lPThABEhAKDEFDQ0VTU19U\
+      T0tFThACEgwKCE9QRVJBVE9SEAMiZAoPU2lnbmVkQXNzZXJ0aW9uEhUKBmtleV9pZBgBIAEoCVIFa2V5SWQSHAoJYXNz\
+      ZXJ0aW9uGAIgASgMUglhc3NlcnRpb24SHAoJc2lnbmF0dXJlGAMgASgMUglzaWduYXR1cmViBnByb3RvMw==
       """)
 }

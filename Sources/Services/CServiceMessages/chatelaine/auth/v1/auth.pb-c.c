@@ -97,6 +97,1131 @@ void   chatelaine__auth__v1__create_account_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__create_account_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__send_email_verification_request__init
+                     (Chatelaine__Auth__V1__SendEmailVerificationRequest         *message)
+{
+  static const Chatelaine__Auth__V1__SendEmailVerificationRequest init_value = CHATELAINE__AUTH__V1__SEND_EMAIL_VERIFICATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__send_email_verification_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_email_verification_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__send_email_verification_request__pack
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_email_verification_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__send_email_verification_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_email_verification_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SendEmailVerificationRequest *
+       chatelaine__auth__v1__send_email_verification_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SendEmailVerificationRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__send_email_verification_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__send_email_verification_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendEmailVerificationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_email_verification_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__request_email_change_request__init
+                     (Chatelaine__Auth__V1__RequestEmailChangeRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RequestEmailChangeRequest init_value = CHATELAINE__AUTH__V1__REQUEST_EMAIL_CHANGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__request_email_change_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_email_change_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__request_email_change_request__pack
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_email_change_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__request_email_change_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_email_change_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RequestEmailChangeRequest *
+       chatelaine__auth__v1__request_email_change_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RequestEmailChangeRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__request_email_change_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__request_email_change_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestEmailChangeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_email_change_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__change_password_request__init
+                     (Chatelaine__Auth__V1__ChangePasswordRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ChangePasswordRequest init_value = CHATELAINE__AUTH__V1__CHANGE_PASSWORD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__change_password_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__change_password_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__change_password_request__pack
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__change_password_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__change_password_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__change_password_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ChangePasswordRequest *
+       chatelaine__auth__v1__change_password_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ChangePasswordRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__change_password_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__change_password_request__free_unpacked
+                     (Chatelaine__Auth__V1__ChangePasswordRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__change_password_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__request_password_reset_request__init
+                     (Chatelaine__Auth__V1__RequestPasswordResetRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RequestPasswordResetRequest init_value = CHATELAINE__AUTH__V1__REQUEST_PASSWORD_RESET_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__request_password_reset_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_password_reset_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__request_password_reset_request__pack
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_password_reset_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__request_password_reset_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_password_reset_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RequestPasswordResetRequest *
+       chatelaine__auth__v1__request_password_reset_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RequestPasswordResetRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__request_password_reset_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__request_password_reset_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestPasswordResetRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_password_reset_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__reset_password_request__init
+                     (Chatelaine__Auth__V1__ResetPasswordRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ResetPasswordRequest init_value = CHATELAINE__AUTH__V1__RESET_PASSWORD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__reset_password_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_password_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__reset_password_request__pack
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_password_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__reset_password_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_password_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ResetPasswordRequest *
+       chatelaine__auth__v1__reset_password_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ResetPasswordRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__reset_password_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__reset_password_request__free_unpacked
+                     (Chatelaine__Auth__V1__ResetPasswordRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_password_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__redeem_link_request__init
+                     (Chatelaine__Auth__V1__RedeemLinkRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RedeemLinkRequest init_value = CHATELAINE__AUTH__V1__REDEEM_LINK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__redeem_link_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__redeem_link_request__pack
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__redeem_link_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RedeemLinkRequest *
+       chatelaine__auth__v1__redeem_link_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RedeemLinkRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__redeem_link_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__redeem_link_request__free_unpacked
+                     (Chatelaine__Auth__V1__RedeemLinkRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__redeem_link_response__init
+                     (Chatelaine__Auth__V1__RedeemLinkResponse         *message)
+{
+  static const Chatelaine__Auth__V1__RedeemLinkResponse init_value = CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__redeem_link_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__redeem_link_response__pack
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__redeem_link_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RedeemLinkResponse *
+       chatelaine__auth__v1__redeem_link_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RedeemLinkResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__redeem_link_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__redeem_link_response__free_unpacked
+                     (Chatelaine__Auth__V1__RedeemLinkResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__redeem_link_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__session__init
+                     (Chatelaine__Auth__V1__Session         *message)
+{
+  static const Chatelaine__Auth__V1__Session init_value = CHATELAINE__AUTH__V1__SESSION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__session__get_packed_size
+                     (const Chatelaine__Auth__V1__Session *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__session__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__session__pack
+                     (const Chatelaine__Auth__V1__Session *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__session__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__session__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Session *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__session__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__Session *
+       chatelaine__auth__v1__session__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__Session *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__session__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__session__free_unpacked
+                     (Chatelaine__Auth__V1__Session *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__session__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_sessions_request__init
+                     (Chatelaine__Auth__V1__ListSessionsRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListSessionsRequest init_value = CHATELAINE__AUTH__V1__LIST_SESSIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_sessions_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListSessionsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_sessions_request__pack
+                     (const Chatelaine__Auth__V1__ListSessionsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_sessions_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListSessionsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListSessionsRequest *
+       chatelaine__auth__v1__list_sessions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListSessionsRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_sessions_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_sessions_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListSessionsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_sessions_response__init
+                     (Chatelaine__Auth__V1__ListSessionsResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListSessionsResponse init_value = CHATELAINE__AUTH__V1__LIST_SESSIONS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_sessions_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListSessionsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_sessions_response__pack
+                     (const Chatelaine__Auth__V1__ListSessionsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_sessions_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListSessionsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListSessionsResponse *
+       chatelaine__auth__v1__list_sessions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListSessionsResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_sessions_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_sessions_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListSessionsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_sessions_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_session_request__init
+                     (Chatelaine__Auth__V1__DeleteSessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteSessionRequest init_value = CHATELAINE__AUTH__V1__DELETE_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_session_request__pack
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteSessionRequest *
+       chatelaine__auth__v1__delete_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteSessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_other_sessions_request__init
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteOtherSessionsRequest init_value = CHATELAINE__AUTH__V1__DELETE_OTHER_SESSIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_other_sessions_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_other_sessions_request__pack
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_other_sessions_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteOtherSessionsRequest *
+       chatelaine__auth__v1__delete_other_sessions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteOtherSessionsRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_other_sessions_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_other_sessions_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_other_sessions_response__init
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsResponse         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteOtherSessionsResponse init_value = CHATELAINE__AUTH__V1__DELETE_OTHER_SESSIONS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_other_sessions_response__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_other_sessions_response__pack
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_other_sessions_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteOtherSessionsResponse *
+       chatelaine__auth__v1__delete_other_sessions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteOtherSessionsResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_other_sessions_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_other_sessions_response__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_other_sessions_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__user__init
+                     (Chatelaine__Auth__V1__User         *message)
+{
+  static const Chatelaine__Auth__V1__User init_value = CHATELAINE__AUTH__V1__USER__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__user__get_packed_size
+                     (const Chatelaine__Auth__V1__User *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__user__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__user__pack
+                     (const Chatelaine__Auth__V1__User *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__user__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__user__pack_to_buffer
+                     (const Chatelaine__Auth__V1__User *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__user__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__User *
+       chatelaine__auth__v1__user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__User *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__user__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__user__free_unpacked
+                     (Chatelaine__Auth__V1__User *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__user__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_users_request__init
+                     (Chatelaine__Auth__V1__ListUsersRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListUsersRequest init_value = CHATELAINE__AUTH__V1__LIST_USERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_users_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListUsersRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_users_request__pack
+                     (const Chatelaine__Auth__V1__ListUsersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_users_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListUsersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListUsersRequest *
+       chatelaine__auth__v1__list_users_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListUsersRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_users_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_users_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListUsersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_users_response__init
+                     (Chatelaine__Auth__V1__ListUsersResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListUsersResponse init_value = CHATELAINE__AUTH__V1__LIST_USERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_users_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListUsersResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_users_response__pack
+                     (const Chatelaine__Auth__V1__ListUsersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_users_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListUsersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListUsersResponse *
+       chatelaine__auth__v1__list_users_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListUsersResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_users_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_users_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListUsersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_users_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__invite_user_request__init
+                     (Chatelaine__Auth__V1__InviteUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__InviteUserRequest init_value = CHATELAINE__AUTH__V1__INVITE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__invite_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__InviteUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__invite_user_request__pack
+                     (const Chatelaine__Auth__V1__InviteUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__invite_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__InviteUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__InviteUserRequest *
+       chatelaine__auth__v1__invite_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__InviteUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__invite_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__invite_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__InviteUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__invite_user_response__init
+                     (Chatelaine__Auth__V1__InviteUserResponse         *message)
+{
+  static const Chatelaine__Auth__V1__InviteUserResponse init_value = CHATELAINE__AUTH__V1__INVITE_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__invite_user_response__get_packed_size
+                     (const Chatelaine__Auth__V1__InviteUserResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__invite_user_response__pack
+                     (const Chatelaine__Auth__V1__InviteUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__invite_user_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__InviteUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__InviteUserResponse *
+       chatelaine__auth__v1__invite_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__InviteUserResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__invite_user_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__invite_user_response__free_unpacked
+                     (Chatelaine__Auth__V1__InviteUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__invite_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__set_user_role_request__init
+                     (Chatelaine__Auth__V1__SetUserRoleRequest         *message)
+{
+  static const Chatelaine__Auth__V1__SetUserRoleRequest init_value = CHATELAINE__AUTH__V1__SET_USER_ROLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__set_user_role_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__set_user_role_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__set_user_role_request__pack
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__set_user_role_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__set_user_role_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__set_user_role_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SetUserRoleRequest *
+       chatelaine__auth__v1__set_user_role_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SetUserRoleRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__set_user_role_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__set_user_role_request__free_unpacked
+                     (Chatelaine__Auth__V1__SetUserRoleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__set_user_role_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__disable_user_request__init
+                     (Chatelaine__Auth__V1__DisableUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DisableUserRequest init_value = CHATELAINE__AUTH__V1__DISABLE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__disable_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DisableUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__disable_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__disable_user_request__pack
+                     (const Chatelaine__Auth__V1__DisableUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__disable_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__disable_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DisableUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__disable_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DisableUserRequest *
+       chatelaine__auth__v1__disable_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DisableUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__disable_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__disable_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__DisableUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__disable_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__enable_user_request__init
+                     (Chatelaine__Auth__V1__EnableUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__EnableUserRequest init_value = CHATELAINE__AUTH__V1__ENABLE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__enable_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__EnableUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__enable_user_request__pack
+                     (const Chatelaine__Auth__V1__EnableUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__enable_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__EnableUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__EnableUserRequest *
+       chatelaine__auth__v1__enable_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__EnableUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__enable_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__enable_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__EnableUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__unlock_user_request__init
+                     (Chatelaine__Auth__V1__UnlockUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__UnlockUserRequest init_value = CHATELAINE__AUTH__V1__UNLOCK_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__unlock_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__UnlockUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__unlock_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__unlock_user_request__pack
+                     (const Chatelaine__Auth__V1__UnlockUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__unlock_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__unlock_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__UnlockUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__unlock_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__UnlockUserRequest *
+       chatelaine__auth__v1__unlock_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__UnlockUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__unlock_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__unlock_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__UnlockUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__unlock_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__sign_out_user_request__init
+                     (Chatelaine__Auth__V1__SignOutUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__SignOutUserRequest init_value = CHATELAINE__AUTH__V1__SIGN_OUT_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__sign_out_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SignOutUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__sign_out_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__sign_out_user_request__pack
+                     (const Chatelaine__Auth__V1__SignOutUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__sign_out_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__sign_out_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SignOutUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__sign_out_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SignOutUserRequest *
+       chatelaine__auth__v1__sign_out_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SignOutUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__sign_out_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__sign_out_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__SignOutUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__sign_out_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__send_user_password_reset_request__init
+                     (Chatelaine__Auth__V1__SendUserPasswordResetRequest         *message)
+{
+  static const Chatelaine__Auth__V1__SendUserPasswordResetRequest init_value = CHATELAINE__AUTH__V1__SEND_USER_PASSWORD_RESET_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__send_user_password_reset_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__send_user_password_reset_request__pack
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__send_user_password_reset_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SendUserPasswordResetRequest *
+       chatelaine__auth__v1__send_user_password_reset_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SendUserPasswordResetRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__send_user_password_reset_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__send_user_password_reset_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendUserPasswordResetRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__send_user_password_reset_response__init
+                     (Chatelaine__Auth__V1__SendUserPasswordResetResponse         *message)
+{
+  static const Chatelaine__Auth__V1__SendUserPasswordResetResponse init_value = CHATELAINE__AUTH__V1__SEND_USER_PASSWORD_RESET_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__send_user_password_reset_response__get_packed_size
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__send_user_password_reset_response__pack
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__send_user_password_reset_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SendUserPasswordResetResponse *
+       chatelaine__auth__v1__send_user_password_reset_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SendUserPasswordResetResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__send_user_password_reset_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
+                     (Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__get_current_account_request__init
                      (Chatelaine__Auth__V1__GetCurrentAccountRequest         *message)
 {
@@ -862,7 +1987,39 @@ void   chatelaine__auth__v1__delete_access_token_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__delete_access_token_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__account__field_descriptors[4] =
+static const ProtobufCEnumValue chatelaine__auth__v1__account__role__enum_values_by_number[4] =
+{
+  { "ROLE_UNSPECIFIED", "CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ROLE_UNSPECIFIED", 0 },
+  { "USER", "CHATELAINE__AUTH__V1__ACCOUNT__ROLE__USER", 1 },
+  { "AUDITOR", "CHATELAINE__AUTH__V1__ACCOUNT__ROLE__AUDITOR", 2 },
+  { "ADMIN", "CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ADMIN", 3 },
+};
+static const ProtobufCIntRange chatelaine__auth__v1__account__role__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex chatelaine__auth__v1__account__role__enum_values_by_name[4] =
+{
+  { "ADMIN", 3 },
+  { "AUDITOR", 2 },
+  { "ROLE_UNSPECIFIED", 0 },
+  { "USER", 1 },
+};
+const ProtobufCEnumDescriptor chatelaine__auth__v1__account__role__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.Account.Role",
+  "Role",
+  "Chatelaine__Auth__V1__Account__Role",
+  "chatelaine.auth.v1",
+  4,
+  chatelaine__auth__v1__account__role__enum_values_by_number,
+  4,
+  chatelaine__auth__v1__account__role__enum_values_by_name,
+  1,
+  chatelaine__auth__v1__account__role__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__account__field_descriptors[6] =
 {
   {
     "id",
@@ -912,17 +2069,43 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__account__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "role",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Account, role),
+    &chatelaine__auth__v1__account__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_email_verified",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Account, is_email_verified),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__account__field_indices_by_name[] = {
   3,   /* field[3] = create_time */
   2,   /* field[2] = display_name */
   1,   /* field[1] = email */
   0,   /* field[0] = id */
+  5,   /* field[5] = is_email_verified */
+  4,   /* field[4] = role */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__account__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__account__descriptor =
 {
@@ -932,14 +2115,14 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__account__descriptor =
   "Chatelaine__Auth__V1__Account",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__Account),
-  4,
+  6,
   chatelaine__auth__v1__account__field_descriptors,
   chatelaine__auth__v1__account__field_indices_by_name,
   1,  chatelaine__auth__v1__account__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__account__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_account_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_account_request__field_descriptors[4] =
 {
   {
     "email",
@@ -977,16 +2160,29 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_account_reque
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "invitation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateAccountRequest, invitation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_account_request__field_indices_by_name[] = {
   2,   /* field[2] = display_name */
   0,   /* field[0] = email */
+  3,   /* field[3] = invitation */
   1,   /* field[1] = password */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_account_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_account_request__descriptor =
 {
@@ -996,11 +2192,1167 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_account_request__d
   "Chatelaine__Auth__V1__CreateAccountRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateAccountRequest),
-  3,
+  4,
   chatelaine__auth__v1__create_account_request__field_descriptors,
   chatelaine__auth__v1__create_account_request__field_indices_by_name,
   1,  chatelaine__auth__v1__create_account_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__create_account_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__send_email_verification_request__field_descriptors NULL
+#define chatelaine__auth__v1__send_email_verification_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__send_email_verification_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__send_email_verification_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SendEmailVerificationRequest",
+  "SendEmailVerificationRequest",
+  "Chatelaine__Auth__V1__SendEmailVerificationRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SendEmailVerificationRequest),
+  0,
+  chatelaine__auth__v1__send_email_verification_request__field_descriptors,
+  chatelaine__auth__v1__send_email_verification_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__send_email_verification_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__send_email_verification_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__request_email_change_request__field_descriptors[2] =
+{
+  {
+    "email",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RequestEmailChangeRequest, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "password",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RequestEmailChangeRequest, password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__request_email_change_request__field_indices_by_name[] = {
+  0,   /* field[0] = email */
+  1,   /* field[1] = password */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__request_email_change_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__request_email_change_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RequestEmailChangeRequest",
+  "RequestEmailChangeRequest",
+  "Chatelaine__Auth__V1__RequestEmailChangeRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RequestEmailChangeRequest),
+  2,
+  chatelaine__auth__v1__request_email_change_request__field_descriptors,
+  chatelaine__auth__v1__request_email_change_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__request_email_change_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__request_email_change_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__change_password_request__field_descriptors[2] =
+{
+  {
+    "current_password",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ChangePasswordRequest, current_password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "new_password",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ChangePasswordRequest, new_password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__change_password_request__field_indices_by_name[] = {
+  0,   /* field[0] = current_password */
+  1,   /* field[1] = new_password */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__change_password_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__change_password_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ChangePasswordRequest",
+  "ChangePasswordRequest",
+  "Chatelaine__Auth__V1__ChangePasswordRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ChangePasswordRequest),
+  2,
+  chatelaine__auth__v1__change_password_request__field_descriptors,
+  chatelaine__auth__v1__change_password_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__change_password_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__change_password_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__request_password_reset_request__field_descriptors[1] =
+{
+  {
+    "email",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RequestPasswordResetRequest, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__request_password_reset_request__field_indices_by_name[] = {
+  0,   /* field[0] = email */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__request_password_reset_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__request_password_reset_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RequestPasswordResetRequest",
+  "RequestPasswordResetRequest",
+  "Chatelaine__Auth__V1__RequestPasswordResetRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RequestPasswordResetRequest),
+  1,
+  chatelaine__auth__v1__request_password_reset_request__field_descriptors,
+  chatelaine__auth__v1__request_password_reset_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__request_password_reset_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__request_password_reset_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__reset_password_request__field_descriptors[2] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ResetPasswordRequest, token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "password",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ResetPasswordRequest, password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__reset_password_request__field_indices_by_name[] = {
+  1,   /* field[1] = password */
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__reset_password_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_password_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ResetPasswordRequest",
+  "ResetPasswordRequest",
+  "Chatelaine__Auth__V1__ResetPasswordRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ResetPasswordRequest),
+  2,
+  chatelaine__auth__v1__reset_password_request__field_descriptors,
+  chatelaine__auth__v1__reset_password_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__reset_password_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__reset_password_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__redeem_link_request__field_descriptors[1] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RedeemLinkRequest, token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__redeem_link_request__field_indices_by_name[] = {
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__redeem_link_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RedeemLinkRequest",
+  "RedeemLinkRequest",
+  "Chatelaine__Auth__V1__RedeemLinkRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RedeemLinkRequest),
+  1,
+  chatelaine__auth__v1__redeem_link_request__field_descriptors,
+  chatelaine__auth__v1__redeem_link_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__redeem_link_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__redeem_link_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_number[4] =
+{
+  { "PURPOSE_UNSPECIFIED", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED", 0 },
+  { "VERIFY_EMAIL", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__VERIFY_EMAIL", 1 },
+  { "CHANGE_EMAIL", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__CHANGE_EMAIL", 2 },
+  { "UNLOCK", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__UNLOCK", 3 },
+};
+static const ProtobufCIntRange chatelaine__auth__v1__redeem_link_response__purpose__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_name[4] =
+{
+  { "CHANGE_EMAIL", 2 },
+  { "PURPOSE_UNSPECIFIED", 0 },
+  { "UNLOCK", 3 },
+  { "VERIFY_EMAIL", 1 },
+};
+const ProtobufCEnumDescriptor chatelaine__auth__v1__redeem_link_response__purpose__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RedeemLinkResponse.Purpose",
+  "Purpose",
+  "Chatelaine__Auth__V1__RedeemLinkResponse__Purpose",
+  "chatelaine.auth.v1",
+  4,
+  chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_number,
+  4,
+  chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_name,
+  1,
+  chatelaine__auth__v1__redeem_link_response__purpose__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__redeem_link_response__field_descriptors[2] =
+{
+  {
+    "purpose",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RedeemLinkResponse, purpose),
+    &chatelaine__auth__v1__redeem_link_response__purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "email",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RedeemLinkResponse, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__redeem_link_response__field_indices_by_name[] = {
+  1,   /* field[1] = email */
+  0,   /* field[0] = purpose */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__redeem_link_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RedeemLinkResponse",
+  "RedeemLinkResponse",
+  "Chatelaine__Auth__V1__RedeemLinkResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RedeemLinkResponse),
+  2,
+  chatelaine__auth__v1__redeem_link_response__field_descriptors,
+  chatelaine__auth__v1__redeem_link_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__redeem_link_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__redeem_link_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__session__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, device),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ip_address",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, ip_address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_seen_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, last_seen_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_current",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Session, is_current),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__session__field_indices_by_name[] = {
+  3,   /* field[3] = create_time */
+  1,   /* field[1] = device */
+  5,   /* field[5] = expire_time */
+  0,   /* field[0] = id */
+  2,   /* field[2] = ip_address */
+  6,   /* field[6] = is_current */
+  4,   /* field[4] = last_seen_time */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__session__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__session__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.Session",
+  "Session",
+  "Chatelaine__Auth__V1__Session",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__Session),
+  7,
+  chatelaine__auth__v1__session__field_descriptors,
+  chatelaine__auth__v1__session__field_indices_by_name,
+  1,  chatelaine__auth__v1__session__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__session__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__list_sessions_request__field_descriptors NULL
+#define chatelaine__auth__v1__list_sessions_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__list_sessions_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_sessions_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListSessionsRequest",
+  "ListSessionsRequest",
+  "Chatelaine__Auth__V1__ListSessionsRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListSessionsRequest),
+  0,
+  chatelaine__auth__v1__list_sessions_request__field_descriptors,
+  chatelaine__auth__v1__list_sessions_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__list_sessions_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_sessions_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_sessions_response__field_descriptors[1] =
+{
+  {
+    "sessions",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListSessionsResponse, n_sessions),
+    offsetof(Chatelaine__Auth__V1__ListSessionsResponse, sessions),
+    &chatelaine__auth__v1__session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_sessions_response__field_indices_by_name[] = {
+  0,   /* field[0] = sessions */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_sessions_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_sessions_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListSessionsResponse",
+  "ListSessionsResponse",
+  "Chatelaine__Auth__V1__ListSessionsResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListSessionsResponse),
+  1,
+  chatelaine__auth__v1__list_sessions_response__field_descriptors,
+  chatelaine__auth__v1__list_sessions_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_sessions_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_sessions_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_session_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeleteSessionRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__delete_session_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__delete_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteSessionRequest",
+  "DeleteSessionRequest",
+  "Chatelaine__Auth__V1__DeleteSessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteSessionRequest),
+  1,
+  chatelaine__auth__v1__delete_session_request__field_descriptors,
+  chatelaine__auth__v1__delete_session_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__delete_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__delete_other_sessions_request__field_descriptors NULL
+#define chatelaine__auth__v1__delete_other_sessions_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__delete_other_sessions_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteOtherSessionsRequest",
+  "DeleteOtherSessionsRequest",
+  "Chatelaine__Auth__V1__DeleteOtherSessionsRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteOtherSessionsRequest),
+  0,
+  chatelaine__auth__v1__delete_other_sessions_request__field_descriptors,
+  chatelaine__auth__v1__delete_other_sessions_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__delete_other_sessions_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_other_sessions_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_other_sessions_response__field_descriptors[1] =
+{
+  {
+    "ended",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeleteOtherSessionsResponse, ended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__delete_other_sessions_response__field_indices_by_name[] = {
+  0,   /* field[0] = ended */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__delete_other_sessions_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteOtherSessionsResponse",
+  "DeleteOtherSessionsResponse",
+  "Chatelaine__Auth__V1__DeleteOtherSessionsResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteOtherSessionsResponse),
+  1,
+  chatelaine__auth__v1__delete_other_sessions_response__field_descriptors,
+  chatelaine__auth__v1__delete_other_sessions_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__delete_other_sessions_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_other_sessions_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descriptors[5] =
+{
+  {
+    "account",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__User, account),
+    &chatelaine__auth__v1__account__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_disabled",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__User, is_disabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "session_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__User, session_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "access_token_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__User, access_token_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_seen_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__User, _last_seen_time_case),
+    offsetof(Chatelaine__Auth__V1__User, last_seen_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__user__field_indices_by_name[] = {
+  3,   /* field[3] = access_token_count */
+  0,   /* field[0] = account */
+  1,   /* field[1] = is_disabled */
+  4,   /* field[4] = last_seen_time */
+  2,   /* field[2] = session_count */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__user__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.User",
+  "User",
+  "Chatelaine__Auth__V1__User",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__User),
+  5,
+  chatelaine__auth__v1__user__field_descriptors,
+  chatelaine__auth__v1__user__field_indices_by_name,
+  1,  chatelaine__auth__v1__user__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__user__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_users_request__field_descriptors[3] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListUsersRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListUsersRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "email",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListUsersRequest, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_users_request__field_indices_by_name[] = {
+  2,   /* field[2] = email */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_users_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_users_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListUsersRequest",
+  "ListUsersRequest",
+  "Chatelaine__Auth__V1__ListUsersRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListUsersRequest),
+  3,
+  chatelaine__auth__v1__list_users_request__field_descriptors,
+  chatelaine__auth__v1__list_users_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_users_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_users_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_users_response__field_descriptors[2] =
+{
+  {
+    "users",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListUsersResponse, n_users),
+    offsetof(Chatelaine__Auth__V1__ListUsersResponse, users),
+    &chatelaine__auth__v1__user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListUsersResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_users_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = users */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_users_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_users_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListUsersResponse",
+  "ListUsersResponse",
+  "Chatelaine__Auth__V1__ListUsersResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListUsersResponse),
+  2,
+  chatelaine__auth__v1__list_users_response__field_descriptors,
+  chatelaine__auth__v1__list_users_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_users_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_users_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__invite_user_request__field_descriptors[1] =
+{
+  {
+    "email",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__InviteUserRequest, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__invite_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = email */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__invite_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__invite_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.InviteUserRequest",
+  "InviteUserRequest",
+  "Chatelaine__Auth__V1__InviteUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__InviteUserRequest),
+  1,
+  chatelaine__auth__v1__invite_user_request__field_descriptors,
+  chatelaine__auth__v1__invite_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__invite_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__invite_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__invite_user_response__field_descriptors[1] =
+{
+  {
+    "link",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__InviteUserResponse, link),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__invite_user_response__field_indices_by_name[] = {
+  0,   /* field[0] = link */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__invite_user_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__invite_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.InviteUserResponse",
+  "InviteUserResponse",
+  "Chatelaine__Auth__V1__InviteUserResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__InviteUserResponse),
+  1,
+  chatelaine__auth__v1__invite_user_response__field_descriptors,
+  chatelaine__auth__v1__invite_user_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__invite_user_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__invite_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__set_user_role_request__field_descriptors[2] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SetUserRoleRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SetUserRoleRequest, role),
+    &chatelaine__auth__v1__account__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__set_user_role_request__field_indices_by_name[] = {
+  1,   /* field[1] = role */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__set_user_role_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__set_user_role_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SetUserRoleRequest",
+  "SetUserRoleRequest",
+  "Chatelaine__Auth__V1__SetUserRoleRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SetUserRoleRequest),
+  2,
+  chatelaine__auth__v1__set_user_role_request__field_descriptors,
+  chatelaine__auth__v1__set_user_role_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__set_user_role_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__set_user_role_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__disable_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DisableUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__disable_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__disable_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__disable_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DisableUserRequest",
+  "DisableUserRequest",
+  "Chatelaine__Auth__V1__DisableUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DisableUserRequest),
+  1,
+  chatelaine__auth__v1__disable_user_request__field_descriptors,
+  chatelaine__auth__v1__disable_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__disable_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__disable_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__enable_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__EnableUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__enable_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__enable_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__enable_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.EnableUserRequest",
+  "EnableUserRequest",
+  "Chatelaine__Auth__V1__EnableUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__EnableUserRequest),
+  1,
+  chatelaine__auth__v1__enable_user_request__field_descriptors,
+  chatelaine__auth__v1__enable_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__enable_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__enable_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__unlock_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__UnlockUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__unlock_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__unlock_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__unlock_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.UnlockUserRequest",
+  "UnlockUserRequest",
+  "Chatelaine__Auth__V1__UnlockUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__UnlockUserRequest),
+  1,
+  chatelaine__auth__v1__unlock_user_request__field_descriptors,
+  chatelaine__auth__v1__unlock_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__unlock_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__unlock_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__sign_out_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SignOutUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__sign_out_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__sign_out_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__sign_out_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SignOutUserRequest",
+  "SignOutUserRequest",
+  "Chatelaine__Auth__V1__SignOutUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SignOutUserRequest),
+  1,
+  chatelaine__auth__v1__sign_out_user_request__field_descriptors,
+  chatelaine__auth__v1__sign_out_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__sign_out_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__sign_out_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__send_user_password_reset_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendUserPasswordResetRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__send_user_password_reset_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__send_user_password_reset_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SendUserPasswordResetRequest",
+  "SendUserPasswordResetRequest",
+  "Chatelaine__Auth__V1__SendUserPasswordResetRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SendUserPasswordResetRequest),
+  1,
+  chatelaine__auth__v1__send_user_password_reset_request__field_descriptors,
+  chatelaine__auth__v1__send_user_password_reset_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__send_user_password_reset_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__send_user_password_reset_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__send_user_password_reset_response__field_descriptors[1] =
+{
+  {
+    "link",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendUserPasswordResetResponse, link),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__send_user_password_reset_response__field_indices_by_name[] = {
+  0,   /* field[0] = link */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__send_user_password_reset_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SendUserPasswordResetResponse",
+  "SendUserPasswordResetResponse",
+  "Chatelaine__Auth__V1__SendUserPasswordResetResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SendUserPasswordResetResponse),
+  1,
+  chatelaine__auth__v1__send_user_password_reset_response__field_descriptors,
+  chatelaine__auth__v1__send_user_password_reset_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__send_user_password_reset_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__send_user_password_reset_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define chatelaine__auth__v1__get_current_account_request__field_descriptors NULL
@@ -1940,10 +4292,27 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[11] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[28] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
+  { "SendEmailVerification", &chatelaine__auth__v1__send_email_verification_request__descriptor, &google__protobuf__empty__descriptor },
+  { "RequestEmailChange", &chatelaine__auth__v1__request_email_change_request__descriptor, &google__protobuf__empty__descriptor },
+  { "ChangePassword", &chatelaine__auth__v1__change_password_request__descriptor, &google__protobuf__empty__descriptor },
+  { "RequestPasswordReset", &chatelaine__auth__v1__request_password_reset_request__descriptor, &google__protobuf__empty__descriptor },
+  { "ResetPassword", &chatelaine__auth__v1__reset_password_request__descriptor, &google__protobuf__empty__descriptor },
+  { "RedeemLink", &chatelaine__auth__v1__redeem_link_request__descriptor, &chatelaine__auth__v1__redeem_link_response__descriptor },
+  { "ListSessions", &chatelaine__auth__v1__list_sessions_request__descriptor, &chatelaine__auth__v1__list_sessions_response__descriptor },
+  { "DeleteSession", &chatelaine__auth__v1__delete_session_request__descriptor, &google__protobuf__empty__descriptor },
+  { "DeleteOtherSessions", &chatelaine__auth__v1__delete_other_sessions_request__descriptor, &chatelaine__auth__v1__delete_other_sessions_response__descriptor },
+  { "ListUsers", &chatelaine__auth__v1__list_users_request__descriptor, &chatelaine__auth__v1__list_users_response__descriptor },
+  { "InviteUser", &chatelaine__auth__v1__invite_user_request__descriptor, &chatelaine__auth__v1__invite_user_response__descriptor },
+  { "SetUserRole", &chatelaine__auth__v1__set_user_role_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "DisableUser", &chatelaine__auth__v1__disable_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "EnableUser", &chatelaine__auth__v1__enable_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "UnlockUser", &chatelaine__auth__v1__unlock_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "SignOutUser", &chatelaine__auth__v1__sign_out_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "SendUserPasswordReset", &chatelaine__auth__v1__send_user_password_reset_request__descriptor, &chatelaine__auth__v1__send_user_password_reset_response__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "Authenticate", &chatelaine__auth__v1__authenticate_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
@@ -1955,17 +4324,34 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  4,        /* Authenticate */
-  8,        /* CreateAccessToken */
+  21,        /* Authenticate */
+  4,        /* ChangePassword */
+  25,        /* CreateAccessToken */
   0,        /* CreateAccount */
-  2,        /* CreateSession */
-  10,        /* DeleteAccessToken */
-  3,        /* DeleteCurrentSession */
+  19,        /* CreateSession */
+  27,        /* DeleteAccessToken */
+  20,        /* DeleteCurrentSession */
+  10,        /* DeleteOtherSessions */
+  9,        /* DeleteSession */
+  14,        /* DisableUser */
+  15,        /* EnableUser */
   1,        /* GetCurrentAccount */
-  6,        /* IssueOperatorAssertion */
-  9,        /* ListAccessTokens */
-  7,        /* ReportForgery */
-  5         /* WatchRevocations */
+  12,        /* InviteUser */
+  23,        /* IssueOperatorAssertion */
+  26,        /* ListAccessTokens */
+  8,        /* ListSessions */
+  11,        /* ListUsers */
+  7,        /* RedeemLink */
+  24,        /* ReportForgery */
+  3,        /* RequestEmailChange */
+  5,        /* RequestPasswordReset */
+  6,        /* ResetPassword */
+  2,        /* SendEmailVerification */
+  18,        /* SendUserPasswordReset */
+  13,        /* SetUserRole */
+  17,        /* SignOutUser */
+  16,        /* UnlockUser */
+  22         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -1974,7 +4360,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  11,
+  28,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -1994,13 +4380,149 @@ void chatelaine__auth__v1__auth__get_current_account(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__send_email_verification(ProtobufCService *service,
+                                                         const Chatelaine__Auth__V1__SendEmailVerificationRequest *input,
+                                                         Google__Protobuf__Empty_Closure closure,
+                                                         void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__request_email_change(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__RequestEmailChangeRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__change_password(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ChangePasswordRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__request_password_reset(ProtobufCService *service,
+                                                        const Chatelaine__Auth__V1__RequestPasswordResetRequest *input,
+                                                        Google__Protobuf__Empty_Closure closure,
+                                                        void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__reset_password(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__ResetPasswordRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__redeem_link(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__RedeemLinkRequest *input,
+                                             Chatelaine__Auth__V1__RedeemLinkResponse_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__list_sessions(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListSessionsRequest *input,
+                                               Chatelaine__Auth__V1__ListSessionsResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_session(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__DeleteSessionRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_other_sessions(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *input,
+                                                       Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure closure,
+                                                       void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
+                                            const Chatelaine__Auth__V1__ListUsersRequest *input,
+                                            Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
+                                            void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__InviteUserRequest *input,
+                                             Chatelaine__Auth__V1__InviteUserResponse_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__SetUserRoleRequest *input,
+                                               Chatelaine__Auth__V1__User_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
+                                              const Chatelaine__Auth__V1__DisableUserRequest *input,
+                                              Chatelaine__Auth__V1__User_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__EnableUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__UnlockUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__SignOutUserRequest *input,
+                                               Chatelaine__Auth__V1__User_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
+                                                          Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure closure,
+                                                          void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
                                                 Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -2008,7 +4530,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -2016,7 +4538,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -2024,7 +4546,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -2032,7 +4554,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -2040,7 +4562,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -2048,7 +4570,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -2056,7 +4578,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -2064,7 +4586,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

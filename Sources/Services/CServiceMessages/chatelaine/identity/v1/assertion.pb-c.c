@@ -129,7 +129,7 @@ const ProtobufCEnumDescriptor chatelaine__identity__v1__assertion__credential__d
   chatelaine__identity__v1__assertion__credential__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[9] =
+static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[10] =
 {
   {
     "user_id",
@@ -239,6 +239,18 @@ static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "role",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Identity__V1__Assertion, role),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name[] = {
   4,   /* field[4] = audience */
@@ -248,13 +260,14 @@ static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name
   6,   /* field[6] = expire_time */
   5,   /* field[5] = issue_time */
   7,   /* field[7] = nonce */
+  9,   /* field[9] = role */
   8,   /* field[8] = scope */
   0,   /* field[0] = user_id */
 };
 static const ProtobufCIntRange chatelaine__identity__v1__assertion__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor =
 {
@@ -264,7 +277,7 @@ const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor
   "Chatelaine__Identity__V1__Assertion",
   "chatelaine.identity.v1",
   sizeof(Chatelaine__Identity__V1__Assertion),
-  9,
+  10,
   chatelaine__identity__v1__assertion__field_descriptors,
   chatelaine__identity__v1__assertion__field_indices_by_name,
   1,  chatelaine__identity__v1__assertion__number_ranges,

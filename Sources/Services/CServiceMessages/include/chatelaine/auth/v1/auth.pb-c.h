@@ -21,6 +21,31 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Chatelaine__Auth__V1__Account Chatelaine__Auth__V1__Account;
 typedef struct Chatelaine__Auth__V1__CreateAccountRequest Chatelaine__Auth__V1__CreateAccountRequest;
+typedef struct Chatelaine__Auth__V1__SendEmailVerificationRequest Chatelaine__Auth__V1__SendEmailVerificationRequest;
+typedef struct Chatelaine__Auth__V1__RequestEmailChangeRequest Chatelaine__Auth__V1__RequestEmailChangeRequest;
+typedef struct Chatelaine__Auth__V1__ChangePasswordRequest Chatelaine__Auth__V1__ChangePasswordRequest;
+typedef struct Chatelaine__Auth__V1__RequestPasswordResetRequest Chatelaine__Auth__V1__RequestPasswordResetRequest;
+typedef struct Chatelaine__Auth__V1__ResetPasswordRequest Chatelaine__Auth__V1__ResetPasswordRequest;
+typedef struct Chatelaine__Auth__V1__RedeemLinkRequest Chatelaine__Auth__V1__RedeemLinkRequest;
+typedef struct Chatelaine__Auth__V1__RedeemLinkResponse Chatelaine__Auth__V1__RedeemLinkResponse;
+typedef struct Chatelaine__Auth__V1__Session Chatelaine__Auth__V1__Session;
+typedef struct Chatelaine__Auth__V1__ListSessionsRequest Chatelaine__Auth__V1__ListSessionsRequest;
+typedef struct Chatelaine__Auth__V1__ListSessionsResponse Chatelaine__Auth__V1__ListSessionsResponse;
+typedef struct Chatelaine__Auth__V1__DeleteSessionRequest Chatelaine__Auth__V1__DeleteSessionRequest;
+typedef struct Chatelaine__Auth__V1__DeleteOtherSessionsRequest Chatelaine__Auth__V1__DeleteOtherSessionsRequest;
+typedef struct Chatelaine__Auth__V1__DeleteOtherSessionsResponse Chatelaine__Auth__V1__DeleteOtherSessionsResponse;
+typedef struct Chatelaine__Auth__V1__User Chatelaine__Auth__V1__User;
+typedef struct Chatelaine__Auth__V1__ListUsersRequest Chatelaine__Auth__V1__ListUsersRequest;
+typedef struct Chatelaine__Auth__V1__ListUsersResponse Chatelaine__Auth__V1__ListUsersResponse;
+typedef struct Chatelaine__Auth__V1__InviteUserRequest Chatelaine__Auth__V1__InviteUserRequest;
+typedef struct Chatelaine__Auth__V1__InviteUserResponse Chatelaine__Auth__V1__InviteUserResponse;
+typedef struct Chatelaine__Auth__V1__SetUserRoleRequest Chatelaine__Auth__V1__SetUserRoleRequest;
+typedef struct Chatelaine__Auth__V1__DisableUserRequest Chatelaine__Auth__V1__DisableUserRequest;
+typedef struct Chatelaine__Auth__V1__EnableUserRequest Chatelaine__Auth__V1__EnableUserRequest;
+typedef struct Chatelaine__Auth__V1__UnlockUserRequest Chatelaine__Auth__V1__UnlockUserRequest;
+typedef struct Chatelaine__Auth__V1__SignOutUserRequest Chatelaine__Auth__V1__SignOutUserRequest;
+typedef struct Chatelaine__Auth__V1__SendUserPasswordResetRequest Chatelaine__Auth__V1__SendUserPasswordResetRequest;
+typedef struct Chatelaine__Auth__V1__SendUserPasswordResetResponse Chatelaine__Auth__V1__SendUserPasswordResetResponse;
 typedef struct Chatelaine__Auth__V1__GetCurrentAccountRequest Chatelaine__Auth__V1__GetCurrentAccountRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionRequest Chatelaine__Auth__V1__CreateSessionRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1__CreateSessionResponse;
@@ -42,6 +67,20 @@ typedef struct Chatelaine__Auth__V1__DeleteAccessTokenRequest Chatelaine__Auth__
 
 /* --- enums --- */
 
+typedef enum _Chatelaine__Auth__V1__Account__Role {
+  CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ROLE_UNSPECIFIED = 0,
+  CHATELAINE__AUTH__V1__ACCOUNT__ROLE__USER = 1,
+  CHATELAINE__AUTH__V1__ACCOUNT__ROLE__AUDITOR = 2,
+  CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ADMIN = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ACCOUNT__ROLE)
+} Chatelaine__Auth__V1__Account__Role;
+typedef enum _Chatelaine__Auth__V1__RedeemLinkResponse__Purpose {
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED = 0,
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__VERIFY_EMAIL = 1,
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__CHANGE_EMAIL = 2,
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__UNLOCK = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE)
+} Chatelaine__Auth__V1__RedeemLinkResponse__Purpose;
 typedef enum _Chatelaine__Auth__V1__AccessToken__Scope {
   CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__SCOPE_UNSPECIFIED = 0,
   CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__USE = 1,
@@ -59,10 +98,12 @@ struct  Chatelaine__Auth__V1__Account
   ProtobufCBinaryData email;
   ProtobufCBinaryData display_name;
   Google__Protobuf__Timestamp *create_time;
+  Chatelaine__Auth__V1__Account__Role role;
+  protobuf_c_boolean is_email_verified;
 };
 #define CHATELAINE__AUTH__V1__ACCOUNT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__account__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ROLE_UNSPECIFIED, 0 }
 
 
 struct  Chatelaine__Auth__V1__CreateAccountRequest
@@ -71,10 +112,287 @@ struct  Chatelaine__Auth__V1__CreateAccountRequest
   ProtobufCBinaryData email;
   ProtobufCBinaryData password;
   ProtobufCBinaryData display_name;
+  ProtobufCBinaryData invitation;
 };
 #define CHATELAINE__AUTH__V1__CREATE_ACCOUNT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_account_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SendEmailVerificationRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__SEND_EMAIL_VERIFICATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__send_email_verification_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__RequestEmailChangeRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData email;
+  ProtobufCBinaryData password;
+};
+#define CHATELAINE__AUTH__V1__REQUEST_EMAIL_CHANGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__request_email_change_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ChangePasswordRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData current_password;
+  ProtobufCBinaryData new_password;
+};
+#define CHATELAINE__AUTH__V1__CHANGE_PASSWORD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__change_password_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__RequestPasswordResetRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData email;
+};
+#define CHATELAINE__AUTH__V1__REQUEST_PASSWORD_RESET_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__request_password_reset_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ResetPasswordRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData token;
+  ProtobufCBinaryData password;
+};
+#define CHATELAINE__AUTH__V1__RESET_PASSWORD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__reset_password_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__RedeemLinkRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData token;
+};
+#define CHATELAINE__AUTH__V1__REDEEM_LINK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__redeem_link_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__RedeemLinkResponse
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__RedeemLinkResponse__Purpose purpose;
+  ProtobufCBinaryData email;
+};
+#define CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__redeem_link_response__descriptor) \
+    , CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__Session
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData device;
+  ProtobufCBinaryData ip_address;
+  Google__Protobuf__Timestamp *create_time;
+  Google__Protobuf__Timestamp *last_seen_time;
+  Google__Protobuf__Timestamp *expire_time;
+  protobuf_c_boolean is_current;
+};
+#define CHATELAINE__AUTH__V1__SESSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__session__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, 0 }
+
+
+struct  Chatelaine__Auth__V1__ListSessionsRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__LIST_SESSIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_sessions_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__ListSessionsResponse
+{
+  ProtobufCMessage base;
+  size_t n_sessions;
+  Chatelaine__Auth__V1__Session **sessions;
+};
+#define CHATELAINE__AUTH__V1__LIST_SESSIONS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_sessions_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__DeleteSessionRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__AUTH__V1__DELETE_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_session_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__DeleteOtherSessionsRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__DELETE_OTHER_SESSIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_other_sessions_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__DeleteOtherSessionsResponse
+{
+  ProtobufCMessage base;
+  int32_t ended;
+};
+#define CHATELAINE__AUTH__V1__DELETE_OTHER_SESSIONS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_other_sessions_response__descriptor) \
+    , 0 }
+
+
+typedef enum {
+  CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME_LAST_SEEN_TIME = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__CASE)
+} Chatelaine__Auth__V1__User__LastSeenTimeCase;
+
+struct  Chatelaine__Auth__V1__User
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__Account *account;
+  protobuf_c_boolean is_disabled;
+  int32_t session_count;
+  int32_t access_token_count;
+  Chatelaine__Auth__V1__User__LastSeenTimeCase _last_seen_time_case;
+  union {
+    Google__Protobuf__Timestamp *last_seen_time;
+  };
+};
+#define CHATELAINE__AUTH__V1__USER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__user__descriptor) \
+    , NULL, 0, 0, 0, CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET, {0} }
+
+
+struct  Chatelaine__Auth__V1__ListUsersRequest
+{
+  ProtobufCMessage base;
+  int32_t page_size;
+  ProtobufCBinaryData page_token;
+  ProtobufCBinaryData email;
+};
+#define CHATELAINE__AUTH__V1__LIST_USERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_users_request__descriptor) \
+    , 0, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ListUsersResponse
+{
+  ProtobufCMessage base;
+  size_t n_users;
+  Chatelaine__Auth__V1__User **users;
+  ProtobufCBinaryData next_page_token;
+};
+#define CHATELAINE__AUTH__V1__LIST_USERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_users_response__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__InviteUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData email;
+};
+#define CHATELAINE__AUTH__V1__INVITE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__invite_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__InviteUserResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData link;
+};
+#define CHATELAINE__AUTH__V1__INVITE_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__invite_user_response__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SetUserRoleRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+  Chatelaine__Auth__V1__Account__Role role;
+};
+#define CHATELAINE__AUTH__V1__SET_USER_ROLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__set_user_role_request__descriptor) \
+    , {0,NULL}, CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ROLE_UNSPECIFIED }
+
+
+struct  Chatelaine__Auth__V1__DisableUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__DISABLE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__disable_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__EnableUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__ENABLE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__enable_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__UnlockUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__UNLOCK_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__unlock_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SignOutUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__SIGN_OUT_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__sign_out_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SendUserPasswordResetRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__SEND_USER_PASSWORD_RESET_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__send_user_password_reset_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SendUserPasswordResetResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData link;
+};
+#define CHATELAINE__AUTH__V1__SEND_USER_PASSWORD_RESET_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__send_user_password_reset_response__descriptor) \
+    , {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__GetCurrentAccountRequest
@@ -346,6 +664,481 @@ Chatelaine__Auth__V1__CreateAccountRequest *
                       const uint8_t       *data);
 void   chatelaine__auth__v1__create_account_request__free_unpacked
                      (Chatelaine__Auth__V1__CreateAccountRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SendEmailVerificationRequest methods */
+void   chatelaine__auth__v1__send_email_verification_request__init
+                     (Chatelaine__Auth__V1__SendEmailVerificationRequest         *message);
+size_t chatelaine__auth__v1__send_email_verification_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest   *message);
+size_t chatelaine__auth__v1__send_email_verification_request__pack
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__send_email_verification_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendEmailVerificationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SendEmailVerificationRequest *
+       chatelaine__auth__v1__send_email_verification_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__send_email_verification_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendEmailVerificationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RequestEmailChangeRequest methods */
+void   chatelaine__auth__v1__request_email_change_request__init
+                     (Chatelaine__Auth__V1__RequestEmailChangeRequest         *message);
+size_t chatelaine__auth__v1__request_email_change_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest   *message);
+size_t chatelaine__auth__v1__request_email_change_request__pack
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__request_email_change_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestEmailChangeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RequestEmailChangeRequest *
+       chatelaine__auth__v1__request_email_change_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__request_email_change_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestEmailChangeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ChangePasswordRequest methods */
+void   chatelaine__auth__v1__change_password_request__init
+                     (Chatelaine__Auth__V1__ChangePasswordRequest         *message);
+size_t chatelaine__auth__v1__change_password_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest   *message);
+size_t chatelaine__auth__v1__change_password_request__pack
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__change_password_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ChangePasswordRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ChangePasswordRequest *
+       chatelaine__auth__v1__change_password_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__change_password_request__free_unpacked
+                     (Chatelaine__Auth__V1__ChangePasswordRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RequestPasswordResetRequest methods */
+void   chatelaine__auth__v1__request_password_reset_request__init
+                     (Chatelaine__Auth__V1__RequestPasswordResetRequest         *message);
+size_t chatelaine__auth__v1__request_password_reset_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest   *message);
+size_t chatelaine__auth__v1__request_password_reset_request__pack
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__request_password_reset_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestPasswordResetRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RequestPasswordResetRequest *
+       chatelaine__auth__v1__request_password_reset_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__request_password_reset_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestPasswordResetRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ResetPasswordRequest methods */
+void   chatelaine__auth__v1__reset_password_request__init
+                     (Chatelaine__Auth__V1__ResetPasswordRequest         *message);
+size_t chatelaine__auth__v1__reset_password_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest   *message);
+size_t chatelaine__auth__v1__reset_password_request__pack
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__reset_password_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ResetPasswordRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ResetPasswordRequest *
+       chatelaine__auth__v1__reset_password_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__reset_password_request__free_unpacked
+                     (Chatelaine__Auth__V1__ResetPasswordRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RedeemLinkRequest methods */
+void   chatelaine__auth__v1__redeem_link_request__init
+                     (Chatelaine__Auth__V1__RedeemLinkRequest         *message);
+size_t chatelaine__auth__v1__redeem_link_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest   *message);
+size_t chatelaine__auth__v1__redeem_link_request__pack
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__redeem_link_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RedeemLinkRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RedeemLinkRequest *
+       chatelaine__auth__v1__redeem_link_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__redeem_link_request__free_unpacked
+                     (Chatelaine__Auth__V1__RedeemLinkRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RedeemLinkResponse methods */
+void   chatelaine__auth__v1__redeem_link_response__init
+                     (Chatelaine__Auth__V1__RedeemLinkResponse         *message);
+size_t chatelaine__auth__v1__redeem_link_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse   *message);
+size_t chatelaine__auth__v1__redeem_link_response__pack
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__redeem_link_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RedeemLinkResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RedeemLinkResponse *
+       chatelaine__auth__v1__redeem_link_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__redeem_link_response__free_unpacked
+                     (Chatelaine__Auth__V1__RedeemLinkResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__Session methods */
+void   chatelaine__auth__v1__session__init
+                     (Chatelaine__Auth__V1__Session         *message);
+size_t chatelaine__auth__v1__session__get_packed_size
+                     (const Chatelaine__Auth__V1__Session   *message);
+size_t chatelaine__auth__v1__session__pack
+                     (const Chatelaine__Auth__V1__Session   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__session__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Session   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__Session *
+       chatelaine__auth__v1__session__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__session__free_unpacked
+                     (Chatelaine__Auth__V1__Session *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListSessionsRequest methods */
+void   chatelaine__auth__v1__list_sessions_request__init
+                     (Chatelaine__Auth__V1__ListSessionsRequest         *message);
+size_t chatelaine__auth__v1__list_sessions_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListSessionsRequest   *message);
+size_t chatelaine__auth__v1__list_sessions_request__pack
+                     (const Chatelaine__Auth__V1__ListSessionsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_sessions_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListSessionsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListSessionsRequest *
+       chatelaine__auth__v1__list_sessions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_sessions_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListSessionsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListSessionsResponse methods */
+void   chatelaine__auth__v1__list_sessions_response__init
+                     (Chatelaine__Auth__V1__ListSessionsResponse         *message);
+size_t chatelaine__auth__v1__list_sessions_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListSessionsResponse   *message);
+size_t chatelaine__auth__v1__list_sessions_response__pack
+                     (const Chatelaine__Auth__V1__ListSessionsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_sessions_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListSessionsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListSessionsResponse *
+       chatelaine__auth__v1__list_sessions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_sessions_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListSessionsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteSessionRequest methods */
+void   chatelaine__auth__v1__delete_session_request__init
+                     (Chatelaine__Auth__V1__DeleteSessionRequest         *message);
+size_t chatelaine__auth__v1__delete_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest   *message);
+size_t chatelaine__auth__v1__delete_session_request__pack
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteSessionRequest *
+       chatelaine__auth__v1__delete_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteOtherSessionsRequest methods */
+void   chatelaine__auth__v1__delete_other_sessions_request__init
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsRequest         *message);
+size_t chatelaine__auth__v1__delete_other_sessions_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest   *message);
+size_t chatelaine__auth__v1__delete_other_sessions_request__pack
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_other_sessions_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteOtherSessionsRequest *
+       chatelaine__auth__v1__delete_other_sessions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_other_sessions_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteOtherSessionsResponse methods */
+void   chatelaine__auth__v1__delete_other_sessions_response__init
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsResponse         *message);
+size_t chatelaine__auth__v1__delete_other_sessions_response__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse   *message);
+size_t chatelaine__auth__v1__delete_other_sessions_response__pack
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_other_sessions_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteOtherSessionsResponse *
+       chatelaine__auth__v1__delete_other_sessions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_other_sessions_response__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__User methods */
+void   chatelaine__auth__v1__user__init
+                     (Chatelaine__Auth__V1__User         *message);
+size_t chatelaine__auth__v1__user__get_packed_size
+                     (const Chatelaine__Auth__V1__User   *message);
+size_t chatelaine__auth__v1__user__pack
+                     (const Chatelaine__Auth__V1__User   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__user__pack_to_buffer
+                     (const Chatelaine__Auth__V1__User   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__User *
+       chatelaine__auth__v1__user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__user__free_unpacked
+                     (Chatelaine__Auth__V1__User *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListUsersRequest methods */
+void   chatelaine__auth__v1__list_users_request__init
+                     (Chatelaine__Auth__V1__ListUsersRequest         *message);
+size_t chatelaine__auth__v1__list_users_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListUsersRequest   *message);
+size_t chatelaine__auth__v1__list_users_request__pack
+                     (const Chatelaine__Auth__V1__ListUsersRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_users_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListUsersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListUsersRequest *
+       chatelaine__auth__v1__list_users_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_users_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListUsersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListUsersResponse methods */
+void   chatelaine__auth__v1__list_users_response__init
+                     (Chatelaine__Auth__V1__ListUsersResponse         *message);
+size_t chatelaine__auth__v1__list_users_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListUsersResponse   *message);
+size_t chatelaine__auth__v1__list_users_response__pack
+                     (const Chatelaine__Auth__V1__ListUsersResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_users_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListUsersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListUsersResponse *
+       chatelaine__auth__v1__list_users_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_users_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListUsersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__InviteUserRequest methods */
+void   chatelaine__auth__v1__invite_user_request__init
+                     (Chatelaine__Auth__V1__InviteUserRequest         *message);
+size_t chatelaine__auth__v1__invite_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__InviteUserRequest   *message);
+size_t chatelaine__auth__v1__invite_user_request__pack
+                     (const Chatelaine__Auth__V1__InviteUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__invite_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__InviteUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__InviteUserRequest *
+       chatelaine__auth__v1__invite_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__invite_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__InviteUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__InviteUserResponse methods */
+void   chatelaine__auth__v1__invite_user_response__init
+                     (Chatelaine__Auth__V1__InviteUserResponse         *message);
+size_t chatelaine__auth__v1__invite_user_response__get_packed_size
+                     (const Chatelaine__Auth__V1__InviteUserResponse   *message);
+size_t chatelaine__auth__v1__invite_user_response__pack
+                     (const Chatelaine__Auth__V1__InviteUserResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__invite_user_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__InviteUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__InviteUserResponse *
+       chatelaine__auth__v1__invite_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__invite_user_response__free_unpacked
+                     (Chatelaine__Auth__V1__InviteUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SetUserRoleRequest methods */
+void   chatelaine__auth__v1__set_user_role_request__init
+                     (Chatelaine__Auth__V1__SetUserRoleRequest         *message);
+size_t chatelaine__auth__v1__set_user_role_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest   *message);
+size_t chatelaine__auth__v1__set_user_role_request__pack
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__set_user_role_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SetUserRoleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SetUserRoleRequest *
+       chatelaine__auth__v1__set_user_role_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__set_user_role_request__free_unpacked
+                     (Chatelaine__Auth__V1__SetUserRoleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DisableUserRequest methods */
+void   chatelaine__auth__v1__disable_user_request__init
+                     (Chatelaine__Auth__V1__DisableUserRequest         *message);
+size_t chatelaine__auth__v1__disable_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DisableUserRequest   *message);
+size_t chatelaine__auth__v1__disable_user_request__pack
+                     (const Chatelaine__Auth__V1__DisableUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__disable_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DisableUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DisableUserRequest *
+       chatelaine__auth__v1__disable_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__disable_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__DisableUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__EnableUserRequest methods */
+void   chatelaine__auth__v1__enable_user_request__init
+                     (Chatelaine__Auth__V1__EnableUserRequest         *message);
+size_t chatelaine__auth__v1__enable_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__EnableUserRequest   *message);
+size_t chatelaine__auth__v1__enable_user_request__pack
+                     (const Chatelaine__Auth__V1__EnableUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__enable_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__EnableUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__EnableUserRequest *
+       chatelaine__auth__v1__enable_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__enable_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__EnableUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__UnlockUserRequest methods */
+void   chatelaine__auth__v1__unlock_user_request__init
+                     (Chatelaine__Auth__V1__UnlockUserRequest         *message);
+size_t chatelaine__auth__v1__unlock_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__UnlockUserRequest   *message);
+size_t chatelaine__auth__v1__unlock_user_request__pack
+                     (const Chatelaine__Auth__V1__UnlockUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__unlock_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__UnlockUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__UnlockUserRequest *
+       chatelaine__auth__v1__unlock_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__unlock_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__UnlockUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SignOutUserRequest methods */
+void   chatelaine__auth__v1__sign_out_user_request__init
+                     (Chatelaine__Auth__V1__SignOutUserRequest         *message);
+size_t chatelaine__auth__v1__sign_out_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SignOutUserRequest   *message);
+size_t chatelaine__auth__v1__sign_out_user_request__pack
+                     (const Chatelaine__Auth__V1__SignOutUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__sign_out_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SignOutUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SignOutUserRequest *
+       chatelaine__auth__v1__sign_out_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__sign_out_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__SignOutUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SendUserPasswordResetRequest methods */
+void   chatelaine__auth__v1__send_user_password_reset_request__init
+                     (Chatelaine__Auth__V1__SendUserPasswordResetRequest         *message);
+size_t chatelaine__auth__v1__send_user_password_reset_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest   *message);
+size_t chatelaine__auth__v1__send_user_password_reset_request__pack
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__send_user_password_reset_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SendUserPasswordResetRequest *
+       chatelaine__auth__v1__send_user_password_reset_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__send_user_password_reset_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendUserPasswordResetRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SendUserPasswordResetResponse methods */
+void   chatelaine__auth__v1__send_user_password_reset_response__init
+                     (Chatelaine__Auth__V1__SendUserPasswordResetResponse         *message);
+size_t chatelaine__auth__v1__send_user_password_reset_response__get_packed_size
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse   *message);
+size_t chatelaine__auth__v1__send_user_password_reset_response__pack
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__send_user_password_reset_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendUserPasswordResetResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SendUserPasswordResetResponse *
+       chatelaine__auth__v1__send_user_password_reset_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
+                     (Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__GetCurrentAccountRequest methods */
 void   chatelaine__auth__v1__get_current_account_request__init
@@ -678,6 +1471,81 @@ typedef void (*Chatelaine__Auth__V1__Account_Closure)
 typedef void (*Chatelaine__Auth__V1__CreateAccountRequest_Closure)
                  (const Chatelaine__Auth__V1__CreateAccountRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SendEmailVerificationRequest_Closure)
+                 (const Chatelaine__Auth__V1__SendEmailVerificationRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RequestEmailChangeRequest_Closure)
+                 (const Chatelaine__Auth__V1__RequestEmailChangeRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ChangePasswordRequest_Closure)
+                 (const Chatelaine__Auth__V1__ChangePasswordRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RequestPasswordResetRequest_Closure)
+                 (const Chatelaine__Auth__V1__RequestPasswordResetRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ResetPasswordRequest_Closure)
+                 (const Chatelaine__Auth__V1__ResetPasswordRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RedeemLinkRequest_Closure)
+                 (const Chatelaine__Auth__V1__RedeemLinkRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RedeemLinkResponse_Closure)
+                 (const Chatelaine__Auth__V1__RedeemLinkResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__Session_Closure)
+                 (const Chatelaine__Auth__V1__Session *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListSessionsRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListSessionsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListSessionsResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListSessionsResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteSessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeleteSessionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteOtherSessionsRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure)
+                 (const Chatelaine__Auth__V1__DeleteOtherSessionsResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__User_Closure)
+                 (const Chatelaine__Auth__V1__User *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListUsersRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListUsersRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListUsersResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListUsersResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__InviteUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__InviteUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__InviteUserResponse_Closure)
+                 (const Chatelaine__Auth__V1__InviteUserResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SetUserRoleRequest_Closure)
+                 (const Chatelaine__Auth__V1__SetUserRoleRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DisableUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__DisableUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__EnableUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__EnableUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__UnlockUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__UnlockUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SignOutUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__SignOutUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetRequest_Closure)
+                 (const Chatelaine__Auth__V1__SendUserPasswordResetRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure)
+                 (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__GetCurrentAccountRequest_Closure)
                  (const Chatelaine__Auth__V1__GetCurrentAccountRequest *message,
                   void *closure_data);
@@ -744,6 +1612,74 @@ struct Chatelaine__Auth__V1__Auth_Service
                               const Chatelaine__Auth__V1__GetCurrentAccountRequest *input,
                               Chatelaine__Auth__V1__Account_Closure closure,
                               void *closure_data);
+  void (*send_email_verification)(Chatelaine__Auth__V1__Auth_Service *service,
+                                  const Chatelaine__Auth__V1__SendEmailVerificationRequest *input,
+                                  Google__Protobuf__Empty_Closure closure,
+                                  void *closure_data);
+  void (*request_email_change)(Chatelaine__Auth__V1__Auth_Service *service,
+                               const Chatelaine__Auth__V1__RequestEmailChangeRequest *input,
+                               Google__Protobuf__Empty_Closure closure,
+                               void *closure_data);
+  void (*change_password)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__ChangePasswordRequest *input,
+                          Google__Protobuf__Empty_Closure closure,
+                          void *closure_data);
+  void (*request_password_reset)(Chatelaine__Auth__V1__Auth_Service *service,
+                                 const Chatelaine__Auth__V1__RequestPasswordResetRequest *input,
+                                 Google__Protobuf__Empty_Closure closure,
+                                 void *closure_data);
+  void (*reset_password)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__ResetPasswordRequest *input,
+                         Google__Protobuf__Empty_Closure closure,
+                         void *closure_data);
+  void (*redeem_link)(Chatelaine__Auth__V1__Auth_Service *service,
+                      const Chatelaine__Auth__V1__RedeemLinkRequest *input,
+                      Chatelaine__Auth__V1__RedeemLinkResponse_Closure closure,
+                      void *closure_data);
+  void (*list_sessions)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__ListSessionsRequest *input,
+                        Chatelaine__Auth__V1__ListSessionsResponse_Closure closure,
+                        void *closure_data);
+  void (*delete_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__DeleteSessionRequest *input,
+                         Google__Protobuf__Empty_Closure closure,
+                         void *closure_data);
+  void (*delete_other_sessions)(Chatelaine__Auth__V1__Auth_Service *service,
+                                const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *input,
+                                Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure closure,
+                                void *closure_data);
+  void (*list_users)(Chatelaine__Auth__V1__Auth_Service *service,
+                     const Chatelaine__Auth__V1__ListUsersRequest *input,
+                     Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
+                     void *closure_data);
+  void (*invite_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                      const Chatelaine__Auth__V1__InviteUserRequest *input,
+                      Chatelaine__Auth__V1__InviteUserResponse_Closure closure,
+                      void *closure_data);
+  void (*set_user_role)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__SetUserRoleRequest *input,
+                        Chatelaine__Auth__V1__User_Closure closure,
+                        void *closure_data);
+  void (*disable_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                       const Chatelaine__Auth__V1__DisableUserRequest *input,
+                       Chatelaine__Auth__V1__User_Closure closure,
+                       void *closure_data);
+  void (*enable_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                      const Chatelaine__Auth__V1__EnableUserRequest *input,
+                      Chatelaine__Auth__V1__User_Closure closure,
+                      void *closure_data);
+  void (*unlock_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                      const Chatelaine__Auth__V1__UnlockUserRequest *input,
+                      Chatelaine__Auth__V1__User_Closure closure,
+                      void *closure_data);
+  void (*sign_out_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__SignOutUserRequest *input,
+                        Chatelaine__Auth__V1__User_Closure closure,
+                        void *closure_data);
+  void (*send_user_password_reset)(Chatelaine__Auth__V1__Auth_Service *service,
+                                   const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
+                                   Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure closure,
+                                   void *closure_data);
   void (*create_session)(Chatelaine__Auth__V1__Auth_Service *service,
                          const Chatelaine__Auth__V1__CreateSessionRequest *input,
                          Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -790,6 +1726,23 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
     { CHATELAINE__AUTH__V1__AUTH__BASE_INIT,\
       function_prefix__ ## create_account,\
       function_prefix__ ## get_current_account,\
+      function_prefix__ ## send_email_verification,\
+      function_prefix__ ## request_email_change,\
+      function_prefix__ ## change_password,\
+      function_prefix__ ## request_password_reset,\
+      function_prefix__ ## reset_password,\
+      function_prefix__ ## redeem_link,\
+      function_prefix__ ## list_sessions,\
+      function_prefix__ ## delete_session,\
+      function_prefix__ ## delete_other_sessions,\
+      function_prefix__ ## list_users,\
+      function_prefix__ ## invite_user,\
+      function_prefix__ ## set_user_role,\
+      function_prefix__ ## disable_user,\
+      function_prefix__ ## enable_user,\
+      function_prefix__ ## unlock_user,\
+      function_prefix__ ## sign_out_user,\
+      function_prefix__ ## send_user_password_reset,\
       function_prefix__ ## create_session,\
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## authenticate,\
@@ -807,6 +1760,74 @@ void chatelaine__auth__v1__auth__get_current_account(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__GetCurrentAccountRequest *input,
                                                      Chatelaine__Auth__V1__Account_Closure closure,
                                                      void *closure_data);
+void chatelaine__auth__v1__auth__send_email_verification(ProtobufCService *service,
+                                                         const Chatelaine__Auth__V1__SendEmailVerificationRequest *input,
+                                                         Google__Protobuf__Empty_Closure closure,
+                                                         void *closure_data);
+void chatelaine__auth__v1__auth__request_email_change(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__RequestEmailChangeRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data);
+void chatelaine__auth__v1__auth__change_password(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ChangePasswordRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data);
+void chatelaine__auth__v1__auth__request_password_reset(ProtobufCService *service,
+                                                        const Chatelaine__Auth__V1__RequestPasswordResetRequest *input,
+                                                        Google__Protobuf__Empty_Closure closure,
+                                                        void *closure_data);
+void chatelaine__auth__v1__auth__reset_password(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__ResetPasswordRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data);
+void chatelaine__auth__v1__auth__redeem_link(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__RedeemLinkRequest *input,
+                                             Chatelaine__Auth__V1__RedeemLinkResponse_Closure closure,
+                                             void *closure_data);
+void chatelaine__auth__v1__auth__list_sessions(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListSessionsRequest *input,
+                                               Chatelaine__Auth__V1__ListSessionsResponse_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__delete_session(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__DeleteSessionRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data);
+void chatelaine__auth__v1__auth__delete_other_sessions(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *input,
+                                                       Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure closure,
+                                                       void *closure_data);
+void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
+                                            const Chatelaine__Auth__V1__ListUsersRequest *input,
+                                            Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
+                                            void *closure_data);
+void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__InviteUserRequest *input,
+                                             Chatelaine__Auth__V1__InviteUserResponse_Closure closure,
+                                             void *closure_data);
+void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__SetUserRoleRequest *input,
+                                               Chatelaine__Auth__V1__User_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
+                                              const Chatelaine__Auth__V1__DisableUserRequest *input,
+                                              Chatelaine__Auth__V1__User_Closure closure,
+                                              void *closure_data);
+void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__EnableUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data);
+void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__UnlockUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data);
+void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__SignOutUserRequest *input,
+                                               Chatelaine__Auth__V1__User_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
+                                                          Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure closure,
+                                                          void *closure_data);
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
                                                 Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -847,7 +1868,34 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__account__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__auth__v1__account__role__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_account_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_email_verification_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__request_email_change_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__change_password_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__request_password_reset_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_password_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_response__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__auth__v1__redeem_link_response__purpose__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__session__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_sessions_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_sessions_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_users_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_users_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__invite_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__invite_user_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__set_user_role_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__disable_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__enable_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__unlock_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__sign_out_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__get_current_account_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor;

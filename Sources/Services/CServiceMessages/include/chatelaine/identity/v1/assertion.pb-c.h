@@ -45,10 +45,11 @@ struct  Chatelaine__Identity__V1__Assertion
   Google__Protobuf__Timestamp *expire_time;
   ProtobufCBinaryData nonce;
   ProtobufCBinaryData scope;
+  ProtobufCBinaryData role;
 };
 #define CHATELAINE__IDENTITY__V1__ASSERTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__identity__v1__assertion__descriptor) \
-    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL} }
+    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Identity__V1__SignedAssertion

@@ -1,0 +1,102 @@
+package import Cryptography
+import FoundationEssentials
+package import Identity
+import Receipts
+import UseCases
+
+/// Changing a password, and choosing a new one without the old.
+extension AccountService {
+  /// Changes the caller's password and ends all their other sessions.
+  package func changePassword(
+    from current: SecretBytes, to new: SecretBytes, for caller: Caller, from origin: CallOrigin
+  ) async throws(AuthError) {
+    let isRight = try await door.perform(.passwordChange, by: .caller(caller), from: origin) {
+      (entry) async throws(AuthError) -> Act<Bool> in
+      guard case .session(let session) = caller.credential else { throw .denied(.wrongCredential) }
+      let stored = try await stored(caller)
+      entry.set(.account(stored.account))
+      let new = try NewPassword(new, email: stored.account.email, field: .newPassword)
+      guard try await check(current, of: stored, from: origin) else {
+        return .failed(false, reason: "wrong-password")
+      }
+      let hash = try await passwords.hash(new.secret)
+      let now = door.now
+      var change = passwordChange(to: hash, of: stored.account, from: origin, at: now)
+      change.expectedPasswordHash = stored.passwordHash
+      change.endedSessions = .allBut(session)
+      change.receipts = [entry.success(at: now)]
+      try await store.apply(change, to: stored.account.id)
+      return .committed(true)
+    }
+    guard isRight else { throw .invalid(.currentPassword, reason: "is wrong") }
+  }
+
+  /// Has a link sent to whoever has an account with this address. The answer and the work are the
+  /// same for an address that nobody has.
+  package func requestPasswordReset(
+    email: String, from origin: CallOrigin
+  ) async throws(AuthError) {
+    try await door.perform(.passwordResetRequest, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<Void> in
+      try requireMail()
+      let email = try EmailAddress(email)
+      try limits.admitMail(to: email, from: origin)
+      let now = door.now
+      guard let account = try await store.account(emailKey: email.key)?.account,
+        !account.isDisabled
+      else {
+        try await store.countUnknownLogIn(at: now)
+        return .looked(())
+      }
+      entry.show(in: account.id)
+      entry.set(.account(account))
+      try await store.insert(
+        [MailOrder(.resetPassword, to: account.email, of: account.id, from: origin, at: now)],
+        receipts: [entry.success(at: now)])
+      return .committed(())
+    }
+  }
+
+  /// Sets a password by the token of a link, and ends all sessions. A password that is refused
+  /// doesn't use the link up. Second factors stay as they are.
+  package func resetPassword(
+    token: SecretBytes, to password: SecretBytes, from origin: CallOrigin
+  ) async throws(AuthError) {
+    try await door.perform(.passwordReset, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<Void> in
+      try limits.admitLink(from: origin)
+      let tokenHash = try Link.hash(token)
+      guard let link = try await store.link(tokenHash: tokenHash, at: door.now),
+        link.purpose == .resetPassword, let id = link.accountID,
+        let account = try await store.storedAccount(id)?.account, !account.isDisabled
+      else { throw .linkOver }
+      entry.isBy(account.id, email: account.email.text)
+      entry.set(.account(account))
+      let password = try NewPassword(password, email: account.email)
+      let hash = try await passwords.hash(password.secret)
+      let now = door.now
+      var change = passwordChange(to: hash, of: account, from: origin, at: now)
+      change.endedSessions = .all
+      // The link came by mail: the address is its owner's.
+      change.verifyTime = now
+      change.receipts = [entry.success(at: now)]
+      try await store.redeem(tokenHash: tokenHash, of: account.id, at: now, change)
+      limits.forgive(account.email)
+      return .committed(())
+    }
+  }
+
+  private func passwordChange(
+    to hash: String, of account: Account, from origin: CallOrigin, at now: Date
+  ) -> AccountChange {
+    var change = AccountChange()
+    change.passwordHash = hash
+    change.endedLinks = [.resetPassword, .changeEmail, .unlock]
+    if policy.sendsMail {
+      change.mails = [
+        MailOrder(.passwordChanged, to: account.email, of: account.id, from: origin, at: now)
+      ]
+    }
+    return change
+  }
+}

@@ -1,0 +1,119 @@
+package import FoundationEssentials
+package import Identity
+package import Receipts
+package import UseCases
+
+/// Where it is kept what happens to accounts after sign-up. All methods throw `.storage` or
+/// `.storageUnavailable` when the database fails.
+package protocol AccountStore: Sendable {
+  /// Keeps a receipt that goes with no change.
+  func record(_ receipt: Receipt) async throws(AuthError)
+
+  /// Keeps mails and receipts that go with no change, in one transaction.
+  func insert(_ mails: [MailOrder], receipts: [Receipt]) async throws(AuthError)
+
+  /// A write that takes as long as a mail, for an address that nobody has.
+  func countUnknownLogIn(at now: Date) async throws(AuthError)
+
+  // MARK: Accounts
+
+  func storedAccount(_ id: UserID) async throws(AuthError) -> StoredAccount?
+  func account(emailKey: String) async throws(AuthError) -> StoredAccount?
+
+  /// Changes an account; throws `.notFound`, `.emailTaken`, `.lastAdmin`, or `.wrongCredentials`
+  /// when its password hash is not the expected one any more, and changes nothing then.
+  func apply(_ change: AccountChange, to account: UserID) async throws(AuthError)
+
+  /// Newest first, those behind `position`, at most `limit`.
+  func users(
+    matching email: String, behind position: PagePosition?, limit: Int
+  ) async throws(AuthError) -> [User]
+  func user(_ id: UserID) async throws(AuthError) -> User?
+
+  // MARK: Links
+
+  /// Keeps a link, and of those of its purpose and account the `countMax` newest.
+  func insert(_ link: Link, tokenHash: [UInt8], countMax: Int) async throws(AuthError)
+
+  /// The link with this token, unless it is over or used.
+  func link(tokenHash: [UInt8], at now: Date) async throws(AuthError) -> Link?
+
+  /// Uses a link up and changes its account in one transaction: of any number of calls one wins,
+  /// the others throw `.linkOver`. Throws what `apply` throws too; then the link still works.
+  func redeem(
+    tokenHash: [UInt8], of account: UserID, at now: Date, _ change: AccountChange
+  ) async throws(AuthError)
+
+  // MARK: Sessions
+
+  /// The account's sessions that are not over, the one that was seen last first.
+  func sessions(
+    of account: UserID, aliveAt now: Date, seenSince threshold: Date
+  ) async throws(AuthError) -> [Session]
+
+  /// Ends the session; throws `.notFound` without one of this account.
+  func revokeSession(
+    _ id: UUID, of account: UserID, receipt: Receipt
+  ) async throws(AuthError)
+
+  /// Ends the account's sessions but one; keeps the receipt that `receipt` makes of their number.
+  func revokeSessions(
+    of account: UserID, but kept: UUID, receipt: @Sendable (Int) -> Receipt
+  ) async throws(AuthError) -> Int
+
+  /// Deletes links that are over; returns how many.
+  func deleteLinks(overAt now: Date) async throws(AuthError) -> Int
+}
+
+/// What is to become of an account, all or nothing.
+package struct AccountChange: Sendable {
+  /// Which of the account's sessions end.
+  package enum EndedSessions: Sendable, Hashable {
+    case none
+    case all
+    case allBut(UUID)
+  }
+
+  package var passwordHash: String?
+  /// The change is made only while the hash is this one.
+  package var expectedPasswordHash: String?
+  package var email: EmailAddress?
+  /// The address was shown to be its owner's.
+  package var verifyTime: Date?
+  package var role: Role?
+  /// Shuts the account out since then.
+  package var disableTime: Date?
+  /// Lets it in again.
+  package var isEnabled = false
+  package var endedSessions = EndedSessions.none
+  /// Links of these purposes stop working.
+  package var endedLinks: Set<LinkPurpose> = []
+  package var receipts: [Receipt] = []
+  package var mails: [MailOrder] = []
+
+  package init() {}
+
+  /// Whether an admin that it is applied to would be none any more.
+  package var takesAdminAway: Bool {
+    disableTime != nil || role.map { $0 != .admin } ?? false
+  }
+}
+
+/// An account as those see it who look after accounts.
+package struct User: Sendable, Hashable {
+  package let account: Account
+  /// Sessions that are not over.
+  package let sessionCount: Int
+  package let accessTokenCount: Int
+  /// When any of them was used; up to a minute behind.
+  package let lastSeenTime: Date?
+
+  package init(
+    account: Account, sessionCount: Int, accessTokenCount: Int, lastSeenTime: Date?
+  ) {
+    self.account = account
+    self.sessionCount = sessionCount
+    self.accessTokenCount = accessTokenCount
+    self.lastSeenTime = lastSeenTime
+  }
+}

@@ -1,0 +1,72 @@
+import Cryptography
+package import FoundationEssentials
+package import Identity
+
+/// A mail that is owed to somebody. It is committed with what it tells of, and sent later.
+package struct MailOrder: Sendable, Hashable {
+  /// What a mail is about; the raw value is what is stored.
+  package enum Occasion: String, Sendable, Hashable, CaseIterable {
+    /// Somebody has signed up: is the address theirs?
+    case confirmAddress = "confirm-address"
+    /// Somebody has signed up with an address that has an account.
+    case addressTaken = "address-taken"
+    case resetPassword = "reset-password"
+    case passwordChanged = "password-changed"
+    /// To the new address.
+    case confirmNewAddress = "confirm-new-address"
+    /// To the old address, when another is asked for and when it has become the account's.
+    case addressChangeAsked = "address-change-asked"
+    case addressChanged = "address-changed"
+    case unlock
+    case invitation
+    case accountDisabled = "account-disabled"
+
+    /// The link that stands in it.
+    package var purpose: LinkPurpose? {
+      switch self {
+      case .confirmAddress: .verifyEmail
+      case .confirmNewAddress: .changeEmail
+      case .resetPassword: .resetPassword
+      case .unlock: .unlock
+      case .invitation: .invitation
+      case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
+        .accountDisabled:
+        nil
+      }
+    }
+  }
+
+  /// Names the mail itself: one that is sent twice is the same mail.
+  package let id: UUID
+  package let occasion: Occasion
+  /// Nil for an invitation.
+  package let accountID: UserID?
+  package let email: EmailAddress
+  /// Where what it tells of was done, for its reader to recognise; empty when that is nobody's.
+  package let device: String
+  package let ipAddress: String
+  package let createTime: Date
+
+  package init(
+    id: UUID = SecureRandom.uuid(), _ occasion: Occasion, to email: EmailAddress,
+    of accountID: UserID?, device: String = "", ipAddress: String = "", at createTime: Date
+  ) {
+    self.id = id
+    self.occasion = occasion
+    self.accountID = accountID
+    self.email = email
+    self.device = device
+    self.ipAddress = ipAddress
+    self.createTime = createTime
+  }
+
+  /// One that tells where it was done.
+  init(
+    _ occasion: Occasion, to email: EmailAddress, of accountID: UserID?, from origin: CallOrigin,
+    at now: Date
+  ) {
+    self.init(
+      occasion, to: email, of: accountID, device: Device.name(userAgent: origin.userAgent),
+      ipAddress: origin.ipAddress, at: now)
+  }
+}

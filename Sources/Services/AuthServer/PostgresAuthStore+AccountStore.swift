@@ -1,0 +1,253 @@
+import Auth
+import FoundationEssentials
+import Identity
+import Outbox
+import Postgres
+import Receipts
+import UseCases
+
+/// What happens to accounts after sign-up.
+extension PostgresAuthStore: AccountStore {
+  func insert(_ mails: [MailOrder], receipts: [Receipt]) async throws(AuthError) {
+    try await transaction { transaction in
+      try await self.mails.insert(mails, in: transaction)
+      try await outbox.insert(receipts, in: transaction)
+    }
+  }
+
+  // MARK: Accounts
+
+  func storedAccount(_ id: UserID) async throws(AuthError) -> StoredAccount? {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
+               verify_time, disable_time, password_hash
+          FROM accounts
+         WHERE id = \(id.uuid)
+        """, as: StoredAccount.init(row:))
+    }
+  }
+
+  func apply(_ change: AccountChange, to account: UserID) async throws(AuthError) {
+    try await transaction { transaction in
+      try await apply(change, to: account, in: transaction)
+    } refusal: { error in
+      Self.refusal(error)
+    }
+  }
+
+  private static func refusal(_ error: PostgresError) -> AuthError? {
+    error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
+  }
+
+  private func apply(
+    _ change: AccountChange, to account: UserID, in transaction: PostgresTransaction
+  ) async throws {
+    if change.takesAdminAway {
+      // In one order, so that two admins who take each other's role wait for each other.
+      let admins = try await transaction.all(
+        """
+        SELECT id FROM accounts
+         WHERE role = 'admin' AND disable_time IS NULL ORDER BY id FOR UPDATE
+        """
+      ) { row throws(PostgresError) in try row.decode("id", as: UUID.self) }
+      if admins == [account.uuid] { throw AuthError.lastAdmin }
+    }
+    let count = try await transaction.execute(
+      """
+      UPDATE accounts
+         SET password_hash = coalesce(\(change.passwordHash), password_hash),
+             email = coalesce(\(change.email?.text), email),
+             email_key = coalesce(\(change.email?.key), email_key),
+             verify_time = coalesce(\(change.verifyTime), verify_time),
+             role = coalesce(\(change.role?.rawValue), role),
+             disable_time = CASE WHEN \(change.isEnabled) THEN NULL
+                                 ELSE coalesce(disable_time, \(change.disableTime)) END
+       WHERE id = \(account.uuid)
+         AND coalesce(\(change.expectedPasswordHash), password_hash) = password_hash
+      """)
+    guard count == 1 else {
+      throw change.expectedPasswordHash == nil ? AuthError.notFound : AuthError.wrongCredentials
+    }
+    switch change.endedSessions {
+    case .none: break
+    case .all:
+      try await transaction.execute("DELETE FROM sessions WHERE account_id = \(account.uuid)")
+    case .allBut(let kept):
+      try await transaction.execute(
+        "DELETE FROM sessions WHERE account_id = \(account.uuid) AND id <> \(kept)")
+    }
+    if !change.endedLinks.isEmpty {
+      try await transaction.execute(
+        """
+        DELETE FROM links
+         WHERE account_id = \(account.uuid)
+           AND purpose = ANY(\(change.endedLinks.map(\.rawValue)))
+        """)
+    }
+    try await mails.insert(change.mails, in: transaction)
+    try await outbox.insert(change.receipts, in: transaction)
+  }
+
+  func users(
+    matching email: String, behind position: PagePosition?, limit: Int
+  ) async throws(AuthError) -> [User] {
+    try await users(
+      where: """
+        (\(email) = '' OR position(\(email) IN a.email_key) > 0)
+           AND (\(position?.time)::timestamptz IS NULL
+                OR (a.create_time, a.id) < (\(position?.time), \(position?.id)))
+        """, limit: limit)
+  }
+
+  func user(_ id: UserID) async throws(AuthError) -> User? {
+    try await users(where: "a.id = \(id.uuid)", limit: 1).first
+  }
+
+  private func users(where condition: PostgresQuery, limit: Int) async throws(AuthError) -> [User] {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.all(
+        """
+        SELECT a.id AS account_id, a.email, a.display_name, a.create_time AS account_create_time,
+               a.role, a.verify_time, a.disable_time,
+               (SELECT count(*) FROM sessions AS s
+                 WHERE s.account_id = a.id AND s.expire_time > now()) AS session_count,
+               (SELECT count(*) FROM access_tokens AS t
+                 WHERE t.account_id = a.id AND (t.expire_time IS NULL OR t.expire_time > now()))
+                 AS token_count,
+               greatest(
+                 (SELECT max(s.last_seen_time) FROM sessions AS s WHERE s.account_id = a.id),
+                 (SELECT max(t.last_use_time) FROM access_tokens AS t WHERE t.account_id = a.id))
+                 AS last_seen_time
+          FROM accounts AS a
+         WHERE \(condition)
+         ORDER BY a.create_time DESC, a.id DESC
+         LIMIT \(limit)
+        """
+      ) { row throws(PostgresError) in
+        User(
+          account: try Account(row: row), sessionCount: try row.decode("session_count"),
+          accessTokenCount: try row.decode("token_count"),
+          lastSeenTime: try row.decode("last_seen_time"))
+      }
+    }
+  }
+
+  // MARK: Links
+
+  func insert(_ link: Link, tokenHash: [UInt8], countMax: Int) async throws(AuthError) {
+    try await transaction { transaction in
+      try await transaction.execute(
+        """
+        INSERT INTO links
+               (token_hash, purpose, account_id, email, email_key, create_time, expire_time)
+        VALUES (\(tokenHash), \(link.purpose.rawValue), \(link.accountID?.uuid),
+                \(link.email.text), \(link.email.key), \(link.createTime), \(link.expireTime))
+        """)
+      try await transaction.execute(
+        """
+        DELETE FROM links
+         WHERE token_hash IN (
+           SELECT token_hash
+             FROM links
+            WHERE purpose = \(link.purpose.rawValue)
+              AND account_id IS NOT DISTINCT FROM \(link.accountID?.uuid)
+              AND (account_id IS NOT NULL OR email_key = \(link.email.key))
+            ORDER BY create_time DESC, token_hash
+           OFFSET \(countMax))
+        """)
+    } refusal: { error in
+      // The account went away meanwhile.
+      error.isForeignKeyViolation() ? .notFound : nil
+    }
+  }
+
+  func link(tokenHash: [UInt8], at now: Date) async throws(AuthError) -> Link? {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT purpose, account_id, email, create_time, expire_time
+          FROM links
+         WHERE token_hash = \(tokenHash) AND expire_time > \(now)
+        """
+      ) { row throws(PostgresError) -> Link? in
+        // One of a purpose that this version doesn't know does nothing here.
+        guard let purpose = LinkPurpose(rawValue: try row.decode("purpose")) else { return nil }
+        let accountID: UUID? = try row.decode("account_id")
+        return Link(
+          purpose: purpose, accountID: accountID.map(UserID.init(_:)),
+          email: EmailAddress(stored: try row.decode("email")),
+          createTime: try row.decode("create_time"), expireTime: try row.decode("expire_time"))
+      }
+    }.flatMap { $0 }
+  }
+
+  func redeem(
+    tokenHash: [UInt8], of account: UserID, at now: Date, _ change: AccountChange
+  ) async throws(AuthError) {
+    try await transaction { transaction in
+      let count = try await transaction.execute(
+        """
+        DELETE FROM links
+         WHERE token_hash = \(tokenHash) AND account_id = \(account.uuid) AND expire_time > \(now)
+        """)
+      guard count == 1 else { throw AuthError.linkOver }
+      try await apply(change, to: account, in: transaction)
+    } refusal: { error in
+      Self.refusal(error)
+    }
+  }
+
+  func deleteLinks(overAt now: Date) async throws(AuthError) -> Int {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.execute("DELETE FROM links WHERE expire_time <= \(now)")
+    }
+  }
+
+  // MARK: Sessions
+
+  func sessions(
+    of account: UserID, aliveAt now: Date, seenSince threshold: Date
+  ) async throws(AuthError) -> [Session] {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.all(
+        """
+        SELECT id, account_id, create_time, last_seen_time, expire_time, ip_address, user_agent,
+               request_id
+          FROM sessions
+         WHERE account_id = \(account.uuid) AND expire_time > \(now)
+           AND last_seen_time > \(threshold)
+         ORDER BY last_seen_time DESC, id
+        """, as: Session.init(row:))
+    }
+  }
+
+  func revokeSession(
+    _ id: UUID, of account: UserID, receipt: Receipt
+  ) async throws(AuthError) {
+    try await transaction { transaction in
+      let count = try await transaction.execute(
+        "DELETE FROM sessions WHERE id = \(id) AND account_id = \(account.uuid)")
+      guard count == 1 else { throw AuthError.notFound }
+      try await outbox.insert(receipt, in: transaction)
+    }
+  }
+
+  func revokeSessions(
+    of account: UserID, but kept: UUID, receipt: @Sendable (Int) -> Receipt
+  ) async throws(AuthError) -> Int {
+    try await transaction { transaction in
+      let count = try await transaction.execute(
+        "DELETE FROM sessions WHERE account_id = \(account.uuid) AND id <> \(kept)")
+      try await outbox.insert(receipt(count), in: transaction)
+      return count
+    }
+  }
+}
+
+extension StoredAccount {
+  init(row: PostgresRow) throws(PostgresError) {
+    self.init(account: try Account(row: row), passwordHash: try row.decode("password_hash"))
+  }
+}
