@@ -42,7 +42,7 @@ private final class Ledger: Sendable {
     .caller(
       Caller(
         userID: owner, email: "owner@example.org", credential: .accessToken(UUID()),
-        scopes: Scopes(scopes), role: role))
+        scopes: Scopes(scopes), role: role, confirmTime: confirmTime))
   }
 
   private var session: Principal {
@@ -153,22 +153,27 @@ private final class Ledger: Sendable {
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
+    .sessionConfirm, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
+    .recoveryCodesCreate,
   ]
   /// On other people's.
   private static let adminActions: Set<ReceiptAction> = [
     .accountList, .accountInvite, .accountRoleSet, .accountDisable, .accountEnable,
-    .accountUnlock, .accountSignOut, .accountPasswordReset,
+    .accountUnlock, .accountSignOut, .accountPasswordReset, .accountFactorReset,
   ]
+
+  private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 
   private static func allowed(_ principal: Principal) -> Set<ReceiptAction> {
     Set(
       ReceiptAction.allCases.filter {
-        Permissions.refusal(of: principal, Permissions.rule(for: $0)) == nil
+        Permissions.refusal(of: principal, Permissions.rule(for: $0), at: now) == nil
       })
   }
 
   private static func caller(
-    _ credential: Caller.Credential, _ scopes: Scope..., role: Role = .user
+    _ credential: Caller.Credential, _ scopes: Scope..., role: Role = .user,
+    confirmTime: Date? = PermissionsTests.now.addingTimeInterval(-599)
   ) -> Principal {
     .caller(
       Caller(
@@ -201,6 +206,25 @@ private final class Ledger: Sendable {
 
   @Test func aSessionIsItsOwner() {
     #expect(Self.allowed(Self.caller(.session(UUID()))) == Self.sessionActions)
+  }
+
+  @Test func whatTakesAnAccountOverNeedsAConfirmationOfTheLastTenMinutes() {
+    let late = Self.caller(
+      .session(UUID()), role: .admin, confirmTime: Self.now.addingTimeInterval(-600))
+    let never = Self.caller(.session(UUID()), role: .admin, confirmTime: nil)
+    let needing = Self.adminActions.subtracting([.accountList]).union([
+      .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
+    ])
+    for caller in [late, never] {
+      #expect(
+        Self.allowed(caller)
+          == Self.sessionActions.union([.accountList, .auditEventListAll]).subtracting(needing))
+      for action in needing {
+        #expect(
+          Permissions.refusal(of: caller, Permissions.rule(for: action), at: Self.now)
+            == .confirmationNeeded)
+      }
+    }
   }
 
   @Test func aRoleCountsWithASessionOnly() {
