@@ -282,7 +282,7 @@ let package = Package(
       [
         "Callers",
         "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
-        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
+        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -419,7 +419,7 @@ let package = Package(
         "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
         nioCore,
       ]),
-    tests("Services/Gateway", "PortalTests", ["Portal"]),
+    tests("Services/Gateway", "PortalTests", ["Portal", "Providers"]),
     tests(
       "Services/Gateway", "ProxyTests",
       [

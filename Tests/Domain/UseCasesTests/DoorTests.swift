@@ -42,7 +42,7 @@ private final class Ledger: Sendable {
     .caller(
       Caller(
         userID: owner, email: "owner@example.org", credential: .accessToken(UUID()),
-        scopes: Scopes(scopes), role: role, confirmTime: confirmTime))
+        scopes: Scopes(scopes)))
   }
 
   private var session: Principal {
@@ -144,12 +144,12 @@ private final class Ledger: Sendable {
 }
 
 @Suite struct PermissionsTests {
-  private static let sessionActions: Set<ReceiptAction> = [
+  private static let sessionActions = Set<ReceiptAction>([
     .accountGet, .sessionDelete, .accessTokenCreate, .accessTokenDelete, .accessTokenList,
     .providerConfigCreate, .providerConfigImport, .providerConfigUpdate, .providerConfigEnable,
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
     .credentialResolve, .auditEventList,
-  ].union(accountActions)
+  ]).union(accountActions)
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
@@ -247,7 +247,7 @@ private final class Ledger: Sendable {
           .accountGet, .providerConfigImport, .providerConfigList,
           // Asked for by the command line's certificate; an assertion of it grants no more.
           .operatorImpersonate,
-        ].union(Self.adminActions))
+          ]).union(Self.adminActions))
   }
 
   @Test func strangersSignUpLogInAndPresentCredentials() {

@@ -32,7 +32,11 @@ struct GatewayServer: Sendable {
     let endpointGuard = EndpointGuard(
       allowList: configuration.endpointAllowList, resolver: resolver,
       proxy: configuration.outboundProxy)
-    let renderer = try PageRenderer()
+    let portal = Portal(
+      services: services, authenticator: authenticator,
+      renderer: try PageRenderer(version: Build.version), catalogue: catalogue,
+      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField,
+      look: { await HealthRoutes.problems(of: services) })
     upstream = try Upstream(
       configuration.upstreamLimits, authorities: configuration.upstreamAuthorities,
       proxy: configuration.outboundProxy)
@@ -48,10 +52,7 @@ struct GatewayServer: Sendable {
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
-    routes += try Portal(
-      services: services, authenticator: authenticator, renderer: renderer, catalogue: catalogue,
-      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField
-    ).routes()
+    routes += try portal.routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
       publicOrigin: configuration.publicOrigin, endpointGuard: endpointGuard, upstream: upstream,
@@ -62,7 +63,7 @@ struct GatewayServer: Sendable {
       routes: RouteTable(routes),
       securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),
       trustedProxies: configuration.trustedProxies, crossOrigin: configuration.crossOrigin,
-      errorPage: { renderer.failure($0, requestID: $1) },
+      errorPage: { await portal.failure($0, $1, $2) },
       scope: { RequestTrace($0, tracer: tracer) },
       logger: logger)
     edge = EdgeServer(

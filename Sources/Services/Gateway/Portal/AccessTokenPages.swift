@@ -96,7 +96,7 @@ struct AccessTokenPages: Sendable {
 
   /// Answers with the page itself and not with a redirect: the token is in this answer only.
   private func create(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, form in
+    try await portal.forVisitorsForm(exchange, page: Self.section) { visitor, form in
       let name = form.trimmed("name")
       let scope = form["scopes"].isEmpty ? Self.scopeDefault : form["scopes"]
       let validity = form["expiresIn"]
@@ -127,7 +127,7 @@ struct AccessTokenPages: Sendable {
         [
           "name": answer.accessToken?.name ?? name, "token": answer.token,
           "origin": portal.publicOrigin,
-        ], status: .created)
+        ], status: .created, isSecret: true)
     }
   }
 
@@ -168,11 +168,11 @@ struct AccessTokenPages: Sendable {
   }
 
   private func revoke(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, _ in
+    try await portal.forVisitorsForm(exchange, page: Self.section) { visitor, _ in
       _ = try await portal.services.auth.deleteAccessToken(
         AuthAPI.DeleteAccessTokenRequest(id: exchange.variable("id")),
         options: visitor.options(for: exchange))
-      return portal.redirect(to: "/access-tokens", notice: .tokenRevoked)
+      return portal.redirect(to: "/access-tokens", notice: Notice(.tokenRevoked))
     }
   }
 }

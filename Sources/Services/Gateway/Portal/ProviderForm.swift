@@ -26,6 +26,18 @@ struct ProviderForm: Sendable {
     baseURL = data.trimmed("baseUrl")
   }
 
+  /// What was typed before a session ended; never a key.
+  init(query parameters: [(name: String, value: String)]) {
+    for (name, value) in parameters {
+      switch name {
+      case "provider": provider = value
+      case "label": label = value
+      case "baseUrl": baseURL = value
+      default: break
+      }
+    }
+  }
+
   /// Refuses an endpoint that the proxy would never connect to, while its owner is looking.
   func checkEndpoint(_ check: Portal.EndpointCheck) throws(Problem) {
     guard !baseURL.isEmpty else { return }
@@ -34,12 +46,9 @@ struct ProviderForm: Sendable {
 
   func mistakes(_ problem: Problem) -> Mistakes? {
     if problem.status == .conflict, problem.fields.isEmpty {
-      return Mistakes(
-        "Please correct the form",
-        [
-          .init(
-            "label", label: "Label", "you have a key of this provider with this label already")
-        ])
+      return Mistakes(items: [
+        .init("label", label: "Label", "you have a key of this provider with this label already")
+      ])
     }
     return Mistakes(problem, labels: Self.labels)
   }
@@ -58,7 +67,7 @@ struct ProviderForm: Sendable {
 
   func keyField(hint: String, isOptional: Bool, _ mistakes: Mistakes?) -> Field {
     Field(
-      "apiKey", isOptional ? "New API key" : "API key", type: "password", hint: hint,
+      "apiKey", isOptional ? "New API key" : "API key", type: "secret", hint: hint,
       isOptional: isOptional, isPlain: true, lengthMax: 8_192, mistakes: mistakes)
   }
 
@@ -77,6 +86,10 @@ struct ProviderRow: Sendable {
   let maskedKey: String
   let endpoint: String?
   let isEnabled: Bool
+  let state: StatePill
+  /// Markup.
+  let logo: String
+  let menu: RowMenu
   let created: Moment?
   let lastUse: Moment?
 
@@ -88,6 +101,17 @@ struct ProviderRow: Sendable {
     maskedKey = config.maskedKey.isEmpty ? "none" : config.maskedKey
     endpoint = config.baseUrl
     isEnabled = config.enabled
+    state = StatePill(config)
+    logo = catalogue.logo(of: config.provider).svg
+    let address = "/providers/\(config.id)"
+    menu = RowMenu(
+      id: "menu-\(config.id)", name: "Actions for \(provider), \(config.label)",
+      [
+        .link("Edit", address),
+        .act(
+          config.enabled ? "Disable" : "Enable", "\(address)/\(config.enabled ? "dis" : "en")able"),
+        .link("Delete…", "\(address)/delete", isDangerous: true),
+      ])
     created = config.createTime.map { Moment($0) }
     lastUse = config.lastUseTime.map { Moment($0) }
   }
@@ -96,7 +120,7 @@ struct ProviderRow: Sendable {
   var content: [String: Any] {
     var content: [String: Any] = [
       "id": id, "providerName": provider, "currentLabel": label, "maskedKey": maskedKey,
-      "isEnabled": isEnabled,
+      "isEnabled": isEnabled, "state": state,
     ]
     content["endpoint"] = endpoint
     content["created"] = created

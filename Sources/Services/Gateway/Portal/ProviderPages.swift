@@ -44,7 +44,12 @@ struct ProviderPages: Sendable {
         [
           "rows": rows, "hasRows": !rows.isEmpty,
           "nextPage": nextPage(answer.nextPageToken) as Any,
-        ])
+          "empty": EmptyState(
+            .keys, "No key yet",
+            "A key that you store here is sealed. Your applications use it with an access token, "
+              + "and never see it.", action: "Add your first key", href: "/providers/new"),
+        ],
+        nameOf: { id in rows.first { $0.id == id }.map { "\($0.provider), \($0.label)" } })
     }
   }
 
@@ -56,7 +61,7 @@ struct ProviderPages: Sendable {
 
   private func newPage(_ exchange: Exchange) async throws -> Response {
     try await portal.forVisitor(exchange) { visitor in
-      newPage(exchange, visitor, ProviderForm())
+      newPage(exchange, visitor, try ProviderForm(query: exchange.parameters()))
     }
   }
 
@@ -82,7 +87,9 @@ struct ProviderPages: Sendable {
   }
 
   private func create(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, data in
+    try await portal.forVisitorsForm(
+      exchange, page: "/providers/new", keeping: ["provider", "label", "baseUrl"]
+    ) { visitor, data in
       let form = ProviderForm(data)
       do {
         try form.checkEndpoint(portal.checkEndpoint)
@@ -96,7 +103,7 @@ struct ProviderPages: Sendable {
         guard let mistakes = form.mistakes(problem) else { throw problem }
         return newPage(exchange, visitor, form, mistakes: mistakes)
       }
-      return portal.redirect(to: "/providers", notice: .keyStored)
+      return portal.redirect(to: "/providers", notice: Notice(.keyStored))
     }
   }
 
@@ -140,7 +147,8 @@ struct ProviderPages: Sendable {
   }
 
   private func update(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, data in
+    try await portal.forVisitorsForm(exchange, page: "/providers/\(exchange.variable("id"))") {
+      visitor, data in
       let form = ProviderForm(data)
       let config = try await stored(exchange, visitor)
       do {
@@ -156,12 +164,12 @@ struct ProviderPages: Sendable {
         guard let mistakes = form.mistakes(problem) else { throw problem }
         return editPage(exchange, visitor, config, form, mistakes: mistakes)
       }
-      return portal.redirect(to: "/providers", notice: .keyChanged)
+      return portal.redirect(to: "/providers", notice: Notice(.keyChanged, of: config.id))
     }
   }
 
   private func setEnabled(_ exchange: Exchange, _ enabled: Bool) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, _ in
+    try await portal.forVisitorsForm(exchange, page: Self.section) { visitor, _ in
       let id = exchange.variable("id")
       let options = visitor.options(for: exchange)
       if enabled {
@@ -171,7 +179,8 @@ struct ProviderPages: Sendable {
         _ = try await portal.services.vault.disableProviderConfig(
           VaultAPI.DisableProviderConfigRequest(id: id), options: options)
       }
-      return portal.redirect(to: "/providers", notice: enabled ? .keyEnabled : .keyDisabled)
+      return portal.redirect(
+        to: "/providers", notice: Notice(enabled ? .keyEnabled : .keyDisabled, of: id))
     }
   }
 
@@ -187,11 +196,11 @@ struct ProviderPages: Sendable {
   }
 
   private func delete(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, _ in
+    try await portal.forVisitorsForm(exchange, page: Self.section) { visitor, _ in
       _ = try await portal.services.vault.deleteProviderConfig(
         VaultAPI.DeleteProviderConfigRequest(id: exchange.variable("id")),
         options: visitor.options(for: exchange))
-      return portal.redirect(to: "/providers", notice: .keyDeleted)
+      return portal.redirect(to: "/providers", notice: Notice(.keyDeleted))
     }
   }
 }
