@@ -215,7 +215,7 @@ let package = Package(
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
       .domain, "Auth",
-      ["Addresses", "Cryptography", "Encodings", "Identity", "Pacing", "Receipts", "UseCases"]),
+      ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),

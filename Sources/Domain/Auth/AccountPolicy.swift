@@ -9,11 +9,14 @@ package struct AccountPolicy: Sendable, Hashable {
   package var allowsUnverified: Bool
   /// Whether the first account of all becomes an admin: on a machine of its owner's own.
   package var firstIsAdmin: Bool
+  /// What authenticator apps call the portal.
+  package var issuer: String
 
   package init(
     signUp: SignUpMode = .open, emailDomains: Set<String> = [], sendsMail: Bool = false,
-    allowsUnverified: Bool = true, firstIsAdmin: Bool = false
+    allowsUnverified: Bool = true, firstIsAdmin: Bool = false, issuer: String = "Chatelaine"
   ) {
+    self.issuer = issuer
     self.signUp = signUp
     self.emailDomains = emailDomains
     self.sendsMail = sendsMail

@@ -16,7 +16,7 @@ extension AccountService {
       entry.set(.account(account))
       // Nothing is left to confirm.
       guard !account.isVerified else { return .looked(()) }
-      try limits.admitMail(to: account.email, from: origin)
+      try await limits.admitMail(to: account.email, from: origin, at: door.now)
       let now = door.now
       try await store.insert(
         [MailOrder(.confirmAddress, to: account.email, of: account.id, from: origin, at: now)],
@@ -46,7 +46,7 @@ extension AccountService {
       guard try await check(password, of: stored, from: origin) else {
         return .failed(false, reason: "wrong-password")
       }
-      try limits.admitMail(to: email, from: origin)
+      try await limits.admitMail(to: email, from: origin, at: door.now)
       let now = door.now
       let isTaken = try await store.account(emailKey: email.key) != nil
       try await store.insert(

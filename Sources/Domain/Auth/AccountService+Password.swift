@@ -19,7 +19,7 @@ extension AccountService {
       guard try await check(current, of: stored, from: origin) else {
         return .failed(false, reason: "wrong-password")
       }
-      let hash = try await passwords.hash(new.secret)
+      let hash = try await passwords.hash(new.secret, for: origin)
       let now = door.now
       var change = passwordChange(to: hash, of: stored.account, from: origin, at: now)
       change.expectedPasswordHash = stored.passwordHash
@@ -40,7 +40,7 @@ extension AccountService {
       (entry) async throws(AuthError) -> Act<Void> in
       try requireMail()
       let email = try EmailAddress(email)
-      try limits.admitMail(to: email, from: origin)
+      try await limits.admitMail(to: email, from: origin, at: door.now)
       let now = door.now
       guard let account = try await store.account(emailKey: email.key)?.account,
         !account.isDisabled
@@ -64,7 +64,7 @@ extension AccountService {
   ) async throws(AuthError) {
     try await door.perform(.passwordReset, by: .stranger, from: origin) {
       (entry) async throws(AuthError) -> Act<Void> in
-      try limits.admitLink(from: origin)
+      try await limits.admitLink(from: origin, at: door.now)
       let tokenHash = try Link.hash(token)
       guard let link = try await store.link(tokenHash: tokenHash, at: door.now),
         link.purpose == .resetPassword, let id = link.accountID,
@@ -73,7 +73,7 @@ extension AccountService {
       entry.isBy(account.id, email: account.email.text)
       entry.set(.account(account))
       let password = try NewPassword(password, email: account.email)
-      let hash = try await passwords.hash(password.secret)
+      let hash = try await passwords.hash(password.secret, for: origin)
       let now = door.now
       var change = passwordChange(to: hash, of: account, from: origin, at: now)
       change.endedSessions = .all
@@ -81,7 +81,7 @@ extension AccountService {
       change.verifyTime = now
       change.receipts = [entry.success(at: now)]
       try await store.redeem(tokenHash: tokenHash, of: account.id, at: now, change)
-      limits.forgive(account.email)
+      try await limits.forgive(account.email)
       return .committed(())
     }
   }

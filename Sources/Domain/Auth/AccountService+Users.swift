@@ -122,8 +122,20 @@ extension AccountService {
       // A stranger has to bring a link.
       guard principal != .stranger else { throw .denied(.wrongCredential) }
       let user = try await apply(AccountChange(), to: user, &entry)
-      limits.forgive(user.account.email)
+      try await limits.forgive(user.account.email)
       return .committed(user)
+    }
+  }
+
+  /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
+  package func resetSecondFactor(
+    of user: String, for principal: Principal, from origin: CallOrigin
+  ) async throws(AuthError) -> User {
+    try await door.perform(.accountFactorReset, by: principal, from: origin) {
+      (entry) async throws(AuthError) -> Act<User> in
+      var change = AccountChange()
+      change.removesSecondFactor = true
+      return .committed(try await apply(change, to: user, telling: .secondFactorOff, &entry))
     }
   }
 

@@ -16,12 +16,16 @@ package struct AccountService: Sendable {
   let policy: AccountPolicy
   let sessions: SessionPolicy
   let links: LinkIssuer
+  let factors: SecondFactors
+  let devices: DeviceTokens
 
-  /// - Parameter limits: the same as of the `AuthService`, so that one counts with the other.
+  /// - Parameters:
+  ///   - limits: the same as of the `AuthService`, so that one counts with the other.
+  ///   - keys: the same as well.
   package init(
     store: any AccountStore, passwords: PasswordHashingPool, limits: AttemptLimits,
     policy: AccountPolicy, sessions: SessionPolicy = SessionPolicy(), links: LinkIssuer,
-    clock: @escaping @Sendable () -> Date = { Date() }
+    keys: AccountKeys, clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
       try await store.record(receipt)
@@ -32,6 +36,8 @@ package struct AccountService: Sendable {
     self.policy = policy
     self.sessions = sessions
     self.links = links
+    factors = SecondFactors(store: store, key: keys.factors)
+    devices = DeviceTokens(key: keys.devices)
   }
 
   /// The caller's account, with what a password is checked against.
@@ -44,8 +50,9 @@ package struct AccountService: Sendable {
   func check(
     _ password: SecretBytes, of stored: StoredAccount, from origin: CallOrigin
   ) async throws(AuthError) -> Bool {
-    try limits.admitLogIn(for: stored.account.email, from: origin)
-    return try await passwords.verify(password, against: stored.passwordHash) != nil
+    try await limits.admitConfirmation(of: stored.account.id, at: door.now)
+    return try await passwords.verify(
+      password, against: stored.passwordHash, for: origin) != nil
   }
 
   func requireMail() throws(AuthError) {
@@ -57,10 +64,10 @@ package struct AccountService: Sendable {
   /// Does what a link of a mail is for; one that sets a password is for `resetPassword`.
   package func redeemLink(
     _ token: SecretBytes, from origin: CallOrigin
-  ) async throws(AuthError) -> (purpose: LinkPurpose, email: EmailAddress) {
+  ) async throws(AuthError) -> RedeemedLink {
     try await door.perform(.linkRedeem, by: .stranger, from: origin) {
-      (_) async throws(AuthError) -> Act<(purpose: LinkPurpose, email: EmailAddress)> in
-      try limits.admitLink(from: origin)
+      (_) async throws(AuthError) -> Act<RedeemedLink> in
+      try await limits.admitLink(from: origin, at: door.now)
       let hash = try Link.hash(token)
       guard let link = try await store.link(tokenHash: hash, at: door.now),
         let id = link.accountID, let stored = try await store.storedAccount(id)
@@ -69,9 +76,13 @@ package struct AccountService: Sendable {
       case .verifyEmail: try await verify(link, hash, stored.account, from: origin)
       case .changeEmail: try await changeEmail(link, hash, stored.account, from: origin)
       case .unlock: try await unlock(link, hash, stored.account, from: origin)
-      case .resetPassword, .invitation: throw .linkOver
+      case .resetPassword, .invitation, .secondFactor: throw .linkOver
       }
-      return .looked((link.purpose, link.email))
+      let isUnlocked = link.purpose == .unlock
+      return .looked(
+        RedeemedLink(
+          purpose: link.purpose, email: link.email,
+          deviceToken: isUnlocked ? devices.issue(for: stored.account.id, at: door.now) : ""))
     }
   }
 
@@ -129,7 +140,7 @@ package struct AccountService: Sendable {
       change.endedLinks = [.unlock]
       change.receipts = [entry.success(at: now)]
       try await store.redeem(tokenHash: hash, of: account.id, at: now, change)
-      limits.forgive(account.email)
+      try await limits.forgive(account.email)
       return .committed(())
     }
   }
@@ -138,7 +149,35 @@ package struct AccountService: Sendable {
   package func removeEndedLinks() async throws(AuthError) -> Int {
     try await door.perform(.sessionSweep, by: .service(AuthService.name), from: CallOrigin()) {
       (_) async throws(AuthError) -> Act<Int> in
-      .looked(try await store.deleteLinks(overAt: door.now))
+      let now = door.now
+      try await limits.sweep(at: now)
+      return .looked(try await store.deleteLinks(overAt: now))
     }
+  }
+}
+
+/// What a link of a mail has done.
+package struct RedeemedLink: Sendable {
+  package let purpose: LinkPurpose
+  /// The address that is now the account's.
+  package let email: EmailAddress
+  /// After an unlocking: others' wrong passwords don't hold up this device any more.
+  package let deviceToken: String
+}
+
+/// The keys with which secrets of accounts are sealed and cookies are signed.
+package struct AccountKeys: Sendable {
+  let factors: SecretBytes
+  let devices: SecretBytes
+
+  /// - Parameter secret: hard to guess, in no database, the same in every process of the service.
+  package init(derivedFrom secret: SecretBytes) throws(CryptographyError) {
+    func key(_ purpose: String) throws(CryptographyError) -> SecretBytes {
+      try HKDF.derive(
+        inputKeyMaterial: secret, salt: [], info: Array("chatelaine \(purpose)".utf8),
+        byteCount: AES256GCM.keyBytes)
+    }
+    factors = try key("authenticators v1")
+    devices = try key("devices v1")
   }
 }

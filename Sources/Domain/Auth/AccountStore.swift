@@ -44,7 +44,33 @@ package protocol AccountStore: Sendable {
     tokenHash: [UInt8], of account: UserID, at now: Date, _ change: AccountChange
   ) async throws(AuthError)
 
+  /// Uses up a link that is of no account's mail; says whether it still worked.
+  func useLink(
+    tokenHash: [UInt8], purpose: LinkPurpose, at now: Date
+  ) async throws(AuthError) -> Bool
+
+  // MARK: Second factors
+
+  func authenticator(of account: UserID) async throws(AuthError) -> StoredAuthenticator?
+
+  /// Keeps a secret that counts once a code of it was seen, in place of one that doesn't count
+  /// yet; throws `.secondFactorOn` when one counts.
+  func insertAuthenticator(
+    sealedSecret: [UInt8], of account: UserID, at now: Date
+  ) async throws(AuthError)
+
+  /// Uses up a time step and those before it; of any number of calls one is told that it could.
+  func useStep(_ step: Int64, of account: UserID) async throws(AuthError) -> Bool
+
+  /// Uses up a recovery code; of any number of calls one is told that it could.
+  func useRecoveryCode(hash: [UInt8], of account: UserID) async throws(AuthError) -> Bool
+
   // MARK: Sessions
+
+  /// Notes that the session's owner has proved who they are; throws `.notFound` without one.
+  func confirmSession(
+    _ id: UUID, of account: UserID, at now: Date, receipt: Receipt
+  ) async throws(AuthError)
 
   /// The account's sessions that are not over, the one that was seen last first.
   func sessions(
@@ -85,6 +111,11 @@ package struct AccountChange: Sendable {
   package var disableTime: Date?
   /// Lets it in again.
   package var isEnabled = false
+  /// The authenticator counts from now on; the step is that of the code that was seen.
+  package var enabledAuthenticator: (time: Date, step: Int64)?
+  package var removesSecondFactor = false
+  /// Hashes of the recovery codes that replace those from before.
+  package var recoveryCodeHashes: [[UInt8]]?
   package var endedSessions = EndedSessions.none
   /// Links of these purposes stop working.
   package var endedLinks: Set<LinkPurpose> = []
@@ -99,6 +130,20 @@ package struct AccountChange: Sendable {
   }
 }
 
+/// An authenticator app as it is stored.
+package struct StoredAuthenticator: Sendable {
+  package let sealedSecret: [UInt8]
+  /// Nil: it was shown, and no code of it has been seen yet.
+  package let enableTime: Date?
+  package let recoveryCodesLeft: Int
+
+  package init(sealedSecret: [UInt8], enableTime: Date?, recoveryCodesLeft: Int) {
+    self.sealedSecret = sealedSecret
+    self.enableTime = enableTime
+    self.recoveryCodesLeft = recoveryCodesLeft
+  }
+}
+
 /// An account as those see it who look after accounts.
 package struct User: Sendable, Hashable {
   package let account: Account
@@ -107,10 +152,13 @@ package struct User: Sendable, Hashable {
   package let accessTokenCount: Int
   /// When any of them was used; up to a minute behind.
   package let lastSeenTime: Date?
+  package let hasSecondFactor: Bool
 
   package init(
-    account: Account, sessionCount: Int, accessTokenCount: Int, lastSeenTime: Date?
+    account: Account, sessionCount: Int, accessTokenCount: Int, lastSeenTime: Date?,
+    hasSecondFactor: Bool
   ) {
+    self.hasSecondFactor = hasSecondFactor
     self.account = account
     self.sessionCount = sessionCount
     self.accessTokenCount = accessTokenCount

@@ -9,6 +9,7 @@ package enum AuthError: Error, Hashable {
     case currentPassword
     case newPassword
     case token
+    case code
     case invitation
     case user
     case role
@@ -39,6 +40,10 @@ package enum AuthError: Error, Hashable {
   case unverified
   /// Nobody would be left to look after accounts.
   case lastAdmin
+  /// Log-in needs a second factor already.
+  case secondFactorOn
+  /// There is no second factor, or none that was begun.
+  case secondFactorOff
   /// This portal sends no mail, so that nothing can be confirmed by it.
   case noMail
   /// The session or access token is unknown, over or revoked: the caller can't tell which.
@@ -76,7 +81,7 @@ extension AuthError: UseCaseError {
     case .disabled: "disabled"
     // Before anyone is known: a flood of them must not fill the log.
     case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
-      .linkOver, .unverified, .noMail:
+      .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff:
       nil
     case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storage, .engine: nil
     }

@@ -19,7 +19,7 @@ extension AuthService {
   ) async throws(AuthError) -> Account {
     try await door.perform(.accountCreate, by: .stranger, from: origin) {
       (entry) async throws(AuthError) -> Act<Account> in
-      try limits.admitSignUp(from: origin)
+      try await limits.admitSignUp(from: origin, at: door.now)
       let invitationHash = try admit(invitation)
       let email = try EmailAddress(email)
       if invitationHash == nil { try accounts.check(email) }
@@ -28,7 +28,7 @@ extension AuthService {
       let account = Account(
         id: UserID(UUID()), email: email, displayName: try DisplayName(displayName),
         createTime: now, verifyTime: invitationHash == nil ? nil : now)
-      let hash = try await passwords.hash(password.secret)
+      let hash = try await passwords.hash(password.secret, for: origin)
       entry.isBy(account.id, email: email.text)
       entry.set(.account(account))
       let isToConfirm = accounts.sendsMail && !account.isVerified
@@ -68,7 +68,7 @@ extension AuthService {
   private func tellOwner(
     of email: EmailAddress, from origin: CallOrigin, at now: Date
   ) async throws(AuthError) {
-    guard limits.allowsMail(to: email),
+    guard try await limits.allowsMail(to: email, at: now),
       let known = try await store.account(emailKey: email.key)?.account
     else { return try await store.countUnknownLogIn(at: now) }
     try await store.insert(

@@ -9,6 +9,15 @@ package struct StartedSession: Sendable {
   package let token: SecureToken
   package let session: Session
   package let account: Account
+  /// For the device to keep: it isn't held up by others' wrong passwords then.
+  package let deviceToken: String
+}
+
+/// What a right password leads to.
+package enum LogIn: Sendable {
+  case started(StartedSession)
+  /// `completeSession` wants this token and a code.
+  case secondFactor(SecureToken)
 }
 
 /// A user who presented a valid credential, and the proof of it for the other services.
@@ -18,6 +27,8 @@ package struct Authenticated: Sendable {
   package let assertion: IssuedAssertion
   /// How long this holds unless the credential is revoked: until it or the assertion ends.
   package let validFor: Duration
+  /// When the user last proved in this session who they are.
+  package let confirmTime: Date?
 
   /// Names the session or access token in revocations; nil for an operator.
   package var credentialID: UUID? {
@@ -35,52 +46,119 @@ package enum PresentedCredential: Sendable {
 }
 
 extension AuthService {
-  /// Checks a password and starts a session.
+  /// Checks a password and starts a session, or asks for a second factor.
   ///
   /// An unknown e-mail address and a wrong password get the same answer after the same work.
+  ///
+  /// - Parameter deviceToken: what an earlier log-in has given the device.
   package func createSession(
-    email: String, password: SecretBytes, from origin: CallOrigin
-  ) async throws(AuthError) -> StartedSession {
-    let started = try await door.perform(.sessionCreate, by: .stranger, from: origin) {
-      (entry) async throws(AuthError) -> Act<StartedSession?> in
+    email: String, password: SecretBytes, deviceToken: String = "", from origin: CallOrigin
+  ) async throws(AuthError) -> LogIn {
+    let logIn = try await door.perform(.sessionCreate, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<LogIn?> in
       let email = try EmailAddress(email)
-      try limits.admitLogIn(for: email, from: origin)
+      let now = door.now
       let stored = try await store.account(emailKey: email.key)
-      let verification = try await passwords.verify(password, against: stored?.passwordHash)
+      let device = stored.flatMap { devices?.device(deviceToken, of: $0.account.id, at: now) }
+      try await limits.admitLogIn(for: email, from: origin, device: device, at: now)
+      let verification = try await passwords.verify(
+        password, against: stored?.passwordHash, for: origin)
+      let isHeldUp =
+        verification == nil ? try await limits.noteFailure(for: email, at: now) : false
       guard let stored else {
-        try await store.countUnknownLogIn(at: door.now)
+        try await store.countUnknownLogIn(at: now)
         return .looked(nil)
       }
-      entry.show(in: stored.account.id)
-      entry.set(.account(stored.account))
-      guard let verification else { return .failed(nil, reason: "wrong-password") }
+      let account = stored.account
+      entry.show(in: account.id)
+      entry.set(.account(account))
+      guard let verification else {
+        if isHeldUp { try await offerUnlocking(account, from: origin, at: now) }
+        return .failed(nil, reason: "wrong-password")
+      }
       // Only who knows the password learns of it.
-      guard !stored.account.isDisabled else { throw .disabled }
-      if accounts.hidesAccounts, !stored.account.isVerified {
+      guard !account.isDisabled else { throw .disabled }
+      if accounts.hidesAccounts, !account.isVerified {
         // To say so would tell whoever has just signed up with it that nobody had this address.
-        try await remind(stored.account, from: origin)
+        try await remind(account, from: origin)
         return .failed(nil, reason: "unverified")
+      }
+      if stored.hasSecondFactor, let factors {
+        return .looked(.secondFactor(try await pending(account, factors, at: now)))
       }
       var rehash: PasswordRehash?
       if verification.needsRehash {
         rehash = PasswordRehash(
-          oldHash: stored.passwordHash, newHash: try await passwords.hash(password))
+          oldHash: stored.passwordHash, newHash: try await passwords.hash(password, for: origin))
       }
       return .committed(
-        try await start(for: stored.account, rehash: rehash, from: origin, &entry))
+        .started(
+          try await start(for: account, rehash: rehash, device: device, from: origin, &entry)))
     }
-    guard let started else { throw .wrongCredentials }
+    guard let logIn else { throw .wrongCredentials }
+    return logIn
+  }
+
+  /// Completes a log-in by a code of the authenticator app, or by a recovery code.
+  package func completeSession(
+    _ token: SecretBytes, code: String, deviceToken: String = "", from origin: CallOrigin
+  ) async throws(AuthError) -> StartedSession {
+    let started = try await door.perform(.sessionCreate, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<StartedSession?> in
+      let now = door.now
+      try await limits.admitLink(from: origin, at: now)
+      let hash = try Link.hash(token)
+      guard let factors, let link = try await factors.store.link(tokenHash: hash, at: now),
+        link.purpose == .secondFactor, let id = link.accountID,
+        let account = try await store.account(id), !account.isDisabled
+      else { throw .linkOver }
+      entry.show(in: account.id)
+      entry.set(.account(account))
+      try await limits.admitConfirmation(of: account.id, at: now)
+      guard try await factors.use(code, of: account.id, at: now) else {
+        return .failed(nil, reason: "wrong-code")
+      }
+      guard try await factors.store.useLink(tokenHash: hash, purpose: .secondFactor, at: now)
+      else { throw .linkOver }
+      let device = devices?.device(deviceToken, of: account.id, at: now)
+      return .committed(
+        try await start(for: account, rehash: nil, device: device, from: origin, &entry))
+    }
+    guard let started else { throw AccountService.wrongCode }
     return started
   }
 
+  /// The password was right: for five minutes a code completes the log-in.
+  private func pending(
+    _ account: Account, _ factors: SecondFactors, at now: Date
+  ) async throws(AuthError) -> SecureToken {
+    let token = try Self.token(prefix: Link.tokenPrefix)
+    try await factors.store.insert(
+      Link(
+        purpose: .secondFactor, accountID: account.id, email: account.email, createTime: now,
+        expireTime: now.advanced(by: LinkPurpose.secondFactor.lifetime.timeInterval)),
+      tokenHash: token.storageHash, countMax: Self.sessionsPerAccountMax)
+    return token
+  }
+
+  /// Many wrong passwords have come from somewhere: the owner can log in all the same.
+  private func offerUnlocking(
+    _ account: Account, from origin: CallOrigin, at now: Date
+  ) async throws(AuthError) {
+    guard accounts.sendsMail, !account.isDisabled else { return }
+    try await store.insert(
+      MailOrder(.unlock, to: account.email, of: account.id, from: origin, at: now))
+  }
+
   private func remind(_ account: Account, from origin: CallOrigin) async throws(AuthError) {
-    guard limits.allowsMail(to: account.email) else { return }
+    guard try await limits.allowsMail(to: account.email, at: door.now) else { return }
     try await store.insert(
       MailOrder(.confirmAddress, to: account.email, of: account.id, from: origin, at: door.now))
   }
 
   private func start(
-    for account: Account, rehash: PasswordRehash?, from origin: CallOrigin, _ entry: inout Entry
+    for account: Account, rehash: PasswordRehash?, device: UUID?, from origin: CallOrigin,
+    _ entry: inout Entry
   ) async throws(AuthError) -> StartedSession {
     let token = try Self.token(prefix: Session.tokenPrefix)
     let now = door.now
@@ -92,7 +170,17 @@ extension AuthService {
     try await store.insert(
       session, tokenHash: token.storageHash, rehash: rehash,
       sessionsMax: Self.sessionsPerAccountMax, receipt: entry.success(at: now))
-    return StartedSession(token: token, session: session, account: account)
+    // Right after the sign-up there is no other device.
+    let isNewDevice =
+      device == nil && devices != nil
+      && now.timeIntervalSince(account.createTime) > Caller.confirmationLifetime
+    if isNewDevice, accounts.sendsMail {
+      try await store.insert(
+        MailOrder(.newDevice, to: account.email, of: account.id, from: origin, at: now))
+    }
+    return StartedSession(
+      token: token, session: session, account: account,
+      deviceToken: devices?.issue(for: account.id, device: device ?? UUID(), at: now) ?? "")
   }
 
   /// Exchanges a session token or access token for an assertion; `.unauthenticated` for one that is
@@ -122,7 +210,8 @@ extension AuthService {
       store.noteSeen(session: session.id, at: now)
     }
     return try authenticated(
-      account, by: .session(session.id), until: session.expireTime, at: now)
+      account, by: .session(session.id), until: session.expireTime,
+      confirmTime: session.confirmTime, at: now)
   }
 
   private func authenticate(

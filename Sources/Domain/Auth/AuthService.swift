@@ -23,11 +23,15 @@ package struct AuthService: Sendable {
   let policy: SessionPolicy
   let accounts: AccountPolicy
   let limits: AttemptLimits
+  let factors: SecondFactors?
+  let devices: DeviceTokens?
 
+  /// - Parameter secondFactors: where second factors are kept, and the keys for them and for the
+  ///   cookies of devices; nil for an instance that has neither.
   package init(
     store: any AuthStore, passwords: PasswordHashingPool, assertions: any AssertionIssuer,
     policy: SessionPolicy = SessionPolicy(), accounts: AccountPolicy = AccountPolicy(),
-    limits: AttemptLimits = AttemptLimits(),
+    limits: AttemptLimits, secondFactors: (store: any AccountStore, keys: AccountKeys)? = nil,
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
@@ -39,20 +43,22 @@ package struct AuthService: Sendable {
     self.policy = policy
     self.accounts = accounts
     self.limits = limits
+    factors = secondFactors.map { SecondFactors(store: $0.store, key: $0.keys.factors) }
+    devices = secondFactors.map { DeviceTokens(key: $0.keys.devices) }
   }
 
   func authenticated(
     _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
-    until end: Date? = nil, at now: Date
+    until end: Date? = nil, confirmTime: Date? = nil, at now: Date
   ) throws(AuthError) -> Authenticated {
     let caller = Caller(
       userID: account.id, email: account.email.text, credential: credential, scopes: scopes,
-      role: account.role)
+      role: account.role, confirmTime: confirmTime)
     let assertion = try assertions.issue(for: caller, at: now)
     let lastMoment = end.map { min($0, assertion.expireTime) } ?? assertion.expireTime
     return Authenticated(
       account: account, credential: credential, assertion: assertion,
-      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))))
+      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))), confirmTime: confirmTime)
   }
 
   static func token(prefix: String) throws(AuthError) -> SecureToken {

@@ -115,10 +115,13 @@ package struct StoredAccount: Sendable {
   package let account: Account
   /// A PHC string.
   package let passwordHash: String
+  /// Log-in needs a code of an authenticator app too.
+  package let hasSecondFactor: Bool
 
-  package init(account: Account, passwordHash: String) {
+  package init(account: Account, passwordHash: String, hasSecondFactor: Bool = false) {
     self.account = account
     self.passwordHash = passwordHash
+    self.hasSecondFactor = hasSecondFactor
   }
 }
 

@@ -9,7 +9,8 @@ package struct Letter: Sendable, Hashable {
   ///   - link: the address to open, for an occasion that has one.
   ///   - portal: the portal's address without a slash at the end.
   package init(_ order: MailOrder, link: String?, portal: String) {
-    let words = Words(order, portal: portal)
+    let words =
+      order.occasion.purpose == nil ? Words.notice(order, portal) : Words.request(order)
     subject = words.subject
     var paragraphs = words.paragraphs
     if !order.ipAddress.isEmpty {
@@ -44,70 +45,96 @@ package struct Letter: Sendable, Hashable {
       self.closing = closing
     }
 
-    init(_ order: MailOrder, portal: String) {
+    /// Asks its reader to open a link.
+    static func request(_ order: MailOrder) -> Words {
       let email = order.email.text
       let ignore = ["If that wasn't you, ignore this mail: without the link nothing happens."]
-      let worry = ["If that wasn't you, choose a new password at once: \(portal)/forgot-password"]
-      switch order.occasion {
+      return switch order.occasion {
       case .confirmAddress:
-        self.init(
+        Words(
           "Confirm your e-mail address",
           ["Somebody has signed up with \(email). Is it yours? The link works for a day."],
           action: "Confirm the address", closing: ignore)
-      case .addressTaken:
-        self.init(
-          "You have an account already",
-          [
-            "Somebody wanted to use \(email) for an account, and it has one already.",
-            "To log in: \(portal)/log-in. To choose a new password: \(portal)/forgot-password",
-          ], closing: ["If that wasn't you, there is nothing to do."])
       case .resetPassword:
-        self.init(
+        Words(
           "Choose a new password",
           ["Somebody wants to choose a new password for \(email). The link works for an hour."],
           action: "Choose a new password", closing: ignore)
-      case .passwordChanged:
-        self.init(
-          "Your password was changed",
-          [
-            "The password of \(email) was changed, and other sessions have ended. "
-              + "Access tokens still work; revoke those that you don't know."
-          ], closing: worry)
       case .confirmNewAddress:
-        self.init(
+        Words(
           "Confirm your new e-mail address",
           ["\(email) is to be the address of an account. The link works for a day."],
           action: "Use this address", closing: ignore)
-      case .addressChangeAsked:
-        self.init(
-          "Your e-mail address is about to change",
-          [
-            "Another e-mail address was asked for, for the account of \(email). "
-              + "It changes as soon as the link is used that went there."
-          ], closing: worry)
-      case .addressChanged:
-        self.init(
-          "Your e-mail address was changed",
-          ["\(email) is no longer the address of your account. Mails go to the new one now."],
-          closing: ["If that wasn't you, tell whoever runs the portal at once."])
       case .unlock:
-        self.init(
+        Words(
           "Log-in to your account is held up",
           [
             "Somebody has tried many wrong passwords for \(email). Log-in from unknown devices is "
               + "held up for a while. The link opens it again, and works for an hour."
           ], action: "Open log-in again",
           closing: ["Your password was not guessed. If the tries weren't yours, leave it at that."])
-      case .invitation:
-        self.init(
+      // An invitation is the only other one with a link.
+      default:
+        Words(
           "You are invited",
-          ["\(portal) invites \(email) to keep API keys there. The link works for a week."],
+          ["You are invited to keep the API keys of \(email) there. The link works for a week."],
           action: "Sign up", closing: ignore)
+      }
+    }
+
+    /// Tells what has happened.
+    static func notice(_ order: MailOrder, _ portal: String) -> Words {
+      let email = order.email.text
+      let worry = ["If that wasn't you, choose a new password at once: \(portal)/forgot-password"]
+      return switch order.occasion {
+      case .addressTaken:
+        Words(
+          "You have an account already",
+          [
+            "Somebody wanted to use \(email) for an account, and it has one already.",
+            "To log in: \(portal)/log-in. To choose a new password: \(portal)/forgot-password",
+          ], closing: ["If that wasn't you, there is nothing to do."])
+      case .passwordChanged:
+        Words(
+          "Your password was changed",
+          [
+            "The password of \(email) was changed, and other sessions have ended. "
+              + "Access tokens still work; revoke those that you don't know."
+          ], closing: worry)
+      case .addressChangeAsked:
+        Words(
+          "Your e-mail address is about to change",
+          [
+            "Another e-mail address was asked for, for the account of \(email). "
+              + "It changes as soon as the link is used that went there."
+          ], closing: worry)
+      case .addressChanged:
+        Words(
+          "Your e-mail address was changed",
+          ["\(email) is no longer the address of your account. Mails go to the new one now."],
+          closing: ["If that wasn't you, tell whoever runs the portal at once."])
       case .accountDisabled:
-        self.init(
+        Words(
           "Your account was disabled",
           ["An admin has shut out the account of \(email). Its keys are kept, and not used."],
           closing: ["Ask whoever runs the portal about it."])
+      case .newDevice:
+        Words(
+          "A new device has logged in",
+          ["Somebody has logged in to the account of \(email) from a device that it didn't know."],
+          closing: worry)
+      case .secondFactorOn:
+        Words(
+          "Log-in needs a second factor now",
+          [
+            "From now on, log-in to the account of \(email) needs a code of your authenticator app."
+          ],
+          closing: worry)
+      // The last one without a link.
+      default:
+        Words(
+          "Log-in needs no second factor any more",
+          ["The authenticator app of the account of \(email) was removed."], closing: worry)
       }
     }
   }

@@ -14,6 +14,8 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
   case unlock
   /// Lets its holder sign up.
   case invitation
+  /// Not of a mail: a log-in whose password was right waits for its second factor.
+  case secondFactor = "second-factor"
 
   /// How long a link works.
   package var lifetime: Duration {
@@ -21,6 +23,7 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
     case .resetPassword, .unlock: .seconds(3_600)
     case .verifyEmail, .changeEmail: .seconds(86_400)
     case .invitation: .seconds(7 * 86_400)
+    case .secondFactor: .seconds(300)
     }
   }
 
@@ -30,6 +33,7 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
     case .verifyEmail, .changeEmail, .unlock: "/confirm?token="
     case .resetPassword: "/reset-password?token="
     case .invitation: "/sign-up?invitation="
+    case .secondFactor: "/log-in?token="
     }
   }
 }

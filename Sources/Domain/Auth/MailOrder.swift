@@ -20,6 +20,9 @@ package struct MailOrder: Sendable, Hashable {
     case unlock
     case invitation
     case accountDisabled = "account-disabled"
+    case newDevice = "new-device"
+    case secondFactorOn = "second-factor-on"
+    case secondFactorOff = "second-factor-off"
 
     /// The link that stands in it.
     package var purpose: LinkPurpose? {
@@ -30,7 +33,7 @@ package struct MailOrder: Sendable, Hashable {
       case .unlock: .unlock
       case .invitation: .invitation
       case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
-        .accountDisabled:
+        .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff:
         nil
       }
     }

@@ -1,6 +1,7 @@
 import Cryptography
+import Identity
 
-/// Hashes and checks passwords in the pool, with this module's errors.
+/// Hashes and checks passwords in the pool, where sources take turns, with this module's errors.
 struct PasswordChecker: Sendable {
   /// When to come back after the pool's queue was full: it drains within a second.
   static let overloadDelay: Duration = .seconds(1)
@@ -8,9 +9,9 @@ struct PasswordChecker: Sendable {
   let pool: PasswordHashingPool
 
   /// The hash of the password's composed form.
-  func hash(_ password: SecretBytes) async throws(AuthError) -> String {
+  func hash(_ password: SecretBytes, for origin: CallOrigin) async throws(AuthError) -> String {
     do {
-      return try await pool.hash(password.composed)
+      return try await pool.hash(password.composed, for: ClientSource(origin.ipAddress).name)
     } catch {
       throw Self.authError(error)
     }
@@ -21,21 +22,25 @@ struct PasswordChecker: Sendable {
   /// Hashes from before passwords were composed are of what was typed then: that is tried as well
   /// where it differs, and says that a new hash is needed.
   func verify(
-    _ password: SecretBytes, against stored: String?
+    _ password: SecretBytes, against stored: String?, for origin: CallOrigin
   ) async throws(AuthError) -> PasswordHasher.Verification? {
     let composed = password.composed
-    if let verification = try await compare(composed, with: stored) { return verification }
+    let party = ClientSource(origin.ipAddress).name
+    if let verification = try await compare(composed, with: stored, for: party) {
+      return verification
+    }
     guard !composed.constantTimeEquals(password),
-      let verification = try await compare(password, with: stored)
+      let verification = try await compare(password, with: stored, for: party)
     else { return nil }
     return PasswordHasher.Verification(matches: verification.matches, needsRehash: true)
   }
 
   private func compare(
-    _ password: SecretBytes, with stored: String?
+    _ password: SecretBytes, with stored: String?, for party: String
   ) async throws(AuthError) -> PasswordHasher.Verification? {
     do {
-      let verification = try await pool.verify(password, against: stored ?? pool.dummyHash)
+      let verification = try await pool.verify(
+        password, against: stored ?? pool.dummyHash, for: party)
       return stored != nil && verification.matches ? verification : nil
     } catch PasswordHashingError.passwordTooLong {
       // No account has such a password, so nothing is told by the time this takes.

@@ -13,10 +13,12 @@ package struct Session: Sendable, Hashable {
   package let expireTime: Date
   /// Where the log-in came from.
   package let origin: CallOrigin
+  /// When its owner last proved who they are: at log-in, or since.
+  package let confirmTime: Date
 
   package init(
     id: UUID, accountID: UserID, createTime: Date, lastSeenTime: Date, expireTime: Date,
-    origin: CallOrigin
+    origin: CallOrigin, confirmTime: Date? = nil
   ) {
     self.id = id
     self.accountID = accountID
@@ -24,6 +26,7 @@ package struct Session: Sendable, Hashable {
     self.lastSeenTime = lastSeenTime
     self.expireTime = expireTime
     self.origin = origin
+    self.confirmTime = confirmTime ?? createTime
   }
 
   /// What every session token begins with.

@@ -59,16 +59,27 @@ package struct Caller: Sendable, Hashable {
   package let scopes: Scopes
   /// The account's; counts with a session only.
   package let role: Role
+  /// When the user last proved in this session who they are; nil without a session.
+  package let confirmTime: Date?
+
+  /// How long somebody who has proved who they are may do what takes an account over.
+  package static let confirmationLifetime: TimeInterval = 600
 
   package init(
     userID: UserID, email: String, credential: Credential, scopes: Scopes = Scopes([]),
-    role: Role = .user
+    role: Role = .user, confirmTime: Date? = nil
   ) {
     self.userID = userID
     self.email = email
     self.credential = credential
     self.scopes = scopes
     self.role = role
+    self.confirmTime = confirmTime
+  }
+
+  /// Whether the user has proved a moment ago who they are.
+  package func isConfirmed(at now: Date) -> Bool {
+    confirmTime.map { now.timeIntervalSince($0) < Self.confirmationLifetime } ?? false
   }
 }
 

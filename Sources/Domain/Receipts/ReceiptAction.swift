@@ -86,6 +86,18 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case accountPasswordReset = "account.reset-password"
   /// An auditor or admin reads the log of everybody.
   case auditEventListAll = "audit-event.list-all"
+  /// The password is entered once more; `FAILURE` for a wrong one, or a wrong code.
+  case sessionConfirm = "session.confirm"
+  /// The state of the second factor is read; only `DENIED` is recorded.
+  case secondFactorGet = "second-factor.get"
+  /// An authenticator app is added, or its code tried; `FAILURE` for a wrong code.
+  case secondFactorEnable = "second-factor.enable"
+  /// The authenticator app is removed.
+  case secondFactorDisable = "second-factor.disable"
+  /// Recovery codes are made; those from before work no more.
+  case recoveryCodesCreate = "second-factor.create-recovery-codes"
+  /// An admin or operator removes an account's authenticator app.
+  case accountFactorReset = "account.reset-second-factor"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.

@@ -60,7 +60,7 @@ package struct Door<Failure: UseCaseError>: Sendable {
   ) async throws(Failure) -> Value {
     let rule = Permissions.rule(for: action)
     var entry = Entry(action, by: principal, from: origin)
-    if let refusal = Permissions.refusal(of: principal, rule) {
+    if let refusal = Permissions.refusal(of: principal, rule, at: now) {
       if rule.leaves != .nothing { try await record(entry.denied(refusal, at: now)) }
       throw .denied(refusal)
     }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import Identity
 import Receipts
 
@@ -31,6 +32,8 @@ package enum Refusal: String, Error, Sendable, Hashable {
   case missingScope = "missing-scope"
   /// An account whose role doesn't allow it.
   case missingRole = "missing-role"
+  /// A session whose owner has to prove once more who they are.
+  case confirmationNeeded = "confirmation-needed"
   /// A kind of credential or peer that the action is not for.
   case wrongCredential = "wrong-credential"
   /// An access token that was asked for more than the token that asks has.
@@ -56,10 +59,13 @@ package enum Permissions {
   struct Rule: Sendable {
     let bearers: Set<Bearer>
     let leaves: Leaves
+    /// A session must have been confirmed a moment ago: by log-in, or by the password once more.
+    let needsConfirmation: Bool
 
-    init(_ bearers: Set<Bearer>, _ leaves: Leaves) {
+    init(_ bearers: Set<Bearer>, _ leaves: Leaves, needsConfirmation: Bool = false) {
       self.bearers = bearers
       self.leaves = leaves
+      self.needsConfirmation = needsConfirmation
     }
   }
 
@@ -76,7 +82,8 @@ package enum Permissions {
     .sessionDelete: Rule([.session], .everything),
     .sessionSweep: Rule([.service("auth")], .nothing),
     .credentialAuthenticate: Rule([.stranger], .nothing),
-    .accessTokenCreate: Rule([.session, .accessToken(.manage)], .everything),
+    .accessTokenCreate: Rule(
+      [.session, .accessToken(.manage)], .everything, needsConfirmation: true),
     .accessTokenDelete: Rule([.session, .accessToken(.manage)], .everything),
     .accessTokenList: Rule([.session, .accessToken(.manage)], .refusals),
     .operatorImpersonate: Rule([.operator], .everything),
@@ -91,15 +98,22 @@ package enum Permissions {
     .passwordReset: Rule([.stranger], .everything),
     .sessionList: Rule([.session], .refusals),
     .sessionRevoke: Rule([.session], .everything),
+    .sessionConfirm: Rule([.session], .everything),
+    .secondFactorGet: Rule([.session], .refusals),
+    .secondFactorEnable: Rule([.session], .everything, needsConfirmation: true),
+    .secondFactorDisable: Rule([.session], .everything, needsConfirmation: true),
+    .recoveryCodesCreate: Rule([.session], .everything, needsConfirmation: true),
+    .accountFactorReset: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
 
     .accountList: Rule([.role(.admin), .operator], .everything),
-    .accountInvite: Rule([.role(.admin), .operator], .everything),
-    .accountRoleSet: Rule([.role(.admin), .operator], .everything),
-    .accountDisable: Rule([.role(.admin), .operator], .everything),
-    .accountEnable: Rule([.role(.admin), .operator], .everything),
-    .accountUnlock: Rule([.stranger, .role(.admin), .operator], .everything),
-    .accountSignOut: Rule([.role(.admin), .operator], .everything),
-    .accountPasswordReset: Rule([.role(.admin), .operator], .everything),
+    .accountInvite: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountRoleSet: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountDisable: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountEnable: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountUnlock: Rule(
+      [.stranger, .role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountSignOut: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountPasswordReset: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
 
     .providerConfigCreate: Rule([.session, .accessToken(.manage)], .everything),
     .providerConfigImport: Rule([.session, .accessToken(.manage), .operator], .everything),
@@ -122,13 +136,20 @@ package enum Permissions {
   ]
 
   /// Nil when `principal` may do `action`.
-  static func refusal(of principal: Principal, _ rule: Rule) -> Refusal? {
+  static func refusal(of principal: Principal, _ rule: Rule, at now: Date) -> Refusal? {
     switch principal {
     case .stranger: rule.bearers.contains(.stranger) ? nil : .wrongCredential
     case .operator: rule.bearers.contains(.operator) ? nil : .wrongCredential
     case .service(let name): rule.bearers.contains(.service(name)) ? nil : .wrongCredential
-    case .caller(let caller): refusal(of: caller, rule)
+    case .caller(let caller): refusal(of: caller, rule) ?? confirmation(of: caller, rule, at: now)
     }
+  }
+
+  private static func confirmation(
+    of caller: Caller, _ rule: Rule, at now: Date
+  ) -> Refusal? {
+    guard rule.needsConfirmation, case .session = caller.credential else { return nil }
+    return caller.isConfirmed(at: now) ? nil : .confirmationNeeded
   }
 
   private static func refusal(of caller: Caller, _ rule: Rule) -> Refusal? {
@@ -154,6 +175,7 @@ extension Refusal {
   package var message: String {
     switch self {
     case .missingScope: "the access token was not given the scope that this needs"
+    case .confirmationNeeded: "enter your password once more before you do this"
     case .missingRole: "this is for accounts with another role"
     case .wrongCredential: "this can't be done with this kind of credential"
     case .moreThanOwn:

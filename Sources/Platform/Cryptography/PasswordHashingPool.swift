@@ -29,24 +29,26 @@ package final class PasswordHashingPool: Sendable {
     workers.shutdown()
   }
 
-  /// Returns a PHC string; throws `PasswordHashingError`, `.overloaded` when the queue is full, or
-  /// `CancellationError`.
-  package func hash(_ password: SecretBytes) async throws -> String {
-    try await run { [hasher] in try hasher.hash(password) }
+  /// - Parameter party: for whom; parties take turns (`WorkerThreads`).
+  /// - Returns: a PHC string.
+  /// - Throws: `PasswordHashingError`, `.overloaded` when the queue is full, or
+  ///   `CancellationError`.
+  package func hash(_ password: SecretBytes, for party: String = "") async throws -> String {
+    try await run(for: party) { [hasher] in try hasher.hash(password) }
   }
 
   /// Compares `password` with a stored PHC string; throws as `hash` does.
   package func verify(
-    _ password: SecretBytes, against phc: String
+    _ password: SecretBytes, against phc: String, for party: String = ""
   ) async throws -> PasswordHasher.Verification {
-    try await run { [hasher] in try hasher.verify(password, against: phc) }
+    try await run(for: party) { [hasher] in try hasher.verify(password, against: phc) }
   }
 
   private func run<Result: Sendable>(
-    _ work: @escaping @Sendable () throws -> Result
+    for party: String, _ work: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
     do {
-      return try await workers.run(work)
+      return try await workers.run(for: party, work)
     } catch let refusal as WorkerThreads.Refusal {
       switch refusal {
       case .overloaded: throw PasswordHashingError.overloaded

@@ -42,7 +42,8 @@ extension AuthAPI.User {
       account: AuthAPI.Account(user.account), isDisabled: user.account.isDisabled,
       sessionCount: Int32(clamping: user.sessionCount),
       accessTokenCount: Int32(clamping: user.accessTokenCount),
-      lastSeenTime: user.lastSeenTime.map { Timestamp($0) })
+      lastSeenTime: user.lastSeenTime.map { Timestamp($0) },
+      hasSecondFactor: user.hasSecondFactor)
   }
 }
 
@@ -62,7 +63,7 @@ extension AuthAPI.RedeemLinkResponse.Purpose {
     case .verifyEmail: self = .verifyEmail
     case .changeEmail: self = .changeEmail
     case .unlock: self = .unlock
-    case .resetPassword, .invitation: self = .unspecified
+    case .resetPassword, .invitation, .secondFactor: self = .unspecified
     }
   }
 }
@@ -111,7 +112,15 @@ extension AuthAPI.CreateSessionResponse {
     self.init(
       sessionToken: started.token.text.withUTF8String { $0 },
       account: AuthAPI.Account(started.account),
-      expireTime: Timestamp(started.session.expireTime))
+      expireTime: Timestamp(started.session.expireTime), deviceToken: started.deviceToken)
+  }
+
+  init(_ logIn: LogIn) {
+    switch logIn {
+    case .started(let started): self.init(started)
+    case .secondFactor(let token):
+      self.init(secondFactorToken: token.text.withUTF8String { $0 })
+    }
   }
 }
 
@@ -121,7 +130,8 @@ extension AuthAPI.AuthenticateResponse {
       assertion: answer.assertion.bytes, expireTime: Timestamp(answer.assertion.expireTime),
       account: AuthAPI.Account(answer.account),
       validFor: ProtoDuration(answer.validFor),
-      credentialId: answer.credentialID?.text ?? "")
+      credentialId: answer.credentialID?.text ?? "",
+      confirmTime: answer.confirmTime.map { Timestamp($0) })
   }
 }
 

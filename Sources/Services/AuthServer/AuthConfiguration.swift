@@ -146,7 +146,8 @@ extension AccountPolicy {
     }
     self.init(
       signUp: signUp, emailDomains: Set(domains.map { $0.lowercased() }), sendsMail: sendsMail,
-      allowsUnverified: unverified ?? true, firstIsAdmin: isLoopback)
+      allowsUnverified: unverified ?? true, firstIsAdmin: isLoopback,
+      issuer: isLoopback ? "Chatelaine" : publicURL?.host() ?? "Chatelaine")
   }
 }
 
@@ -163,6 +164,11 @@ extension AttemptLimits.Rates {
         "LOG_INS_PER_MINUTE_PER_CLIENT", default: logInsPerSource.count, in: 1...1_000_000,
         doc: "Log-ins from one client address, per minute."),
       per: logInsPerSource.period)
+    logIns = AttemptRate(
+      reader.integer(
+        "LOG_INS_PER_MINUTE", default: logIns.count, in: 1...1_000_000,
+        doc: "Log-ins of everybody together, per minute."),
+      per: logIns.period)
     signUpsPerSource = AttemptRate(
       reader.integer(
         "SIGN_UPS_PER_HOUR_PER_CLIENT", default: signUpsPerSource.count, in: 1...1_000_000,

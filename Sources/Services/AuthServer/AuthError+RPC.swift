@@ -42,6 +42,14 @@ extension AuthError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition, "this is the last admin; make another one first",
         details: [.errorInfo(reason: "LAST_ADMIN", domain: Self.domain)])
+    case .secondFactorOn:
+      RPCError(
+        .failedPrecondition, "log-in needs a second factor already; switch that off first",
+        details: [.errorInfo(reason: "SECOND_FACTOR_ON", domain: Self.domain)])
+    case .secondFactorOff:
+      RPCError(
+        .failedPrecondition, "there is no second factor",
+        details: [.errorInfo(reason: "SECOND_FACTOR_OFF", domain: Self.domain)])
     case .noMail:
       RPCError(
         .failedPrecondition, "this portal sends no mail; ask whoever runs it",

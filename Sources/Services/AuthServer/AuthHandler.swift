@@ -32,9 +32,28 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   func createSession(
     _ request: AuthAPI.CreateSessionRequest, context: ServerContext
   ) async throws -> AuthAPI.CreateSessionResponse {
-    let started = try await auth.createSession(
-      email: request.email, password: SecretBytes(utf8: request.password), from: context.origin)
+    let logIn = try await auth.createSession(
+      email: request.email, password: SecretBytes(utf8: request.password),
+      deviceToken: request.deviceToken, from: context.origin)
+    return AuthAPI.CreateSessionResponse(logIn)
+  }
+
+  func completeSession(
+    _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
+  ) async throws -> AuthAPI.CreateSessionResponse {
+    let started = try await auth.completeSession(
+      SecretBytes(utf8: request.token), code: request.code, deviceToken: request.deviceToken,
+      from: context.origin)
     return AuthAPI.CreateSessionResponse(started)
+  }
+
+  func confirmSession(
+    _ request: AuthAPI.ConfirmSessionRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.confirmSession(
+      password: SecretBytes(utf8: request.password), code: request.code, for: context.caller(),
+      from: context.origin)
+    return Empty()
   }
 
   func deleteCurrentSession(
@@ -151,10 +170,11 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   func redeemLink(
     _ request: AuthAPI.RedeemLinkRequest, context: ServerContext
   ) async throws -> AuthAPI.RedeemLinkResponse {
-    let (purpose, email) = try await accounts.redeemLink(
+    let redeemed = try await accounts.redeemLink(
       SecretBytes(utf8: request.token), from: context.origin)
     return AuthAPI.RedeemLinkResponse(
-      purpose: AuthAPI.RedeemLinkResponse.Purpose(purpose), email: email.text)
+      purpose: AuthAPI.RedeemLinkResponse.Purpose(redeemed.purpose),
+      email: redeemed.email.text, deviceToken: redeemed.deviceToken)
   }
 
   func listSessions(
@@ -181,6 +201,57 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
     let count = try await accounts.deleteOtherSessions(
       of: context.caller(), from: context.origin)
     return AuthAPI.DeleteOtherSessionsResponse(ended: Int32(clamping: count))
+  }
+
+  // MARK: The second factor
+
+  func getSecondFactor(
+    _ request: AuthAPI.GetSecondFactorRequest, context: ServerContext
+  ) async throws -> AuthAPI.SecondFactor {
+    let factor = try await accounts.secondFactor(of: context.caller(), from: context.origin)
+    guard let factor, let time = factor.enableTime else { return AuthAPI.SecondFactor() }
+    return AuthAPI.SecondFactor(
+      isEnabled: true, enableTime: Timestamp(time),
+      recoveryCodesLeft: Int32(clamping: factor.recoveryCodesLeft))
+  }
+
+  func createAuthenticator(
+    _ request: AuthAPI.CreateAuthenticatorRequest, context: ServerContext
+  ) async throws -> AuthAPI.CreateAuthenticatorResponse {
+    let new = try await accounts.createAuthenticator(
+      for: context.caller(), from: context.origin)
+    return AuthAPI.CreateAuthenticatorResponse(secret: new.secretText, uri: new.uri)
+  }
+
+  func enableSecondFactor(
+    _ request: AuthAPI.EnableSecondFactorRequest, context: ServerContext
+  ) async throws -> AuthAPI.RecoveryCodes {
+    AuthAPI.RecoveryCodes(
+      codes: try await accounts.enableSecondFactor(
+        code: request.code, for: context.caller(), from: context.origin))
+  }
+
+  func deleteSecondFactor(
+    _ request: AuthAPI.DeleteSecondFactorRequest, context: ServerContext
+  ) async throws -> Empty {
+    try await accounts.deleteSecondFactor(for: context.caller(), from: context.origin)
+    return Empty()
+  }
+
+  func createRecoveryCodes(
+    _ request: AuthAPI.CreateRecoveryCodesRequest, context: ServerContext
+  ) async throws -> AuthAPI.RecoveryCodes {
+    AuthAPI.RecoveryCodes(
+      codes: try await accounts.createRecoveryCodes(
+        for: context.caller(), from: context.origin))
+  }
+
+  func resetUserSecondFactor(
+    _ request: AuthAPI.ResetUserSecondFactorRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.resetSecondFactor(
+        of: request.user, for: context.principal(), from: context.origin))
   }
 
   // MARK: Other people's accounts

@@ -14,5 +14,8 @@ enum AuthSchema {
     Migration(number: 4, name: "revocations", sql: PackageResources._004_revocations_sql),
     Migration(
       number: 5, name: "mail_and_roles", sql: PackageResources._005_mail_and_roles_sql),
+    Migration(
+      number: 6, name: "second_factors_and_attempts",
+      sql: PackageResources._006_second_factors_and_attempts_sql),
   ]
 }

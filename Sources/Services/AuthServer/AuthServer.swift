@@ -19,6 +19,7 @@ enum AuthServer {
     let forOperatorsToo = [
       methods.listUsers, methods.inviteUser, methods.setUserRole, methods.disableUser,
       methods.enableUser, methods.unlockUser, methods.signOutUser, methods.sendUserPasswordReset,
+      methods.resetUserSecondFactor,
     ]
     let forUsers = methods.all.filter { !forOperatorsOnly.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
@@ -44,14 +45,19 @@ enum AuthServer {
     let store = PostgresAuthStore(
       postgres: database.client, outbox: outbox, uses: uses, mails: mails)
     let passwords = PasswordHashingPool(threadCount: configuration.passwordThreads)
-    let limits = AttemptLimits(configuration.rates)
+    let limits = AttemptLimits(
+      configuration.rates, store: PostgresAttemptStore(postgres: database.client))
+    // A key of its own would have to be handed to every deployment; this one is there already, and
+    // whoever has it can speak for everybody anyway.
+    let keys = try AccountKeys(derivedFrom: configuration.signingKey.pemRepresentation)
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
-      policy: configuration.sessions, accounts: configuration.accounts, limits: limits)
+      policy: configuration.sessions, accounts: configuration.accounts, limits: limits,
+      secondFactors: (store, keys))
     let links = LinkIssuer(store: store, portal: configuration.portal)
     let accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: configuration.accounts,
-      sessions: configuration.sessions, links: links)
+      sessions: configuration.sessions, links: links, keys: keys)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }

@@ -22,7 +22,10 @@ extension PostgresAuthStore: AccountStore {
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
-               verify_time, disable_time, password_hash
+               verify_time, disable_time, password_hash,
+               EXISTS (SELECT FROM authenticators AS f
+                        WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
+                 AS has_second_factor
           FROM accounts
          WHERE id = \(id.uuid)
         """, as: StoredAccount.init(row:))
@@ -70,6 +73,7 @@ extension PostgresAuthStore: AccountStore {
     guard count == 1 else {
       throw change.expectedPasswordHash == nil ? AuthError.notFound : AuthError.wrongCredentials
     }
+    try await applyToSecondFactor(change, of: account, in: transaction)
     switch change.endedSessions {
     case .none: break
     case .all:
@@ -88,6 +92,32 @@ extension PostgresAuthStore: AccountStore {
     }
     try await mails.insert(change.mails, in: transaction)
     try await outbox.insert(change.receipts, in: transaction)
+  }
+
+  private func applyToSecondFactor(
+    _ change: AccountChange, of account: UserID, in transaction: PostgresTransaction
+  ) async throws {
+    if change.removesSecondFactor {
+      try await transaction.execute(
+        "DELETE FROM authenticators WHERE account_id = \(account.uuid)")
+    }
+    if let (time, step) = change.enabledAuthenticator {
+      let count = try await transaction.execute(
+        """
+        UPDATE authenticators SET enable_time = \(time), last_step = \(Int(step))
+         WHERE account_id = \(account.uuid) AND enable_time IS NULL
+        """)
+      guard count == 1 else { throw AuthError.secondFactorOn }
+    }
+    guard change.removesSecondFactor || change.recoveryCodeHashes != nil else { return }
+    try await transaction.execute(
+      "DELETE FROM recovery_codes WHERE account_id = \(account.uuid)")
+    for hash in change.recoveryCodeHashes ?? [] {
+      try await transaction.execute(
+        """
+        INSERT INTO recovery_codes (account_id, code_hash) VALUES (\(account.uuid), \(hash))
+        """)
+    }
   }
 
   func users(
@@ -119,7 +149,10 @@ extension PostgresAuthStore: AccountStore {
                greatest(
                  (SELECT max(s.last_seen_time) FROM sessions AS s WHERE s.account_id = a.id),
                  (SELECT max(t.last_use_time) FROM access_tokens AS t WHERE t.account_id = a.id))
-                 AS last_seen_time
+                 AS last_seen_time,
+               EXISTS (SELECT FROM authenticators AS f
+                        WHERE f.account_id = a.id AND f.enable_time IS NOT NULL)
+                 AS has_second_factor
           FROM accounts AS a
          WHERE \(condition)
          ORDER BY a.create_time DESC, a.id DESC
@@ -129,7 +162,8 @@ extension PostgresAuthStore: AccountStore {
         User(
           account: try Account(row: row), sessionCount: try row.decode("session_count"),
           accessTokenCount: try row.decode("token_count"),
-          lastSeenTime: try row.decode("last_seen_time"))
+          lastSeenTime: try row.decode("last_seen_time"),
+          hasSecondFactor: try row.decode("has_second_factor"))
       }
     }
   }
@@ -204,50 +238,12 @@ extension PostgresAuthStore: AccountStore {
       try await postgres.execute("DELETE FROM links WHERE expire_time <= \(now)")
     }
   }
-
-  // MARK: Sessions
-
-  func sessions(
-    of account: UserID, aliveAt now: Date, seenSince threshold: Date
-  ) async throws(AuthError) -> [Session] {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.all(
-        """
-        SELECT id, account_id, create_time, last_seen_time, expire_time, ip_address, user_agent,
-               request_id
-          FROM sessions
-         WHERE account_id = \(account.uuid) AND expire_time > \(now)
-           AND last_seen_time > \(threshold)
-         ORDER BY last_seen_time DESC, id
-        """, as: Session.init(row:))
-    }
-  }
-
-  func revokeSession(
-    _ id: UUID, of account: UserID, receipt: Receipt
-  ) async throws(AuthError) {
-    try await transaction { transaction in
-      let count = try await transaction.execute(
-        "DELETE FROM sessions WHERE id = \(id) AND account_id = \(account.uuid)")
-      guard count == 1 else { throw AuthError.notFound }
-      try await outbox.insert(receipt, in: transaction)
-    }
-  }
-
-  func revokeSessions(
-    of account: UserID, but kept: UUID, receipt: @Sendable (Int) -> Receipt
-  ) async throws(AuthError) -> Int {
-    try await transaction { transaction in
-      let count = try await transaction.execute(
-        "DELETE FROM sessions WHERE account_id = \(account.uuid) AND id <> \(kept)")
-      try await outbox.insert(receipt(count), in: transaction)
-      return count
-    }
-  }
 }
 
 extension StoredAccount {
   init(row: PostgresRow) throws(PostgresError) {
-    self.init(account: try Account(row: row), passwordHash: try row.decode("password_hash"))
+    self.init(
+      account: try Account(row: row), passwordHash: try row.decode("password_hash"),
+      hasSecondFactor: try row.decode("has_second_factor"))
   }
 }

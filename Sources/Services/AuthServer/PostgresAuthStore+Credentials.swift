@@ -34,7 +34,7 @@ extension PostgresAuthStore {
       hash: tokenHash, in: "sessions",
       columns: """
         c.id, c.account_id, c.create_time, c.last_seen_time, c.expire_time, c.ip_address,
-        c.user_agent, c.request_id
+        c.user_agent, c.request_id, c.confirm_time
         """, as: Session.init(row:))
   }
 

@@ -60,7 +60,10 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
-               verify_time, disable_time, password_hash
+               verify_time, disable_time, password_hash,
+               EXISTS (SELECT FROM authenticators AS f
+                        WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
+                 AS has_second_factor
           FROM accounts
          WHERE email_key = \(emailKey)
         """, as: StoredAccount.init(row:))
@@ -107,10 +110,11 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
         """
         INSERT INTO sessions
                (id, account_id, token_hash, create_time, last_seen_time, expire_time,
-                ip_address, user_agent, request_id)
+                ip_address, user_agent, request_id, confirm_time)
         VALUES (\(session.id), \(session.accountID.uuid), \(tokenHash), \(session.createTime),
                 \(session.lastSeenTime), \(session.expireTime), \(session.origin.ipAddress),
-                \(session.origin.userAgent), \(session.origin.requestID))
+                \(session.origin.userAgent), \(session.origin.requestID),
+                \(session.confirmTime))
         """)
       try await transaction.execute(
         """
@@ -157,7 +161,8 @@ extension Session {
       expireTime: try row.decode("expire_time"),
       origin: CallOrigin(
         ipAddress: try row.decode("ip_address"), userAgent: try row.decode("user_agent"),
-        requestID: try row.decode("request_id")))
+        requestID: try row.decode("request_id")),
+      confirmTime: try row.decode("confirm_time"))
   }
 }
 

@@ -33,7 +33,8 @@ package struct AssertionSigner: Sendable {
       credentialId: caller.credential.wireID, email: caller.email,
       audience: audience.map(\.rawValue).sorted(), issueTime: Timestamp(issued),
       expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes),
-      scope: caller.scopes.text, role: caller.role == .user ? "" : caller.role.rawValue)
+      scope: caller.scopes.text, role: caller.role == .user ? "" : caller.role.rawValue,
+      confirmTime: caller.confirmTime.map { Timestamp($0) })
     let packed = assertion.packed()
     let signed = IdentityAPI.SignedAssertion(
       keyId: key.verifyingKey.keyID, assertion: packed,

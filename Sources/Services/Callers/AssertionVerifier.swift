@@ -67,7 +67,8 @@ package struct AssertionVerifier: Sendable {
     return VerifiedAssertion(
       caller: Caller(
         userID: userID, email: assertion.email, credential: credential,
-        scopes: scopes(of: assertion), role: Role(word: assertion.role)),
+        scopes: scopes(of: assertion), role: Role(word: assertion.role),
+        confirmTime: assertion.confirmTime?.date),
       issueTime: issued, expireTime: expires)
   }
 

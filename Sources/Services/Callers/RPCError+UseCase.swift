@@ -21,6 +21,7 @@ extension Refusal {
   fileprivate var errorReason: String {
     switch self {
     case .missingScope: "MISSING_SCOPE"
+    case .confirmationNeeded: "CONFIRMATION_NEEDED"
     case .missingRole: "MISSING_ROLE"
     case .wrongCredential: "WRONG_CREDENTIAL"
     case .moreThanOwn: "MORE_THAN_OWN"

@@ -15,7 +15,7 @@ struct UsersCommand: AsyncParsableCommand {
       """,
     subcommands: [
       List.self, Show.self, Invite.self, MakeAdmin.self, SetRole.self, Disable.self, Enable.self,
-      Unlock.self, SignOut.self, ResetPassword.self,
+      Unlock.self, SignOut.self, ResetPassword.self, ResetSecondFactor.self,
     ])
 
   /// The account that a command is about.
@@ -184,6 +184,22 @@ struct UsersCommand: AsyncParsableCommand {
     }
   }
 
+  struct ResetSecondFactor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "reset-second-factor",
+      abstract: "Remove the authenticator app of somebody who has lost phone and recovery codes.")
+
+    @OptionGroup var target: Target
+
+    func run() async throws {
+      let user = try await target.call("reset-second-factor") { auth, options in
+        try await auth.resetUserSecondFactor(
+          AuthAPI.ResetUserSecondFactorRequest(user: target.user), options: options)
+      }
+      Terminal.print(UserText(user).line)
+    }
+  }
+
   struct ResetPassword: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "reset-password",
@@ -226,6 +242,7 @@ struct UserText {
     let role = Self.roles.first { $0.role == account.role }?.name ?? "user"
     let states =
       (user.isDisabled ? ["disabled"] : []) + (account.isEmailVerified ? [] : ["unconfirmed"])
+      + (user.hasSecondFactor ? ["second factor"] : [])
     func time(_ timestamp: Timestamp?) -> String {
       guard let timestamp else { return "never" }
       return Date(timeIntervalSince1970: TimeInterval(timestamp.seconds)).formatted(.iso8601)

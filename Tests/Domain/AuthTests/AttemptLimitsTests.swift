@@ -4,38 +4,23 @@ import Testing
 @testable import Auth
 
 @Suite struct AttemptLimitsTests {
-  private let clock = TestClock()
-
-  private func buckets(_ rate: AttemptRate, keysMax: Int = 100) -> TokenBuckets<String> {
-    let clock = clock
-    return TokenBuckets(rate, keysMax: keysMax, now: { clock.instant })
+  @Test func aNetworkHasTheSharesOfItsCustomers() {
+    let rate = AttemptRate(60, per: .seconds(60))
+    #expect(
+      ClientSource("2001:db8:1:2:3::4").attempts("log-in", rate).map(\.name) == [
+        "log-in/from/2001:db8:1:2::/64", "log-in/from/2001:db8:1::/56",
+        "log-in/from/2001:db8:1::/48",
+      ])
+    #expect(
+      ClientSource("192.0.2.7").attempts("log-in", rate).map(\.rate.count) == [60, 960])
+    #expect(ClientSource("").attempts("log-in", rate).map(\.name) == ["log-in/from/"])
   }
 
-  @Test func attemptsRunOutAndComeBackSteadily() {
-    let buckets = buckets(AttemptRate(3, per: .seconds(60)))
-    for _ in 1...3 { #expect(buckets.take("a") == nil) }
-    #expect(buckets.take("a") == .seconds(20))
-    clock.advance(by: .seconds(15))
-    #expect(buckets.take("a") == .seconds(5))
-    clock.advance(by: .seconds(5))
-    #expect(buckets.take("a") == nil)
-    #expect(buckets.take("a") != nil)
-  }
-
-  @Test func everyKeyHasItsOwnAttempts() {
-    let buckets = buckets(AttemptRate(1, per: .seconds(60)))
-    #expect(buckets.take("a") == nil)
-    #expect(buckets.take("b") == nil)
-    #expect(buckets.take("a") != nil)
-  }
-
-  @Test func aKeyInUseIsNotForgottenForManyOthers() {
-    let buckets = buckets(AttemptRate(1, per: .seconds(3600)), keysMax: 10)
-    #expect(buckets.take("attacked") == nil)
-    for number in 0..<1000 {
-      _ = buckets.take("passer-by \(number)")
-      if number % 4 == 0 { #expect(buckets.take("attacked") != nil) }
+  @Test func theHoldGrowsUpToAnHour() {
+    let holds = [9, 10, 11, 12, 15, 16, 17, 1_000_000].map {
+      AttemptLimits.hold(afterFailures: $0)
     }
+    #expect(holds == [0, 60, 120, 240, 1920, 3600, 3600, 3600].map { .seconds($0) })
   }
 
   @Test(arguments: [

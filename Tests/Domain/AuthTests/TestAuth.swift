@@ -25,7 +25,7 @@ struct TestAuth {
     service = AuthService(
       store: store, passwords: PasswordHashingPool(hasher: hasher, threadCount: 1),
       assertions: PlainAssertions(), policy: policy, accounts: accounts,
-      limits: AttemptLimits(rates, now: { clock.instant }), clock: { clock.date })
+      limits: AttemptLimits(rates, store: InMemoryAttempts()), clock: { clock.date })
   }
 
   static let cheapHasher = PasswordHasher(
@@ -43,12 +43,16 @@ struct TestAuth {
     _ email: String = "ann@example.com", password: String = TestAuth.password,
     from origin: CallOrigin = TestAuth.origin
   ) async throws(AuthError) -> StartedSession {
-    try await service.createSession(
+    let logIn = try await service.createSession(
       email: email, password: SecretBytes(utf8: password), from: origin)
+    guard case .started(let started) = logIn else { throw .engine(detail: "no session") }
+    return started
   }
 
   func caller(_ account: Account, _ credential: Caller.Credential = .session(UUID())) -> Caller {
-    Caller(userID: account.id, email: account.email.text, credential: credential)
+    Caller(
+      userID: account.id, email: account.email.text, credential: credential,
+      confirmTime: clock.date)
   }
 }
 
@@ -74,4 +78,51 @@ struct PlainAssertions: AssertionIssuer {
           .joined(separator: " ").utf8),
       expireTime: now.addingTimeInterval(60))
   }
+}
+
+/// Counts attempts by the algorithm of the database, which is tested where it lives.
+final class InMemoryAttempts: AttemptStore {
+  private struct State {
+    var fullTimes: [String: Date] = [:]
+    var failures: [String: Int] = [:]
+    var holdEnds: [String: Date] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  func take(_ attempts: [Attempt], at now: Date) async throws(AuthError) -> Duration? {
+    state.withLock { state in
+      for attempt in attempts {
+        let step = attempt.rate.interval / .seconds(1)
+        let full = max(state.fullTimes[attempt.name] ?? now, now).addingTimeInterval(step)
+        let room = full.timeIntervalSince(now) - step * Double(attempt.rate.count)
+        guard room <= 0.000_5 else { return .milliseconds((room * 1000).rounded()) }
+        state.fullTimes[attempt.name] = full
+      }
+      return nil
+    }
+  }
+
+  func noteFailure(of subject: String, at now: Date) async throws(AuthError) -> Int {
+    state.withLock { state in
+      let count = state.failures[subject, default: 0] + 1
+      state.failures[subject] = count
+      let hold = AttemptLimits.hold(afterFailures: count)
+      if hold > .zero { state.holdEnds[subject] = now.addingTimeInterval(hold / .seconds(1)) }
+      return count
+    }
+  }
+
+  func holdEnd(of subject: String, at now: Date) async throws(AuthError) -> Date? {
+    state.withLock { $0.holdEnds[subject].flatMap { $0 > now ? $0 : nil } }
+  }
+
+  func forgive(_ subject: String) async throws(AuthError) {
+    state.withLock { state in
+      state.failures[subject] = nil
+      state.holdEnds[subject] = nil
+    }
+  }
+
+  func sweep(at now: Date) async throws(AuthError) {}
 }

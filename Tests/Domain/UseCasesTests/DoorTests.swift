@@ -144,31 +144,36 @@ private final class Ledger: Sendable {
 }
 
 @Suite struct PermissionsTests {
-  private static let sessionActions: Set<ReceiptAction> = [
+  private static let sessionActions = Set<ReceiptAction>([
     .accountGet, .sessionDelete, .accessTokenCreate, .accessTokenDelete, .accessTokenList,
     .providerConfigCreate, .providerConfigImport, .providerConfigUpdate, .providerConfigEnable,
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
     .credentialResolve, .auditEventList,
-  ].union(accountActions)
+  ]).union(accountActions)
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
+    .sessionConfirm, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
+    .recoveryCodesCreate,
   ]
   /// On other people's.
   private static let adminActions: Set<ReceiptAction> = [
     .accountList, .accountInvite, .accountRoleSet, .accountDisable, .accountEnable,
-    .accountUnlock, .accountSignOut, .accountPasswordReset,
+    .accountUnlock, .accountSignOut, .accountPasswordReset, .accountFactorReset,
   ]
+
+  private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 
   private static func allowed(_ principal: Principal) -> Set<ReceiptAction> {
     Set(
       ReceiptAction.allCases.filter {
-        Permissions.refusal(of: principal, Permissions.rule(for: $0)) == nil
+        Permissions.refusal(of: principal, Permissions.rule(for: $0), at: now) == nil
       })
   }
 
   private static func caller(
-    _ credential: Caller.Credential, _ scopes: Scope..., role: Role = .user
+    _ credential: Caller.Credential, _ scopes: Scope..., role: Role = .user,
+    confirmTime: Date? = PermissionsTests.now.addingTimeInterval(-599)
   ) -> Principal {
     .caller(
       Caller(
@@ -203,6 +208,25 @@ private final class Ledger: Sendable {
     #expect(Self.allowed(Self.caller(.session(UUID()))) == Self.sessionActions)
   }
 
+  @Test func whatTakesAnAccountOverNeedsAConfirmationOfTheLastTenMinutes() {
+    let late = Self.caller(
+      .session(UUID()), role: .admin, confirmTime: Self.now.addingTimeInterval(-600))
+    let never = Self.caller(.session(UUID()), role: .admin, confirmTime: nil)
+    let needing = Self.adminActions.subtracting([.accountList]).union([
+      .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
+    ])
+    for caller in [late, never] {
+      #expect(
+        Self.allowed(caller)
+          == Self.sessionActions.union([.accountList, .auditEventListAll]).subtracting(needing))
+      for action in needing {
+        #expect(
+          Permissions.refusal(of: caller, Permissions.rule(for: action), at: Self.now)
+            == .confirmationNeeded)
+      }
+    }
+  }
+
   @Test func aRoleCountsWithASessionOnly() {
     let session = Caller.Credential.session(UUID())
     #expect(
@@ -223,7 +247,7 @@ private final class Ledger: Sendable {
           .accountGet, .providerConfigImport, .providerConfigList,
           // Asked for by the command line's certificate; an assertion of it grants no more.
           .operatorImpersonate, .masterKeyGet, .masterKeyRotate, .masterKeyVerify,
-        ].union(Self.adminActions))
+          ]).union(Self.adminActions))
   }
 
   @Test func strangersSignUpLogInAndPresentCredentials() {

@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 import Testing
 import Threads
 
@@ -37,6 +38,53 @@ import Threads
     #expect(try await busy.letGo() == 1)
     #expect(try await waiting.value == 2)
     #expect(try await busy.workers.run { 4 } == 4)
+    busy.workers.shutdown()
+  }
+
+  /// In which jobs were served.
+  private final class Order: Sendable {
+    private let served = Mutex<[String]>([])
+
+    var names: [String] { served.withLock { $0 } }
+
+    func append(_ name: String) { served.withLock { $0.append(name) } }
+  }
+
+  @Test func partiesTakeTurnsWhoeverCameFirst() async throws {
+    let busy = await BusyWorker(queueLimit: 10)
+    let order = Order()
+    let workers = busy.workers
+    var jobs: [Task<Void, any Error>] = []
+    for name in ["a1", "a2", "a3", "b1", "c1", "b2"] {
+      jobs.append(
+        Task.immediate { @Sendable in
+          try await workers.run(for: String(name.prefix(1))) { order.append(name) }
+        })
+    }
+    _ = try await busy.letGo()
+    for job in jobs { try await job.value }
+    #expect(order.names == ["a1", "b1", "c1", "a2", "b2", "a3"])
+    busy.workers.shutdown()
+  }
+
+  @Test func whoFillsTheQueueMakesRoomForWhoHasLess() async throws {
+    let busy = await BusyWorker(queueLimit: 3)
+    let workers = busy.workers
+    var flood: [Task<Int, any Error>] = []
+    for number in 1...3 {
+      flood.append(
+        Task.immediate { @Sendable in try await workers.run(for: "flood") { number } })
+    }
+    let honest = Task.immediate { @Sendable in try await workers.run(for: "honest") { 10 } }
+    // The flood's last has lost its place; one more of it finds none.
+    await #expect(throws: WorkerThreads.Refusal.overloaded) { try await flood[2].value }
+    await #expect(throws: WorkerThreads.Refusal.overloaded) {
+      try await busy.workers.run(for: "flood") { 4 }
+    }
+    #expect(try await busy.letGo() == 1)
+    #expect(try await honest.value == 10)
+    #expect(try await flood[0].value == 1)
+    #expect(try await flood[1].value == 2)
     busy.workers.shutdown()
   }
 

@@ -10,7 +10,7 @@ import Testing
     #expect(Set(AuthServer.allowedPeers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
     let shared: Set<String> = [
       "ListUsers", "InviteUser", "SetUserRole", "DisableUser", "EnableUser", "UnlockUser",
-      "SignOutUser", "SendUserPasswordReset",
+      "SignOutUser", "SendUserPasswordReset", "ResetUserSecondFactor",
     ]
     for method in AuthAPI.AuthMethods.all {
       let peers: PeerAllowList.Callers =

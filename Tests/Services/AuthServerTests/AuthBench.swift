@@ -48,13 +48,15 @@ final class AuthBench: Sendable {
     links = LinkIssuer(store: store, portal: Self.portal)
     let signer = AssertionSigner(key: try .generate())
     let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
-    let (limits, clock) = (AttemptLimits(rates), clock)
+    let limits = AttemptLimits(rates, store: PostgresAttemptStore(postgres: postgres))
+    let clock = clock
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
-      accounts: policy, limits: limits, clock: { clock.now })
+      accounts: policy, limits: limits, secondFactors: (store, try .forTests),
+      clock: { clock.now })
     let accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: policy, links: links,
-      clock: { clock.now })
+      keys: try .forTests, clock: { clock.now })
     let handler = AuthHandler(
       auth: auth, accounts: accounts,
       revocations: RevocationFeed(postgres: postgres, logger: .silent))
@@ -186,7 +188,16 @@ extension AttemptLimits.Rates {
     rates.mailsPerAddress = AttemptRate(10_000, per: .seconds(60))
     rates.mailsPerSource = AttemptRate(10_000, per: .seconds(60))
     rates.linksPerSource = AttemptRate(10_000, per: .seconds(60))
+    rates.logIns = AttemptRate(100_000, per: .seconds(60))
     return rates
+  }
+}
+
+extension AccountKeys {
+  static var forTests: AccountKeys {
+    get throws {
+      try AccountKeys(derivedFrom: SecretBytes(copying: [UInt8](repeating: 7, count: 32)))
+    }
   }
 }
 

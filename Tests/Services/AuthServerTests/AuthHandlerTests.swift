@@ -27,15 +27,17 @@ import Testing
 
   private func client(
     _ database: AuthDatabase, as identity: String = PeerIdentity.gateway
-  ) -> AuthAPI.AuthClient {
+  ) throws -> AuthAPI.AuthClient {
     let signer = AssertionSigner(key: key)
     let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
+    let limits = AttemptLimits(
+      .generous, store: PostgresAttemptStore(postgres: database.client))
     let service = AuthService(
       store: database.store, passwords: passwords,
-      assertions: SignedAssertionIssuer(signer: signer))
+      assertions: SignedAssertionIssuer(signer: signer), limits: limits)
     let accounts = AccountService(
-      store: database.store, passwords: passwords, limits: AttemptLimits(),
-      policy: AccountPolicy(), links: LinkIssuer(store: database.store, portal: ""))
+      store: database.store, passwords: passwords, limits: limits, policy: AccountPolicy(),
+      links: LinkIssuer(store: database.store, portal: ""), keys: try .forTests)
     let interceptors = ServiceChassis.interceptors(
       AuthServer.callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth)),
@@ -81,7 +83,7 @@ import Testing
 
   @Test func aPersonSignsUpLogsInAndOut() async throws {
     let database = try await AuthDatabase.shared()
-    let client = client(database)
+    let client = try client(database)
     let account = try await signUp(client)
     #expect(account.email == email)
     #expect(account.displayName == "Ann")
@@ -99,7 +101,7 @@ import Testing
   }
 
   @Test func anAccessTokenLivesFromCreationToRevocation() async throws {
-    let client = client(try await AuthDatabase.shared())
+    let client = try client(try await AuthDatabase.shared())
     let account = try await signUp(client)
     let options = try await logIn(client)
     let created = try await client.createAccessToken(
@@ -128,7 +130,7 @@ import Testing
   }
 
   @Test func refusalsHaveTheirCodes() async throws {
-    let client = client(try await AuthDatabase.shared())
+    let client = try client(try await AuthDatabase.shared())
     _ = try await signUp(client)
     #expect(await code { try await signUp(client) } == .alreadyExists)
     #expect(
@@ -153,14 +155,14 @@ import Testing
 
   @Test func onlyAnOperatorActsForOthersAndDoesNothingElse() async throws {
     let database = try await AuthDatabase.shared()
-    let gateway = client(database)
+    let gateway = try client(database)
     let account = try await signUp(gateway)
     let request = AuthAPI.IssueOperatorAssertionRequest(email: email)
     #expect(
       await code { try await gateway.issueOperatorAssertion(request, options: nobody()) }
         == .permissionDenied)
 
-    let operators = client(database, as: PeerIdentity.operator)
+    let operators = try client(database, as: PeerIdentity.operator)
     let answer = try await operators.issueOperatorAssertion(request, options: nobody())
     #expect(answer.account == account)
     let verifier = AssertionVerifier(publicKeys: [key.verifyingKey], audience: .vault)
@@ -181,13 +183,13 @@ import Testing
     PeerIdentity.vault, PeerIdentity.audit, PeerIdentity.auth, "spiffe://other/gateway",
   ])
   func noOtherServiceMayCall(_ identity: String) async throws {
-    let client = client(try await AuthDatabase.shared(), as: identity)
+    let client = try client(try await AuthDatabase.shared(), as: identity)
     #expect(await code { try await signUp(client) } == .permissionDenied)
   }
 
   @Test func noSecretIsStored() async throws {
     let database = try await AuthDatabase.shared()
-    let client = client(database)
+    let client = try client(database)
     _ = try await signUp(client)
     let session = try await client.createSession(
       AuthAPI.CreateSessionRequest(email: email, password: Self.password), options: nobody())

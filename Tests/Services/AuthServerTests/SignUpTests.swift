@@ -108,7 +108,9 @@ import Testing
         uses: UseNotes(postgres: bench.database.postgres, logger: .silent), mails: MailQueue()),
       passwords: PasswordHashingPool(hasher: .cheap, threadCount: 1),
       assertions: SignedAssertionIssuer(signer: .init(key: try .generate())),
-      accounts: Self.hiding)
+      accounts: Self.hiding,
+      limits: AttemptLimits(
+        store: PostgresAttemptStore(postgres: bench.database.postgres)))
     await #expect(throws: AuthError.unverified) {
       _ = try await strict.authenticate(
         .accessToken(SecretBytes(utf8: token.token)), from: AuthBench.origin)

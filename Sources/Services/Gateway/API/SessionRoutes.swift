@@ -24,6 +24,7 @@ package struct SessionRoutes: Sendable {
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["POST"], "/api/v1/sessions", .api) { try await create($0) },
+      try Edge.Route(["POST"], "/api/v1/sessions:complete", .api) { try await complete($0) },
       try Edge.Route(["DELETE"], "/api/v1/sessions/current", .api) { try await deleteCurrent($0) },
     ]
   }
@@ -31,10 +32,31 @@ package struct SessionRoutes: Sendable {
   /// The session token goes into the cookie and nowhere else.
   private func create(_ exchange: Exchange) async throws -> Response {
     try authenticator.provenance.check(exchange.head)
-    let request = try AuthAPI.CreateSessionRequest(
+    var request = try AuthAPI.CreateSessionRequest(
       json: try await JSONRoutes.body(of: exchange))
-    let session = try await services.auth.createSession(
-      request, options: exchange.strangersOptions)
+    request.deviceToken = cookies.device.value(in: exchange.headers) ?? request.deviceToken
+    return try await answer(
+      exchange,
+      try await services.auth.createSession(request, options: exchange.strangersOptions))
+  }
+
+  private func complete(_ exchange: Exchange) async throws -> Response {
+    try authenticator.provenance.check(exchange.head)
+    var request = try AuthAPI.CompleteSessionRequest(
+      json: try await JSONRoutes.body(of: exchange))
+    request.deviceToken = cookies.device.value(in: exchange.headers) ?? request.deviceToken
+    return try await answer(
+      exchange,
+      try await services.auth.completeSession(request, options: exchange.strangersOptions))
+  }
+
+  private func answer(
+    _ exchange: Exchange, _ session: AuthAPI.CreateSessionResponse
+  ) async throws -> Response {
+    guard session.secondFactorToken.isEmpty else {
+      let members = [("secondFactorToken", JSONText.string(session.secondFactorToken))]
+      return JSONRoutes.response(Array(JSONText.object(members).utf8), status: .ok)
+    }
     await SessionEnd(services: services, authenticator: authenticator).endReplaced(exchange)
 
     let csrfToken = CSRFToken.token(forSession: SecretBytes(utf8: session.sessionToken))
@@ -47,6 +69,11 @@ package struct SessionRoutes: Sendable {
     }
     var response = JSONRoutes.response(Array(JSONText.object(members).utf8), status: .created)
     response.headers.append(cookie: SessionCookieText.of(session, cookies: cookies))
+    if !session.deviceToken.isEmpty {
+      response.headers.append(
+        cookie: cookies.device.setting(
+          session.deviceToken, maxAgeSeconds: PortalCookies.deviceCookieSeconds))
+    }
     return response
   }
 

@@ -54,6 +54,10 @@ package struct PortalCookies: Sendable {
   package let session: PortalCookie
   /// Holds the token that forms without a session carry too.
   package let form: PortalCookie
+  package static let deviceCookieSeconds = 400 * 86_400
+
+  /// Holds what tells a device that has logged in before from others; lets nobody in.
+  package let device: PortalCookie
   /// Holds the name of the notice that the next page shows.
   package let notice: PortalCookie
   /// Holds `light` or `dark`; without it the system's theme is followed.
@@ -66,6 +70,7 @@ package struct PortalCookies: Sendable {
   package init(isSecure: Bool) {
     session = PortalCookie("chatelaine-session", isSecure: isSecure)
     form = PortalCookie("chatelaine-form", isSecure: isSecure)
+    device = PortalCookie("chatelaine-device", isSecure: isSecure)
     notice = PortalCookie("chatelaine-notice", isSecure: isSecure)
     theme = PortalCookie("chatelaine-theme", isSecure: isSecure)
     zone = PortalCookie("chatelaine-zone", isSecure: isSecure)

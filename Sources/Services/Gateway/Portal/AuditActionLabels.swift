@@ -45,5 +45,11 @@ extension AuditActionName {
     ("account.sign-out", "Signed the account out"),
     ("account.reset-password", "Sent a link for a new password"),
     ("audit-event.list-all", "Read the whole audit log"),
+    ("session.confirm", "Entered the password once more"),
+    ("second-factor.get", "Looked at the second factor"),
+    ("second-factor.enable", "Switched the second factor on"),
+    ("second-factor.disable", "Switched the second factor off"),
+    ("second-factor.create-recovery-codes", "Made new recovery codes"),
+    ("account.reset-second-factor", "Took the second factor away"),
   ]
 }

@@ -592,19 +592,24 @@ package enum AuthAPI {
     package var purpose: AuthAPI.RedeemLinkResponse.Purpose
     /// The address that is now the account's.
     package var email: String
+    /// After UNLOCK: for the device to keep, and to bring at its next log-in.
+    package var deviceToken: String
 
     /// Every field defaulted.
     package init(
       purpose: AuthAPI.RedeemLinkResponse.Purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: 0),
-      email: String = ""
+      email: String = "",
+      deviceToken: String = ""
     ) {
       self.purpose = purpose
       self.email = email
+      self.deviceToken = deviceToken
     }
 
     package init() {
       self.purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: 0)
       self.email = ""
+      self.deviceToken = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.RedeemLinkResponse"
@@ -616,17 +621,20 @@ package enum AuthAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkResponse.self).pointee
       self.purpose = AuthAPI.RedeemLinkResponse.Purpose(rawValue: Int32(truncatingIfNeeded: c.purpose.rawValue))
       self.email = try CField.string(c.email, "email")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RedeemLinkResponse.self)
       c.pointee.purpose = Chatelaine__Auth__V1__RedeemLinkResponse__Purpose(rawValue: .init(truncatingIfNeeded: self.purpose.rawValue))
       c.pointee.email = CField.data(self.email, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("purpose", self.purpose)
       writer.field("email", self.email)
+      writer.field("deviceToken", self.deviceToken)
     }
 
     package mutating func setField(
@@ -637,6 +645,8 @@ package enum AuthAPI {
         self.purpose = try .reading(value, "purpose")
       case "email":
         self.email = try .reading(value, "email")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
       default: return false
       }
       return true
@@ -962,6 +972,8 @@ package enum AuthAPI {
     package var accessTokenCount: Int32
     /// When any of them was used; up to a minute behind.
     package var lastSeenTime: Timestamp?
+    /// Field 6.
+    package var hasSecondFactor: Bool
 
     /// Every field defaulted.
     package init(
@@ -969,13 +981,15 @@ package enum AuthAPI {
       isDisabled: Bool = false,
       sessionCount: Int32 = 0,
       accessTokenCount: Int32 = 0,
-      lastSeenTime: Timestamp? = nil
+      lastSeenTime: Timestamp? = nil,
+      hasSecondFactor: Bool = false
     ) {
       self.account = account
       self.isDisabled = isDisabled
       self.sessionCount = sessionCount
       self.accessTokenCount = accessTokenCount
       self.lastSeenTime = lastSeenTime
+      self.hasSecondFactor = hasSecondFactor
     }
 
     package init() {
@@ -984,6 +998,7 @@ package enum AuthAPI {
       self.sessionCount = 0
       self.accessTokenCount = 0
       self.lastSeenTime = nil
+      self.hasSecondFactor = false
     }
 
     package static let messageName = "chatelaine.auth.v1.User"
@@ -998,6 +1013,7 @@ package enum AuthAPI {
       self.sessionCount = c.session_count
       self.accessTokenCount = c.access_token_count
       if c._last_seen_time_case.rawValue == 5 { self.lastSeenTime = try CField.required(c.last_seen_time, "lastSeenTime") }
+      self.hasSecondFactor = c.has_second_factor != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1010,6 +1026,7 @@ package enum AuthAPI {
         c.pointee._last_seen_time_case = .init(rawValue: 5)
         c.pointee.last_seen_time = CField.pointer(value, in: arena)
       }
+      c.pointee.has_second_factor = self.hasSecondFactor ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1018,6 +1035,7 @@ package enum AuthAPI {
       writer.field("sessionCount", self.sessionCount)
       writer.field("accessTokenCount", self.accessTokenCount)
       writer.field("lastSeenTime", self.lastSeenTime)
+      writer.field("hasSecondFactor", self.hasSecondFactor)
     }
 
     package mutating func setField(
@@ -1034,6 +1052,8 @@ package enum AuthAPI {
         self.accessTokenCount = try .reading(value, "accessTokenCount")
       case "lastSeenTime", "last_seen_time":
         self.lastSeenTime = try .reading(value, "lastSeenTime")
+      case "hasSecondFactor", "has_second_factor":
+        self.hasSecondFactor = try .reading(value, "hasSecondFactor")
       default: return false
       }
       return true
@@ -1633,19 +1653,24 @@ package enum AuthAPI {
     package var email: String
     /// Field 2.
     package var password: String
+    /// What an earlier log-in on this device has given it; wrong passwords of others don't hold it up.
+    package var deviceToken: String
 
     /// Every field defaulted.
     package init(
       email: String = "",
-      password: String = ""
+      password: String = "",
+      deviceToken: String = ""
     ) {
       self.email = email
       self.password = password
+      self.deviceToken = deviceToken
     }
 
     package init() {
       self.email = ""
       self.password = ""
+      self.deviceToken = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateSessionRequest"
@@ -1657,17 +1682,20 @@ package enum AuthAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateSessionRequest.self).pointee
       self.email = try CField.string(c.email, "email")
       self.password = try CField.string(c.password, "password")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateSessionRequest.self)
       c.pointee.email = CField.data(self.email, in: arena)
       c.pointee.password = CField.data(self.password, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("email", self.email)
       writer.field("password", self.password)
+      writer.field("deviceToken", self.deviceToken)
     }
 
     package mutating func setField(
@@ -1678,6 +1706,517 @@ package enum AuthAPI {
         self.email = try .reading(value, "email")
       case "password":
         self.password = try .reading(value, "password")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CompleteSessionRequest`.
+  package struct CompleteSessionRequest: GeneratedMessage, JSONArrayElement {
+    /// The second_factor_token that CreateSession has answered; works for five minutes.
+    package var token: String
+    /// Six digits of the authenticator app, or a recovery code. Each works once.
+    package var code: String
+    /// Field 3.
+    package var deviceToken: String
+
+    /// Every field defaulted.
+    package init(
+      token: String = "",
+      code: String = "",
+      deviceToken: String = ""
+    ) {
+      self.token = token
+      self.code = code
+      self.deviceToken = deviceToken
+    }
+
+    package init() {
+      self.token = ""
+      self.code = ""
+      self.deviceToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CompleteSessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__complete_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CompleteSessionRequest.self).pointee
+      self.token = try CField.string(c.token, "token")
+      self.code = try CField.string(c.code, "code")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CompleteSessionRequest.self)
+      c.pointee.token = CField.data(self.token, in: arena)
+      c.pointee.code = CField.data(self.code, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("token", self.token)
+      writer.field("code", self.code)
+      writer.field("deviceToken", self.deviceToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "token":
+        self.token = try .reading(value, "token")
+      case "code":
+        self.code = try .reading(value, "code")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ConfirmSessionRequest`.
+  package struct ConfirmSessionRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var password: String
+    /// Six digits of the authenticator app, or a recovery code, where log-in needs one.
+    package var code: String
+
+    /// Every field defaulted.
+    package init(
+      password: String = "",
+      code: String = ""
+    ) {
+      self.password = password
+      self.code = code
+    }
+
+    package init() {
+      self.password = ""
+      self.code = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ConfirmSessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__confirm_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ConfirmSessionRequest.self).pointee
+      self.password = try CField.string(c.password, "password")
+      self.code = try CField.string(c.code, "code")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ConfirmSessionRequest.self)
+      c.pointee.password = CField.data(self.password, in: arena)
+      c.pointee.code = CField.data(self.code, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("password", self.password)
+      writer.field("code", self.code)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "password":
+        self.password = try .reading(value, "password")
+      case "code":
+        self.code = try .reading(value, "code")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.GetSecondFactorRequest`.
+  package struct GetSecondFactorRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.GetSecondFactorRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__get_second_factor_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.SecondFactor`.
+  package struct SecondFactor: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var isEnabled: Bool
+    /// Field 2.
+    package var enableTime: Timestamp?
+    /// Recovery codes that have not been used.
+    package var recoveryCodesLeft: Int32
+
+    /// Every field defaulted.
+    package init(
+      isEnabled: Bool = false,
+      enableTime: Timestamp? = nil,
+      recoveryCodesLeft: Int32 = 0
+    ) {
+      self.isEnabled = isEnabled
+      self.enableTime = enableTime
+      self.recoveryCodesLeft = recoveryCodesLeft
+    }
+
+    package init() {
+      self.isEnabled = false
+      self.enableTime = nil
+      self.recoveryCodesLeft = 0
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SecondFactor"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__second_factor__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SecondFactor.self).pointee
+      self.isEnabled = c.is_enabled != 0
+      if c._enable_time_case.rawValue == 2 { self.enableTime = try CField.required(c.enable_time, "enableTime") }
+      self.recoveryCodesLeft = c.recovery_codes_left
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SecondFactor.self)
+      c.pointee.is_enabled = self.isEnabled ? 1 : 0
+      if let value = self.enableTime {
+        c.pointee._enable_time_case = .init(rawValue: 2)
+        c.pointee.enable_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.recovery_codes_left = self.recoveryCodesLeft
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("isEnabled", self.isEnabled)
+      writer.field("enableTime", self.enableTime)
+      writer.field("recoveryCodesLeft", self.recoveryCodesLeft)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "isEnabled", "is_enabled":
+        self.isEnabled = try .reading(value, "isEnabled")
+      case "enableTime", "enable_time":
+        self.enableTime = try .reading(value, "enableTime")
+      case "recoveryCodesLeft", "recovery_codes_left":
+        self.recoveryCodesLeft = try .reading(value, "recoveryCodesLeft")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreateAuthenticatorRequest`.
+  package struct CreateAuthenticatorRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreateAuthenticatorRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_authenticator_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreateAuthenticatorResponse`.
+  package struct CreateAuthenticatorResponse: GeneratedMessage, JSONArrayElement {
+    /// Secret: in base 32, to be typed into the app.
+    package var secret: String
+    /// Secret: the same as an otpauth:// address, for a QR code.
+    package var uri: String
+
+    /// Every field defaulted.
+    package init(
+      secret: String = "",
+      uri: String = ""
+    ) {
+      self.secret = secret
+      self.uri = uri
+    }
+
+    package init() {
+      self.secret = ""
+      self.uri = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreateAuthenticatorResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_authenticator_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateAuthenticatorResponse.self).pointee
+      self.secret = try CField.string(c.secret, "secret")
+      self.uri = try CField.string(c.uri, "uri")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateAuthenticatorResponse.self)
+      c.pointee.secret = CField.data(self.secret, in: arena)
+      c.pointee.uri = CField.data(self.uri, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("secret", self.secret)
+      writer.field("uri", self.uri)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "secret":
+        self.secret = try .reading(value, "secret")
+      case "uri":
+        self.uri = try .reading(value, "uri")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.EnableSecondFactorRequest`.
+  package struct EnableSecondFactorRequest: GeneratedMessage, JSONArrayElement {
+    /// Six digits of the app.
+    package var code: String
+
+    /// Every field defaulted.
+    package init(
+      code: String = ""
+    ) {
+      self.code = code
+    }
+
+    package init() {
+      self.code = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.EnableSecondFactorRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__enable_second_factor_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__EnableSecondFactorRequest.self).pointee
+      self.code = try CField.string(c.code, "code")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__EnableSecondFactorRequest.self)
+      c.pointee.code = CField.data(self.code, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("code", self.code)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "code":
+        self.code = try .reading(value, "code")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteSecondFactorRequest`.
+  package struct DeleteSecondFactorRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteSecondFactorRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_second_factor_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreateRecoveryCodesRequest`.
+  package struct CreateRecoveryCodesRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreateRecoveryCodesRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_recovery_codes_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.RecoveryCodes`.
+  package struct RecoveryCodes: GeneratedMessage, JSONArrayElement {
+    /// Secret: ten, each for one log-in; shown once.
+    package var codes: [String]
+
+    /// Every field defaulted.
+    package init(
+      codes: [String] = []
+    ) {
+      self.codes = codes
+    }
+
+    package init() {
+      self.codes = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RecoveryCodes"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__recovery_codes__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RecoveryCodes.self).pointee
+      self.codes = try CField.strings(c.codes, c.n_codes, "codes")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RecoveryCodes.self)
+      c.pointee.n_codes = self.codes.count
+      c.pointee.codes = CField.array(self.codes, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("codes", self.codes)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "codes":
+        self.codes = try .reading(value, "codes")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ResetUserSecondFactorRequest`.
+  package struct ResetUserSecondFactorRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ResetUserSecondFactorRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__reset_user_second_factor_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ResetUserSecondFactorRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ResetUserSecondFactorRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
       default: return false
       }
       return true
@@ -1692,22 +2231,32 @@ package enum AuthAPI {
     package var account: AuthAPI.Account?
     /// When the session ends, however much it is used.
     package var expireTime: Timestamp?
+    /// Instead of all else, where a second factor is needed: for CompleteSession.
+    package var secondFactorToken: String
+    /// For the device to keep, and to bring at its next log-in.
+    package var deviceToken: String
 
     /// Every field defaulted.
     package init(
       sessionToken: String = "",
       account: AuthAPI.Account? = nil,
-      expireTime: Timestamp? = nil
+      expireTime: Timestamp? = nil,
+      secondFactorToken: String = "",
+      deviceToken: String = ""
     ) {
       self.sessionToken = sessionToken
       self.account = account
       self.expireTime = expireTime
+      self.secondFactorToken = secondFactorToken
+      self.deviceToken = deviceToken
     }
 
     package init() {
       self.sessionToken = ""
       self.account = nil
       self.expireTime = nil
+      self.secondFactorToken = ""
+      self.deviceToken = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateSessionResponse"
@@ -1720,6 +2269,8 @@ package enum AuthAPI {
       self.sessionToken = try CField.string(c.session_token, "sessionToken")
       self.account = try CField.message(c.account, "account")
       self.expireTime = try CField.message(c.expire_time, "expireTime")
+      self.secondFactorToken = try CField.string(c.second_factor_token, "secondFactorToken")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1727,12 +2278,16 @@ package enum AuthAPI {
       c.pointee.session_token = CField.data(self.sessionToken, in: arena)
       c.pointee.account = CField.pointer(self.account, in: arena)
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
+      c.pointee.second_factor_token = CField.data(self.secondFactorToken, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("sessionToken", self.sessionToken)
       writer.field("account", self.account)
       writer.field("expireTime", self.expireTime)
+      writer.field("secondFactorToken", self.secondFactorToken)
+      writer.field("deviceToken", self.deviceToken)
     }
 
     package mutating func setField(
@@ -1745,6 +2300,10 @@ package enum AuthAPI {
         self.account = try .reading(value, "account")
       case "expireTime", "expire_time":
         self.expireTime = try .reading(value, "expireTime")
+      case "secondFactorToken", "second_factor_token":
+        self.secondFactorToken = try .reading(value, "secondFactorToken")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
       default: return false
       }
       return true
@@ -1872,6 +2431,8 @@ package enum AuthAPI {
     package var validFor: ProtoDuration?
     /// Names the session or access token in WatchRevocations; empty for an operator.
     package var credentialId: String
+    /// When the user last proved in this session who they are; missing without a session.
+    package var confirmTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -1879,13 +2440,15 @@ package enum AuthAPI {
       expireTime: Timestamp? = nil,
       account: AuthAPI.Account? = nil,
       validFor: ProtoDuration? = nil,
-      credentialId: String = ""
+      credentialId: String = "",
+      confirmTime: Timestamp? = nil
     ) {
       self.assertion = assertion
       self.expireTime = expireTime
       self.account = account
       self.validFor = validFor
       self.credentialId = credentialId
+      self.confirmTime = confirmTime
     }
 
     package init() {
@@ -1894,6 +2457,7 @@ package enum AuthAPI {
       self.account = nil
       self.validFor = nil
       self.credentialId = ""
+      self.confirmTime = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateResponse"
@@ -1908,6 +2472,7 @@ package enum AuthAPI {
       self.account = try CField.message(c.account, "account")
       self.validFor = try CField.message(c.valid_for, "validFor")
       self.credentialId = try CField.string(c.credential_id, "credentialId")
+      if c._confirm_time_case.rawValue == 6 { self.confirmTime = try CField.required(c.confirm_time, "confirmTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1917,6 +2482,10 @@ package enum AuthAPI {
       c.pointee.account = CField.pointer(self.account, in: arena)
       c.pointee.valid_for = CField.pointer(self.validFor, in: arena)
       c.pointee.credential_id = CField.data(self.credentialId, in: arena)
+      if let value = self.confirmTime {
+        c.pointee._confirm_time_case = .init(rawValue: 6)
+        c.pointee.confirm_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1925,6 +2494,7 @@ package enum AuthAPI {
       writer.field("account", self.account)
       writer.field("validFor", self.validFor)
       writer.field("credentialId", self.credentialId)
+      writer.field("confirmTime", self.confirmTime)
     }
 
     package mutating func setField(
@@ -1941,6 +2511,8 @@ package enum AuthAPI {
         self.validFor = try .reading(value, "validFor")
       case "credentialId", "credential_id":
         self.credentialId = try .reading(value, "credentialId")
+      case "confirmTime", "confirm_time":
+        self.confirmTime = try .reading(value, "confirmTime")
       default: return false
       }
       return true
@@ -2797,6 +3369,56 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Tells whether log-in needs a second factor.
+    package static let getSecondFactor = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "GetSecondFactor",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/me/second-factor",
+          body: .none),
+      ])
+
+    /// Makes the secret of an authenticator app. It counts from when a code of it was seen.
+    package static let createAuthenticator = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CreateAuthenticator",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/second-factor",
+          body: .all),
+      ])
+
+    /// Switches the second factor on by a code of the app; the recovery codes are in this answer only.
+    package static let enableSecondFactor = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "EnableSecondFactor",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/second-factor:enable",
+          body: .all),
+      ])
+
+    /// Switches it off.
+    package static let deleteSecondFactor = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeleteSecondFactor",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "DELETE", template: "/api/v1/me/second-factor",
+          body: .none),
+      ])
+
+    /// Makes new recovery codes; those from before work no more.
+    package static let createRecoveryCodes = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CreateRecoveryCodes",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/recovery-codes",
+          body: .all),
+      ])
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package static let listUsers = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "ListUsers",
@@ -2867,6 +3489,16 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
+    package static let resetUserSecondFactor = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ResetUserSecondFactor",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:resetSecondFactor",
+          body: .all),
+      ])
+
     /// Has an account choose a new password by a link, which goes to its address.
     package static let sendUserPasswordReset = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "SendUserPasswordReset",
@@ -2882,6 +3514,24 @@ package enum AuthAPI {
       service: "chatelaine.auth.v1.Auth", method: "CreateSession",
       shape: .unary,
       httpRules: [
+      ])
+
+    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    package static let completeSession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CompleteSession",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Proves once more who the caller is: needed, if it was more than ten minutes ago, before whatever
+    /// could take the account over.
+    package static let confirmSession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ConfirmSession",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions/current:confirm",
+          body: .all),
       ])
 
     /// Ends the session of the caller's credential.
@@ -2966,6 +3616,11 @@ package enum AuthAPI {
       listSessions,
       deleteSession,
       deleteOtherSessions,
+      getSecondFactor,
+      createAuthenticator,
+      enableSecondFactor,
+      deleteSecondFactor,
+      createRecoveryCodes,
       listUsers,
       inviteUser,
       setUserRole,
@@ -2973,8 +3628,11 @@ package enum AuthAPI {
       enableUser,
       unlockUser,
       signOutUser,
+      resetUserSecondFactor,
       sendUserPasswordReset,
       createSession,
+      completeSession,
+      confirmSession,
       deleteCurrentSession,
       authenticate,
       watchRevocations,
@@ -3044,6 +3702,31 @@ package enum AuthAPI {
       _ request: AuthAPI.DeleteOtherSessionsRequest, context: ServerContext
     ) async throws -> AuthAPI.DeleteOtherSessionsResponse
 
+    /// Tells whether log-in needs a second factor.
+    func getSecondFactor(
+      _ request: AuthAPI.GetSecondFactorRequest, context: ServerContext
+    ) async throws -> AuthAPI.SecondFactor
+
+    /// Makes the secret of an authenticator app. It counts from when a code of it was seen.
+    func createAuthenticator(
+      _ request: AuthAPI.CreateAuthenticatorRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateAuthenticatorResponse
+
+    /// Switches the second factor on by a code of the app; the recovery codes are in this answer only.
+    func enableSecondFactor(
+      _ request: AuthAPI.EnableSecondFactorRequest, context: ServerContext
+    ) async throws -> AuthAPI.RecoveryCodes
+
+    /// Switches it off.
+    func deleteSecondFactor(
+      _ request: AuthAPI.DeleteSecondFactorRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Makes new recovery codes; those from before work no more.
+    func createRecoveryCodes(
+      _ request: AuthAPI.CreateRecoveryCodesRequest, context: ServerContext
+    ) async throws -> AuthAPI.RecoveryCodes
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     func listUsers(
       _ request: AuthAPI.ListUsersRequest, context: ServerContext
@@ -3079,6 +3762,11 @@ package enum AuthAPI {
       _ request: AuthAPI.SignOutUserRequest, context: ServerContext
     ) async throws -> AuthAPI.User
 
+    /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
+    func resetUserSecondFactor(
+      _ request: AuthAPI.ResetUserSecondFactorRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
     /// Has an account choose a new password by a link, which goes to its address.
     func sendUserPasswordReset(
       _ request: AuthAPI.SendUserPasswordResetRequest, context: ServerContext
@@ -3088,6 +3776,17 @@ package enum AuthAPI {
     func createSession(
       _ request: AuthAPI.CreateSessionRequest, context: ServerContext
     ) async throws -> AuthAPI.CreateSessionResponse
+
+    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    func completeSession(
+      _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateSessionResponse
+
+    /// Proves once more who the caller is: needed, if it was more than ten minutes ago, before whatever
+    /// could take the account over.
+    func confirmSession(
+      _ request: AuthAPI.ConfirmSessionRequest, context: ServerContext
+    ) async throws -> Empty
 
     /// Ends the session of the caller's credential.
     func deleteCurrentSession(
@@ -3245,6 +3944,51 @@ package enum AuthAPI {
         AuthMethods.deleteOtherSessions, request, options: options)
     }
 
+    /// Tells whether log-in needs a second factor.
+    package func getSecondFactor(
+      _ request: AuthAPI.GetSecondFactorRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.SecondFactor {
+      try await channel.unary(
+        AuthMethods.getSecondFactor, request, options: options)
+    }
+
+    /// Makes the secret of an authenticator app. It counts from when a code of it was seen.
+    package func createAuthenticator(
+      _ request: AuthAPI.CreateAuthenticatorRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateAuthenticatorResponse {
+      try await channel.unary(
+        AuthMethods.createAuthenticator, request, options: options)
+    }
+
+    /// Switches the second factor on by a code of the app; the recovery codes are in this answer only.
+    package func enableSecondFactor(
+      _ request: AuthAPI.EnableSecondFactorRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.RecoveryCodes {
+      try await channel.unary(
+        AuthMethods.enableSecondFactor, request, options: options)
+    }
+
+    /// Switches it off.
+    package func deleteSecondFactor(
+      _ request: AuthAPI.DeleteSecondFactorRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.deleteSecondFactor, request, options: options)
+    }
+
+    /// Makes new recovery codes; those from before work no more.
+    package func createRecoveryCodes(
+      _ request: AuthAPI.CreateRecoveryCodesRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.RecoveryCodes {
+      try await channel.unary(
+        AuthMethods.createRecoveryCodes, request, options: options)
+    }
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package func listUsers(
       _ request: AuthAPI.ListUsersRequest,
@@ -3308,6 +4052,15 @@ package enum AuthAPI {
         AuthMethods.signOutUser, request, options: options)
     }
 
+    /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
+    package func resetUserSecondFactor(
+      _ request: AuthAPI.ResetUserSecondFactorRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.resetUserSecondFactor, request, options: options)
+    }
+
     /// Has an account choose a new password by a link, which goes to its address.
     package func sendUserPasswordReset(
       _ request: AuthAPI.SendUserPasswordResetRequest,
@@ -3324,6 +4077,25 @@ package enum AuthAPI {
     ) async throws(RPCError) -> AuthAPI.CreateSessionResponse {
       try await channel.unary(
         AuthMethods.createSession, request, options: options)
+    }
+
+    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    package func completeSession(
+      _ request: AuthAPI.CompleteSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateSessionResponse {
+      try await channel.unary(
+        AuthMethods.completeSession, request, options: options)
+    }
+
+    /// Proves once more who the caller is: needed, if it was more than ten minutes ago, before whatever
+    /// could take the account over.
+    package func confirmSession(
+      _ request: AuthAPI.ConfirmSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.confirmSession, request, options: options)
     }
 
     /// Ends the session of the caller's credential.
@@ -3451,6 +4223,26 @@ package enum AuthAPI {
         AuthAPI.DeleteOtherSessionsRequest.self,
         AuthAPI.DeleteOtherSessionsResponse.self),
       TranscodedMethod(
+        AuthMethods.getSecondFactor,
+        AuthAPI.GetSecondFactorRequest.self,
+        AuthAPI.SecondFactor.self),
+      TranscodedMethod(
+        AuthMethods.createAuthenticator,
+        AuthAPI.CreateAuthenticatorRequest.self,
+        AuthAPI.CreateAuthenticatorResponse.self),
+      TranscodedMethod(
+        AuthMethods.enableSecondFactor,
+        AuthAPI.EnableSecondFactorRequest.self,
+        AuthAPI.RecoveryCodes.self),
+      TranscodedMethod(
+        AuthMethods.deleteSecondFactor,
+        AuthAPI.DeleteSecondFactorRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.createRecoveryCodes,
+        AuthAPI.CreateRecoveryCodesRequest.self,
+        AuthAPI.RecoveryCodes.self),
+      TranscodedMethod(
         AuthMethods.listUsers,
         AuthAPI.ListUsersRequest.self,
         AuthAPI.ListUsersResponse.self),
@@ -3479,9 +4271,17 @@ package enum AuthAPI {
         AuthAPI.SignOutUserRequest.self,
         AuthAPI.User.self),
       TranscodedMethod(
+        AuthMethods.resetUserSecondFactor,
+        AuthAPI.ResetUserSecondFactorRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
         AuthMethods.sendUserPasswordReset,
         AuthAPI.SendUserPasswordResetRequest.self,
         AuthAPI.SendUserPasswordResetResponse.self),
+      TranscodedMethod(
+        AuthMethods.confirmSession,
+        AuthAPI.ConfirmSessionRequest.self,
+        Empty.self),
       TranscodedMethod(
         AuthMethods.createAccessToken,
         AuthAPI.CreateAccessTokenRequest.self,
@@ -3569,6 +4369,36 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.deleteOtherSessions(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.getSecondFactor,
+        .unary { request, context in
+          let request = try AuthAPI.GetSecondFactorRequest(request: request)
+          return try await self.getSecondFactor(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.createAuthenticator,
+        .unary { request, context in
+          let request = try AuthAPI.CreateAuthenticatorRequest(request: request)
+          return try await self.createAuthenticator(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.enableSecondFactor,
+        .unary { request, context in
+          let request = try AuthAPI.EnableSecondFactorRequest(request: request)
+          return try await self.enableSecondFactor(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deleteSecondFactor,
+        .unary { request, context in
+          let request = try AuthAPI.DeleteSecondFactorRequest(request: request)
+          return try await self.deleteSecondFactor(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.createRecoveryCodes,
+        .unary { request, context in
+          let request = try AuthAPI.CreateRecoveryCodesRequest(request: request)
+          return try await self.createRecoveryCodes(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listUsers,
         .unary { request, context in
           let request = try AuthAPI.ListUsersRequest(request: request)
@@ -3611,6 +4441,12 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.signOutUser(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.resetUserSecondFactor,
+        .unary { request, context in
+          let request = try AuthAPI.ResetUserSecondFactorRequest(request: request)
+          return try await self.resetUserSecondFactor(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.sendUserPasswordReset,
         .unary { request, context in
           let request = try AuthAPI.SendUserPasswordResetRequest(request: request)
@@ -3621,6 +4457,18 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.CreateSessionRequest(request: request)
           return try await self.createSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.completeSession,
+        .unary { request, context in
+          let request = try AuthAPI.CompleteSessionRequest(request: request)
+          return try await self.completeSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.confirmSession,
+        .unary { request, context in
+          let request = try AuthAPI.ConfirmSessionRequest(request: request)
+          return try await self.confirmSession(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.deleteCurrentSession,
@@ -3699,112 +4547,142 @@ extension ProtoFileDescriptor {
       c3QSKQoQY3VycmVudF9wYXNzd29yZBgBIAEoCVIPY3VycmVudFBhc3N3b3JkEiEKDG5ld19wYXNzd29yZBgCIAEoCVIL\
       bmV3UGFzc3dvcmQiMwobUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCJIChRS\
       ZXNldFBhc3N3b3JkUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SGgoIcGFzc3dvcmQYAiABKAlSCHBhc3N3b3Jk\
-      IikKEVJlZGVlbUxpbmtSZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbiLIAQoSUmVkZWVtTGlua1Jlc3BvbnNlEkgK\
+      IikKEVJlZGVlbUxpbmtSZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbiLrAQoSUmVkZWVtTGlua1Jlc3BvbnNlEkgK\
       B3B1cnBvc2UYASABKA4yLi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlLlB1cnBvc2VSB3B1cnBv\
-      c2USFAoFZW1haWwYAiABKAlSBWVtYWlsIlIKB1B1cnBvc2USFwoTUFVSUE9TRV9VTlNQRUNJRklFRBAAEhAKDFZFUklG\
-      WV9FTUFJTBABEhAKDENIQU5HRV9FTUFJTBACEgoKBlVOTE9DSxADIqsCCgdTZXNzaW9uEg4KAmlkGAEgASgJUgJpZBIW\
-      CgZkZXZpY2UYAiABKAlSBmRldmljZRIdCgppcF9hZGRyZXNzGAMgASgJUglpcEFkZHJlc3MSOwoLY3JlYXRlX3RpbWUY\
-      BCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKDmxhc3Rfc2Vlbl90aW1lGAUgASgL\
-      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIMbGFzdFNlZW5UaW1lEjsKC2V4cGlyZV90aW1lGAYgASgLMhouZ29v\
-      Z2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhwaXJlVGltZRIdCgppc19jdXJyZW50GAcgASgIUglpc0N1cnJlbnQiFQoT\
-      TGlzdFNlc3Npb25zUmVxdWVzdCJPChRMaXN0U2Vzc2lvbnNSZXNwb25zZRI3CghzZXNzaW9ucxgBIAMoCzIbLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5TZXNzaW9uUghzZXNzaW9ucyImChREZWxldGVTZXNzaW9uUmVxdWVzdBIOCgJpZBgBIAEoCVIC\
-      aWQiHAoaRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QiMwobRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlEhQKBWVu\
-      ZGVkGAEgASgFUgVlbmRlZCKLAgoEVXNlchI1CgdhY2NvdW50GAEgASgLMhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291\
-      bnRSB2FjY291bnQSHwoLaXNfZGlzYWJsZWQYAiABKAhSCmlzRGlzYWJsZWQSIwoNc2Vzc2lvbl9jb3VudBgDIAEoBVIM\
-      c2Vzc2lvbkNvdW50EiwKEmFjY2Vzc190b2tlbl9jb3VudBgEIAEoBVIQYWNjZXNzVG9rZW5Db3VudBJFCg5sYXN0X3Nl\
-      ZW5fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIMbGFzdFNlZW5UaW1liAEBQhEKD19sYXN0\
-      X3NlZW5fdGltZSJkChBMaXN0VXNlcnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90\
-      b2tlbhgCIAEoCVIJcGFnZVRva2VuEhQKBWVtYWlsGAMgASgJUgVlbWFpbCJrChFMaXN0VXNlcnNSZXNwb25zZRIuCgV1\
-      c2VycxgBIAMoCzIYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyUgV1c2VycxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlS\
-      DW5leHRQYWdlVG9rZW4iKQoRSW52aXRlVXNlclJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIigKEkludml0ZVVz\
-      ZXJSZXNwb25zZRISCgRsaW5rGAEgASgJUgRsaW5rIl4KElNldFVzZXJSb2xlUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1\
-      c2VyEjQKBHJvbGUYAiABKA4yIC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudC5Sb2xlUgRyb2xlIigKEkRpc2FibGVV\
-      c2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIicKEUVuYWJsZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVz\
-      ZXIiJwoRVW5sb2NrVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciIoChJTaWduT3V0VXNlclJlcXVlc3QSEgoE\
-      dXNlchgBIAEoCVIEdXNlciIyChxTZW5kVXNlclBhc3N3b3JkUmVzZXRSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIi\
-      MwodU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVzcG9uc2USEgoEbGluaxgBIAEoCVIEbGluayIaChhHZXRDdXJyZW50QWNj\
-      b3VudFJlcXVlc3QiSAoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsEhoKCHBhc3N3b3Jk\
-      GAIgASgJUghwYXNzd29yZCKwAQoVQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEiMKDXNlc3Npb25fdG9rZW4YASABKAlSDHNl\
-      c3Npb25Ub2tlbhI1CgdhY2NvdW50GAIgASgLMhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnRSB2FjY291bnQSOwoL\
-      ZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lIh0KG0RlbGV0ZUN1\
-      cnJlbnRTZXNzaW9uUmVxdWVzdCJvChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIM\
-      c2Vzc2lvblRva2VuEiMKDGFjY2Vzc190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIoUCChRB\
-      dXRoZW50aWNhdGVSZXNwb25zZRIcCglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEo\
-      CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFp\
-      bmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJh\
-      dGlvblIIdmFsaWRGb3ISIwoNY3JlZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkIkAKF1dhdGNoUmV2b2NhdGlv\
-      bnNSZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1hZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25z\
-      UmVzcG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9uEjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnBy\
-      b3RvYnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2luY29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgty\
-      ZXZvY2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZv\
-      Y2F0aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50\
-      aWFsSWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9y\
-      dEZvcmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3JlcXVlc3QiswMKC0FjY2Vzc1Rva2VuEg4KAmlkGAEgASgJ\
-      UgJpZBISCgRuYW1lGAIgASgJUgRuYW1lEhYKBnByZWZpeBgDIAEoCVIGcHJlZml4EjsKC2NyZWF0ZV90aW1lGAQgASgL\
-      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKY3JlYXRlVGltZRJACgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2ds\
-      ZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIKZXhwaXJlVGltZYgBARJDCg1sYXN0X3VzZV90aW1lGAYgASgLMhouZ29vZ2xl\
-      LnByb3RvYnVmLlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBARI9CgZzY29wZXMYByADKA4yJS5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcyJDCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VT\
-      RRABEgoKBk1BTkFHRRACEg4KClJFQURfQVVESVQQA0IOCgxfZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWUiuwEK\
-      GENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsyGS5n\
-      b29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzQg0KC19leHBpcmVzX2luInUKGUNyZWF0ZUFjY2Vzc1Rva2Vu\
-      UmVzcG9uc2USFAoFdG9rZW4YASABKAlSBXRva2VuEkIKDGFjY2Vzc190b2tlbhgCIAEoCzIfLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5BY2Nlc3NUb2tlblILYWNjZXNzVG9rZW4iVQoXTGlzdEFjY2Vzc1Rva2Vuc1JlcXVlc3QSGwoJcGFnZV9zaXpl\
-      GAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4iiAEKGExpc3RBY2Nlc3NUb2tlbnNS\
-      ZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nl\
-      c3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2Vu\
-      UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQykxsKBEF1dGgScwoNQ3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEv\
-      YWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291\
-      bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiEoLT5JMCDBIKL2FwaS92MS9tZRKPAQoVU2VuZEVt\
-      YWlsVmVyaWZpY2F0aW9uEjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRFbWFpbFZlcmlmaWNhdGlvblJlcXVlc3QaFi5n\
-      b29nbGUucHJvdG9idWYuRW1wdHkiLILT5JMCJiIhL2FwaS92MS9tZS9lbWFpbDpzZW5kVmVyaWZpY2F0aW9uOgEqEn8K\
-      ElJlcXVlc3RFbWFpbENoYW5nZRItLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GhYu\
-      Z29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwiFy9hcGkvdjEvbWUvZW1haWw6Y2hhbmdlOgEqEnoKDkNoYW5nZVBh\
-      c3N3b3JkEikuY2hhdGVsYWluZS5hdXRoLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
-      bXB0eSIlgtPkkwIfIhovYXBpL3YxL21lL3Bhc3N3b3JkOmNoYW5nZToBKhKDAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQS\
-      Ly5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVt\
-      cHR5IiKC0+STAhwiFy9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOgEqEnwKDVJlc2V0UGFzc3dvcmQSKC5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiKYLT5JMCIyIeL2FwaS92\
-      MS9wYXNzd29yZC1yZXNldHM6cmVkZWVtOgEqEnwKClJlZGVlbUxpbmsSJS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVt\
-      TGlua1JlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEv\
-      bGlua3M6cmVkZWVtOgEqEnsKDExpc3RTZXNzaW9ucxInLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXF1\
-      ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhiC0+STAhISEC9hcGkvdjEvc2Vzc2lv\
-      bnMScAoNRGVsZXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVTZXNzaW9uUmVxdWVzdBoWLmdvb2ds\
-      ZS5wcm90b2J1Zi5FbXB0eSIdgtPkkwIXKhUvYXBpL3YxL3Nlc3Npb25zL3tpZH0SoAEKE0RlbGV0ZU90aGVyU2Vzc2lv\
-      bnMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIiiC0+STAiIiHS9hcGkvdjEvc2Vzc2lvbnM6ZGVsZXRlT3RoZXJz\
-      OgEqEm8KCUxpc3RVc2VycxIkLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiUuY2hhdGVsYWluZS5h\
-      dXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhWC0+STAg8SDS9hcGkvdjEvdXNlcnMSfAoKSW52aXRlVXNlchIlLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVzcG9u\
-      c2UiH4LT5JMCGSIUL2FwaS92MS91c2VyczppbnZpdGU6ASoSeAoLU2V0VXNlclJvbGUSJi5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuU2V0VXNlclJvbGVSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vy\
-      cy97dXNlcn06c2V0Um9sZToBKhJ4CgtEaXNhYmxlVXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5EaXNhYmxlVXNlclJl\
-      cXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpkaXNhYmxl\
-      OgEqEnUKCkVuYWJsZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTplbmFibGU6ASoSdQoKVW5sb2NrVXNlchIl\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5VbmxvY2tVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+ST\
-      AiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OnVubG9jazoBKhJ4CgtTaWduT3V0VXNlchImLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5TaWduT3V0VXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJz\
-      L3t1c2VyfTpzaWduT3V0OgEqEqsBChVTZW5kVXNlclBhc3N3b3JkUmVzZXQSMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2Vu\
-      ZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVzdBoxLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRS\
-      ZXNwb25zZSItgtPkkwInIiIvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXNldFBhc3N3b3JkOgEqEmQKDUNyZWF0ZVNlc3Np\
-      b24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3Jl\
-      YXRlU2Vzc2lvblJlc3BvbnNlEl8KFERlbGV0ZUN1cnJlbnRTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0\
-      ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRJhCgxBdXRoZW50aWNhdGUSJy5jaGF0\
-      ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNhdGVS\
-      ZXNwb25zZRJvChBXYXRjaFJldm9jYXRpb25zEisuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1\
-      ZXN0GiwuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZTABEnUKFklzc3VlT3BlcmF0b3JB\
-      c3NlcnRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QaKC5jaGF0ZWxh\
-      aW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USUQoNUmVwb3J0Rm9yZ2VyeRIoLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5SZXBvcnRGb3JnZXJ5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRKSAQoRQ3JlYXRlQWNjZXNzVG9rZW4S\
-      LC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0Gi0uY2hhdGVsYWluZS5hdXRoLnYxLkNy\
-      ZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiIILT5JMCGiIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zOgEqEowBChBMaXN0QWNj\
-      ZXNzVG9rZW5zEisuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0GiwuY2hhdGVsYWluZS5h\
-      dXRoLnYxLkxpc3RBY2Nlc3NUb2tlbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL3YxL2FjY2Vzcy10b2tlbnMSfQoRRGVs\
-      ZXRlQWNjZXNzVG9rZW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQWNjZXNzVG9rZW5SZXF1ZXN0GhYuZ29vZ2xl\
-      LnByb3RvYnVmLkVtcHR5IiKC0+STAhwqGi9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9YgZwcm90bzM=
+      c2USFAoFZW1haWwYAiABKAlSBWVtYWlsEiEKDGRldmljZV90b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iUgoHUHVycG9z\
+      ZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASEAoMVkVSSUZZX0VNQUlMEAESEAoMQ0hBTkdFX0VNQUlMEAISCgoGVU5M\
+      T0NLEAMiqwIKB1Nlc3Npb24SDgoCaWQYASABKAlSAmlkEhYKBmRldmljZRgCIAEoCVIGZGV2aWNlEh0KCmlwX2FkZHJl\
+      c3MYAyABKAlSCWlwQWRkcmVzcxI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBS\
+      CmNyZWF0ZVRpbWUSQAoObGFzdF9zZWVuX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgxsYXN0\
+      U2VlblRpbWUSOwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1l\
+      Eh0KCmlzX2N1cnJlbnQYByABKAhSCWlzQ3VycmVudCIVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Ik8KFExpc3RTZXNzaW9u\
+      c1Jlc3BvbnNlEjcKCHNlc3Npb25zGAEgAygLMhsuY2hhdGVsYWluZS5hdXRoLnYxLlNlc3Npb25SCHNlc3Npb25zIiYK\
+      FERlbGV0ZVNlc3Npb25SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCIcChpEZWxldGVPdGhlclNlc3Npb25zUmVxdWVzdCIz\
+      ChtEZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2USFAoFZW5kZWQYASABKAVSBWVuZGVkIrcCCgRVc2VyEjUKB2FjY291\
+      bnQYASABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBIfCgtpc19kaXNhYmxlZBgCIAEoCFIK\
+      aXNEaXNhYmxlZBIjCg1zZXNzaW9uX2NvdW50GAMgASgFUgxzZXNzaW9uQ291bnQSLAoSYWNjZXNzX3Rva2VuX2NvdW50\
+      GAQgASgFUhBhY2Nlc3NUb2tlbkNvdW50EkUKDmxhc3Rfc2Vlbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp\
+      bWVzdGFtcEgAUgxsYXN0U2VlblRpbWWIAQESKgoRaGFzX3NlY29uZF9mYWN0b3IYBiABKAhSD2hhc1NlY29uZEZhY3Rv\
+      ckIRCg9fbGFzdF9zZWVuX3RpbWUiZAoQTGlzdFVzZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXpl\
+      Eh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbhIUCgVlbWFpbBgDIAEoCVIFZW1haWwiawoRTGlzdFVzZXJzUmVz\
+      cG9uc2USLgoFdXNlcnMYASADKAsyGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlclIFdXNlcnMSJgoPbmV4dF9wYWdlX3Rv\
+      a2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIikKEUludml0ZVVzZXJSZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIo\
+      ChJJbnZpdGVVc2VyUmVzcG9uc2USEgoEbGluaxgBIAEoCVIEbGluayJeChJTZXRVc2VyUm9sZVJlcXVlc3QSEgoEdXNl\
+      chgBIAEoCVIEdXNlchI0CgRyb2xlGAIgASgOMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQuUm9sZVIEcm9sZSIo\
+      ChJEaXNhYmxlVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciInChFFbmFibGVVc2VyUmVxdWVzdBISCgR1c2Vy\
+      GAEgASgJUgR1c2VyIicKEVVubG9ja1VzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIiKAoSU2lnbk91dFVzZXJS\
+      ZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIiMgocU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVzdBISCgR1c2VyGAEg\
+      ASgJUgR1c2VyIjMKHVNlbmRVc2VyUGFzc3dvcmRSZXNldFJlc3BvbnNlEhIKBGxpbmsYASABKAlSBGxpbmsiGgoYR2V0\
+      Q3VycmVudEFjY291bnRSZXF1ZXN0ImsKFENyZWF0ZVNlc3Npb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIa\
+      CghwYXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGV2aWNlX3Rva2VuGAMgASgJUgtkZXZpY2VUb2tlbiJlChZDb21w\
+      bGV0ZVNlc3Npb25SZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbhISCgRjb2RlGAIgASgJUgRjb2RlEiEKDGRldmlj\
+      ZV90b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iRwoVQ29uZmlybVNlc3Npb25SZXF1ZXN0EhoKCHBhc3N3b3JkGAEgASgJ\
+      UghwYXNzd29yZBISCgRjb2RlGAIgASgJUgRjb2RlIhgKFkdldFNlY29uZEZhY3RvclJlcXVlc3QirwEKDFNlY29uZEZh\
+      Y3RvchIdCgppc19lbmFibGVkGAEgASgIUglpc0VuYWJsZWQSQAoLZW5hYmxlX3RpbWUYAiABKAsyGi5nb29nbGUucHJv\
+      dG9idWYuVGltZXN0YW1wSABSCmVuYWJsZVRpbWWIAQESLgoTcmVjb3ZlcnlfY29kZXNfbGVmdBgDIAEoBVIRcmVjb3Zl\
+      cnlDb2Rlc0xlZnRCDgoMX2VuYWJsZV90aW1lIhwKGkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0IkcKG0NyZWF0ZUF1\
+      dGhlbnRpY2F0b3JSZXNwb25zZRIWCgZzZWNyZXQYASABKAlSBnNlY3JldBIQCgN1cmkYAiABKAlSA3VyaSIvChlFbmFi\
+      bGVTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiGwoZRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVz\
+      dCIcChpDcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdCIlCg1SZWNvdmVyeUNvZGVzEhQKBWNvZGVzGAEgAygJUgVjb2Rl\
+      cyIyChxSZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIigwIKFUNyZWF0ZVNlc3Np\
+      b25SZXNwb25zZRIjCg1zZXNzaW9uX3Rva2VuGAEgASgJUgxzZXNzaW9uVG9rZW4SNQoHYWNjb3VudBgCIAEoCzIbLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjsKC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3Rv\
+      YnVmLlRpbWVzdGFtcFIKZXhwaXJlVGltZRIuChNzZWNvbmRfZmFjdG9yX3Rva2VuGAQgASgJUhFzZWNvbmRGYWN0b3JU\
+      b2tlbhIhCgxkZXZpY2VfdG9rZW4YBSABKAlSC2RldmljZVRva2VuIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVz\
+      dCJvChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFj\
+      Y2Vzc190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsItoCChRBdXRoZW50aWNhdGVSZXNwb25z\
+      ZRIcCglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1\
+      Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50\
+      UgdhY2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoN\
+      Y3JlZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkEkIKDGNvbmZpcm1fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90\
+      b2J1Zi5UaW1lc3RhbXBIAFILY29uZmlybVRpbWWIAQFCDwoNX2NvbmZpcm1fdGltZSJAChdXYXRjaFJldm9jYXRpb25z\
+      UmVxdWVzdBIlCg5hZnRlcl9wb3NpdGlvbhgBIAEoA1INYWZ0ZXJQb3NpdGlvbiLZAQoYV2F0Y2hSZXZvY2F0aW9uc1Jl\
+      c3BvbnNlEhoKCHBvc2l0aW9uGAEgASgDUghwb3NpdGlvbhI6Cgtrbm93bl91bnRpbBgCIAEoCzIZLmdvb2dsZS5wcm90\
+      b2J1Zi5EdXJhdGlvblIKa25vd25VbnRpbBIjCg1pc19pbmNvbXBsZXRlGAMgASgIUgxpc0luY29tcGxldGUSQAoLcmV2\
+      b2NhdGlvbnMYBCADKAsyHi5jaGF0ZWxhaW5lLmF1dGgudjEuUmV2b2NhdGlvblILcmV2b2NhdGlvbnMiUAoKUmV2b2Nh\
+      dGlvbhIdCgphY2NvdW50X2lkGAEgASgJUglhY2NvdW50SWQSIwoNY3JlZGVudGlhbF9pZBgCIAEoCVIMY3JlZGVudGlh\
+      bElkIjUKHUlzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIwChRSZXBvcnRG\
+      b3JnZXJ5UmVxdWVzdBIYCgdyZXF1ZXN0GAEgASgJUgdyZXF1ZXN0IrMDCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVIC\
+      aWQSEgoEbmFtZRgCIAEoCVIEbmFtZRIWCgZwcmVmaXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIa\
+      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUu\
+      cHJvdG9idWYuVGltZXN0YW1wSABSCmV4cGlyZVRpbWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5w\
+      cm90b2J1Zi5UaW1lc3RhbXBIAVILbGFzdFVzZVRpbWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRo\
+      LnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQ\
+      ARIKCgZNQU5BR0UQAhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lIrsBChhD\
+      cmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2luGAIgASgLMhkuZ29v\
+      Z2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyADKA4yJS5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3Blc0INCgtfZXhwaXJlc19pbiJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJl\
+      c3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgB\
+      IAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhMaXN0QWNjZXNzVG9rZW5zUmVz\
+      cG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblIMYWNjZXNz\
+      VG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxldGVBY2Nlc3NUb2tlblJl\
+      cXVlc3QSDgoCaWQYASABKAlSAmlkMuAjCgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0ZWxhaW5lLmF1dGgudjEu\
+      Q3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPkkwIVIhAvYXBpL3YxL2Fj\
+      Y291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdldEN1cnJlbnRBY2NvdW50\
+      UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEvbWUSjwEKFVNlbmRFbWFp\
+      bFZlcmlmaWNhdGlvbhIwLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kRW1haWxWZXJpZmljYXRpb25SZXF1ZXN0GhYuZ29v\
+      Z2xlLnByb3RvYnVmLkVtcHR5IiyC0+STAiYiIS9hcGkvdjEvbWUvZW1haWw6c2VuZFZlcmlmaWNhdGlvbjoBKhJ/ChJS\
+      ZXF1ZXN0RW1haWxDaGFuZ2USLS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEVtYWlsQ2hhbmdlUmVxdWVzdBoWLmdv\
+      b2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL21lL2VtYWlsOmNoYW5nZToBKhJ6Cg5DaGFuZ2VQYXNz\
+      d29yZBIpLmNoYXRlbGFpbmUuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1w\
+      dHkiJYLT5JMCHyIaL2FwaS92MS9tZS9wYXNzd29yZDpjaGFuZ2U6ASoSgwEKFFJlcXVlc3RQYXNzd29yZFJlc2V0Ei8u\
+      Y2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0\
+      eSIigtPkkwIcIhcvYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czoBKhJ8Cg1SZXNldFBhc3N3b3JkEiguY2hhdGVsYWluZS5h\
+      dXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IimC0+STAiMiHi9hcGkvdjEv\
+      cGFzc3dvcmQtcmVzZXRzOnJlZGVlbToBKhJ8CgpSZWRlZW1MaW5rEiUuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxp\
+      bmtSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxpbmtSZXNwb25zZSIfgtPkkwIZIhQvYXBpL3YxL2xp\
+      bmtzOnJlZGVlbToBKhJ7CgxMaXN0U2Vzc2lvbnMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFNlc3Npb25zUmVxdWVz\
+      dBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIYgtPkkwISEhAvYXBpL3YxL3Nlc3Npb25z\
+      EnAKDURlbGV0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlU2Vzc2lvblJlcXVlc3QaFi5nb29nbGUu\
+      cHJvdG9idWYuRW1wdHkiHYLT5JMCFyoVL2FwaS92MS9zZXNzaW9ucy97aWR9EqABChNEZWxldGVPdGhlclNlc3Npb25z\
+      Ei4uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXF1ZXN0Gi8uY2hhdGVsYWluZS5hdXRoLnYx\
+      LkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXNwb25zZSIogtPkkwIiIh0vYXBpL3YxL3Nlc3Npb25zOmRlbGV0ZU90aGVyczoB\
+      KhKBAQoPR2V0U2Vjb25kRmFjdG9yEiouY2hhdGVsYWluZS5hdXRoLnYxLkdldFNlY29uZEZhY3RvclJlcXVlc3QaIC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuU2Vjb25kRmFjdG9yIiCC0+STAhoSGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvchKbAQoT\
+      Q3JlYXRlQXV0aGVudGljYXRvchIuLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVxdWVzdBov\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2UiI4LT5JMCHSIYL2FwaS92MS9tZS9z\
+      ZWNvbmQtZmFjdG9yOgEqEpIBChJFbmFibGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1dGgudjEuRW5hYmxlU2Vj\
+      b25kRmFjdG9yUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiqC0+STAiQiHy9hcGkvdjEv\
+      bWUvc2Vjb25kLWZhY3RvcjplbmFibGU6ASoSfQoSRGVsZXRlU2Vjb25kRmFjdG9yEi0uY2hhdGVsYWluZS5hdXRoLnYx\
+      LkRlbGV0ZVNlY29uZEZhY3RvclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIILT5JMCGioYL2FwaS92MS9t\
+      ZS9zZWNvbmQtZmFjdG9yEo4BChNDcmVhdGVSZWNvdmVyeUNvZGVzEi4uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVJl\
+      Y292ZXJ5Q29kZXNSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMiJILT5JMCHiIZL2FwaS92\
+      MS9tZS9yZWNvdmVyeS1jb2RlczoBKhJvCglMaXN0VXNlcnMSJC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFVzZXJzUmVx\
+      dWVzdBolLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3YxL3VzZXJzEnwK\
+      Ckludml0ZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuSW52aXRlVXNlclJlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuSW52aXRlVXNlclJlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEvdXNlcnM6aW52aXRlOgEqEngKC1NldFVzZXJSb2xl\
+      EiYuY2hhdGVsYWluZS5hdXRoLnYxLlNldFVzZXJSb2xlUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC\
+      0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNldFJvbGU6ASoSeAoLRGlzYWJsZVVzZXISJi5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91\
+      c2Vycy97dXNlcn06ZGlzYWJsZToBKhJ1CgpFbmFibGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkVuYWJsZVVzZXJS\
+      ZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNlcn06ZW5hYmxl\
+      OgEqEnUKClVubG9ja1VzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuVW5sb2NrVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTp1bmxvY2s6ASoSeAoLU2lnbk91dFVzZXIS\
+      Ji5jaGF0ZWxhaW5lLmF1dGgudjEuU2lnbk91dFVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT\
+      5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2lnbk91dDoBKhKWAQoVUmVzZXRVc2VyU2Vjb25kRmFjdG9yEjAuY2hh\
+      dGVsYWluZS5hdXRoLnYxLlJlc2V0VXNlclNlY29uZEZhY3RvclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNl\
+      ciIxgtPkkwIrIiYvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXNldFNlY29uZEZhY3RvcjoBKhKrAQoVU2VuZFVzZXJQYXNz\
+      d29yZFJlc2V0EjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRVc2VyUGFzc3dvcmRSZXNldFJlcXVlc3QaMS5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVzcG9uc2UiLYLT5JMCJyIiL2FwaS92MS91c2Vycy97dXNl\
+      cn06cmVzZXRQYXNzd29yZDoBKhJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Np\
+      b25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJoCg9Db21wbGV0ZVNlc3Np\
+      b24SKi5jaGF0ZWxhaW5lLmF1dGgudjEuQ29tcGxldGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5D\
+      cmVhdGVTZXNzaW9uUmVzcG9uc2USgAEKDkNvbmZpcm1TZXNzaW9uEikuY2hhdGVsYWluZS5hdXRoLnYxLkNvbmZpcm1T\
+      ZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIrgtPkkwIlIiAvYXBpL3YxL3Nlc3Npb25zL2N1cnJl\
+      bnQ6Y29uZmlybToBKhJfChREZWxldGVDdXJyZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJy\
+      ZW50U2Vzc2lvblJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWlu\
+      ZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9u\
+      c2USbwoQV2F0Y2hSZXZvY2F0aW9ucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBos\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0\
+      aW9uEjEuY2hhdGVsYWluZS5hdXRoLnYxLklzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5h\
+      dXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVw\
+      b3J0Rm9yZ2VyeVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hh\
+      dGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVB\
+      Y2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoiFS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rv\
+      a2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFj\
+      Y2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90\
+      b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
       """)
 }

@@ -88,6 +88,8 @@ package enum IdentityAPI {
     package var scope: String
     /// The account's role, `auditor` or `admin`; empty for everybody else.
     package var role: String
+    /// When the user last proved in this session who they are; missing without a session.
+    package var confirmTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -100,7 +102,8 @@ package enum IdentityAPI {
       expireTime: Timestamp? = nil,
       nonce: [UInt8] = [],
       scope: String = "",
-      role: String = ""
+      role: String = "",
+      confirmTime: Timestamp? = nil
     ) {
       self.userId = userId
       self.credential = credential
@@ -112,6 +115,7 @@ package enum IdentityAPI {
       self.nonce = nonce
       self.scope = scope
       self.role = role
+      self.confirmTime = confirmTime
     }
 
     package init() {
@@ -125,6 +129,7 @@ package enum IdentityAPI {
       self.nonce = []
       self.scope = ""
       self.role = ""
+      self.confirmTime = nil
     }
 
     package static let messageName = "chatelaine.identity.v1.Assertion"
@@ -144,6 +149,7 @@ package enum IdentityAPI {
       self.nonce = CField.bytes(c.nonce)
       self.scope = try CField.string(c.scope, "scope")
       self.role = try CField.string(c.role, "role")
+      if c._confirm_time_case.rawValue == 11 { self.confirmTime = try CField.required(c.confirm_time, "confirmTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -159,6 +165,10 @@ package enum IdentityAPI {
       c.pointee.nonce = CField.data(self.nonce, in: arena)
       c.pointee.scope = CField.data(self.scope, in: arena)
       c.pointee.role = CField.data(self.role, in: arena)
+      if let value = self.confirmTime {
+        c.pointee._confirm_time_case = .init(rawValue: 11)
+        c.pointee.confirm_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -172,6 +182,7 @@ package enum IdentityAPI {
       writer.field("nonce", self.nonce)
       writer.field("scope", self.scope)
       writer.field("role", self.role)
+      writer.field("confirmTime", self.confirmTime)
     }
 
     package mutating func setField(
@@ -198,6 +209,8 @@ package enum IdentityAPI {
         self.scope = try .reading(value, "scope")
       case "role":
         self.role = try .reading(value, "role")
+      case "confirmTime", "confirm_time":
+        self.confirmTime = try .reading(value, "confirmTime")
       default: return false
       }
       return true
@@ -280,14 +293,16 @@ extension ProtoFileDescriptor {
     dependencies: [.googleProtobufTimestamp],
     base64: """
       CiZjaGF0ZWxhaW5lL2lkZW50aXR5L3YxL2Fzc2VydGlvbi5wcm90bxIWY2hhdGVsYWluZS5pZGVudGl0eS52MRofZ29v\
-      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLYAwoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
+      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKtBAoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
       CgpjcmVkZW50aWFsGAIgASgOMiwuY2hhdGVsYWluZS5pZGVudGl0eS52MS5Bc3NlcnRpb24uQ3JlZGVudGlhbFIKY3Jl\
       ZGVudGlhbBIjCg1jcmVkZW50aWFsX2lkGAMgASgJUgxjcmVkZW50aWFsSWQSFAoFZW1haWwYBCABKAlSBWVtYWlsEhoK\
       CGF1ZGllbmNlGAUgAygJUghhdWRpZW5jZRI5Cgppc3N1ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVz\
       dGFtcFIJaXNzdWVUaW1lEjsKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhw\
       aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2USFAoFc2NvcGUYCSABKAlSBXNjb3BlEhIKBHJvbGUYCiABKAlSBHJv\
-      bGUiVQoKQ3JlZGVudGlhbBIaChZDUkVERU5USUFMX1VOU1BFQ0lGSUVEEAASCwoHU0VTU0lPThABEhAKDEFDQ0VTU19U\
-      T0tFThACEgwKCE9QRVJBVE9SEAMiZAoPU2lnbmVkQXNzZXJ0aW9uEhUKBmtleV9pZBgBIAEoCVIFa2V5SWQSHAoJYXNz\
-      ZXJ0aW9uGAIgASgMUglhc3NlcnRpb24SHAoJc2lnbmF0dXJlGAMgASgMUglzaWduYXR1cmViBnByb3RvMw==
+      bGUSQgoMY29uZmlybV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgtjb25maXJtVGltZYgB\
+      ASJVCgpDcmVkZW50aWFsEhoKFkNSRURFTlRJQUxfVU5TUEVDSUZJRUQQABILCgdTRVNTSU9OEAESEAoMQUNDRVNTX1RP\
+      S0VOEAISDAoIT1BFUkFUT1IQA0IPCg1fY29uZmlybV90aW1lImQKD1NpZ25lZEFzc2VydGlvbhIVCgZrZXlfaWQYASAB\
+      KAlSBWtleUlkEhwKCWFzc2VydGlvbhgCIAEoDFIJYXNzZXJ0aW9uEhwKCXNpZ25hdHVyZRgDIAEoDFIJc2lnbmF0dXJl\
+      YgZwcm90bzM=
       """)
 }

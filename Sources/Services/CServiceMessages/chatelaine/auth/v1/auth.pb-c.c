@@ -1312,6 +1312,501 @@ void   chatelaine__auth__v1__create_session_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__create_session_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__complete_session_request__init
+                     (Chatelaine__Auth__V1__CompleteSessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CompleteSessionRequest init_value = CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__complete_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__complete_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__complete_session_request__pack
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__complete_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__complete_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__complete_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CompleteSessionRequest *
+       chatelaine__auth__v1__complete_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CompleteSessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__complete_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__complete_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CompleteSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__complete_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__confirm_session_request__init
+                     (Chatelaine__Auth__V1__ConfirmSessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ConfirmSessionRequest init_value = CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__confirm_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__confirm_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__confirm_session_request__pack
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__confirm_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__confirm_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__confirm_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ConfirmSessionRequest *
+       chatelaine__auth__v1__confirm_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ConfirmSessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__confirm_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__confirm_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__ConfirmSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__confirm_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__get_second_factor_request__init
+                     (Chatelaine__Auth__V1__GetSecondFactorRequest         *message)
+{
+  static const Chatelaine__Auth__V1__GetSecondFactorRequest init_value = CHATELAINE__AUTH__V1__GET_SECOND_FACTOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__get_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__get_second_factor_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__get_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__get_second_factor_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__get_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__get_second_factor_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__GetSecondFactorRequest *
+       chatelaine__auth__v1__get_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__GetSecondFactorRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__get_second_factor_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__get_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__GetSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__get_second_factor_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__second_factor__init
+                     (Chatelaine__Auth__V1__SecondFactor         *message)
+{
+  static const Chatelaine__Auth__V1__SecondFactor init_value = CHATELAINE__AUTH__V1__SECOND_FACTOR__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__second_factor__get_packed_size
+                     (const Chatelaine__Auth__V1__SecondFactor *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__second_factor__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__second_factor__pack
+                     (const Chatelaine__Auth__V1__SecondFactor *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__second_factor__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__second_factor__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SecondFactor *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__second_factor__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SecondFactor *
+       chatelaine__auth__v1__second_factor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SecondFactor *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__second_factor__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__second_factor__free_unpacked
+                     (Chatelaine__Auth__V1__SecondFactor *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__second_factor__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_authenticator_request__init
+                     (Chatelaine__Auth__V1__CreateAuthenticatorRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CreateAuthenticatorRequest init_value = CHATELAINE__AUTH__V1__CREATE_AUTHENTICATOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_authenticator_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_authenticator_request__pack
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_authenticator_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreateAuthenticatorRequest *
+       chatelaine__auth__v1__create_authenticator_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreateAuthenticatorRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_authenticator_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_authenticator_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateAuthenticatorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_authenticator_response__init
+                     (Chatelaine__Auth__V1__CreateAuthenticatorResponse         *message)
+{
+  static const Chatelaine__Auth__V1__CreateAuthenticatorResponse init_value = CHATELAINE__AUTH__V1__CREATE_AUTHENTICATOR_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_authenticator_response__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_authenticator_response__pack
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_authenticator_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreateAuthenticatorResponse *
+       chatelaine__auth__v1__create_authenticator_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreateAuthenticatorResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_authenticator_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_authenticator_response__free_unpacked
+                     (Chatelaine__Auth__V1__CreateAuthenticatorResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_authenticator_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__enable_second_factor_request__init
+                     (Chatelaine__Auth__V1__EnableSecondFactorRequest         *message)
+{
+  static const Chatelaine__Auth__V1__EnableSecondFactorRequest init_value = CHATELAINE__AUTH__V1__ENABLE_SECOND_FACTOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__enable_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_second_factor_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__enable_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_second_factor_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__enable_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_second_factor_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__EnableSecondFactorRequest *
+       chatelaine__auth__v1__enable_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__EnableSecondFactorRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__enable_second_factor_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__enable_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__EnableSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__enable_second_factor_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_second_factor_request__init
+                     (Chatelaine__Auth__V1__DeleteSecondFactorRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteSecondFactorRequest init_value = CHATELAINE__AUTH__V1__DELETE_SECOND_FACTOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_second_factor_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_second_factor_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_second_factor_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteSecondFactorRequest *
+       chatelaine__auth__v1__delete_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteSecondFactorRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_second_factor_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_second_factor_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_recovery_codes_request__init
+                     (Chatelaine__Auth__V1__CreateRecoveryCodesRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CreateRecoveryCodesRequest init_value = CHATELAINE__AUTH__V1__CREATE_RECOVERY_CODES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_recovery_codes_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_recovery_codes_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_recovery_codes_request__pack
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_recovery_codes_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_recovery_codes_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_recovery_codes_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreateRecoveryCodesRequest *
+       chatelaine__auth__v1__create_recovery_codes_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreateRecoveryCodesRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_recovery_codes_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_recovery_codes_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_recovery_codes_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__recovery_codes__init
+                     (Chatelaine__Auth__V1__RecoveryCodes         *message)
+{
+  static const Chatelaine__Auth__V1__RecoveryCodes init_value = CHATELAINE__AUTH__V1__RECOVERY_CODES__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__recovery_codes__get_packed_size
+                     (const Chatelaine__Auth__V1__RecoveryCodes *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__recovery_codes__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__recovery_codes__pack
+                     (const Chatelaine__Auth__V1__RecoveryCodes *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__recovery_codes__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__recovery_codes__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RecoveryCodes *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__recovery_codes__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RecoveryCodes *
+       chatelaine__auth__v1__recovery_codes__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RecoveryCodes *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__recovery_codes__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__recovery_codes__free_unpacked
+                     (Chatelaine__Auth__V1__RecoveryCodes *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__recovery_codes__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__reset_user_second_factor_request__init
+                     (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ResetUserSecondFactorRequest init_value = CHATELAINE__AUTH__V1__RESET_USER_SECOND_FACTOR_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__reset_user_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_user_second_factor_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__reset_user_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_user_second_factor_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__reset_user_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_user_second_factor_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ResetUserSecondFactorRequest *
+       chatelaine__auth__v1__reset_user_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ResetUserSecondFactorRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__reset_user_second_factor_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__reset_user_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__reset_user_second_factor_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__create_session_response__init
                      (Chatelaine__Auth__V1__CreateSessionResponse         *message)
 {
@@ -2478,7 +2973,7 @@ const ProtobufCEnumDescriptor chatelaine__auth__v1__redeem_link_response__purpos
   chatelaine__auth__v1__redeem_link_response__purpose__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__redeem_link_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__redeem_link_response__field_descriptors[3] =
 {
   {
     "purpose",
@@ -2504,15 +2999,28 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__redeem_link_response
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "device_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RedeemLinkResponse, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__redeem_link_response__field_indices_by_name[] = {
+  2,   /* field[2] = device_token */
   1,   /* field[1] = email */
   0,   /* field[0] = purpose */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__redeem_link_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_response__descriptor =
 {
@@ -2522,7 +3030,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_response__des
   "Chatelaine__Auth__V1__RedeemLinkResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__RedeemLinkResponse),
-  2,
+  3,
   chatelaine__auth__v1__redeem_link_response__field_descriptors,
   chatelaine__auth__v1__redeem_link_response__field_indices_by_name,
   1,  chatelaine__auth__v1__redeem_link_response__number_ranges,
@@ -2795,7 +3303,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_res
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_other_sessions_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descriptors[6] =
 {
   {
     "account",
@@ -2857,10 +3365,23 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "has_second_factor",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__User, has_second_factor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__user__field_indices_by_name[] = {
   3,   /* field[3] = access_token_count */
   0,   /* field[0] = account */
+  5,   /* field[5] = has_second_factor */
   1,   /* field[1] = is_disabled */
   4,   /* field[4] = last_seen_time */
   2,   /* field[2] = session_count */
@@ -2868,7 +3389,7 @@ static const unsigned chatelaine__auth__v1__user__field_indices_by_name[] = {
 static const ProtobufCIntRange chatelaine__auth__v1__user__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor =
 {
@@ -2878,7 +3399,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor =
   "Chatelaine__Auth__V1__User",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__User),
-  5,
+  6,
   chatelaine__auth__v1__user__field_descriptors,
   chatelaine__auth__v1__user__field_indices_by_name,
   1,  chatelaine__auth__v1__user__number_ranges,
@@ -3373,7 +3894,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__get_current_account_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__get_current_account_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_request__field_descriptors[3] =
 {
   {
     "email",
@@ -3399,15 +3920,28 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_reque
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "device_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateSessionRequest, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_session_request__field_indices_by_name[] = {
+  2,   /* field[2] = device_token */
   0,   /* field[0] = email */
   1,   /* field[1] = password */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_session_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__descriptor =
 {
@@ -3417,14 +3951,430 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__d
   "Chatelaine__Auth__V1__CreateSessionRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateSessionRequest),
-  2,
+  3,
   chatelaine__auth__v1__create_session_request__field_descriptors,
   chatelaine__auth__v1__create_session_request__field_indices_by_name,
   1,  chatelaine__auth__v1__create_session_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__create_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__complete_session_request__field_descriptors[3] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CompleteSessionRequest, token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CompleteSessionRequest, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CompleteSessionRequest, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__complete_session_request__field_indices_by_name[] = {
+  1,   /* field[1] = code */
+  2,   /* field[2] = device_token */
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__complete_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__complete_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CompleteSessionRequest",
+  "CompleteSessionRequest",
+  "Chatelaine__Auth__V1__CompleteSessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CompleteSessionRequest),
+  3,
+  chatelaine__auth__v1__complete_session_request__field_descriptors,
+  chatelaine__auth__v1__complete_session_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__complete_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__complete_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__confirm_session_request__field_descriptors[2] =
+{
+  {
+    "password",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ConfirmSessionRequest, password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ConfirmSessionRequest, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__confirm_session_request__field_indices_by_name[] = {
+  1,   /* field[1] = code */
+  0,   /* field[0] = password */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__confirm_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__confirm_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ConfirmSessionRequest",
+  "ConfirmSessionRequest",
+  "Chatelaine__Auth__V1__ConfirmSessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ConfirmSessionRequest),
+  2,
+  chatelaine__auth__v1__confirm_session_request__field_descriptors,
+  chatelaine__auth__v1__confirm_session_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__confirm_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__confirm_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__get_second_factor_request__field_descriptors NULL
+#define chatelaine__auth__v1__get_second_factor_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__get_second_factor_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__get_second_factor_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.GetSecondFactorRequest",
+  "GetSecondFactorRequest",
+  "Chatelaine__Auth__V1__GetSecondFactorRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__GetSecondFactorRequest),
+  0,
+  chatelaine__auth__v1__get_second_factor_request__field_descriptors,
+  chatelaine__auth__v1__get_second_factor_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__get_second_factor_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__get_second_factor_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__second_factor__field_descriptors[3] =
+{
+  {
+    "is_enabled",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SecondFactor, is_enabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enable_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__SecondFactor, _enable_time_case),
+    offsetof(Chatelaine__Auth__V1__SecondFactor, enable_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recovery_codes_left",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SecondFactor, recovery_codes_left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__second_factor__field_indices_by_name[] = {
+  1,   /* field[1] = enable_time */
+  0,   /* field[0] = is_enabled */
+  2,   /* field[2] = recovery_codes_left */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__second_factor__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__second_factor__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SecondFactor",
+  "SecondFactor",
+  "Chatelaine__Auth__V1__SecondFactor",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SecondFactor),
+  3,
+  chatelaine__auth__v1__second_factor__field_descriptors,
+  chatelaine__auth__v1__second_factor__field_indices_by_name,
+  1,  chatelaine__auth__v1__second_factor__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__second_factor__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__create_authenticator_request__field_descriptors NULL
+#define chatelaine__auth__v1__create_authenticator_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__create_authenticator_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_authenticator_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreateAuthenticatorRequest",
+  "CreateAuthenticatorRequest",
+  "Chatelaine__Auth__V1__CreateAuthenticatorRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreateAuthenticatorRequest),
+  0,
+  chatelaine__auth__v1__create_authenticator_request__field_descriptors,
+  chatelaine__auth__v1__create_authenticator_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__create_authenticator_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_authenticator_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_authenticator_response__field_descriptors[2] =
+{
+  {
+    "secret",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateAuthenticatorResponse, secret),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "uri",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateAuthenticatorResponse, uri),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__create_authenticator_response__field_indices_by_name[] = {
+  0,   /* field[0] = secret */
+  1,   /* field[1] = uri */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__create_authenticator_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_authenticator_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreateAuthenticatorResponse",
+  "CreateAuthenticatorResponse",
+  "Chatelaine__Auth__V1__CreateAuthenticatorResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreateAuthenticatorResponse),
+  2,
+  chatelaine__auth__v1__create_authenticator_response__field_descriptors,
+  chatelaine__auth__v1__create_authenticator_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__create_authenticator_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_authenticator_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__enable_second_factor_request__field_descriptors[1] =
+{
+  {
+    "code",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__EnableSecondFactorRequest, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__enable_second_factor_request__field_indices_by_name[] = {
+  0,   /* field[0] = code */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__enable_second_factor_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__enable_second_factor_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.EnableSecondFactorRequest",
+  "EnableSecondFactorRequest",
+  "Chatelaine__Auth__V1__EnableSecondFactorRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__EnableSecondFactorRequest),
+  1,
+  chatelaine__auth__v1__enable_second_factor_request__field_descriptors,
+  chatelaine__auth__v1__enable_second_factor_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__enable_second_factor_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__enable_second_factor_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__delete_second_factor_request__field_descriptors NULL
+#define chatelaine__auth__v1__delete_second_factor_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__delete_second_factor_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_second_factor_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteSecondFactorRequest",
+  "DeleteSecondFactorRequest",
+  "Chatelaine__Auth__V1__DeleteSecondFactorRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteSecondFactorRequest),
+  0,
+  chatelaine__auth__v1__delete_second_factor_request__field_descriptors,
+  chatelaine__auth__v1__delete_second_factor_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__delete_second_factor_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_second_factor_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__create_recovery_codes_request__field_descriptors NULL
+#define chatelaine__auth__v1__create_recovery_codes_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__create_recovery_codes_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_recovery_codes_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreateRecoveryCodesRequest",
+  "CreateRecoveryCodesRequest",
+  "Chatelaine__Auth__V1__CreateRecoveryCodesRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreateRecoveryCodesRequest),
+  0,
+  chatelaine__auth__v1__create_recovery_codes_request__field_descriptors,
+  chatelaine__auth__v1__create_recovery_codes_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__create_recovery_codes_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_recovery_codes_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__recovery_codes__field_descriptors[1] =
+{
+  {
+    "codes",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__RecoveryCodes, n_codes),
+    offsetof(Chatelaine__Auth__V1__RecoveryCodes, codes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__recovery_codes__field_indices_by_name[] = {
+  0,   /* field[0] = codes */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__recovery_codes__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__recovery_codes__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RecoveryCodes",
+  "RecoveryCodes",
+  "Chatelaine__Auth__V1__RecoveryCodes",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RecoveryCodes),
+  1,
+  chatelaine__auth__v1__recovery_codes__field_descriptors,
+  chatelaine__auth__v1__recovery_codes__field_indices_by_name,
+  1,  chatelaine__auth__v1__recovery_codes__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__recovery_codes__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__reset_user_second_factor_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ResetUserSecondFactorRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__reset_user_second_factor_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__reset_user_second_factor_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_factor_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ResetUserSecondFactorRequest",
+  "ResetUserSecondFactorRequest",
+  "Chatelaine__Auth__V1__ResetUserSecondFactorRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ResetUserSecondFactorRequest),
+  1,
+  chatelaine__auth__v1__reset_user_second_factor_request__field_descriptors,
+  chatelaine__auth__v1__reset_user_second_factor_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__reset_user_second_factor_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__reset_user_second_factor_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_response__field_descriptors[5] =
 {
   {
     "session_token",
@@ -3462,16 +4412,42 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_respo
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "second_factor_token",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateSessionResponse, second_factor_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device_token",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateSessionResponse, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_session_response__field_indices_by_name[] = {
   1,   /* field[1] = account */
+  4,   /* field[4] = device_token */
   2,   /* field[2] = expire_time */
+  3,   /* field[3] = second_factor_token */
   0,   /* field[0] = session_token */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_session_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor =
 {
@@ -3481,7 +4457,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__
   "Chatelaine__Auth__V1__CreateSessionResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateSessionResponse),
-  3,
+  5,
   chatelaine__auth__v1__create_session_response__field_descriptors,
   chatelaine__auth__v1__create_session_response__field_indices_by_name,
   1,  chatelaine__auth__v1__create_session_response__number_ranges,
@@ -3557,7 +4533,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__des
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[6] =
 {
   {
     "assertion",
@@ -3619,10 +4595,23 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_respons
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "confirm_time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, _confirm_time_case),
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, confirm_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__authenticate_response__field_indices_by_name[] = {
   2,   /* field[2] = account */
   0,   /* field[0] = assertion */
+  5,   /* field[5] = confirm_time */
   4,   /* field[4] = credential_id */
   1,   /* field[1] = expire_time */
   3,   /* field[3] = valid_for */
@@ -3630,7 +4619,7 @@ static const unsigned chatelaine__auth__v1__authenticate_response__field_indices
 static const ProtobufCIntRange chatelaine__auth__v1__authenticate_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor =
 {
@@ -3640,7 +4629,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__de
   "Chatelaine__Auth__V1__AuthenticateResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AuthenticateResponse),
-  5,
+  6,
   chatelaine__auth__v1__authenticate_response__field_descriptors,
   chatelaine__auth__v1__authenticate_response__field_indices_by_name,
   1,  chatelaine__auth__v1__authenticate_response__number_ranges,
@@ -4292,7 +5281,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[28] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[36] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -4305,6 +5294,11 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "ListSessions", &chatelaine__auth__v1__list_sessions_request__descriptor, &chatelaine__auth__v1__list_sessions_response__descriptor },
   { "DeleteSession", &chatelaine__auth__v1__delete_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "DeleteOtherSessions", &chatelaine__auth__v1__delete_other_sessions_request__descriptor, &chatelaine__auth__v1__delete_other_sessions_response__descriptor },
+  { "GetSecondFactor", &chatelaine__auth__v1__get_second_factor_request__descriptor, &chatelaine__auth__v1__second_factor__descriptor },
+  { "CreateAuthenticator", &chatelaine__auth__v1__create_authenticator_request__descriptor, &chatelaine__auth__v1__create_authenticator_response__descriptor },
+  { "EnableSecondFactor", &chatelaine__auth__v1__enable_second_factor_request__descriptor, &chatelaine__auth__v1__recovery_codes__descriptor },
+  { "DeleteSecondFactor", &chatelaine__auth__v1__delete_second_factor_request__descriptor, &google__protobuf__empty__descriptor },
+  { "CreateRecoveryCodes", &chatelaine__auth__v1__create_recovery_codes_request__descriptor, &chatelaine__auth__v1__recovery_codes__descriptor },
   { "ListUsers", &chatelaine__auth__v1__list_users_request__descriptor, &chatelaine__auth__v1__list_users_response__descriptor },
   { "InviteUser", &chatelaine__auth__v1__invite_user_request__descriptor, &chatelaine__auth__v1__invite_user_response__descriptor },
   { "SetUserRole", &chatelaine__auth__v1__set_user_role_request__descriptor, &chatelaine__auth__v1__user__descriptor },
@@ -4312,8 +5306,11 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "EnableUser", &chatelaine__auth__v1__enable_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "UnlockUser", &chatelaine__auth__v1__unlock_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SignOutUser", &chatelaine__auth__v1__sign_out_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "ResetUserSecondFactor", &chatelaine__auth__v1__reset_user_second_factor_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SendUserPasswordReset", &chatelaine__auth__v1__send_user_password_reset_request__descriptor, &chatelaine__auth__v1__send_user_password_reset_response__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
+  { "CompleteSession", &chatelaine__auth__v1__complete_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
+  { "ConfirmSession", &chatelaine__auth__v1__confirm_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "Authenticate", &chatelaine__auth__v1__authenticate_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
   { "WatchRevocations", &chatelaine__auth__v1__watch_revocations_request__descriptor, &chatelaine__auth__v1__watch_revocations_response__descriptor },
@@ -4324,34 +5321,42 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  21,        /* Authenticate */
+  29,        /* Authenticate */
   4,        /* ChangePassword */
-  25,        /* CreateAccessToken */
+  26,        /* CompleteSession */
+  27,        /* ConfirmSession */
+  33,        /* CreateAccessToken */
   0,        /* CreateAccount */
-  19,        /* CreateSession */
-  27,        /* DeleteAccessToken */
-  20,        /* DeleteCurrentSession */
+  12,        /* CreateAuthenticator */
+  15,        /* CreateRecoveryCodes */
+  25,        /* CreateSession */
+  35,        /* DeleteAccessToken */
+  28,        /* DeleteCurrentSession */
   10,        /* DeleteOtherSessions */
+  14,        /* DeleteSecondFactor */
   9,        /* DeleteSession */
-  14,        /* DisableUser */
-  15,        /* EnableUser */
+  19,        /* DisableUser */
+  13,        /* EnableSecondFactor */
+  20,        /* EnableUser */
   1,        /* GetCurrentAccount */
-  12,        /* InviteUser */
-  23,        /* IssueOperatorAssertion */
-  26,        /* ListAccessTokens */
+  11,        /* GetSecondFactor */
+  17,        /* InviteUser */
+  31,        /* IssueOperatorAssertion */
+  34,        /* ListAccessTokens */
   8,        /* ListSessions */
-  11,        /* ListUsers */
+  16,        /* ListUsers */
   7,        /* RedeemLink */
-  24,        /* ReportForgery */
+  32,        /* ReportForgery */
   3,        /* RequestEmailChange */
   5,        /* RequestPasswordReset */
   6,        /* ResetPassword */
+  23,        /* ResetUserSecondFactor */
   2,        /* SendEmailVerification */
-  18,        /* SendUserPasswordReset */
-  13,        /* SetUserRole */
-  17,        /* SignOutUser */
-  16,        /* UnlockUser */
-  22         /* WatchRevocations */
+  24,        /* SendUserPasswordReset */
+  18,        /* SetUserRole */
+  22,        /* SignOutUser */
+  21,        /* UnlockUser */
+  30         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -4360,7 +5365,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  28,
+  36,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -4452,13 +5457,53 @@ void chatelaine__auth__v1__auth__delete_other_sessions(ProtobufCService *service
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__get_second_factor(ProtobufCService *service,
+                                                   const Chatelaine__Auth__V1__GetSecondFactorRequest *input,
+                                                   Chatelaine__Auth__V1__SecondFactor_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__create_authenticator(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__CreateAuthenticatorRequest *input,
+                                                      Chatelaine__Auth__V1__CreateAuthenticatorResponse_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__enable_second_factor(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__EnableSecondFactorRequest *input,
+                                                      Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_second_factor(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__DeleteSecondFactorRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__create_recovery_codes(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *input,
+                                                       Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                                                       void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__InviteUserRequest *input,
@@ -4466,7 +5511,7 @@ void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SetUserRoleRequest *input,
@@ -4474,7 +5519,7 @@ void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__DisableUserRequest *input,
@@ -4482,7 +5527,7 @@ void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__EnableUserRequest *input,
@@ -4490,7 +5535,7 @@ void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__UnlockUserRequest *input,
@@ -4498,7 +5543,7 @@ void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
@@ -4506,7 +5551,15 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
+                                                          Chatelaine__Auth__V1__User_Closure closure,
+                                                          void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
@@ -4514,7 +5567,7 @@ void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
@@ -4522,7 +5575,23 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
+                                                  const Chatelaine__Auth__V1__CompleteSessionRequest *input,
+                                                  Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                  void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -4530,7 +5599,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -4538,7 +5607,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -4546,7 +5615,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -4554,7 +5623,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -4562,7 +5631,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -4570,7 +5639,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -4578,7 +5647,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -4586,7 +5655,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

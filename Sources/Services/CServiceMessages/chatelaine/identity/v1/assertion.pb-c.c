@@ -129,7 +129,7 @@ const ProtobufCEnumDescriptor chatelaine__identity__v1__assertion__credential__d
   chatelaine__identity__v1__assertion__credential__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[10] =
+static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[11] =
 {
   {
     "user_id",
@@ -251,9 +251,22 @@ static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "confirm_time",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Identity__V1__Assertion, _confirm_time_case),
+    offsetof(Chatelaine__Identity__V1__Assertion, confirm_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name[] = {
   4,   /* field[4] = audience */
+  10,   /* field[10] = confirm_time */
   1,   /* field[1] = credential */
   2,   /* field[2] = credential_id */
   3,   /* field[3] = email */
@@ -267,7 +280,7 @@ static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name
 static const ProtobufCIntRange chatelaine__identity__v1__assertion__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor =
 {
@@ -277,7 +290,7 @@ const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor
   "Chatelaine__Identity__V1__Assertion",
   "chatelaine.identity.v1",
   sizeof(Chatelaine__Identity__V1__Assertion),
-  10,
+  11,
   chatelaine__identity__v1__assertion__field_descriptors,
   chatelaine__identity__v1__assertion__field_indices_by_name,
   1,  chatelaine__identity__v1__assertion__number_ranges,

@@ -48,6 +48,17 @@ typedef struct Chatelaine__Auth__V1__SendUserPasswordResetRequest Chatelaine__Au
 typedef struct Chatelaine__Auth__V1__SendUserPasswordResetResponse Chatelaine__Auth__V1__SendUserPasswordResetResponse;
 typedef struct Chatelaine__Auth__V1__GetCurrentAccountRequest Chatelaine__Auth__V1__GetCurrentAccountRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionRequest Chatelaine__Auth__V1__CreateSessionRequest;
+typedef struct Chatelaine__Auth__V1__CompleteSessionRequest Chatelaine__Auth__V1__CompleteSessionRequest;
+typedef struct Chatelaine__Auth__V1__ConfirmSessionRequest Chatelaine__Auth__V1__ConfirmSessionRequest;
+typedef struct Chatelaine__Auth__V1__GetSecondFactorRequest Chatelaine__Auth__V1__GetSecondFactorRequest;
+typedef struct Chatelaine__Auth__V1__SecondFactor Chatelaine__Auth__V1__SecondFactor;
+typedef struct Chatelaine__Auth__V1__CreateAuthenticatorRequest Chatelaine__Auth__V1__CreateAuthenticatorRequest;
+typedef struct Chatelaine__Auth__V1__CreateAuthenticatorResponse Chatelaine__Auth__V1__CreateAuthenticatorResponse;
+typedef struct Chatelaine__Auth__V1__EnableSecondFactorRequest Chatelaine__Auth__V1__EnableSecondFactorRequest;
+typedef struct Chatelaine__Auth__V1__DeleteSecondFactorRequest Chatelaine__Auth__V1__DeleteSecondFactorRequest;
+typedef struct Chatelaine__Auth__V1__CreateRecoveryCodesRequest Chatelaine__Auth__V1__CreateRecoveryCodesRequest;
+typedef struct Chatelaine__Auth__V1__RecoveryCodes Chatelaine__Auth__V1__RecoveryCodes;
+typedef struct Chatelaine__Auth__V1__ResetUserSecondFactorRequest Chatelaine__Auth__V1__ResetUserSecondFactorRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1__CreateSessionResponse;
 typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Auth__V1__DeleteCurrentSessionRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateRequest Chatelaine__Auth__V1__AuthenticateRequest;
@@ -186,10 +197,11 @@ struct  Chatelaine__Auth__V1__RedeemLinkResponse
   ProtobufCMessage base;
   Chatelaine__Auth__V1__RedeemLinkResponse__Purpose purpose;
   ProtobufCBinaryData email;
+  ProtobufCBinaryData device_token;
 };
 #define CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__redeem_link_response__descriptor) \
-    , CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED, {0,NULL} }
+    , CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED, {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__Session
@@ -270,6 +282,7 @@ struct  Chatelaine__Auth__V1__User
   protobuf_c_boolean is_disabled;
   int32_t session_count;
   int32_t access_token_count;
+  protobuf_c_boolean has_second_factor;
   Chatelaine__Auth__V1__User__LastSeenTimeCase _last_seen_time_case;
   union {
     Google__Protobuf__Timestamp *last_seen_time;
@@ -277,7 +290,7 @@ struct  Chatelaine__Auth__V1__User
 };
 #define CHATELAINE__AUTH__V1__USER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__user__descriptor) \
-    , NULL, 0, 0, 0, CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET, {0} }
+    , NULL, 0, 0, 0, 0, CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__ListUsersRequest
@@ -409,10 +422,133 @@ struct  Chatelaine__Auth__V1__CreateSessionRequest
   ProtobufCMessage base;
   ProtobufCBinaryData email;
   ProtobufCBinaryData password;
+  ProtobufCBinaryData device_token;
 };
 #define CHATELAINE__AUTH__V1__CREATE_SESSION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_session_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__CompleteSessionRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData token;
+  ProtobufCBinaryData code;
+  ProtobufCBinaryData device_token;
+};
+#define CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__complete_session_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ConfirmSessionRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData password;
+  ProtobufCBinaryData code;
+};
+#define CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__confirm_session_request__descriptor) \
     , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__GetSecondFactorRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__GET_SECOND_FACTOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__get_second_factor_request__descriptor) \
+     }
+
+
+typedef enum {
+  CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME_ENABLE_TIME = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME__CASE)
+} Chatelaine__Auth__V1__SecondFactor__EnableTimeCase;
+
+struct  Chatelaine__Auth__V1__SecondFactor
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean is_enabled;
+  int32_t recovery_codes_left;
+  Chatelaine__Auth__V1__SecondFactor__EnableTimeCase _enable_time_case;
+  union {
+    Google__Protobuf__Timestamp *enable_time;
+  };
+};
+#define CHATELAINE__AUTH__V1__SECOND_FACTOR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__second_factor__descriptor) \
+    , 0, 0, CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME__NOT_SET, {0} }
+
+
+struct  Chatelaine__Auth__V1__CreateAuthenticatorRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__CREATE_AUTHENTICATOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_authenticator_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__CreateAuthenticatorResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData secret;
+  ProtobufCBinaryData uri;
+};
+#define CHATELAINE__AUTH__V1__CREATE_AUTHENTICATOR_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_authenticator_response__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__EnableSecondFactorRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData code;
+};
+#define CHATELAINE__AUTH__V1__ENABLE_SECOND_FACTOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__enable_second_factor_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__DeleteSecondFactorRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__DELETE_SECOND_FACTOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_second_factor_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__CreateRecoveryCodesRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__CREATE_RECOVERY_CODES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_recovery_codes_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__RecoveryCodes
+{
+  ProtobufCMessage base;
+  size_t n_codes;
+  ProtobufCBinaryData *codes;
+};
+#define CHATELAINE__AUTH__V1__RECOVERY_CODES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__recovery_codes__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__ResetUserSecondFactorRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__RESET_USER_SECOND_FACTOR_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__reset_user_second_factor_request__descriptor) \
+    , {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__CreateSessionResponse
@@ -421,10 +557,12 @@ struct  Chatelaine__Auth__V1__CreateSessionResponse
   ProtobufCBinaryData session_token;
   Chatelaine__Auth__V1__Account *account;
   Google__Protobuf__Timestamp *expire_time;
+  ProtobufCBinaryData second_factor_token;
+  ProtobufCBinaryData device_token;
 };
 #define CHATELAINE__AUTH__V1__CREATE_SESSION_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_session_response__descriptor) \
-    , {0,NULL}, NULL, NULL }
+    , {0,NULL}, NULL, NULL, {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__DeleteCurrentSessionRequest
@@ -457,6 +595,12 @@ struct  Chatelaine__Auth__V1__AuthenticateRequest
     , CHATELAINE__AUTH__V1__AUTHENTICATE_REQUEST__CREDENTIAL__NOT_SET, {0} }
 
 
+typedef enum {
+  CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME_CONFIRM_TIME = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__CASE)
+} Chatelaine__Auth__V1__AuthenticateResponse__ConfirmTimeCase;
+
 struct  Chatelaine__Auth__V1__AuthenticateResponse
 {
   ProtobufCMessage base;
@@ -465,10 +609,14 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
   Chatelaine__Auth__V1__Account *account;
   Google__Protobuf__Duration *valid_for;
   ProtobufCBinaryData credential_id;
+  Chatelaine__Auth__V1__AuthenticateResponse__ConfirmTimeCase _confirm_time_case;
+  union {
+    Google__Protobuf__Timestamp *confirm_time;
+  };
 };
 #define CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__authenticate_response__descriptor) \
-    , {0,NULL}, NULL, NULL, NULL, {0,NULL} }
+    , {0,NULL}, NULL, NULL, NULL, {0,NULL}, CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__WatchRevocationsRequest
@@ -1178,6 +1326,215 @@ Chatelaine__Auth__V1__CreateSessionRequest *
 void   chatelaine__auth__v1__create_session_request__free_unpacked
                      (Chatelaine__Auth__V1__CreateSessionRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CompleteSessionRequest methods */
+void   chatelaine__auth__v1__complete_session_request__init
+                     (Chatelaine__Auth__V1__CompleteSessionRequest         *message);
+size_t chatelaine__auth__v1__complete_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest   *message);
+size_t chatelaine__auth__v1__complete_session_request__pack
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__complete_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CompleteSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CompleteSessionRequest *
+       chatelaine__auth__v1__complete_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__complete_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CompleteSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ConfirmSessionRequest methods */
+void   chatelaine__auth__v1__confirm_session_request__init
+                     (Chatelaine__Auth__V1__ConfirmSessionRequest         *message);
+size_t chatelaine__auth__v1__confirm_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest   *message);
+size_t chatelaine__auth__v1__confirm_session_request__pack
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__confirm_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ConfirmSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ConfirmSessionRequest *
+       chatelaine__auth__v1__confirm_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__confirm_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__ConfirmSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__GetSecondFactorRequest methods */
+void   chatelaine__auth__v1__get_second_factor_request__init
+                     (Chatelaine__Auth__V1__GetSecondFactorRequest         *message);
+size_t chatelaine__auth__v1__get_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest   *message);
+size_t chatelaine__auth__v1__get_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__get_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__GetSecondFactorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__GetSecondFactorRequest *
+       chatelaine__auth__v1__get_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__get_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__GetSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SecondFactor methods */
+void   chatelaine__auth__v1__second_factor__init
+                     (Chatelaine__Auth__V1__SecondFactor         *message);
+size_t chatelaine__auth__v1__second_factor__get_packed_size
+                     (const Chatelaine__Auth__V1__SecondFactor   *message);
+size_t chatelaine__auth__v1__second_factor__pack
+                     (const Chatelaine__Auth__V1__SecondFactor   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__second_factor__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SecondFactor   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SecondFactor *
+       chatelaine__auth__v1__second_factor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__second_factor__free_unpacked
+                     (Chatelaine__Auth__V1__SecondFactor *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreateAuthenticatorRequest methods */
+void   chatelaine__auth__v1__create_authenticator_request__init
+                     (Chatelaine__Auth__V1__CreateAuthenticatorRequest         *message);
+size_t chatelaine__auth__v1__create_authenticator_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest   *message);
+size_t chatelaine__auth__v1__create_authenticator_request__pack
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_authenticator_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreateAuthenticatorRequest *
+       chatelaine__auth__v1__create_authenticator_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_authenticator_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateAuthenticatorRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreateAuthenticatorResponse methods */
+void   chatelaine__auth__v1__create_authenticator_response__init
+                     (Chatelaine__Auth__V1__CreateAuthenticatorResponse         *message);
+size_t chatelaine__auth__v1__create_authenticator_response__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse   *message);
+size_t chatelaine__auth__v1__create_authenticator_response__pack
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_authenticator_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateAuthenticatorResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreateAuthenticatorResponse *
+       chatelaine__auth__v1__create_authenticator_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_authenticator_response__free_unpacked
+                     (Chatelaine__Auth__V1__CreateAuthenticatorResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__EnableSecondFactorRequest methods */
+void   chatelaine__auth__v1__enable_second_factor_request__init
+                     (Chatelaine__Auth__V1__EnableSecondFactorRequest         *message);
+size_t chatelaine__auth__v1__enable_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest   *message);
+size_t chatelaine__auth__v1__enable_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__enable_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__EnableSecondFactorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__EnableSecondFactorRequest *
+       chatelaine__auth__v1__enable_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__enable_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__EnableSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteSecondFactorRequest methods */
+void   chatelaine__auth__v1__delete_second_factor_request__init
+                     (Chatelaine__Auth__V1__DeleteSecondFactorRequest         *message);
+size_t chatelaine__auth__v1__delete_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest   *message);
+size_t chatelaine__auth__v1__delete_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteSecondFactorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteSecondFactorRequest *
+       chatelaine__auth__v1__delete_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreateRecoveryCodesRequest methods */
+void   chatelaine__auth__v1__create_recovery_codes_request__init
+                     (Chatelaine__Auth__V1__CreateRecoveryCodesRequest         *message);
+size_t chatelaine__auth__v1__create_recovery_codes_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest   *message);
+size_t chatelaine__auth__v1__create_recovery_codes_request__pack
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_recovery_codes_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreateRecoveryCodesRequest *
+       chatelaine__auth__v1__create_recovery_codes_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_recovery_codes_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RecoveryCodes methods */
+void   chatelaine__auth__v1__recovery_codes__init
+                     (Chatelaine__Auth__V1__RecoveryCodes         *message);
+size_t chatelaine__auth__v1__recovery_codes__get_packed_size
+                     (const Chatelaine__Auth__V1__RecoveryCodes   *message);
+size_t chatelaine__auth__v1__recovery_codes__pack
+                     (const Chatelaine__Auth__V1__RecoveryCodes   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__recovery_codes__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RecoveryCodes   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RecoveryCodes *
+       chatelaine__auth__v1__recovery_codes__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__recovery_codes__free_unpacked
+                     (Chatelaine__Auth__V1__RecoveryCodes *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ResetUserSecondFactorRequest methods */
+void   chatelaine__auth__v1__reset_user_second_factor_request__init
+                     (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message);
+size_t chatelaine__auth__v1__reset_user_second_factor_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest   *message);
+size_t chatelaine__auth__v1__reset_user_second_factor_request__pack
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__reset_user_second_factor_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ResetUserSecondFactorRequest *
+       chatelaine__auth__v1__reset_user_second_factor_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__reset_user_second_factor_request__free_unpacked
+                     (Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__CreateSessionResponse methods */
 void   chatelaine__auth__v1__create_session_response__init
                      (Chatelaine__Auth__V1__CreateSessionResponse         *message);
@@ -1552,6 +1909,39 @@ typedef void (*Chatelaine__Auth__V1__GetCurrentAccountRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__CreateSessionRequest_Closure)
                  (const Chatelaine__Auth__V1__CreateSessionRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CompleteSessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__CompleteSessionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ConfirmSessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__ConfirmSessionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__GetSecondFactorRequest_Closure)
+                 (const Chatelaine__Auth__V1__GetSecondFactorRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SecondFactor_Closure)
+                 (const Chatelaine__Auth__V1__SecondFactor *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreateAuthenticatorRequest_Closure)
+                 (const Chatelaine__Auth__V1__CreateAuthenticatorRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreateAuthenticatorResponse_Closure)
+                 (const Chatelaine__Auth__V1__CreateAuthenticatorResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__EnableSecondFactorRequest_Closure)
+                 (const Chatelaine__Auth__V1__EnableSecondFactorRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteSecondFactorRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeleteSecondFactorRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreateRecoveryCodesRequest_Closure)
+                 (const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RecoveryCodes_Closure)
+                 (const Chatelaine__Auth__V1__RecoveryCodes *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ResetUserSecondFactorRequest_Closure)
+                 (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__CreateSessionResponse_Closure)
                  (const Chatelaine__Auth__V1__CreateSessionResponse *message,
                   void *closure_data);
@@ -1648,6 +2038,26 @@ struct Chatelaine__Auth__V1__Auth_Service
                                 const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *input,
                                 Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure closure,
                                 void *closure_data);
+  void (*get_second_factor)(Chatelaine__Auth__V1__Auth_Service *service,
+                            const Chatelaine__Auth__V1__GetSecondFactorRequest *input,
+                            Chatelaine__Auth__V1__SecondFactor_Closure closure,
+                            void *closure_data);
+  void (*create_authenticator)(Chatelaine__Auth__V1__Auth_Service *service,
+                               const Chatelaine__Auth__V1__CreateAuthenticatorRequest *input,
+                               Chatelaine__Auth__V1__CreateAuthenticatorResponse_Closure closure,
+                               void *closure_data);
+  void (*enable_second_factor)(Chatelaine__Auth__V1__Auth_Service *service,
+                               const Chatelaine__Auth__V1__EnableSecondFactorRequest *input,
+                               Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                               void *closure_data);
+  void (*delete_second_factor)(Chatelaine__Auth__V1__Auth_Service *service,
+                               const Chatelaine__Auth__V1__DeleteSecondFactorRequest *input,
+                               Google__Protobuf__Empty_Closure closure,
+                               void *closure_data);
+  void (*create_recovery_codes)(Chatelaine__Auth__V1__Auth_Service *service,
+                                const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *input,
+                                Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                                void *closure_data);
   void (*list_users)(Chatelaine__Auth__V1__Auth_Service *service,
                      const Chatelaine__Auth__V1__ListUsersRequest *input,
                      Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -1676,6 +2086,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                         const Chatelaine__Auth__V1__SignOutUserRequest *input,
                         Chatelaine__Auth__V1__User_Closure closure,
                         void *closure_data);
+  void (*reset_user_second_factor)(Chatelaine__Auth__V1__Auth_Service *service,
+                                   const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
+                                   Chatelaine__Auth__V1__User_Closure closure,
+                                   void *closure_data);
   void (*send_user_password_reset)(Chatelaine__Auth__V1__Auth_Service *service,
                                    const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
                                    Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure closure,
@@ -1684,6 +2098,14 @@ struct Chatelaine__Auth__V1__Auth_Service
                          const Chatelaine__Auth__V1__CreateSessionRequest *input,
                          Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                          void *closure_data);
+  void (*complete_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                           const Chatelaine__Auth__V1__CompleteSessionRequest *input,
+                           Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                           void *closure_data);
+  void (*confirm_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
+                          Google__Protobuf__Empty_Closure closure,
+                          void *closure_data);
   void (*delete_current_session)(Chatelaine__Auth__V1__Auth_Service *service,
                                  const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                  Google__Protobuf__Empty_Closure closure,
@@ -1735,6 +2157,11 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## list_sessions,\
       function_prefix__ ## delete_session,\
       function_prefix__ ## delete_other_sessions,\
+      function_prefix__ ## get_second_factor,\
+      function_prefix__ ## create_authenticator,\
+      function_prefix__ ## enable_second_factor,\
+      function_prefix__ ## delete_second_factor,\
+      function_prefix__ ## create_recovery_codes,\
       function_prefix__ ## list_users,\
       function_prefix__ ## invite_user,\
       function_prefix__ ## set_user_role,\
@@ -1742,8 +2169,11 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## enable_user,\
       function_prefix__ ## unlock_user,\
       function_prefix__ ## sign_out_user,\
+      function_prefix__ ## reset_user_second_factor,\
       function_prefix__ ## send_user_password_reset,\
       function_prefix__ ## create_session,\
+      function_prefix__ ## complete_session,\
+      function_prefix__ ## confirm_session,\
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## authenticate,\
       function_prefix__ ## watch_revocations,\
@@ -1796,6 +2226,26 @@ void chatelaine__auth__v1__auth__delete_other_sessions(ProtobufCService *service
                                                        const Chatelaine__Auth__V1__DeleteOtherSessionsRequest *input,
                                                        Chatelaine__Auth__V1__DeleteOtherSessionsResponse_Closure closure,
                                                        void *closure_data);
+void chatelaine__auth__v1__auth__get_second_factor(ProtobufCService *service,
+                                                   const Chatelaine__Auth__V1__GetSecondFactorRequest *input,
+                                                   Chatelaine__Auth__V1__SecondFactor_Closure closure,
+                                                   void *closure_data);
+void chatelaine__auth__v1__auth__create_authenticator(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__CreateAuthenticatorRequest *input,
+                                                      Chatelaine__Auth__V1__CreateAuthenticatorResponse_Closure closure,
+                                                      void *closure_data);
+void chatelaine__auth__v1__auth__enable_second_factor(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__EnableSecondFactorRequest *input,
+                                                      Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                                                      void *closure_data);
+void chatelaine__auth__v1__auth__delete_second_factor(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__DeleteSecondFactorRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data);
+void chatelaine__auth__v1__auth__create_recovery_codes(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *input,
+                                                       Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
+                                                       void *closure_data);
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -1824,6 +2274,10 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
                                                Chatelaine__Auth__V1__User_Closure closure,
                                                void *closure_data);
+void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
+                                                          Chatelaine__Auth__V1__User_Closure closure,
+                                                          void *closure_data);
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
                                                           Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure closure,
@@ -1832,6 +2286,14 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
                                                 Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                                                 void *closure_data);
+void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
+                                                  const Chatelaine__Auth__V1__CompleteSessionRequest *input,
+                                                  Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                  void *closure_data);
+void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data);
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                                         Google__Protobuf__Empty_Closure closure,
@@ -1898,6 +2360,17 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__get_current_account_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__complete_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__confirm_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__get_second_factor_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__second_factor__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_authenticator_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_authenticator_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__enable_second_factor_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_second_factor_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_recovery_codes_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__recovery_codes__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_factor_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor;

@@ -32,6 +32,12 @@ typedef enum _Chatelaine__Identity__V1__Assertion__Credential {
 
 /* --- messages --- */
 
+typedef enum {
+  CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME__NOT_SET = 0,
+  CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME_CONFIRM_TIME = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME__CASE)
+} Chatelaine__Identity__V1__Assertion__ConfirmTimeCase;
+
 struct  Chatelaine__Identity__V1__Assertion
 {
   ProtobufCMessage base;
@@ -46,10 +52,14 @@ struct  Chatelaine__Identity__V1__Assertion
   ProtobufCBinaryData nonce;
   ProtobufCBinaryData scope;
   ProtobufCBinaryData role;
+  Chatelaine__Identity__V1__Assertion__ConfirmTimeCase _confirm_time_case;
+  union {
+    Google__Protobuf__Timestamp *confirm_time;
+  };
 };
 #define CHATELAINE__IDENTITY__V1__ASSERTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__identity__v1__assertion__descriptor) \
-    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Identity__V1__SignedAssertion
