@@ -121,6 +121,7 @@ let package = Package(
     system(.platform, "CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
     system(.platform, "CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
     clang("Sources/Platform/C/CLinux"),
+    clang("Sources/Platform/C/CVersion"),
 
     // Generated protobuf-c: what gRPC itself needs, our services', the tests', the benchmarks'.
     clang("Sources/Runtime/C/CMessages", ["CProtobufC"]),
@@ -179,8 +180,8 @@ let package = Package(
     executable(
       .benchmarks, "bench-server",
       [
-        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging,
-        metrics,
+        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", "Telemetry", nioPosix,
+        logging, metrics,
       ]),
     executable(
       .benchmarks, "bench-client",
@@ -197,7 +198,7 @@ let package = Package(
         "Addresses",
         "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
         "Postgres",
-        "Protobuf", "OpenSSL", "Telemetry",
+        "Protobuf", "OpenSSL", "Telemetry", "CVersion",
         "Cryptography", nioCore, nioHTTP1, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
@@ -311,7 +312,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
+        "Addresses", "CVersion", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment",
+        "Cryptography",
         "Identity", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,

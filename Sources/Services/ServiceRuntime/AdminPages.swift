@@ -1,3 +1,4 @@
+import CVersion
 import Encodings
 import NIOCore
 import NIOHTTP1
@@ -85,6 +86,5 @@ struct AdminPages: Sendable {
 
 /// What of Chatelaine this program was made from.
 enum Build {
-  /// As CHANGELOG.md has it.
-  static let version = "unreleased"
+  static let version = String(cString: cversion_text())
 }
