@@ -20,10 +20,12 @@ run: packages ## Build and start the portal; Ctrl-C stops it (STATE_DIR=.chatela
 
 .PHONY: build
 build: build-packages ## Compile everything, warnings as errors
+	@scripts/write-version
 	@swift build $$(scripts/build-flags) --build-tests
 
 .PHONY: test
 test: test-packages $(PYTHON) ## Run every test, or those that match (FILTER=VaultServerTests, FILTER=aKeyMoved)
+	@scripts/write-version
 	@swift build $$(scripts/build-flags) --build-tests
 	@scripts/run-tests $(if $(FILTER),"$(FILTER)")
 
@@ -63,7 +65,7 @@ format: ## Format all Swift files in place
 	@swift format --in-place --parallel --recursive $(FORMATTED)
 
 .PHONY: generate
-generate: build-packages ## Generate C and Swift from Protos/, and .env.example from the configurations
+generate: generate-packages ## Generate C and Swift from Protos/, and .env.example from the configurations
 	@Protos/generate.sh
 	@scripts/generate-env-example
 
@@ -83,6 +85,7 @@ tsan: build-packages ## Run the tests of the RPC runtime under ThreadSanitizer
 .PHONY: deb
 deb: build-packages ## Make the Debian package (VERSION=1.2.3)
 	@scripts/build-release
+	@scripts/build-manual
 	@scripts/build-deb
 
 .PHONY: bench
@@ -104,9 +107,13 @@ packages: # What building and running need
 build-packages: # What building alone needs
 	@scripts/install-packages build
 
+.PHONY: generate-packages
+generate-packages: # ... and what generates code from Protos/
+	@scripts/install-packages build generate
+
 .PHONY: test-packages
 test-packages: # ... and what only the tests need
-	@scripts/install-packages build run test
+	@scripts/install-packages build generate run test
 
 .PHONY: bench-packages
 bench-packages: # ... and what only the benchmarks need

@@ -123,6 +123,7 @@ let package = Package(
     system(.platform, "CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
     system(.platform, "CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     clang("Sources/Platform/C/CLinux"),
+    clang("Sources/Platform/C/CVersion"),
 
     // Generated protobuf-c: what gRPC itself needs, our services', the tests', the benchmarks'.
     clang("Sources/Runtime/C/CMessages", ["CProtobufC"]),
@@ -182,8 +183,8 @@ let package = Package(
     executable(
       .benchmarks, "bench-server",
       [
-        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", nioPosix, logging,
-        metrics,
+        "BenchMessages", "Pacing", "RPC", "RPCTransport", "Protobuf", "TLS", "Telemetry", nioPosix,
+        logging, metrics,
       ]),
     executable(
       .benchmarks, "bench-client",
@@ -200,7 +201,7 @@ let package = Package(
         "Addresses",
         "Encodings", "Files", "Networking", "Pacing", "RPC", "RPCServices", "RPCTransport", "TLS",
         "Postgres",
-        "Protobuf", "OpenSSL", "Telemetry",
+        "Protobuf", "OpenSSL", "Telemetry", "CVersion",
         "Cryptography", nioCore, nioHTTP1, nioPosix, logging, metrics,
         lifecycle,
         unixSignals,
@@ -315,7 +316,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
+        "Addresses", "CVersion", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment",
+        "Cryptography",
         "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,

@@ -11,9 +11,12 @@ enum Interceptors {
   private static let rateLimit = RateLimit(rate: 10_000_000, burst: 10_000_000)
 
   /// Outermost first. Only certificates say who a peer is, so in clear text nobody is asked.
-  static func all(isMutualTLS: Bool, logger: Logger) -> [any ServerInterceptor] {
+  static func all(
+    isMutualTLS: Bool, tracer: Tracer? = nil, logger: Logger
+  ) -> [any ServerInterceptor] {
     var list: [any ServerInterceptor] = [
-      TracingInterceptor(), LoggingInterceptor(logger: logger), RateLimitInterceptor(rateLimit),
+      TracingInterceptor(tracer: tracer), LoggingInterceptor(logger: logger),
+      RateLimitInterceptor(rateLimit),
     ]
     if isMutualTLS {
       let rules = PeerAllowList.rules(BenchAPI.BenchMethods.all, allow: [loadIdentity])

@@ -1,3 +1,4 @@
+import CVersion
 import Encodings
 import NIOCore
 import NIOHTTP1
@@ -85,6 +86,6 @@ struct AdminPages: Sendable {
 
 /// What of Chatelaine this program was made from.
 package enum Build {
-  /// As CHANGELOG.md has it.
-  package static let version = "unreleased"
+  /// As the build was told, e.g. a tag or `1.2.0-14-gabcdef`.
+  package static let version = String(cString: cversion_text())
 }

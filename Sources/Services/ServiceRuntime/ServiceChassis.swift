@@ -127,7 +127,7 @@ package struct ServiceChassis: Sendable {
   package func announceReady(port: Int) throws {
     let address = NetworkAddress(host: settings.listenAddress.host, port: port)
     try readyFile.write(address, others: otherListeners)
-    var fields: Logger.Metadata = ["address": "\(address)"]
+    var fields: Logger.Metadata = ["address": "\(address)", "version": "\(Build.version)"]
     for (name, address) in otherListeners { fields["\(name)Address"] = "\(address)" }
     logger.notice("ready", metadata: fields)
   }

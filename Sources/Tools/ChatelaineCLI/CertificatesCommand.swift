@@ -31,16 +31,34 @@ struct CertificatesCommand: AsyncParsableCommand {
     }
   }
 
-  struct Renew: ParsableCommand {
+  struct Renew: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Issue anew what has less than a third of its life left; run it daily.")
+      abstract: "Issue anew what has less than a third of its life left; run it daily.",
+      discussion: """
+        With --watch it goes on until it is told to end (SIGTERM, Ctrl-C) and looks every day; \
+        when that fails it says why and tries again after an hour.
+        """)
 
     @OptionGroup var location: Location
 
     @Flag(help: "Whatever is left.")
     var all = false
 
-    func run() throws {
+    @Flag(help: "Go on, and look again every day.")
+    var watch = false
+
+    func validate() throws {
+      guard !(all && watch) else { throw ValidationError("--all is for once, without --watch") }
+    }
+
+    func run() async throws {
+      if watch {
+        let requests = StopRequests()
+        requests.observeSignals()
+        let watch = CertificateWatch(
+          store: location.store, tell: { Terminal.print($0) }, report: { Terminal.report($0) })
+        return await watch.run(until: requests)
+      }
       let renewed = try location.store.renew(all: all)
       for path in renewed { Terminal.print("renewed \(path)") }
       if renewed.isEmpty { Terminal.print("nothing to do") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CVersion
 import Foundation
 
 /// `chatelaine`: runs a deployment on one machine and operates it.
@@ -10,6 +11,7 @@ import Foundation
       Exit status: 0 when everything was done, 1 when something failed or was malformed, 2 when \
       the command line was wrong, 3 when only a part could be done.
       """,
+    version: String(cString: cversion_text()),
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
       EnvCommand.self, KeysCommand.self, UsersCommand.self, MailCommand.self,

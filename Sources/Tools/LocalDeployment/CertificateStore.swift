@@ -92,3 +92,53 @@ package struct CertificateStore: Sendable {
     return (path, CertificateContents(certificate))
   }
 }
+
+/// Renews what is due of a store, day after day: where nothing else runs daily.
+package struct CertificateWatch: Sendable {
+  package static let interval: Duration = .seconds(86_400)
+  package static let retryInterval: Duration = .seconds(3_600)
+
+  private let store: CertificateStore
+  private let interval: Duration
+  private let retryInterval: Duration
+  private let tell: @Sendable (String) -> Void
+  private let report: @Sendable (String) -> Void
+
+  /// - Parameters:
+  ///   - tell: receives what was renewed.
+  ///   - report: receives why nothing could be.
+  package init(
+    store: CertificateStore, interval: Duration = Self.interval,
+    retryInterval: Duration = Self.retryInterval, tell: @escaping @Sendable (String) -> Void,
+    report: @escaping @Sendable (String) -> Void
+  ) {
+    (self.store, self.interval, self.retryInterval) = (store, interval, retryInterval)
+    (self.tell, self.report) = (tell, report)
+  }
+
+  /// Returns with the first request to stop.
+  package func run(until requests: StopRequests) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await requests.wait(for: 1) }
+      group.addTask {
+        while !Task.isCancelled {
+          // Ends early only with the task.
+          try? await Task.sleep(for: self.look())
+        }
+      }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// How long to wait for the next look.
+  private func look() -> Duration {
+    do {
+      for path in try store.renew() { tell("renewed \(path)") }
+      return interval
+    } catch {
+      report("certificates could not be renewed: \(error)")
+      return retryInterval
+    }
+  }
+}

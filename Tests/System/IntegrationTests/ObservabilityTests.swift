@@ -62,6 +62,23 @@ import Testing
     #expect(auth.contains("metrics_dropped_series_total 0\n"))
   }
 
+  @Test func everythingSaysTheSameVersion() async throws {
+    let (stack, _) = try await SharedStack.shared.get()
+    let (exit, output) = try await RunningStack.runCommand(["--version"])
+    #expect(exit == .code(0))
+    let version = output.trimmingCharacters(in: .whitespacesAndNewlines)
+    #expect(!version.isEmpty && !version.contains(" "))
+    for service in Self.services {
+      let overview = try await Admin.get(service, "/", of: stack).text
+      #expect(overview.contains("\"version\":\"\(version)\""))
+      let metrics = try await Admin.get(service, "/metrics", of: stack).text
+      #expect(metrics.contains("service=\"\(service)\",version=\"\(version)\""))
+      let log = try String(
+        contentsOfFile: StateDirectory(stack.stateDirectory).log(of: service), encoding: .utf8)
+      #expect(log.contains("\"version\":\"\(version)\""))
+    }
+  }
+
   @Test(arguments: services)
   func aProbeNeedsNothingButTheProgram(_ service: String) async throws {
     let (stack, _) = try await SharedStack.shared.get()

@@ -157,6 +157,7 @@ import Testing
       let renamed = try await initialisation(scratch, cluster, dnsNames: ["auth": ["b.c"]]).run()
       #expect(renamed == [path])
 
+      try await watchesRenewWhatIsDue(store, of: "vault", at: layout)
       try store.issue(service: "gateway", instance: "eu-2", to: scratch / "second")
       let pem = try #require(try SecretFile.read(scratch / "second/tls.pem"))
       #expect(
@@ -167,5 +168,30 @@ import Testing
         }
       }
     }
+  }
+
+  /// One that ends soon takes the place of a service's certificate, then a file that is none.
+  private func watchesRenewWhatIsDue(
+    _ store: CertificateStore, of service: String, at layout: SecretsLayout
+  ) async throws {
+    let (messages, requests) = (Messages(), StopRequests())
+    let watch = CertificateWatch(
+      store: store, interval: .milliseconds(10), retryInterval: .milliseconds(10),
+      tell: { messages.add($0) }, report: { messages.add($0) })
+    let running = Task { await watch.run(until: requests) }
+    let paths = layout.certificatePaths(of: service)
+    var leaf = LeafCertificate(service: service)
+    leaf.validFrom = -60 * 86_400
+    leaf.validTo = 86_400
+    let authority = try DevelopmentCA.loadOrCreate(in: layout.authority)
+    let owner = AtomicFile.Owner(userID: geteuid(), groupID: getegid())
+    try authority.issue(leaf, at: paths, owner: owner)
+    try await messages.wait(for: "renewed \(paths.certificate)")
+    let renewed = try #require(try SecretFile.read(paths.certificate))
+    try SecretFile.write("nothing", to: paths.certificate)
+    try await messages.wait(for: "certificates could not be renewed: \(paths.certificate)")
+    try SecretFile.write(renewed, to: paths.certificate)
+    requests.send()
+    await running.value
   }
 }
