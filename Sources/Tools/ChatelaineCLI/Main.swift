@@ -12,7 +12,7 @@ import Foundation
       """,
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      EnvCommand.self,
+      BackupCommand.self, RestoreCommand.self, EnvCommand.self,
     ])
 
   static func main() async {
