@@ -412,8 +412,8 @@ let package = Package(
     tests(
       "Services/Gateway", "BackendTests",
       [
-        "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
-        nioCore,
+        "Backend", "Callers", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes,
+        logging, nioCore,
       ]),
     tests("Services/Gateway", "PortalTests", ["Portal"]),
     tests(

@@ -41,6 +41,8 @@ package enum VaultError: Error, Hashable {
   case cancelled
   /// The database can't be reached or takes too long; `detail` is for the operator's log.
   case storageUnavailable(detail: String)
+  /// The database has no room left to write.
+  case storageFull
   /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }
@@ -59,7 +61,9 @@ extension VaultError: UseCaseError {
     case .tooManyConfigs: "too-many-configurations"
     case .endpointChanged: "endpoint-changed"
     case .cannotOpen: "cannot-open"
-    case .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable, .storage: nil
+    case .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable, .storageFull,
+      .storage:
+      nil
     }
   }
 }

@@ -90,6 +90,7 @@ package struct PageRenderer: Sendable {
     case .forbidden: "That was refused"
     case .serviceUnavailable, .gatewayTimeout: "Something is not answering"
     case .tooManyRequests: "Too many tries"
+    case .insufficientStorage: "There is no room left"
     case _ where problem.status.kind == .serverError: "Something went wrong"
     default: problem.status.reasonPhrase
     }
@@ -100,6 +101,9 @@ package struct PageRenderer: Sendable {
     case .notFound: "The page does not exist, or it is not yours."
     case .serviceUnavailable, .gatewayTimeout:
       "A part of the portal can't be reached right now. Nothing was lost; please try again soon."
+    case .insufficientStorage:
+      "The portal's storage is full, so nothing can be saved right now. What you have stored is "
+        + "safe. Please try again later; whoever runs the portal has been told."
     case _ where problem.status.kind == .serverError:
       "The fault is ours. It has been noted under the number below."
     default: problem.detail.isEmpty ? "The request can't be answered." : problem.detail + "."
