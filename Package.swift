@@ -418,8 +418,8 @@ let package = Package(
     tests(
       "Services/Gateway", "BackendTests",
       [
-        "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
-        nioCore,
+        "Backend", "Callers", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes,
+        logging, nioCore,
       ]),
     tests("Services/Gateway", "PortalTests", ["Portal", "Providers"]),
     tests(

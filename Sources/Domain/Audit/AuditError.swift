@@ -25,6 +25,8 @@ package enum AuditError: Error, Hashable {
   case cancelled
   /// The database can't be reached or takes too long; `detail` is for the operator's log.
   case storageUnavailable(detail: String)
+  /// The database has no room left to write.
+  case storageFull
   /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }

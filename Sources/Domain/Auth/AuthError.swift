@@ -62,6 +62,8 @@ package enum AuthError: Error, Hashable {
   case cancelled
   /// The database can't be reached or takes too long; `detail` is for the operator's log.
   case storageUnavailable(detail: String)
+  /// The database has no room left to write.
+  case storageFull
   /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
   /// Hashing, signing or randomness failed; `detail` is for the operator's log.
@@ -83,7 +85,9 @@ extension AuthError: UseCaseError {
     case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
       .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff:
       nil
-    case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storage, .engine: nil
+    case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storageFull,
+      .storage, .engine:
+      nil
     }
   }
 }

@@ -52,6 +52,8 @@ package enum VaultError: Error, Hashable {
   case cancelled
   /// The database can't be reached or takes too long; `detail` is for the operator's log.
   case storageUnavailable(detail: String)
+  /// The database has no room left to write.
+  case storageFull
   /// The database refused; `detail` is for the operator's log.
   case storage(detail: String)
 }
@@ -74,7 +76,8 @@ extension VaultError: UseCaseError {
     case .rotationTaken: "rotation-taken-over"
     case .keyNotEverywhere: "key-not-everywhere"
     case .otherKeyCurrent: "other-key-current"
-    case .dataKeyReplaced, .cannotSeal, .overloaded, .tooManyUses, .cancelled, .storageUnavailable,
+    case .dataKeyReplaced, .cannotSeal, .overloaded, .tooManyUses, .cancelled,
+      .storageUnavailable, .storageFull,
       .storage:
       nil
     }

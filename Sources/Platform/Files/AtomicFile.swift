@@ -85,7 +85,8 @@ package enum AtomicFile {
     return true
   }
 
-  private static func synchronize(directoryOf path: String) throws(FileError) {
+  /// Has what was done to the names in a file's directory reach the disk.
+  package static func synchronize(directoryOf path: String) throws(FileError) {
     let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let directory = try FileDescriptor(path: parent, flags: O_RDONLY | O_DIRECTORY)

@@ -97,6 +97,11 @@ package struct PostgresConfiguration: Sendable {
         + [Parameter(name: "dbname", value: database)], password: password)
   }
 
+  /// The same without the password, for a program that is given it by another way.
+  package var withoutPassword: PostgresConfiguration {
+    PostgresConfiguration(parameters: parameters, password: nil)
+  }
+
   /// As a URL that `init(url:)` reads; it holds the password.
   package var url: SecretBytes {
     func value(_ name: String) -> String {

@@ -41,6 +41,8 @@ package enum PostgresError: Error, Sendable, Equatable {
     case cancelled
     /// The server can't be reached, is busy or takes too long: it may work later.
     case unavailable
+    /// There is no room to write; what is stored can be read. It works again once there is.
+    case storageFull
     /// A fault of the program or of its data: trying again makes no sense.
     case broken
   }
@@ -48,8 +50,8 @@ package enum PostgresError: Error, Sendable, Equatable {
   package var kind: Kind {
     switch self {
     case .cancelled: .cancelled
-    case .storageFull, .connectionFailed, .connectionClosed, .timeout, .poolExhausted,
-      .shuttingDown:
+    case .storageFull: .storageFull
+    case .connectionFailed, .connectionClosed, .timeout, .poolExhausted, .shuttingDown:
       .unavailable
     case .server(let error): error.sqlState.mayPass ? .unavailable : .broken
     case .decoding, .queryTooLarge, .transactionAborted, .transactionEnded: .broken

@@ -4,6 +4,8 @@ package protocol StorageError: Error {
   static var cancelled: Self { get }
   /// It may work later; `detail` is for the operator's log.
   static func storageUnavailable(detail: String) -> Self
+  /// Nothing can be written until the operator has made room.
+  static var storageFull: Self { get }
   /// A fault of ours or of the data; `detail` is for the operator's log.
   static func storage(detail: String) -> Self
 }
@@ -13,6 +15,7 @@ extension StorageError {
     switch error.kind {
     case .cancelled: self = .cancelled
     case .unavailable: self = .storageUnavailable(detail: "\(error)")
+    case .storageFull: self = .storageFull
     case .broken: self = .storage(detail: "\(error)")
     }
   }

@@ -80,6 +80,9 @@ package enum MetricCatalogue {
       "postgres.waiters", "postgres_waiters", .gauge,
       "Statements and transactions that wait for a connection."),
     MetricDefinition(
+      "postgres.storage.full", "postgres_storage_full", .gauge,
+      "1 while the database has no room for what is written (SQLSTATE 53100), else 0."),
+    MetricDefinition(
       "postgres.statements.in_flight", "postgres_statements_in_flight", .gauge,
       "Statements outside transactions that are not answered."),
     MetricDefinition(

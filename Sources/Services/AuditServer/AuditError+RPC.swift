@@ -18,6 +18,7 @@ extension AuditError: RPCErrorConvertible {
       RPCError(.cancelled, "the call was cancelled")
     case .storage(let detail):
       RPCError(.internal, "internal error", detail: detail)
+    case .storageFull: .storageFull
     case .storageUnavailable(let detail):
       RPCError(
         .unavailable, "the audit log cannot reach its storage",

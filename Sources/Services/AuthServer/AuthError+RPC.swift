@@ -73,6 +73,7 @@ extension AuthError: RPCErrorConvertible {
         details: [.retryInfo(delay: delay)])
     case .cancelled:
       RPCError(.cancelled, "the call was cancelled")
+    case .storageFull: .storageFull
     case .storageUnavailable(let detail):
       RPCError(
         .unavailable, "accounts can't be reached; try again later",

@@ -15,6 +15,32 @@ extension RPCError {
       .permissionDenied, refusal.message,
       details: [.errorInfo(reason: refusal.errorReason, domain: domain)])
   }
+
+  private static let storageFullReason = "STORAGE_FULL"
+  /// Somebody has to make room first.
+  private static let storageFullRetry: Duration = .seconds(5)
+
+  /// RESOURCE_EXHAUSTED, which gRPC names for a full file system; told apart from a limit by its
+  /// reason.
+  package static var storageFull: RPCError {
+    RPCError(
+      .resourceExhausted, "the storage is full: nothing can be written until room is made",
+      details: [
+        .errorInfo(reason: storageFullReason, domain: "chatelaine"),
+        .retryInfo(delay: storageFullRetry),
+      ])
+  }
+
+  package var isStorageFull: Bool {
+    code == .resourceExhausted
+      && details.contains { detail in
+        if case .errorInfo(let reason, _) = detail {
+          reason == Self.storageFullReason
+        } else {
+          false
+        }
+      }
+  }
 }
 
 extension Refusal {

@@ -44,11 +44,11 @@ extension ServiceChassis {
   package func database(
     _ configuration: DatabaseConfiguration, schema: Schema
   ) async throws -> (client: PostgresClient, service: any Service) {
+    let reporter = StatementReporter(
+      slowAfter: settings.slowStatementAfter, metrics: observability.metrics, tracer: tracer,
+      logger: logger)
     let client = PostgresClient(
-      configuration.runtime, eventLoopGroup: eventLoopGroup, logger: logger,
-      observer: StatementReporter(
-        slowAfter: settings.slowStatementAfter, metrics: observability.metrics, tracer: tracer,
-        logger: logger))
+      configuration.runtime, eventLoopGroup: eventLoopGroup, logger: logger, observer: reporter)
     do {
       try await waitUntilUsable(schema, in: client, patience: configuration.patience)
     } catch {
@@ -58,6 +58,11 @@ extension ServiceChassis {
     observe(client)
     observability.readiness.require("database") {
       try await client.ping(timeout: Readiness.checkTimeout)
+    }
+    // Not a reason to be sent no more work: what is stored can be read.
+    observability.readiness.remark("storage") { reporter.isStorageFull ? "full" : nil }
+    observability.metrics.observe("postgres.storage.full") {
+      [.init(reporter.isStorageFull ? 1 : 0)]
     }
     return (client, PostgresService(client: client))
   }
@@ -83,7 +88,7 @@ extension ServiceChassis {
           "the schema \(schema.name) has version \(version), and this program needs \(needed): "
           + "run the migrations (chatelaine migrate)"
       case .failure(let error):
-        guard error.kind == .unavailable else { throw error }
+        guard error.kind == .unavailable || error.kind == .storageFull else { throw error }
         reason = "the database can't be used: \(error)"
       }
       guard ContinuousClock.now < deadline else { throw StartupError.schema(reason) }

@@ -5,7 +5,8 @@ import Logging
 import Postgres
 
 /// `<service> migrate [--plan]`: brings the service's schema up to date as the role that owns it,
-/// or prints what that would apply. A service itself never has that role's password.
+/// or prints what that would apply; `--version` only says how many migrations it knows. A service
+/// itself never has that role's password.
 enum MigrationJob {
   static let variable = "MIGRATION_DATABASE_URL"
 
@@ -19,6 +20,9 @@ enum MigrationJob {
     case []: mode = .apply
     case ["--plan"]: mode = .plan
     case ["--print-configuration"]: mode = .printConfiguration
+    case ["--version"]:
+      say("\(schema.version)")
+      exit(EX_OK)
     default:
       Logger.failStart(schema.name, ["\(StartupError.usage(arguments.last ?? ""))"])
       exit(EX_USAGE)

@@ -89,7 +89,7 @@ package struct Observability: Sendable {
       metrics.observe(label) { ProcessStatistics().map { [.init(number($0))] } ?? [] }
     }
     metrics.observe("chatelaine.ready") { [readiness] in
-      readiness.findings.map { .init($0.problem == nil ? 1 : 0, [("check", $0.name)]) }
+      readiness.checked.map { .init($0.problem == nil ? 1 : 0, [("check", $0.name)]) }
         + [.init(readiness.isReady ? 1 : 0, [("check", "all")])]
     }
     metrics.observe("cryptography.seals") { [.init(Double(SealStatistics.seals))] }

@@ -17,6 +17,9 @@ package final class Readiness: Sendable {
   /// Throws what keeps the service from its work; its description is for the operator.
   package typealias Check = @Sendable () async throws -> Void
 
+  /// What is worth to be told, and no reason to be given no more work; nil when nothing is.
+  package typealias Remark = @Sendable () -> String?
+
   /// What a check found last.
   struct Finding: Sendable {
     let name: String
@@ -26,6 +29,7 @@ package final class Readiness: Sendable {
 
   private struct State {
     var checks: [(name: String, check: Check)] = []
+    var remarks: [(name: String, remark: Remark)] = []
     var problems: [String: String] = [:]
     var hasLooked = false
     var isDraining = false
@@ -47,6 +51,11 @@ package final class Readiness: Sendable {
     state.withLock { $0.checks.append((name, check)) }
   }
 
+  /// Adds what is shown beside the checks.
+  package func remark(_ name: String, _ remark: @escaping Remark) {
+    state.withLock { $0.remarks.append((name, remark)) }
+  }
+
   /// Keeps the statuses of `names` as it finds things.
   func tell(_ health: HealthService, as names: [String]) {
     let isReady = state.withLock { state in
@@ -59,8 +68,14 @@ package final class Readiness: Sendable {
   /// Whether everything held the last time, and the service is not about to stop.
   var isReady: Bool { state.withLock(\.isReady) }
 
-  /// In the order of the checks.
+  /// In the order of the checks, the remarks behind them.
   var findings: [Finding] {
+    let remarks = state.withLock(\.remarks).map { Finding(name: $0.name, problem: $0.remark()) }
+    return checked + remarks
+  }
+
+  /// What the checks found.
+  var checked: [Finding] {
     state.withLock { state in
       state.checks.map { name, _ in
         Finding(

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Postgres
 import RPC
+import Synchronization
 import Telemetry
 
 /// Counts statements, writes them to the log and makes spans of them: their SQL, in which values
@@ -17,6 +18,7 @@ final class StatementReporter: StatementObserver {
   private let tracer: Tracer?
   private let slow: any CounterHandler
   private let timers: [[any TimerHandler]]
+  private let isFull = Atomic(false)
 
   /// - Parameter slowAfter: a statement that takes longer is a warning.
   init(
@@ -36,6 +38,9 @@ final class StatementReporter: StatementObserver {
     }
   }
 
+  /// Whether the last write found no room.
+  var isStorageFull: Bool { isFull.load(ordering: .relaxed) }
+
   func origin() -> (any AnyObject & Sendable)? { CallScope.current }
 
   func ended(_ report: StatementReport) {
@@ -43,6 +48,7 @@ final class StatementReporter: StatementObserver {
     let outcome = Outcome(report.error)
     timers[operation.rawValue][outcome.rawValue]
       .recordNanoseconds(report.duration.nanoseconds)
+    noteRoom(operation, outcome)
     let isSlow = report.duration > slowAfter
     if isSlow { slow.increment(by: 1) }
     if isSlow || logLevel <= .debug { log(report, isSlow: isSlow) }
@@ -58,6 +64,17 @@ final class StatementReporter: StatementObserver {
         SpanAttribute("db.query.text", Self.shape(of: report.sql)),
         SpanAttribute("db.response.returned_rows", report.rowCount),
       ])
+  }
+
+  /// One line when the room ends, and one when there is some again.
+  private func noteRoom(_ operation: Operation, _ outcome: Outcome) {
+    if outcome == .storageFull {
+      guard !isFull.exchange(true, ordering: .relaxed) else { return }
+      logger.error("the database's storage is full: what would write is refused")
+    } else if outcome == .ok, operation.writes, isStorageFull {
+      isFull.store(false, ordering: .relaxed)
+      logger.notice("the database's storage has room again")
+    }
   }
 
   private func log(_ report: StatementReport, isSlow: Bool) {
@@ -100,13 +117,17 @@ final class StatementReporter: StatementObserver {
         }
     }
 
+    /// Whether its success shows that there is room. Not COMMIT: a transaction that only read has
+    /// one too.
+    var writes: Bool { [.insert, .update, .delete].contains(self) }
+
     var name: String {
       self == .other ? "other" : "\(self)".uppercased()
     }
   }
 
   private enum Outcome: Int, CaseIterable {
-    case ok, cancelled, unavailable, exhausted, failed
+    case ok, cancelled, unavailable, exhausted, storageFull, failed
 
     init(_ error: PostgresError?) {
       guard let error else {
@@ -121,10 +142,11 @@ final class StatementReporter: StatementObserver {
         switch error.kind {
         case .cancelled: .cancelled
         case .unavailable: .unavailable
+        case .storageFull: .storageFull
         case .broken: .failed
         }
     }
 
-    var name: String { "\(self)" }
+    var name: String { self == .storageFull ? "storage_full" : "\(self)" }
   }
 }

@@ -80,6 +80,7 @@ extension VaultError: RPCErrorConvertible {
       RPCError(.cancelled, "the call was cancelled")
     case .storage(let detail):
       RPCError(.internal, "internal error", detail: detail)
+    case .storageFull: .storageFull
     case .storageUnavailable(let detail):
       RPCError(
         .unavailable, "the vault cannot reach its storage",

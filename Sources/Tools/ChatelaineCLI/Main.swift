@@ -14,7 +14,8 @@ import Foundation
     version: String(cString: cversion_text()),
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      EnvCommand.self, KeysCommand.self, UsersCommand.self, MailCommand.self,
+      BackupCommand.self, RestoreCommand.self, EnvCommand.self, KeysCommand.self,
+      UsersCommand.self, MailCommand.self,
     ])
 
   static func main() async {

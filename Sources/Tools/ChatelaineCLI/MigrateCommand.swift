@@ -34,13 +34,16 @@ struct MigrateCommand: AsyncParsableCommand {
   func run() async throws {
     let job = MigrationJob(binaries: try SupervisorOptions.ownDirectory())
     let schemas = DatabaseRoles.schemas.filter { only.isEmpty || only.contains($0) }
-    let sources = try schemas.map { ($0, try source(of: $0)) }
+    let sources = try schemas.map { ($0, try Self.source(of: $0, secretsDir: secretsDir)) }
     for (schema, source) in sources {
       Terminal.print(try await job.run(schema, url: source, plan: plan))
     }
   }
 
-  private func source(of schema: String) throws -> MigrationJob.URLSource {
+  /// Where the connection URL of the role that owns a schema is.
+  static func source(
+    of schema: String, secretsDir: String?
+  ) throws -> MigrationJob.URLSource {
     if let secretsDir {
       return .file(SecretsLayout(secretsDir).ownerURLFile(of: schema))
     }

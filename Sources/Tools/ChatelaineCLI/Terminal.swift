@@ -9,6 +9,13 @@ enum Terminal {
   /// A line on standard output, at once even when that is a pipe.
   static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
+  /// One JSON object, its names sorted.
+  static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
   /// A line on standard error, marked as ours.
   static func report(_ line: String) { write("chatelaine: \(line)\n", to: STDERR_FILENO) }
 

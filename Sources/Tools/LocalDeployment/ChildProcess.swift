@@ -24,6 +24,14 @@ package final class ChildProcess: Sendable {
     self.name = name
   }
 
+  /// Where a child's standard input comes from and where its output goes, for one that is part of a
+  /// pipeline. The child gets copies; closing what is named here stays the caller's.
+  struct Streams: Sendable {
+    var input: Descriptor?
+    /// Nil: standard output goes where standard error goes.
+    var output: Descriptor?
+  }
+
   /// Starts `command`; `onOutput` receives its standard output and error from a thread of its own,
   /// and nil once both are closed.
   ///
@@ -33,11 +41,20 @@ package final class ChildProcess: Sendable {
     _ command: Command, input: [UInt8] = [],
     onOutput: @escaping @Sendable ([UInt8]?) -> Void = { _ in }
   ) async throws -> ChildProcess {
+    let streams = Streams(input: input.isEmpty ? nil : try Pipe.filled(with: input))
+    return try await spawn(command, streams: streams, onOutput: onOutput)
+  }
+
+  /// Starts `command` on streams of the caller's; `onOutput` receives the rest of what it prints.
+  static func spawn(
+    _ command: Command, streams: Streams,
+    onOutput: @escaping @Sendable ([UInt8]?) -> Void
+  ) async throws -> ChildProcess {
     try await withCheckedThrowingContinuation { continuation in
       let isStarted = OwnThread.start {
         let child: ChildProcess
         do {
-          child = try launch(command, input: input, onOutput: onOutput)
+          child = try launch(command, streams: streams, onOutput: onOutput)
         } catch {
           continuation.resume(throwing: error)
           return
@@ -114,17 +131,16 @@ package final class ChildProcess: Sendable {
 
 extension ChildProcess {
   private static func launch(
-    _ command: Command, input: [UInt8], onOutput: @escaping @Sendable ([UInt8]?) -> Void
+    _ command: Command, streams: Streams, onOutput: @escaping @Sendable ([UInt8]?) -> Void
   ) throws -> ChildProcess {
+    defer { withExtendedLifetime(streams) {} }
     let output = try Pipe.make()
-    defer { close(output.write) }
-    let inputEnd = input.isEmpty ? -1 : try Pipe.filled(with: input)
-    defer { if inputEnd >= 0 { close(inputEnd) } }
+    defer { output.write.close() }
 
     var options = clinux_spawn_options()
-    options.standard_input = inputEnd
-    options.standard_output = output.write
-    options.standard_error = output.write
+    options.standard_input = streams.input?.number ?? -1
+    options.standard_output = (streams.output ?? output.write).number
+    options.standard_error = output.write.number
     options.new_process_group = command.inNewProcessGroup
     options.parent_death_signal = command.parentDeathSignal
     options.ruleset = try command.fileRules?.descriptor() ?? -1
@@ -138,12 +154,10 @@ extension ChildProcess {
     }
     guard id > 0 else {
       let reason = String(cString: strerror(errno))
-      close(output.read)
       throw DeploymentError.programFailed(name: command.path, exit: reason, output: "")
     }
     guard OwnThread.start({ Pipe.drain(output.read, into: onOutput) }) else {
       kill(id, SIGKILL)
-      close(output.read)
       throw noThread(for: command)
     }
     return ChildProcess(id: id, name: command.name)

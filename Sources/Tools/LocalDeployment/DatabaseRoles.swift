@@ -58,6 +58,9 @@ package struct DatabaseRoles: Sendable {
 /// One run of the administrator, on a thread that may block.
 private struct RoleProvision {
   private static let timeout: Duration = .seconds(30)
+  /// How long replicas may take to hear of a new database.
+  private static let replicaPatience: Duration = .seconds(10)
+  private static let replicaPauseMicroseconds: UInt32 = 100_000
   /// Two runs at once would create the same roles.
   private static let lockKey = 0x6368_6174_656c
 
@@ -84,7 +87,7 @@ private struct RoleProvision {
       try outside.run(
         text: "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC", timeout: Self.timeout)
     }
-    let session = try MigrationSession(roles.administrator.connecting(to: database))
+    let session = try sessionInDatabase()
     try closeToOthers(session)
     for schema in DatabaseRoles.schemas {
       for role in [DatabaseRoles.owner(of: schema), schema] {
@@ -94,6 +97,21 @@ private struct RoleProvision {
     }
     for role in DatabaseRoles.all { try setPassword(of: role, session) }
     return made
+  }
+
+  /// Where several hosts are named, libpq asks one after the other which of them takes writes; a
+  /// replica that has not heard of the database yet ends that with an error.
+  private func sessionInDatabase() throws(PostgresError) -> MigrationSession {
+    let configuration = roles.administrator.connecting(to: database)
+    let deadline = ContinuousClock.now + Self.replicaPatience
+    while true {
+      do throws(PostgresError) {
+        return try MigrationSession(configuration)
+      } catch {
+        guard case .connectionFailed = error, !made.isEmpty, .now < deadline else { throw error }
+      }
+      usleep(Self.replicaPauseMicroseconds)
+    }
   }
 
   func holdsSealedKeys() throws(PostgresError) -> Bool {

@@ -16,6 +16,8 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
   case certificate(String)
   /// The database server refused something or can't be reached.
   case database(String)
+  /// A backup can't be used; nothing of it was kept.
+  case backup(BackupProblem)
 
   package var description: String {
     switch self {
@@ -29,6 +31,7 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
     case .notReady(let name, let reason): "\(name) did not become ready: \(reason)"
     case .certificate(let reason): "certificate: \(reason)"
     case .database(let reason): "database: \(reason)"
+    case .backup(let problem): "\(problem); nothing was restored"
     }
   }
 }

@@ -31,12 +31,18 @@ package struct MigrationJob: Sendable {
     case .file(let path): environment[Self.variable + "_FILE"] = path
     case .value(let value): environment[Self.variable] = value
     }
+    return try await run(schema, arguments: plan ? ["--plan"] : [], environment: environment)
+  }
+
+  func run(
+    _ schema: String, arguments: [String], environment: [String: String]
+  ) async throws -> String {
     let path = "\(binaries)/\(schema)"
     guard access(path, X_OK) == 0 else {
       throw DeploymentError.file(path: path, reason: "is missing; build the services first")
     }
     let command = Command(
-      path: path, arguments: ["migrate"] + (plan ? ["--plan"] : []), environment: environment,
+      path: path, arguments: ["migrate"] + arguments, environment: environment,
       workingDirectory: "/")
     let output = try await command.run(timeout: Self.timeout)
     return output.trimmingCharacters(in: .newlines)

@@ -16,6 +16,8 @@ package final class PostgresCluster: Sendable {
   /// The cluster's superuser; no service knows its password.
   package static let superuserName = "chatelaine"
   package static let startTimeout: Duration = .seconds(60)
+  /// Of a cluster that is restored to a point in time: it replays its log first.
+  package static let recoveryTimeout: Duration = .seconds(6 * 3_600)
   /// A fast shutdown waits for a checkpoint; past this the server is stopped the hard way.
   package static let stopTimeout: Duration = .seconds(30)
   private static let pollInterval: Duration = .milliseconds(20)
@@ -92,9 +94,10 @@ package final class PostgresCluster: Sendable {
     try await stopLeftover()
     try account.prepareSocketDirectory(socketDirectory, isShared: isShared)
     if access(dataDirectory + "/PG_VERSION", F_OK) != 0 { try await initialise() }
+    let isRecovering = access(dataDirectory + "/recovery.signal", F_OK) == 0
     let server = try await launch()
     do {
-      try await waitUntilReady(server)
+      try await waitUntilReady(server, isRecovering: isRecovering)
     } catch {
       server.signal(SIGQUIT)
       _ = await server.exit(within: Self.stopTimeout)
@@ -252,20 +255,28 @@ extension PostgresCluster {
   }
 
   /// PostgreSQL tells its readiness only in a file, which it rewrites; so the file is polled.
-  private func waitUntilReady(_ server: ChildProcess) async throws {
+  /// One that recovers is ready for reading before it takes writes.
+  private func waitUntilReady(_ server: ChildProcess, isRecovering: Bool) async throws {
     let clock = ContinuousClock()
-    let deadline = clock.now + Self.startTimeout
-    while !postmaster.isReady(id: server.id) {
+    let timeout = isRecovering ? Self.recoveryTimeout : Self.startTimeout
+    let deadline = clock.now + timeout
+    while try await !isReady(server, isRecovering: isRecovering) {
       let log = "see \(directory)/postgres.log"
       if let exit = server.exitIfEnded {
         throw DeploymentError.notReady(name: "PostgreSQL", reason: "\(exit); \(log)")
       }
       guard clock.now < deadline else {
         throw DeploymentError.notReady(
-          name: "PostgreSQL", reason: "not within \(Self.startTimeout); \(log)")
+          name: "PostgreSQL", reason: "not within \(timeout); \(log)")
       }
       try await Task.sleep(for: Self.pollInterval)
     }
+  }
+
+  private func isReady(_ server: ChildProcess, isRecovering: Bool) async throws -> Bool {
+    guard postmaster.isReady(id: server.id) else { return false }
+    guard isRecovering else { return true }
+    return try await runScript("SELECT pg_is_in_recovery();") == "f\n"
   }
 
   /// Stops what an earlier, crashed run left. The lock is ours: nobody else supervises it.

@@ -80,6 +80,11 @@ enum SecretFile {
     return isNew || isMended
   }
 
+  /// Has the name of a file reach the disk.
+  static func synchronize(directoryOf path: String) throws(DeploymentError) {
+    try translated { () throws(FileError) in try AtomicFile.synchronize(directoryOf: path) }
+  }
+
   /// What the system says of the call that has just failed.
   static func failure(_ path: String) -> DeploymentError {
     DeploymentError(FileError(path: path))

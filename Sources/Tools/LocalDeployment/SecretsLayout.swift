@@ -23,7 +23,7 @@ package struct SecretsLayout: Sendable, Equatable {
 
   var authority: String { path + "/authority" }
   var migrate: String { path + "/migrate" }
-  var masterKeyFile: String { directory(of: "vault") + "/master.key" }
+  package var masterKeyFile: String { directory(of: "vault") + "/master.key" }
   var assertionSigningKeyFile: String { directory(of: "auth") + "/assertion-signing.pem" }
 
   func directory(of service: String) -> String { path + "/" + service }

@@ -79,6 +79,9 @@ package actor Supervisor {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await self.keepClusterRunning() }
       group.addTask { try await self.keepCertificatesFresh() }
+      group.addTask { [options, report] in
+        try await DiskWatch(of: options.state.path).run(report: report)
+      }
       for service in ServiceName.allCases {
         group.addTask { try await self.keepRunning(service) }
       }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct ErrorKindTests {
   @Test(arguments: [
     (PostgresError.cancelled, PostgresError.Kind.cancelled),
-    (.storageFull, .unavailable), (.connectionFailed(detail: ""), .unavailable),
+    (.storageFull, .storageFull), (.connectionFailed(detail: ""), .unavailable),
     (.connectionClosed, .unavailable), (.timeout(.answer), .unavailable),
     (.timeout(.connection), .unavailable), (.poolExhausted, .unavailable),
     (.shuttingDown, .unavailable), (.decoding(column: "", detail: ""), .broken),

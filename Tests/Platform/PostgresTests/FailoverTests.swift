@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import Postgres
 import Synchronization
+import TestSupport
 import Testing
 
 /// A replica takes over while rows are written; what was acknowledged is there afterwards.

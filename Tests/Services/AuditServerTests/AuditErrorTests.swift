@@ -12,6 +12,7 @@ import Testing
     (.unstorable(detail: "canary"), .invalidArgument),
     (.cancelled, .cancelled),
     (.storageUnavailable(detail: "canary"), .unavailable),
+    (.storageFull, .resourceExhausted),
     (.storage(detail: "canary"), .internal),
   ])
   func eachErrorHasItsCodeAndKeepsItsDetailInside(error: AuditError, code: RPCError.Code) {

@@ -43,6 +43,9 @@ import Testing
     #expect(broken.code == .internal)
     #expect(broken.details.isEmpty)
     #expect(AuthError(PostgresError.cancelled).rpcError.code == .cancelled)
+    let full = AuthError(PostgresError.storageFull).rpcError
+    #expect(full.code == .resourceExhausted)
+    #expect(full.details.contains(.errorInfo(reason: "STORAGE_FULL", domain: "chatelaine")))
   }
 
   @Test func anUnknownAddressAndAWrongPasswordReadTheSame() {

@@ -49,6 +49,17 @@ import Testing
     #expect(try await status("a") == .serving)
   }
 
+  @Test func aRemarkIsShownAndTakesNoWorkAway() async throws {
+    let state = Flag()
+    readiness.require("database") {}
+    readiness.remark("storage") { state.isSet ? "full" : nil }
+    await readiness.look()
+    state.set(true)
+    #expect(readiness.findings.map(\.problem) == [nil, "full"])
+    #expect(readiness.checked.map(\.name) == ["database"])
+    #expect(readiness.isReady)
+  }
+
   @Test func aServiceThatIsAboutToStopIsNotReady() async throws {
     readiness.tell(health, as: [Readiness.serviceName])
     await readiness.look()

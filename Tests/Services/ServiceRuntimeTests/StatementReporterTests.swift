@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOCore
 import Postgres
@@ -76,6 +77,23 @@ import Testing
     let count = "postgres_statement_duration_seconds_count"
     #expect(page.contains("\(count){operation=\"INSERT\",outcome=\"ok\"} 1\n"))
     #expect(page.contains("\(count){operation=\"COMMIT\",outcome=\"exhausted\"} 1\n"))
+  }
+
+  @Test func aFullStorageIsToldOnceUntilAWriteFindsRoom() {
+    let reporter = reporter(.info)
+    for _ in 1...3 {
+      reporter.ended(report("INSERT INTO outbox", milliseconds: 1, error: .storageFull))
+    }
+    // It reads as well as before.
+    reporter.ended(report("SELECT 1", milliseconds: 1))
+    #expect(reporter.isStorageFull)
+    #expect(record.text.components(separatedBy: "storage is full").count == 2)
+    let count = "postgres_statement_duration_seconds_count"
+    #expect(
+      registry.page().contains("\(count){operation=\"INSERT\",outcome=\"storage_full\"} 3\n"))
+    reporter.ended(report("UPDATE accounts SET email = $1", milliseconds: 1))
+    #expect(!reporter.isStorageFull)
+    #expect(record.text.contains("has room again"))
   }
 
   @Test func aStatementIsPartOfItsTrace() throws {

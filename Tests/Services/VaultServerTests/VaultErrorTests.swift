@@ -19,6 +19,7 @@ import Vault
     (.tooManyUses, .resourceExhausted),
     (.cancelled, .cancelled),
     (.storageUnavailable(detail: "canary"), .unavailable),
+    (.storageFull, .resourceExhausted),
     (.storage(detail: "canary"), .internal),
   ])
   func eachErrorHasItsCodeAndKeepsItsDetailInside(error: VaultError, code: RPCError.Code) {

@@ -1,3 +1,4 @@
+import Callers
 package import Edge
 import HTTPTypes
 package import Protobuf
@@ -22,6 +23,8 @@ extension Problem {
       // A field that contradicts what is stored is bad input; without one the state is at fault.
       self.init(
         error.fields.isEmpty ? .conflict : .badRequest, error.message, fields: error.fields)
+    case .resourceExhausted where error.isStorageFull:
+      self.init(.insufficientStorage, error.message, headers: error.retryAfter)
     case .resourceExhausted:
       self.init(.tooManyRequests, error.message, headers: error.retryAfter)
     case .unavailable:

@@ -2,6 +2,12 @@ import Encodings
 package import HTTPTypes
 package import Hummingbird
 
+extension HTTPResponse.Status {
+  /// RFC 4918, section 11.5; HTTPTypes has no name for it.
+  package static let insufficientStorage = HTTPResponse.Status(
+    code: 507, reasonPhrase: "Insufficient Storage")
+}
+
 /// An answer that is not what the client wanted (RFC 9457, "problem details").
 ///
 /// Everything but `logDetail` is for the client.

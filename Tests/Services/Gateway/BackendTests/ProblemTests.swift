@@ -1,4 +1,5 @@
 import Backend
+import Callers
 import Edge
 import HTTPTypes
 import Protobuf
@@ -15,6 +16,15 @@ import Testing
   ])
   func everyOutcomeOfACallHasAStatus(code: RPCError.Code, status: Int) {
     #expect(Problem(RPCError(code, "why")).status.code == status)
+  }
+
+  @Test func aFullStorageIsNoLimitOfTheCaller() {
+    let problem = Problem(RPCError.storageFull)
+    #expect(problem.status.code == 507)
+    #expect(problem.detail.contains("the storage is full"))
+    #expect(problem.headers[.retryAfter] == "5")
+    let json = problem.json(requestID: "r1", for: .sdk)
+    #expect(json.contains(#""code":"insufficient_storage""#), "\(json)")
   }
 
   @Test func aServersFaultSaysNothingAboutItself() {

@@ -79,6 +79,7 @@ private struct Failure {
     case .forbidden where page != nil:
       safety = "Nothing was changed." + (email.map { " You are logged in as \($0)." } ?? "")
       (way, wayText) = (page ?? way, "Back to the form")
+    case .insufficientStorage: safety = "What you have stored is safe."
     case _ where problem.status.kind == .serverError && !isReading:
       safety = "It is not known whether it was done: look before you send it again."
     default: break
@@ -92,6 +93,7 @@ private struct Failure {
     case .methodNotAllowed: "This address only takes a form"
     case .serviceUnavailable, .gatewayTimeout: "Something is not answering"
     case .tooManyRequests: "Too many tries"
+    case .insufficientStorage: "There is no room left"
     case _ where problem.status.kind == .serverError: "Something went wrong"
     default: problem.status.reasonPhrase
     }
@@ -107,6 +109,9 @@ private struct Failure {
     case .tooManyRequests:
       problem.headers[.retryAfter].map { "Please try again in \($0) seconds." }
         ?? "Please wait a little."
+    case .insufficientStorage:
+      "The portal's storage is full, so nothing can be saved right now. Please try again later; "
+        + "whoever runs the portal has been told."
     case _ where problem.status.kind == .serverError:
       "The fault is ours. It has been noted under the number below."
     default: sentence(problem.detail)

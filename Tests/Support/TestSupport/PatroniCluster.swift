@@ -1,24 +1,23 @@
 import Foundation
 import LocalDeployment
 import NIOHTTP1
-import Postgres
+package import Postgres
 import Synchronization
-import TestSupport
 
 /// Two PostgreSQL servers that Patroni watches over, with a synchronous replica, and the etcd in
 /// which they agree who leads.
 ///
 /// On addresses of 127.0.0.0/8 that nobody else uses, so that the ports can be the usual ones.
-final class PatroniCluster: Sendable {
+package final class PatroniCluster: Sendable {
   /// How soon a leader that says nothing has lost its place; the least that Patroni's other times
   /// allow: `loop_wait` + 2 x `retry_timeout`.
   private static let leaseSeconds = 5
   private static let password = "patroni-test"
 
-  struct Node: Sendable {
-    let address: String
+  package struct Node: Sendable {
+    package let address: String
     let directory: String
-    let patroni: ChildProcess
+    fileprivate let patroni: ChildProcess
 
     /// The server's main process; nil while there is none.
     var postmaster: Int32? {
@@ -27,7 +26,7 @@ final class PatroniCluster: Sendable {
     }
 
     /// Patroni, the server and all its processes.
-    func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
       patroni.signal(number)
       guard let postmaster else { return }
       let list = "/proc/\(postmaster)/task/\(postmaster)/children"
@@ -38,7 +37,7 @@ final class PatroniCluster: Sendable {
     }
   }
 
-  let nodes: [Node]
+  package let nodes: [Node]
   private let directory: String
   private let etcd: ChildProcess
 
@@ -47,7 +46,7 @@ final class PatroniCluster: Sendable {
   }
 
   /// Returns when both serve and the second follows the first.
-  static func start() async throws -> PatroniCluster {
+  package static func start() async throws -> PatroniCluster {
     let net = "127.\(Int.random(in: 1...254)).\(Int.random(in: 1...254))"
     let directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("chatelaine-patroni-\(UUID().uuidString.prefix(8))").path
@@ -80,18 +79,22 @@ final class PatroniCluster: Sendable {
     return cluster
   }
 
-  /// As an operator would write it: every node, and only one that takes writes.
-  func configuration() throws -> PostgresConfiguration {
+  /// The administrator's, as an operator would write it: every node, and only one that takes
+  /// writes.
+  package var administratorURL: String {
     let hosts = nodes.map { $0.address + ":5432" }.joined(separator: ",")
-    var configuration = try PostgresConfiguration(
-      url: "postgres://postgres:\(Self.password)@\(hosts)/postgres"
-        + "?target_session_attrs=read-write&connect_timeout=2")
+    return "postgres://postgres:\(Self.password)@\(hosts)/postgres"
+      + "?target_session_attrs=read-write&connect_timeout=2"
+  }
+
+  package func configuration() throws -> PostgresConfiguration {
+    var configuration = try PostgresConfiguration(url: administratorURL)
     configuration.queryTimeout = .seconds(5)
     return configuration
   }
 
   /// The node that takes writes now.
-  func leader() async throws -> Node {
+  package func leader() async throws -> Node {
     while true {
       for node in nodes where try await isAnswered("/primary", by: node) { return node }
       try await Task.sleep(for: .milliseconds(50))
@@ -99,7 +102,7 @@ final class PatroniCluster: Sendable {
   }
 
   /// Returns when a replica has everything that was acknowledged.
-  func waitForSynchronousReplica() async throws {
+  package func waitForSynchronousReplica() async throws {
     while true {
       for node in nodes where try await isAnswered("/synchronous", by: node) { return }
       guard nodes.allSatisfy({ $0.patroni.exitIfEnded == nil }), etcd.exitIfEnded == nil else {
@@ -127,7 +130,7 @@ final class PatroniCluster: Sendable {
     }
   }
 
-  func stop() async {
+  package func stop() async {
     for node in nodes {
       node.signal(SIGKILL)
       node.signal(SIGCONT)

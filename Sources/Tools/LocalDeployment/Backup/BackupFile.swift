@@ -1,0 +1,56 @@
+import Files
+import Foundation
+
+/// The file that a backup is written to: under another name until it is whole.
+final class BackupFile: Sendable {
+  let descriptor: Descriptor
+  private let path: String?
+
+  private var partialPath: String { (path ?? "") + ".partial" }
+
+  /// - Throws: `DeploymentError.file` when there is such a file already, or it can't be made.
+  init(_ destination: DatabaseBackup.Destination) throws {
+    switch destination {
+    case .standardOutput:
+      guard isatty(STDOUT_FILENO) == 0 else {
+        throw DeploymentError.environment("a backup is not written to a terminal; name a file")
+      }
+      path = nil
+      descriptor = Descriptor(owning: dup(STDOUT_FILENO))
+    case .file(let path):
+      guard access(path, F_OK) != 0 else {
+        throw DeploymentError.file(path: path, reason: "is there already; nothing was changed")
+      }
+      self.path = path
+      let partial = path + ".partial"
+      // What a run that was killed has left.
+      unlink(partial)
+      let number = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+      guard number >= 0 else { throw SecretFile.failure(path) }
+      descriptor = Descriptor(owning: number)
+    }
+  }
+
+  /// Nil for standard output.
+  var byteCount: Int? {
+    var status = stat()
+    guard let path, stat(path, &status) == 0 else { return nil }
+    return Int(status.st_size)
+  }
+
+  /// Gives the file its name once all of it has reached the disk.
+  func keep() throws {
+    guard let path else { return }
+    guard fsync(descriptor.number) == 0 else { throw SecretFile.failure(path) }
+    // Not rename, which would replace a file that has come meanwhile.
+    guard link(partialPath, path) == 0 else { throw SecretFile.failure(path) }
+    unlink(partialPath)
+    descriptor.close()
+    try SecretFile.synchronize(directoryOf: path)
+  }
+
+  func discard() {
+    descriptor.close()
+    if path != nil { unlink(partialPath) }
+  }
+}
