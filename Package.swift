@@ -268,8 +268,8 @@ let package = Package(
     library(
       .gateway, "Egress",
       [
-        "Addresses", "Encodings", "Networking", "Providers", "TLS", deque, httpTypes, nioCore,
-        nioExtras, nioHTTP1, nioPosix,
+        "Addresses", "Encodings", "HTTP2", "Networking", "Pacing", "Providers", "TLS", deque,
+        httpTypes, nioCore, nioExtras, nioHTTP1, nioPosix,
       ]),
     library(
       .gateway, "Backend",
@@ -412,8 +412,8 @@ let package = Package(
     tests(
       "Services/Gateway", "EgressTests",
       [
-        "Egress", "Addresses", "LocalDeployment", "Networking", "Providers", "TLS", "TestSupport",
-        httpTypes, nioCore, nioHTTP1, nioPosix,
+        "Egress", "Addresses", "HTTP2", "LocalDeployment", "Networking", "Providers", "TLS",
+        "TestSupport", httpTypes, nioCore, nioHTTP1, nioPosix,
       ]),
     tests(
       "Services/Gateway", "BackendTests",

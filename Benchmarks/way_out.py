@@ -19,6 +19,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
 
 import certificates
+import http2_frames
 import portal
 
 ATTACK_SECONDS = 8
@@ -31,6 +32,7 @@ CANCELLATIONS = 20
 AT_ONCE = 129
 ATTACKERS = 16
 STALLED = 64
+HTTP2_KINDS = ("slow", "stream", "status", "pings", "settings", "interim")
 
 
 class Provider:
@@ -209,9 +211,17 @@ async def attack(gateway, good, bad):
     async with measured(name, gateway, good) as outcomes:
         await together(*(gateway.stall(path("evil", "stream"), bad, outcomes)
                          for _ in range(STALLED)))
+    for kind in "status", "pings", "settings", "interim":
+        async with measured(f"{ATTACKERS} by HTTP/2: {kind}", gateway, good) as outcomes:
+            await together(*(gateway.insist(path(f"h2-{kind}", "x"), bad, outcomes)
+                             for _ in range(ATTACKERS)))
+    name = f"{STALLED} readers that stall, endless streams by HTTP/2"
+    async with measured(name, gateway, good) as outcomes:
+        await together(*(gateway.stall(path("h2-stream", "x"), bad, outcomes)
+                         for _ in range(STALLED)))
 
 
-async def cancel(gateway, token, provider):
+async def cancel(gateway, token, provider, label):
     """How long a TLS provider works on after its client has left."""
     waits = []
     while not provider.closed.empty():
@@ -220,12 +230,12 @@ async def cancel(gateway, token, provider):
         provider.begun.get_nowait()
     for _ in range(CANCELLATIONS):
         _, writer = await gateway.connect()
-        writer.write(request("/proxy/custom/tls/v1/slow", token))
+        writer.write(request(f"/proxy/custom/{label}/v1/slow", token))
         await provider.begun.get()
         left = time.monotonic()
         writer.transport.abort()
         waits.append(await provider.closed.get() - left)
-    print(f"cancellation towards a TLS provider, {CANCELLATIONS} times: median "
+    print(f"cancellation towards a TLS provider ({label}), {CANCELLATIONS} times: median "
           f"{statistics.median(waits) * 1_000:.1f} ms, longest {max(waits) * 1_000:.1f} ms")
 
 
@@ -253,14 +263,26 @@ async def main():
         clear = await asyncio.start_server(plain.serve, "0.0.0.0", 0, backlog=1_024)
         tls = await asyncio.start_server(secured.serve, "127.0.0.1", 0, ssl=context)
         port, tls_port = (server.sockets[0].getsockname()[1] for server in (clear, tls))
+        http2 = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        http2.load_cert_chain(made.server, made.server_key)
+        http2.set_alpn_protocols(["h2"])
+        multiplexed = Provider()
+        hostile = {}
+        for kind in HTTP2_KINDS:
+            server = await loop.create_server(
+                lambda kind=kind: http2_frames.HostileProvider(kind, multiplexed), "127.0.0.1", 0,
+                ssl=http2)
+            hostile[kind] = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         hosts = [f"127.1.{number // 250}.{number % 250 + 1}:{port}" for number in range(HOSTS)]
         settings = {
             "CHATELAINE_ENDPOINT_ALLOWLIST": ",".join(
-                [f"127.0.0.1:{port}", f"127.0.0.1:{tls_port}", *hosts]),
+                [f"127.0.0.1:{port}", f"127.0.0.1:{tls_port}", *hosts,
+                 *hostile.values()]),
             "CHATELAINE_UPSTREAM_CA_FILE": made.authority,
             "LOG_LEVEL": "warning",
         }
         bad_keys = [("evil", f"http://127.0.0.1:{port}"), ("tls", f"https://127.0.0.1:{tls_port}")]
+        bad_keys += [(f"h2-{kind}", f"https://{host}") for kind, host in hostile.items()]
         bad_keys += [(f"host{number}", f"http://{host}") for number, host in enumerate(hosts)]
         bad_keys += [(f"silent{number}", f"https://silent{number}.example.com")
                      for number in range(SILENT_NAMES)]
@@ -274,7 +296,8 @@ async def main():
             print("| attack | what attackers got | memory | honest calls | median / longest |")
             print("|---|---|--:|--:|--:|")
             await attack(gateway, good, bad)
-            await cancel(gateway, bad, secured)
+            await cancel(gateway, bad, secured, "tls")
+            await cancel(gateway, bad, multiplexed, "h2-slow")
         clear.close()
         tls.close()
 

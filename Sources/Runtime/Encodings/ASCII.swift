@@ -16,3 +16,13 @@ extension Int32 {
     ((first - 1 - self) & (self - last - 1)) >> 8
   }
 }
+
+extension String {
+  /// Whether U+FFFD is in it. Decoders put it where bytes are not UTF-8; hardly anybody sends it on
+  /// purpose.
+  package var hasReplacementCharacter: Bool {
+    // Seldom there, so that its first byte decides for nearly all.
+    guard utf8.contains(0xEF) else { return false }
+    return unicodeScalars.contains("\u{FFFD}")
+  }
+}

@@ -60,4 +60,5 @@ package struct ErrorCode: RawRepresentable, Sendable, Hashable {
   package static let refusedStream = ErrorCode(rawValue: 0x7)
   package static let cancel = ErrorCode(rawValue: 0x8)
   package static let enhanceYourCalm = ErrorCode(rawValue: 0xb)
+  package static let http11Required = ErrorCode(rawValue: 0xd)
 }

@@ -2,9 +2,10 @@ package import NIOCore
 
 /// What received or sent bytes meant for the streams of a connection, in order.
 package enum HTTP2Event {
-  /// A request's or final response's header fields are complete. Informational (1xx) responses are
-  /// skipped.
+  /// A request's or final response's header fields are complete.
   case header(HTTP2Stream, HeaderBlock, endOfStream: Bool)
+  /// The header fields of an interim (1xx) response; the final one is still to come.
+  case interim(HTTP2Stream, HeaderBlock)
   /// Body bytes, a slice of what was received; give the credit back with
   /// `consumedOnStream` and `consumedOnConnection`.
   case data(HTTP2Stream, ByteBuffer)
@@ -32,7 +33,7 @@ package enum HTTP2Event {
 struct EventRecord {
   enum Kind {
     /// `start` and `byteCount` are a header block's place.
-    case header, trailer
+    case header, interim, trailer
     /// They are a place within the bytes that were fed.
     case data
     case endOfStream, drained
@@ -45,7 +46,7 @@ struct EventRecord {
     case goAway
   }
 
-  let kind: Kind
+  var kind: Kind
   var stream: Unmanaged<HTTP2Stream>?
   var endOfStream = false
   var isTooLarge = false

@@ -6,17 +6,20 @@ extension HTTP2Session {
 
   // MARK: Streams
 
-  /// Opens a stream with a request; its body follows with `write` and `finish`.
+  /// Opens a stream with a request; its body follows with `write` and `finish`, unless
+  /// `endOfStream` says that the header fields are the whole request.
   package func request(
-    _ fields: HeaderFields, attachment: AnyObject?
+    _ fields: HeaderFields, attachment: AnyObject?, endOfStream: Bool = false
   ) throws(HTTP2Error) -> HTTP2Stream {
     let stream = HTTP2Stream(id: 0)
     stream.attachment = attachment
     state.pointee.remember(stream)
     var provider = dataProvider(for: stream)
+    let owner = Unmanaged.passUnretained(stream).toOpaque()
     let id = fields.withNameValues { list, count in
-      nghttp2_submit_request(
-        handle, nil, list, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
+      endOfStream
+        ? nghttp2_submit_request(handle, nil, list, count, nil, owner)
+        : nghttp2_submit_request(handle, nil, list, count, &provider, owner)
     }
     guard id > 0 else {
       state.pointee.forget(stream)

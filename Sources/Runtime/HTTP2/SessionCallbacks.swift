@@ -50,6 +50,9 @@ enum SessionCallbacks {
       state.pointee.callFrames += 1
     case NGHTTP2_DATA.rawValue where head.length > 0 || hasEnd(head.flags):
       state.pointee.callFrames += 1
+    case NGHTTP2_RST_STREAM.rawValue where state.pointee.role == .client:
+      // nghttp2 counts only those of clients.
+      state.pointee.idleFrames += 1
     case NGHTTP2_CONTINUATION.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
       break  // These have limits of their own.
     case NGHTTP2_WINDOW_UPDATE.rawValue:
@@ -130,12 +133,13 @@ enum SessionCallbacks {
     stream._withUnsafeGuaranteedRef { object in
       if endOfStream { object.isRemoteEnded = true }
       let kind: EventRecord.Kind = object.hasFinalHeader ? .trailer : .header
-      let record = state.pointee.headers.end(kind, stream, endOfStream: endOfStream)
+      var record = state.pointee.headers.end(kind, stream, endOfStream: endOfStream)
       // nghttp2 lets 1xx end no stream and gives each its own header block.
       if kind == .header, state.pointee.role == .client,
         state.pointee.headers.fields(of: record)[":status"]?.first == "1"
       {
-        return
+        record.kind = .interim
+        return state.pointee.records.append(record)
       }
       object.hasFinalHeader = true
       state.pointee.records.append(record)

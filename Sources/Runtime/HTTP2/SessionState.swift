@@ -132,6 +132,7 @@ struct SessionState {
     case .closed:
       .closed(
         stream.takeRetainedValue(), ErrorCode(rawValue: UInt32(truncatingIfNeeded: record.number)))
+    case .interim: .interim(stream.takeUnretainedValue(), headers.fields(of: record))
     case .trailer: .trailer(stream.takeUnretainedValue(), headers.fields(of: record))
     default:
       .header(

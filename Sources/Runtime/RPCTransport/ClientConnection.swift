@@ -140,6 +140,7 @@ final class ClientConnection: ConnectionChannel, @unchecked Sendable {
     switch event {
     case .header(let stream, let block, let endOfStream):
       headerArrived(block, on: stream, endOfStream: endOfStream)
+    case .interim: break
     case .data(let stream, let bytes): dataArrived(bytes, on: stream)
     case .trailer(let stream, let block): trailerArrived(block, on: stream)
     case .endOfStream(let stream):

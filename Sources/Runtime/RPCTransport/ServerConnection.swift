@@ -111,7 +111,7 @@ final class ServerConnection: ConnectionChannel, @unchecked Sendable {
     case .settings: greeted()
     case .ping: pingArrived()
     case .pingAcknowledged(let payload): if payload == Self.drainPing { announcementWasSeen() }
-    case .goAway: break
+    case .interim, .goAway: break
     }
   }
 

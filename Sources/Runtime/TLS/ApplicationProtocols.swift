@@ -17,6 +17,11 @@ struct ApplicationProtocols {
     list.isEmpty || SSL_CTX_set_alpn_protos(context, list, UInt32(list.count)) == 0
   }
 
+  /// Offers them to the server of one connection; true when that worked.
+  func offer(on connection: OpaquePointer) -> Bool {
+    SSL_set_alpn_protos(connection, list, UInt32(list.count)) == 0
+  }
+
   /// Answers a client's offer with the first of ours that it knows, or refuses the connection.
   static let select: SSL_CTX_alpn_select_cb_func = {
     connection, chosen, chosenBytes, offered, count, _ in

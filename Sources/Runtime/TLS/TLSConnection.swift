@@ -73,6 +73,18 @@ package final class TLSConnection {
   /// Whether the handshake was shortened by a session.
   package var isResumed: Bool { SSL_session_reused(handle) == 1 }
 
+  /// What both ends agreed to speak (ALPN); nil before the handshake is over and where the peer
+  /// said nothing.
+  package var applicationProtocol: String? { ApplicationProtocols.negotiated(handle) }
+
+  /// Offers the server these protocols in place of the context's, the preferred one first; to be
+  /// called before `start`.
+  package func offer(_ protocols: [String]) throws(TLSError) {
+    guard ApplicationProtocols(protocols).offer(on: handle) else {
+      throw .setup(reason: ErrorQueue.takeReason())
+    }
+  }
+
   /// Offers the server to go on with `session`; to be called before `start`.
   package func resume(_ session: TLSSession) {
     // A session that can't be used means a full handshake, no more.

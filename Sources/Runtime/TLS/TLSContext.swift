@@ -35,7 +35,7 @@ package final class TLSContext: @unchecked Sendable {
   }
 
   /// For a client of servers on the web, which has no certificate of its own: TLS 1.2 or later,
-  /// host names checked, sessions resumed, HTTP/1.1.
+  /// host names checked, sessions resumed, HTTP/1.1 where a connection offers nothing else.
   package init(trusting authorities: TrustedAuthorities) throws(TLSError) {
     handle = try Self.make(.client)
     role = .client

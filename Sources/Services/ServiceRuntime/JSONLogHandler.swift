@@ -15,11 +15,13 @@ package struct JSONLogHandler: LogHandler {
   package var metadata: Logger.Metadata = [:]
   package var metadataProvider: Logger.MetadataProvider?
   private let label: String
-  private let write: @Sendable ([UInt8]) -> Void
+  private let write: @Sendable (_ line: [UInt8], _ isUrgent: Bool) -> Void
 
   package init(
     label: String, logLevel: Logger.Level,
-    write: @escaping @Sendable ([UInt8]) -> Void = JSONLogHandler.writeToStandardError
+    write: @escaping @Sendable (_ line: [UInt8], _ isUrgent: Bool) -> Void = {
+      LineWriter.standardError.write($0, isUrgent: $1)
+    }
   ) {
     self.label = label
     self.logLevel = logLevel
@@ -42,22 +44,7 @@ package struct JSONLogHandler: LogHandler {
     if let own = event.metadata { fields.merge(own) { _, new in new } }
     if let error = event.error { fields["error"] = "\(error)" }
     if !fields.isEmpty { line.append("fields", .dictionary(fields)) }
-    write(line.finished())
-  }
-
-  /// One `write` per line: lines of several threads do not mix. A full or closed pipe loses the
-  /// line rather than stopping the service.
-  @Sendable package static func writeToStandardError(_ line: [UInt8]) {
-    line.withUnsafeBytes { bytes in
-      var offset = 0
-      while offset < bytes.count {
-        let count = Glibc.write(
-          STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return }
-        offset += count
-      }
-    }
+    write(line.finished(), event.level >= .warning)
   }
 }
 

@@ -64,6 +64,7 @@ func words(_ events: [HTTP2Event]) -> [String] {
     switch event {
     case .header(let stream, let block, let end):
       "header \(stream.id) \(block[":path"] ?? block[":status"] ?? "")\(end ? " end" : "")"
+    case .interim(let stream, let block): "interim \(stream.id) \(block[":status"] ?? "")"
     case .data(let stream, let bytes): "data \(stream.id) \(String(buffer: bytes))"
     case .trailer(let stream, let block): "trailer \(stream.id) \(block["grpc-status"] ?? "")"
     case .endOfStream(let stream): "end \(stream.id)"

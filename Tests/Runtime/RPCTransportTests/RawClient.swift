@@ -76,7 +76,7 @@ final class RawClient: ChannelInboundHandler, @unchecked Sendable {
         exchange.promise.succeed(exchange.response)
         stream.attachment = nil
       case .goAway(_, let code, _): goAwayCode = code
-      case .endOfStream, .settings, .ping, .pingAcknowledged, .drained: break
+      case .interim, .endOfStream, .settings, .ping, .pingAcknowledged, .drained: break
       }
     }
   }

@@ -21,7 +21,7 @@ import Testing
 
   private func logger(_ level: Logger.Level = .info) -> Logger {
     Logger(label: "vault") { [sink] in
-      JSONLogHandler(label: $0, logLevel: level, write: { sink.append($0) })
+      JSONLogHandler(label: $0, logLevel: level, write: { line, _ in sink.append(line) })
     }
   }
 

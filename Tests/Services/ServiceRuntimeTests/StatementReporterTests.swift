@@ -38,7 +38,7 @@ import Testing
       slowAfter: .milliseconds(200), metrics: registry,
       tracer: Tracer(.init(ratio: 1, followsParent: true), sink: record),
       logger: Logger(label: "auth") { [record] in
-        JSONLogHandler(label: $0, logLevel: level, write: { record.append($0) })
+        JSONLogHandler(label: $0, logLevel: level, write: { line, _ in record.append(line) })
       })
   }
 

@@ -26,6 +26,14 @@ package final class RawServer: Sendable {
       }
     }
 
+    /// The next `count` bytes; nil when the client left before.
+    package func receive(count: Int) async throws -> [UInt8]? {
+      while true {
+        if let bytes = received.take(count: count) { return bytes }
+        guard await received.waitForMore() else { return nil }
+      }
+    }
+
     /// The head of the next request.
     package func receiveHead() async throws -> String? { try await receive(until: "\r\n\r\n") }
 
@@ -36,6 +44,10 @@ package final class RawServer: Sendable {
 
     package func send(_ text: String) async throws {
       try await channel.writeAndFlush(ByteBuffer(string: text))
+    }
+
+    package func send(_ bytes: [UInt8]) async throws {
+      try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
     }
 
     package func send(_ bytes: ByteBuffer) async throws {
@@ -141,6 +153,14 @@ package final class RawServer: Sendable {
         guard let start = state.bytes.firstRange(of: mark) else { return nil }
         defer { state.bytes.removeFirst(start.upperBound) }
         return String(decoding: state.bytes[..<start.upperBound], as: UTF8.self)
+      }
+    }
+
+    func take(count: Int) -> [UInt8]? {
+      state.withLock { state in
+        guard state.bytes.count >= count else { return nil }
+        defer { state.bytes.removeFirst(count) }
+        return Array(state.bytes[..<count])
       }
     }
 

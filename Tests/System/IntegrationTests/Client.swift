@@ -8,6 +8,9 @@ struct Client: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
+  /// Its own part of the stand-in, when that is reached by HTTP/2.
+  var roomOverHTTP2: String { "\(name)-http2" }
+
   private init(_ name: String, _ providers: String...) {
     self.name = name
     self.providers = providers
@@ -29,4 +32,10 @@ struct Client: Sendable, CustomTestStringConvertible {
     Client("java", "openai"),
     Client("sockets", "openai", "anthropic", "google", "azure-openai"),
   ]
+
+  /// Those whose cases also run with a provider that speaks HTTP/2: SDKs of two families, a client
+  /// that shows what it gets, and one that sends what it likes.
+  static let overHTTP2 = all.filter {
+    ["openai", "anthropic", "httpx", "sockets"].contains($0.name)
+  }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import LocalDeployment
 import TestSupport
 
 /// One stack and its upstreams for all suites that don't break things: starting takes seconds.
@@ -12,6 +13,8 @@ actor SharedStack {
     let upstream: UpstreamServer
     let standIn: StandInProvider
   }
+  /// Of the stand-in; its files are there as long as this.
+  private var certificates: TestCertificates?
   private var starting: Task<Running, any Error>?
 
   func get() async throws -> (stack: RunningStack, upstream: UpstreamServer) {
@@ -26,11 +29,17 @@ actor SharedStack {
 
   private func running() async throws -> Running {
     if let starting { return try await starting.value }
+    let certificates = try TestCertificates()
+    self.certificates = certificates
+    let certificate = try certificates.paths("vault")
     // Unstructured: it outlives the test that happens to come first.
     let task = Task {
       let upstream = try await UpstreamServer.start()
-      let standIn = try await StandInProvider.start(rooms: Client.all.map(\.name))
+      let standIn = try await StandInProvider.start(
+        rooms: Client.all.map(\.name) + Client.overHTTP2.map(\.roomOverHTTP2),
+        certificate: certificate)
       let stack = try await RunningStack.start(environment: [
+        "CHATELAINE_UPSTREAM_CA_FILE": certificate.authority,
         "CHATELAINE_ENDPOINT_ALLOWLIST":
           ([upstream.authority] + standIn.authorities).joined(separator: ","),
         "SIGN_UPS_PER_HOUR_PER_CLIENT": "100000",

@@ -10,6 +10,8 @@ struct StandInProvider: Sendable {
   struct Room: Decodable {
     /// Where the provider answers.
     let provider: Int
+    /// The same by TLS, with HTTP/2 for whoever wants it.
+    let secure: Int
     /// Another host, to which redirects lead; the gateway has no leave to go there.
     let elsewhere: Int
     /// Nobody listens there, and nobody else gets it.
@@ -28,17 +30,21 @@ struct StandInProvider: Sendable {
 
   /// What the gateway must have leave to reach, each as `host:port`.
   var authorities: [String] {
-    rooms.values.flatMap { ["127.0.0.1:\($0.provider)", "127.0.0.1:\($0.closed)"] }
+    rooms.values.flatMap { [$0.provider, $0.secure, $0.closed] }.map { "127.0.0.1:\($0)" }
   }
 
   /// Starts it with a room for each name, at ports that the kernel chooses.
-  static func start(rooms: [String]) async throws -> StandInProvider {
+  static func start(
+    rooms: [String], certificate: CertificatePaths
+  ) async throws -> StandInProvider {
     let environment = ProcessInfo.processInfo.environment
     let (pieces, output) = AsyncStream.makeStream(of: [UInt8].self)
     let process = try await ChildProcess.spawn(
       Command(
         path: environment[Python.environmentVariable] ?? "/usr/bin/python3",
-        arguments: [pythonScript("clients/stand_in")] + rooms, environment: environment)
+        arguments: [
+          pythonScript("clients/stand_in"), certificate.certificate, certificate.privateKey,
+        ] + rooms, environment: environment)
     ) { piece in
       if let piece { output.yield(piece) } else { output.finish() }
     }

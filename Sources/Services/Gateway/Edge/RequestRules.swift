@@ -1,4 +1,5 @@
 import Addresses
+import Encodings
 import HTTPTypes
 import NIOHTTP1
 
@@ -18,18 +19,12 @@ enum RequestRules {
     try checkHost(head)
   }
 
-  /// The decoder puts U+FFFD where bytes are not UTF-8; nobody sends that character on purpose.
+  /// Fields of bytes that are not UTF-8 could only be passed on as something else.
   private static func checkText(_ head: HTTPRequestHead) throws(Problem) {
-    for (name, value) in head.headers where hasReplacement(value) {
+    for (name, value) in head.headers where value.hasReplacementCharacter {
       throw Problem(.badRequest, "the header field \(name) is not UTF-8")
     }
-    if hasReplacement(head.uri) { throw Problem(.badRequest, "the address is malformed") }
-  }
-
-  private static func hasReplacement(_ text: String) -> Bool {
-    // Seldom there, so that its first byte decides for nearly all.
-    guard text.utf8.contains(0xEF) else { return false }
-    return text.unicodeScalars.contains("\u{FFFD}")
+    if head.uri.hasReplacementCharacter { throw Problem(.badRequest, "the address is malformed") }
   }
 
   // MARK: Framing

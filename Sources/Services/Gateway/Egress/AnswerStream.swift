@@ -29,16 +29,10 @@ final class AnswerStream: Sendable {
   }
 
   private let state = Mutex(State())
-  /// Called from any thread.
-  private let onDemand: @Sendable () -> Void
-  private let onCancel: @Sendable () -> Void
+  private let connection: any UpstreamConnection
 
-  /// - Parameters:
-  ///   - onDemand: the reader has made room after `receive` said to stop.
-  ///   - onCancel: the reader's task was cancelled.
-  init(onDemand: @escaping @Sendable () -> Void, onCancel: @escaping @Sendable () -> Void) {
-    self.onDemand = onDemand
-    self.onCancel = onCancel
+  init(from connection: any UpstreamConnection) {
+    self.connection = connection
   }
 
   /// Whether all of the answer has come, or will never come.
@@ -130,7 +124,7 @@ final class AnswerStream: Sendable {
       if let piece = Self.takePiece(from: &state) { return (.success(piece), Self.resume(&state)) }
       return (state.end.map { $0.map { _ in nil } }, false)
     }
-    if wantsMore { onDemand() }
+    if wantsMore { connection.readMore(of: self) }
     if let ready { return try ready.get() }
     do {
       return try await withTaskCancellationHandler {
@@ -170,7 +164,7 @@ final class AnswerStream: Sendable {
   /// Says that nobody will read any more.
   func cancel() {
     fail(.cancelled)
-    onCancel()
+    connection.abort(self)
   }
 
   private static func takePiece(from state: inout State) -> ByteBuffer? {

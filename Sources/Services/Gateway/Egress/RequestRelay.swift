@@ -56,7 +56,7 @@ package struct RequestRelay: Sendable {
   package var byteCount: Int { bytes?.readableBytes ?? pipe?.byteCount ?? 0 }
 
   /// Sends the body on, piece by piece, if it is one that comes in pieces.
-  func send(on connection: UpstreamConnection, _ stream: AnswerStream) {
+  func send(on connection: any UpstreamConnection, _ stream: AnswerStream) {
     guard let pipe else { return }
     // Beside the answer, which may come before the body's end. It ends with either.
     Task(executorPreference: connection.eventLoop.taskExecutor) {
@@ -68,10 +68,10 @@ package struct RequestRelay: Sendable {
         if case .closedBeforeAnswer = error { return }
         // The client's side: the provider must not take half a body for a whole one.
         stream.fail(error)
-        connection.abort()
+        connection.abort(stream)
       } catch {
         // Abandoned: nobody waits for the answer's rest.
-        connection.abort()
+        connection.abort(stream)
       }
     }
   }

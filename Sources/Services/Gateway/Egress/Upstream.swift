@@ -9,6 +9,8 @@ package struct Upstream: Sendable {
   /// A provider may close a connection just when a request is sent on it. That close arrives within
   /// a round trip; whoever closes later has had the request, which must not be paid twice.
   private static let crossingCloseMax = Duration.seconds(1)
+  /// How often a request is sent again that the provider did nothing with.
+  private static let refusalsMax = 3
 
   private let pool: UpstreamPool
 
@@ -34,9 +36,12 @@ package struct Upstream: Sendable {
   ) async throws(UpstreamError) -> UpstreamAnswer {
     let head = try request.head(for: endpoint.url, bodyLength: body.length)
     var isFresh = false
+    var refusalCount = 0
+    var usesHTTP1 = request.offersUpgrade
     while true {
       if watch.isStopped { throw .stopped }
-      let connection = try await pool.connection(to: endpoint, on: eventLoop, isFresh: isFresh)
+      let connection = try await pool.connection(
+        to: endpoint, on: eventLoop, isFresh: isFresh, usesHTTP1: usesHTTP1)
       let beginning = await connection.begin(
         head, body: body.bytes, isComplete: body.isAtHand, watch: watch)
       let (stream, wasUsed): (AnswerStream, Bool)
@@ -44,6 +49,10 @@ package struct Upstream: Sendable {
       case .begun(let begun, let isOld): (stream, wasUsed) = (begun, isOld)
       case .dead(wasUsed: true): continue
       case .dead(wasUsed: false): throw .closedBeforeAnswer
+      case .full:
+        guard !isFresh else { throw .tooManyConnections }
+        isFresh = true
+        continue
       }
       watch.set {
         stream.fail(.stopped)
@@ -55,10 +64,17 @@ package struct Upstream: Sendable {
         let head = try await stream.head()
         return UpstreamAnswer(head, stream: stream, connection: connection)
       } catch {
-        let isCrossing =
-          request.method.isIdempotent || start.duration(to: .now) < Self.crossingCloseMax
-        guard case .closedBeforeAnswer = error, wasUsed, isCrossing, body.isAtHand, !isFresh
-        else { throw error }
+        guard body.isAtHand else { throw error }
+        switch error {
+        case .closedBeforeAnswer where wasUsed && !isFresh:
+          guard request.method.isIdempotent || start.duration(to: .now) < Self.crossingCloseMax
+          else { throw error }
+        case .refused where refusalCount < Self.refusalsMax: refusalCount += 1
+        case .needsHTTP1 where !usesHTTP1:
+          pool.avoidHTTP2(to: endpoint)
+          usesHTTP1 = true
+        default: throw error
+        }
         isFresh = true
       }
     }
@@ -79,14 +95,14 @@ package struct UpstreamAnswer: Sendable {
   /// hold its connection.
   private final class Hold: Sendable {
     let stream: AnswerStream
-    let connection: UpstreamConnection
+    let connection: any UpstreamConnection
 
-    init(_ stream: AnswerStream, _ connection: UpstreamConnection) {
+    init(_ stream: AnswerStream, _ connection: any UpstreamConnection) {
       (self.stream, self.connection) = (stream, connection)
     }
 
     deinit {
-      if !stream.hasEnded { connection.abort() }
+      if !stream.hasEnded { connection.abort(stream) }
     }
   }
 
@@ -95,7 +111,7 @@ package struct UpstreamAnswer: Sendable {
   package let headers: HTTPHeaders
   private let hold: Hold
 
-  init(_ head: HTTPResponseHead, stream: AnswerStream, connection: UpstreamConnection) {
+  init(_ head: HTTPResponseHead, stream: AnswerStream, connection: any UpstreamConnection) {
     status = HTTPResponse.Status(
       code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase)
     headers = head.headers
@@ -106,7 +122,13 @@ package struct UpstreamAnswer: Sendable {
   package var channel: any Channel { hold.connection.channel }
 
   /// Leaves the connection to `end`, after 101.
-  package func hand(to end: TunnelEnd) async throws { try await hold.connection.hand(to: end) }
+  package func hand(to end: TunnelEnd) async throws {
+    // Who offers another protocol has a connection of HTTP/1.1.
+    guard let connection = hold.connection as? HTTP1Connection else {
+      throw UpstreamError.malformedAnswer("101 by HTTP/2")
+    }
+    try await connection.hand(to: end)
+  }
 
   /// The next piece of the body when it has come, nil at the end; cancelling ends the exchange.
   package func nextPiece() async throws(UpstreamError) -> ByteBuffer? {
@@ -136,6 +158,13 @@ package struct UpstreamLimits: Sendable {
   package var connectionsPerHostMax = 2_048
   /// Connections without requests, to all hosts.
   package var idleConnectionsMax = 512
+  /// Whether providers are offered HTTP/2.
+  package var offersHTTP2 = true
+  /// When nothing has come for so long on a connection of HTTP/2 with requests under way, it is
+  /// asked whether it lives.
+  package var pingInterval: Duration = .seconds(30)
+  /// How long the answer to that may take.
+  package var pingTimeout: Duration = .seconds(15)
   /// The largest request body that is passed on.
   package var requestBytesMax = 512 << 20
   /// What one user may have under way at once.
@@ -149,6 +178,10 @@ package struct UpstreamLimits: Sendable {
   /// Bodies up to this size are read before the provider is called; larger ones are passed on as
   /// they arrive.
   package static let bufferedBytesMax = 1 << 20
+  /// What a provider may send by HTTP/2 on a stream, and on a connection, before we say that some
+  /// was read: bounds the memory of who doesn't read, and the speed of who is far away.
+  static let streamWindowBytes = 256 << 10
+  static let connectionWindowBytes = 4 << 20
 
   package init() {}
 }

@@ -10,11 +10,14 @@ import TLS
 /// Makes connections to checked endpoints: TCP to whichever address answers first, through the
 /// operator's proxy where there is one, then TLS.
 struct UpstreamConnector: Sendable {
-  private static let answerHeadBytesMax = 128 << 10
-  private static let answerFieldsMax = 256
+  static let answerHeadBytesMax = 128 << 10
+  static let answerFieldsMax = 256
   /// What is written but not sent yet: with more of it, the client has to wait.
   private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
     low: 32 << 10, high: 128 << 10)
+
+  private static let http2 = "h2"
+  private static let http1 = "http/1.1"
 
   private let tls: TLSContext
   private let sessions = TLSSessions<UpstreamPool.Origin>(serversMax: 512)
@@ -33,18 +36,25 @@ struct UpstreamConnector: Sendable {
 
   /// A connection whose handler is in place and which has read nothing yet.
   func connect(
-    _ endpoint: CheckedEndpoint, on eventLoop: any EventLoop,
-    report: @escaping @Sendable (UpstreamConnection, UpstreamConnection.Event) -> Void
-  ) -> EventLoopFuture<UpstreamConnection> {
+    _ endpoint: CheckedEndpoint, _ origin: UpstreamPool.Origin, on eventLoop: any EventLoop,
+    report: @escaping UpstreamReport
+  ) -> EventLoopFuture<any UpstreamConnection> {
     let deadline = NIODeadline.now() + TimeAmount(limits.connectTimeout)
     let isProxied = endpoint.addresses.isEmpty
     return open(endpoint, on: eventLoop, deadline: deadline).flatMap { channel in
-      secure(channel, endpoint, deadline: deadline).flatMapThrowing {
-        let connection = UpstreamConnection(
-          to: UpstreamPool.Origin(endpoint.url),
-          address: isProxied ? nil : channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) },
-          channel: channel, limits: limits, report: report)
-        try addHTTP(to: channel, connection)
+      secure(channel, endpoint, origin, deadline: deadline).flatMapThrowing {
+        applicationProtocol in
+        let address =
+          isProxied ? nil : channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        if applicationProtocol == Self.http2 {
+          let connection = try HTTP2Connection(
+            to: origin, address: address, channel: channel, limits: limits, report: report)
+          try channel.pipeline.syncOperations.addHandler(connection)
+          return connection
+        }
+        let connection = HTTP1Connection(
+          to: origin, address: address, channel: channel, limits: limits, report: report)
+        try addHTTP1(to: channel, connection)
         return connection
       }
       .flatMapError { error in
@@ -110,38 +120,45 @@ struct UpstreamConnector: Sendable {
 
   // MARK: TLS and HTTP
 
+  /// The protocol that was agreed on, if any.
   private func secure(
-    _ channel: any Channel, _ endpoint: CheckedEndpoint, deadline: NIODeadline
-  ) -> EventLoopFuture<Void> {
-    guard endpoint.url.scheme == .https else { return channel.eventLoop.makeSucceededVoidFuture() }
+    _ channel: any Channel, _ endpoint: CheckedEndpoint, _ origin: UpstreamPool.Origin,
+    deadline: NIODeadline
+  ) -> EventLoopFuture<String?> {
+    guard endpoint.url.scheme == .https else {
+      return channel.eventLoop.makeSucceededFuture(nil)
+    }
     let established = channel.eventLoop.makePromise(of: Void.self)
+    let tls: TLSConnection
     do {
+      tls = try makeTLS(origin)
       try channel.pipeline.syncOperations.addHandler(
-        TLSHandler(try makeTLS(endpoint), isClient: true, established: established))
+        TLSHandler(tls, isClient: true, established: established))
     } catch {
       established.fail(error)
+      return established.futureResult.map { nil }
     }
     let timeout = channel.eventLoop.scheduleTask(deadline: deadline) {
       established.fail(UpstreamError.connectTimeout)
     }
     established.futureResult.whenComplete { _ in timeout.cancel() }
-    return established.futureResult
+    return established.futureResult.assumeIsolated().map { tls.applicationProtocol }.nonisolated()
   }
 
-  private func makeTLS(_ endpoint: CheckedEndpoint) throws(TLSError) -> TLSConnection {
+  private func makeTLS(_ origin: UpstreamPool.Origin) throws(TLSError) -> TLSConnection {
     let host =
-      switch endpoint.url.host {
+      switch origin.host {
       case .name(let name): name
       case .address(let address): "\(address)"
       }
     let connection = try TLSConnection(tls, expecting: .host(host))
-    let origin = UpstreamPool.Origin(endpoint.url)
+    if origin.offersHTTP2 { try connection.offer([Self.http2, Self.http1]) }
     if let session = sessions.take(for: origin) { connection.resume(session) }
     connection.onSession = { [sessions] in sessions.put($0, for: origin) }
     return connection
   }
 
-  private func addHTTP(to channel: any Channel, _ connection: UpstreamConnection) throws {
+  private func addHTTP1(to channel: any Channel, _ connection: HTTP1Connection) throws {
     var framing = HTTPRequestEncoder.Configuration()
     framing.automaticallySetFramingHeaders = false
     var limits = NIOHTTPDecoderLimitConfiguration()

@@ -16,6 +16,10 @@ package enum UpstreamError: Error {
   case proxyFailed(String)
   /// The provider closed the connection before it said anything.
   case closedBeforeAnswer
+  /// The provider says that it did nothing with the request (RFC 9113, 8.7).
+  case refused
+  /// The provider wants this by HTTP/1.1 (RFC 9113, 7).
+  case needsHTTP1
   case answerTimeout
   /// The answer ended before it was complete.
   case brokenOff
@@ -28,6 +32,9 @@ package enum UpstreamError: Error {
   case request(any Error)
   /// What would be sent can't be HTTP; the text names the part, never its value.
   case malformedRequest(String)
+  /// A header field of the answer, of this name, is not UTF-8: it could only be passed on as
+  /// something else.
+  case unreadableField(String)
   /// What came is not HTTP; the text is for the operator.
   case malformedAnswer(String)
 

@@ -1,3 +1,4 @@
+import Encodings
 package import HTTPTypes
 package import NIOHTTP1
 import Providers
@@ -20,6 +21,9 @@ package struct UpstreamRequest: Sendable {
     self.headers = headers
   }
 
+  /// Whether the provider is asked to go on with another protocol, which HTTP/2 can't.
+  var offersUpgrade: Bool { headers.first(name: "upgrade") != nil }
+
   /// The request line and fields as they are written (RFC 9112, 3), byte for byte what the client
   /// sent.
   ///
@@ -36,7 +40,7 @@ package struct UpstreamRequest: Sendable {
     fields.reserveCapacity(headers.count + 2)
     fields.add(name: "host", value: endpoint.authority)
     for (name, value) in headers {
-      guard HTTPField.Name(name) != nil, HTTPField.isValidValue(value) else {
+      guard Self.isToken(name), HTTPField.isValidValue(value) else {
         throw .malformedRequest("header field")
       }
       fields.add(name: name, value: value)
@@ -52,6 +56,18 @@ package struct UpstreamRequest: Sendable {
       version: .http1_1, method: HTTPMethod(rawValue: method.rawValue),
       uri: target, headers: fields)
   }
+}
+
+extension UpstreamRequest {
+  /// RFC 9110, 5.6.2. `HTTPField.Name` would make its lower-case text for the answer.
+  private static func isToken(_ name: String) -> Bool {
+    !name.isEmpty
+      && name.utf8.allSatisfy { byte in
+        byte.isASCIILetter || byte.isASCIIDigit || tokenMarks.contains(byte)
+      }
+  }
+
+  private static let tokenMarks = Array("-_!#$%&'*+.^`|~".utf8)
 }
 
 /// How much of a body is to come.

@@ -17,7 +17,7 @@ struct GatewayConfiguration: ServiceConfiguration {
   let publicOrigin: String
   let endpointAllowList: EndpointAllowList
   let trustedProxies: TrustedProxies
-  let upstreamLimits: UpstreamLimits
+  var upstreamLimits: UpstreamLimits
   /// Whose pages may call the proxy and the JSON API.
   var crossOrigin = CrossOriginAccess()
   /// Not a setting.
@@ -148,6 +148,12 @@ struct GatewayConfiguration: ServiceConfiguration {
       "UPSTREAM_CONNECTIONS_PER_HOST_MAX", default: limits.connectionsPerHostMax,
       in: 1...65_536,
       doc: "Connections to one host and port; more requests wait for one.")
+    limits.offersHTTP2 =
+      reader.parsed(
+        "CHATELAINE_UPSTREAM_HTTP2", default: "on",
+        doc: "Whether providers are offered HTTP/2, on or off. Those that don't speak it are "
+          + "reached by HTTP/1.1 either way.", expected: "on or off",
+        parse: { ["on": true, "off": false][$0] }) ?? true
     limits.requestBytesMax = reader.integer(
       "PROXY_BODY_BYTES_MAX", default: limits.requestBytesMax, in: 1_024...(1 << 36),
       doc: "The largest request body that is passed on to a provider, in bytes.")

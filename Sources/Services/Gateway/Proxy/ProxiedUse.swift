@@ -81,10 +81,10 @@ final class ProxiedUse: Sendable {
 
   static func failure(_ error: UpstreamError) -> Failure {
     switch error {
-    case .tooManyConnections, .malformedRequest: .notSent
+    case .tooManyConnections, .malformedRequest, .refused, .needsHTTP1: .notSent
     case .connectFailed, .untrusted, .proxyFailed: .unreachable
     case .connectTimeout, .answerTimeout: .timedOut
-    case .closedBeforeAnswer, .brokenOff, .malformedAnswer: .brokenOff
+    case .closedBeforeAnswer, .brokenOff, .malformedAnswer, .unreadableField: .brokenOff
     case .cancelled: .clientLeft
     case .request: .requestIncomplete
     case .requestTooLarge: .requestTooLarge

@@ -90,7 +90,8 @@ extension UpstreamError {
     case .connectFailed, .proxyFailed: "unreachable"
     case .untrusted: "untrusted"
     case .closedBeforeAnswer, .brokenOff: "closed"
-    case .malformedAnswer: "malformed"
+    case .refused, .needsHTTP1: "refused"
+    case .malformedAnswer, .unreadableField: "malformed"
     case .requestTooLarge, .request, .malformedRequest: "request"
     case .cancelled, .stopped: "cancelled"
     }

@@ -341,11 +341,18 @@ package struct ProxyRoutes: Sendable {
         logDetail: "outgoing proxy: \(reason)")
     case .closedBeforeAnswer:
       Problem(.badGateway, "the endpoint closed the connection without an answer")
+    case .refused, .needsHTTP1:
+      Problem(
+        .serviceUnavailable, "the endpoint did not take the request", headers: [.retryAfter: "1"])
     case .answerTimeout: Problem(.gatewayTimeout, "the endpoint did not answer in time")
     case .brokenOff: Problem(.badGateway, "the endpoint's answer broke off")
     case .cancelled, .stopped: Problem(.badGateway, "the request was given up")
     case .malformedRequest(let part):
       Problem(.badRequest, "the request can't be passed on: malformed \(part)")
+    case .unreadableField(let name):
+      Problem(
+        .badGateway,
+        "the endpoint's answer can't be passed on: its header field \(name) is not UTF-8")
     case .malformedAnswer(let what):
       Problem(.badGateway, "the endpoint's answer is not HTTP", logDetail: what)
     }

@@ -1,3 +1,4 @@
+import Egress
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -23,7 +24,7 @@ import Testing
         #expect(answer.status == 502)
         #expect(try await gateway.send(.GET, "/healthz").status == 200)
       }
-      #expect(!upstream.hasSpokenHTTP2)
+      #expect(upstream.hasSpokenHTTP2)
     }
   }
 
@@ -31,8 +32,10 @@ import Testing
     let text = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
     try await HostileUpstream.run(status: "200", text: text) { upstream in
       let (port, authorities) = (upstream.port, upstream.authorities)
-      try await TestGateway.run(allowing: ["127.0.0.1:\(port)"], authorities: authorities) {
-        gateway in
+      try await TestGateway.run(
+        allowing: ["127.0.0.1:\(port)"], authorities: authorities,
+        configure: { $0.upstreamLimits.offersHTTP2 = false }
+      ) { gateway in
         gateway.backend.store(
           provider: "custom", label: "lab", key: "k", baseURL: "https://127.0.0.1:\(port)")
         let answer = try await gateway.send(.GET, Self.path, headers: [Self.bearer])

@@ -1,9 +1,10 @@
 """A stand-in for every provider: speaks their protocols on loopback and tells what it was sent.
 
-Usage: stand_in.py ROOM...
-Prints one line of JSON, {"admin": PORT, "rooms": {ROOM: {"provider": PORT, "elsewhere": PORT,
-"closed": PORT}}}, and serves until SIGTERM. A room is one client's own provider, another host to
-which redirects lead, and a port at which nobody listens; rooms know nothing of each other.
+Usage: stand_in.py CERTIFICATE KEY ROOM...
+Prints one line of JSON, {"admin": PORT, "rooms": {ROOM: {"provider": PORT, "secure": PORT,
+"elsewhere": PORT, "closed": PORT}}}, and serves until SIGTERM. A room is one client's own provider,
+the same by TLS and HTTP/2, another host to which redirects lead, and a port at which nobody
+listens; rooms know nothing of each other.
 
 At the admin port, with JSON:
   POST /ROOM/script   a list of changes, one for each coming request at `provider` (see Change)
@@ -26,6 +27,7 @@ from urllib.parse import urlsplit
 import brotli
 
 import answers
+import http2_front
 
 HEAD_BYTES_MAX = 1 << 20
 WEBSOCKET_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -333,13 +335,16 @@ def serve_host(room, host):
     return lambda reader, writer: Connection(room, host, reader, writer).serve()
 
 
-async def main(names):
+async def main(certificate, key, names):
     rooms = {name: Room(name) for name in names}
     kept = []
     for room in rooms.values():
         for host in ("provider", "elsewhere"):
             server, room.ports[host] = await listen(serve_host(room, host))
             kept.append(server)
+        server, room.ports["secure"] = await http2_front.listen(
+            room.ports["provider"], certificate, key)
+        kept.append(server)
         # Bound and never listened at: whoever connects is refused, and nobody else gets the port.
         closed = socket.socket()
         closed.bind(("127.0.0.1", 0))
@@ -354,4 +359,4 @@ async def main(names):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    asyncio.run(main(*sys.argv[1:3], sys.argv[3:]))
