@@ -1,6 +1,6 @@
 import Addresses
 package import FoundationEssentials
-package import Identity
+import Identity
 
 /// How often people may try to get in: counted once for all instances, and so that nobody locks
 /// anybody else out.
