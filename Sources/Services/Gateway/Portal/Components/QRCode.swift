@@ -26,10 +26,11 @@ struct QRCode: Sendable {
       }
     }
     let size = width + 2 * Self.margin
-    svg =
-      "<svg class=\"qr\" role=\"img\" aria-label=\"QR code for the authenticator app\" width=\"240\""
-      + " height=\"240\" viewBox=\"0 0 \(size) \(size)\" shape-rendering=\"crispEdges\">"
-      + "<rect width=\"\(size)\" height=\"\(size)\" fill=\"#fff\"/>"
-      + "<path d=\"\(path)\" fill=\"#000\"/></svg>"
+    let dark = "<path d=\"\(path)\" fill=\"#000\"/>"
+    let light = "<rect width=\"\(size)\" height=\"\(size)\" fill=\"#fff\"/>"
+    svg = """
+      <svg class="qr" role="img" aria-label="QR code for the authenticator app" width="240" \
+      height="240" viewBox="0 0 \(size) \(size)" shape-rendering="crispEdges">\(light)\(dark)</svg>
+      """
   }
 }
