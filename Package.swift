@@ -121,6 +121,7 @@ let package = Package(
     system(.platform, "CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
     system(.platform, "CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
     system(.platform, "CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
+    system(.platform, "CQREncode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
     system(.platform, "CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     clang("Sources/Platform/C/CLinux"),
     clang("Sources/Platform/C/CVersion"),
@@ -281,7 +282,7 @@ let package = Package(
     library(
       .gateway, "Portal",
       [
-        "Callers",
+        "CQREncode", "Callers",
         "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
         "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),

@@ -55,7 +55,7 @@ LINES = [
         EVERYWHERE, ["internal import NIOCore"], ["import NIOCore", "package import NIOCore"]),
     pattern(
         "c-import", "C modules stay behind an internal import",
-        r"^(package|public) import C(Crypt|Curl|Nghttp2|NGHTTP2|OpenSSL|LibPQ|ProtobufC|Argon2|Zlib|Linux|Version)\b",
+        r"^(package|public) import C(QREncode|Crypt|Curl|Nghttp2|NGHTTP2|OpenSSL|LibPQ|ProtobufC|Argon2|Zlib|Linux|Version)\b",
         ["Sources"], ["package import COpenSSL"], ["import COpenSSL"]),
     pattern(
         "joined-sql", "SQL is never joined from strings",

@@ -4,6 +4,7 @@ package import UseCases
 package enum AuditError: Error, Hashable {
   /// A request field at fault, by its JSON name.
   package enum Field: String, Sendable {
+    case accountID = "accountId"
     case action
     case events
     case outcome

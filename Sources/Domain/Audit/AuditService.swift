@@ -47,24 +47,29 @@ package struct AuditService: Sendable {
   }
 
   /// Reads one page of the caller's log, newest first; `size` 0 means the default, `token` empty
-  /// the first page.
+  /// the first page. Reading other people's leaves an event itself, which they see.
   package func page(
     of query: EventQuery, size: Int, token: String, for caller: Caller, from origin: CallOrigin
   ) async throws(AuditError) -> Page<RecordedEvent> {
-    try await door.perform(.auditEventList, by: .caller(caller), from: origin) {
-      (_) async throws(AuditError) -> Act<Page<RecordedEvent>> in
+    try await door.perform(query.readingAction, by: .caller(caller), from: origin) {
+      (entry) async throws(AuditError) -> Act<Page<RecordedEvent>> in
+      if case .account(let other) = query.reach {
+        entry.show(in: other)
+        entry.set(Receipt.Target(type: "audit-event", id: other.text))
+      }
       if let since = query.since, let until = query.until, since > until {
         throw .invalid(.since, reason: "is later than 'until'")
       }
       let request = try Self.page(size: size, token: token, of: query, by: caller)
       let events = try await store.events(
-        of: caller.userID, matching: query, below: request.position, limit: request.limit + 1)
-      return .looked(
-        request.page(of: events) { recorded in
-          PagePosition(
-            timeMicroseconds: recorded.event.time.microsecondsSince1970,
-            sequence: recorded.sequence)
-        })
+        of: query.account(readBy: caller.userID), matching: query, below: request.position,
+        limit: request.limit + 1)
+      let page = request.page(of: events) { recorded in
+        PagePosition(
+          timeMicroseconds: recorded.event.time.microsecondsSince1970,
+          sequence: recorded.sequence)
+      }
+      return query.reach == .own ? .looked(page) : .succeeded(page)
     }
   }
 

@@ -8,10 +8,10 @@ package protocol AuditStore: Sendable {
   /// An id that appears twice in `events` counts once as new.
   func append(_ events: [AuditEvent]) async throws(AuditError) -> Int
 
-  /// The first `limit` matching events of the account's log below `position`, newest first: by
-  /// time, so that an event that was delivered late shows where it belongs; the sequence decides
-  /// between events of the same microsecond.
+  /// The first `limit` matching events of the account's log, of everybody's without one, below
+  /// `position`, newest first: by time, so that an event that was delivered late shows where it
+  /// belongs; the sequence decides between events of the same microsecond.
   func events(
-    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
+    of account: UserID?, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent]
 }

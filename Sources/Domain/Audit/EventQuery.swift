@@ -1,8 +1,8 @@
 package import FoundationEssentials
-import Identity
+package import Identity
 import Receipts
 
-/// What a reader wants to see of their own log.
+/// What a reader wants to see of the log.
 package struct EventQuery: Sendable, Hashable {
   package var action: ActionFilter?
   package var outcome: AuditEvent.Outcome?
@@ -10,11 +10,23 @@ package struct EventQuery: Sendable, Hashable {
   package var since: Date?
   /// Exclusive.
   package var until: Date?
+  package var reach: Reach
+
+  /// Whose events.
+  package enum Reach: Sendable, Hashable {
+    /// The reader's own.
+    case own
+    /// All of them; nobody's too.
+    case everybody
+    /// One account's, read by somebody else.
+    case account(UserID)
+  }
 
   package init(
     action: ActionFilter? = nil, outcome: AuditEvent.Outcome? = nil,
-    since: Date? = nil, until: Date? = nil
+    since: Date? = nil, until: Date? = nil, reach: Reach = .own
   ) {
+    self.reach = reach
     self.action = action
     self.outcome = outcome
     self.since = since
@@ -23,6 +35,18 @@ package struct EventQuery: Sendable, Hashable {
 }
 
 extension EventQuery {
+  /// What reading them is.
+  var readingAction: ReceiptAction { reach == .own ? .auditEventList : .auditEventListAll }
+
+  /// Whose events they are; nil for everybody's.
+  func account(readBy reader: UserID) -> UserID? {
+    switch reach {
+    case .own: reader
+    case .everybody: nil
+    case .account(let account): account
+    }
+  }
+
   /// An unambiguous text of the list that this query reads of one account, for its page tokens.
   func name(for account: UserID) -> String {
     let action =
@@ -31,8 +55,14 @@ extension EventQuery {
       case .exactly(let text): "exactly \(text)"
       case .startingWith(let text): "prefix \(text)"
       }
+    let whose =
+      switch reach {
+      case .own: account.text
+      case .everybody: "everybody"
+      case .account(let other): "of \(other.text)"
+      }
     return [
-      "audit-events", account.text, action, outcome.map { "\($0.rawValue)" } ?? "any",
+      "audit-events", whose, action, outcome.map { "\($0.rawValue)" } ?? "any",
       since.map { "\($0.microsecondsSince1970)" } ?? "always",
       until.map { "\($0.microsecondsSince1970)" } ?? "always",
     ].joined(separator: "\n")

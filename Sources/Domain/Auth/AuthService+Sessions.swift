@@ -63,8 +63,8 @@ extension AuthService {
       try await limits.admitLogIn(for: email, from: origin, device: device, at: now)
       let verification = try await passwords.verify(
         password, against: stored?.passwordHash, for: origin)
-      let isHeldUp =
-        verification == nil ? try await limits.noteFailure(for: email, at: now) : false
+      var isHeldUp = false
+      if verification == nil { isHeldUp = try await limits.noteFailure(for: email, at: now) }
       guard let stored else {
         try await store.countUnknownLogIn(at: now)
         return .looked(nil)

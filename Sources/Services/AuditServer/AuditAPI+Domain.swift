@@ -66,7 +66,23 @@ extension EventQuery {
     self.init(
       action: try ActionFilter.parse(request.action),
       outcome: outcome, since: request.since?.date,
-      until: request.until?.date)
+      until: request.until?.date, reach: try Self.reach(of: request))
+  }
+
+  private static func reach(
+    of request: AuditAPI.ListEventsRequest
+  ) throws(AuditError) -> Reach {
+    guard request.everyone else {
+      guard request.accountId.isEmpty else {
+        throw .invalid(.accountID, reason: "counts with 'everyone' only")
+      }
+      return .own
+    }
+    guard !request.accountId.isEmpty else { return .everybody }
+    guard let account = UserID(request.accountId) else {
+      throw .invalid(.accountID, reason: "is not the id of an account")
+    }
+    return .account(account)
   }
 }
 

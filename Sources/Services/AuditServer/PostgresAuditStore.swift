@@ -57,14 +57,15 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
   }
 
   func events(
-    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
+    of account: UserID?, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent] {
     var sql: PostgresQuery = """
       SELECT sequence, id, time, actor_type, actor_id, actor_name, action, target_type, target_id,
              target_name, outcome, ip_address, user_agent, request_id, details, source, account_id
         FROM events
-       WHERE account_id = \(account.uuid)
+       WHERE true
       """
+    if let account { sql += " AND account_id = \(account.uuid)" }
     switch query.action {
     case nil: break
     case .exactly(let action): sql += " AND action = \(action)"

@@ -13,6 +13,44 @@ import UseCases
   }
   private var audit: AuditService { AuditService(store: store) }
 
+  private func reader(_ role: Role) -> Caller {
+    Caller(
+      userID: UserID(UUID()), email: "reader@example.org", credential: .session(UUID()),
+      role: role)
+  }
+
+  @Test func anAuditorReadsTheWholeLogAndThatIsInIt() async throws {
+    let (nobody, other) = (AuditEvent.sample(account: owner), UserID(UUID()))
+    _ = try await audit.append([nobody, .sample(account: other)], by: "vault")
+    let auditor = reader(.auditor)
+    let all = try await audit.page(
+      of: EventQuery(reach: .everybody), size: 0, token: "", for: auditor, from: CallOrigin())
+    #expect(all.elements.count == 2)
+    let theirs = try await audit.page(
+      of: EventQuery(reach: .account(other)), size: 0, token: "", for: auditor,
+      from: CallOrigin())
+    #expect(theirs.elements.map(\.event.accountID) == [other])
+    let readings = store.all.map(\.event).filter { $0.action == "audit-event.list-all" }
+    // The second is in the log of whose log was read.
+    #expect(readings.map(\.accountID) == [auditor.userID, other])
+    #expect(readings.allSatisfy { $0.actor.name == "reader@example.org" })
+  }
+
+  @Test func nobodyElseDoesAndTheRefusalIsRecorded() async throws {
+    for caller in [
+      reader(.user),
+      Caller(
+        userID: owner, email: "owner@example.org", credential: .accessToken(UUID()),
+        scopes: Scopes([.readAudit]), role: .admin),
+    ] {
+      await #expect(throws: AuditError.self) {
+        try await audit.page(
+          of: EventQuery(reach: .everybody), size: 0, token: "", for: caller, from: CallOrigin())
+      }
+    }
+    #expect(store.all.map(\.event.outcome) == [.denied, .denied])
+  }
+
   @Test func anEventIsKeptOnceHoweverOftenItIsDelivered() async throws {
     let event = AuditEvent.sample(account: owner)
     #expect(try await audit.append([event, event], by: "vault") == 1)

@@ -23,9 +23,11 @@ final class InMemoryAuditStore: AuditStore {
   }
 
   func events(
-    of account: UserID, matching query: EventQuery, below position: PagePosition?, limit: Int
+    of account: UserID?, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent] {
-    let matching = all.filter { $0.event.accountID == account && query.admits($0.event) }
+    let matching = all.filter { recorded in
+      (account == nil || recorded.event.accountID == account) && query.admits(recorded.event)
+    }
     let ordered = matching.sorted { Self.key($0) > Self.key($1) }
     let below = ordered.filter { recorded in
       guard let position else { return true }

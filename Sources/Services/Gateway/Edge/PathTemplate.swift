@@ -85,9 +85,13 @@ package struct PathTemplate: Sendable, Hashable {
     _ part: Substring, isLast: Bool, of text: String
   ) throws(Failure) -> Segment {
     guard part.beginsWithBytes(of: "{") else {
-      guard !part.utf8.contains(where: { "{}*:".utf8.contains($0) }) else {
+      guard !part.utf8.contains(where: { "{}*".utf8.contains($0) }) else {
         throw .malformed(text)
       }
+      // A verb of the thing itself, e.g. `/sessions:deleteOthers`.
+      let words = part.split(atByte: ":", omittingEmpty: false)
+      guard words.count == 1 || isLast && words.count == 2 && !words.contains(where: \.isEmpty)
+      else { throw .malformed(text) }
       return .literal(String(part))
     }
     guard let close = part.utf8.firstIndex(of: UInt8(ascii: "}")) else { throw .malformed(text) }

@@ -96,7 +96,7 @@ struct AccessTokenPages: Sendable {
 
   /// Answers with the page itself and not with a redirect: the token is in this answer only.
   private func create(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange, page: Self.section) { visitor, form in
+    try await portal.confirmed(exchange, page: Self.section) { visitor, form in
       let name = form.trimmed("name")
       let scope = form["scopes"].isEmpty ? Self.scopeDefault : form["scopes"]
       let validity = form["expiresIn"]
@@ -116,6 +116,7 @@ struct AccessTokenPages: Sendable {
             scopes: scopes),
           options: visitor.options(for: exchange))
       } catch {
+        if let error = error as? RPCError, error.needsConfirmation { throw error }
         let problem = Problem(catching: error)
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return try await list(

@@ -19,13 +19,19 @@ struct AccountPages: Sendable {
     [
       try Edge.Route(["GET"], "/", .page) { try await landing($0) },
       try Edge.Route(["GET"], "/sign-up", .page) { exchange in
-        try await forStranger(exchange) { try signUpPage(exchange, next: $0) }
+        let invitation = try exchange.parameters().first { $0.name == "invitation" }?.value ?? ""
+        return try await forStranger(exchange) {
+          try signUpPage(
+            exchange, next: $0,
+            invitation: invitation.utf8.count <= Self.invitationBytesMax ? invitation : "")
+        }
       },
       try Edge.Route(["POST"], "/sign-up", .page) { try await signUp($0) },
       try Edge.Route(["GET"], "/log-in", .page) { exchange in
         try await forStranger(exchange) { try logInPage(exchange, next: $0) }
       },
       try Edge.Route(["POST"], "/log-in", .page) { try await logIn($0) },
+      try Edge.Route(["POST"], "/log-in/code", .page) { try await enterCode($0) },
       try Edge.Route(["GET"], "/log-out", .page) { exchange in
         try await portal.forVisitor(exchange) {
           portal.page(exchange, $0, "log-out", title: "Log out", section: "", [:])
@@ -51,13 +57,20 @@ struct AccountPages: Sendable {
   }
 
   /// What people do about it is the same, whatever made the form old.
-  private static let staleForm = Mistakes(
+  static let staleForm = Mistakes(
     "This page had been open for too long. Please enter your password and send it again")
+
+  static let passwordHint = "At least 8 characters. Several unusual words work well."
+  static let passwordCharactersMin = 8
+  /// What the service takes, in bytes; browsers count characters.
+  static let passwordBytesMax = 1_024
+  private static let invitationBytesMax = 256
 
   // MARK: Sign-up
 
   private static let signUpLabels = [
     "email": "E-mail address", "displayName": "Name", "password": "Password",
+    "invitation": "Invitation",
   ]
 
   /// Where a form leads after it; also kept in the form when it is shown again.
@@ -79,12 +92,13 @@ struct AccountPages: Sendable {
 
   private func signUpPage(
     _ exchange: Exchange, next: ReturnAddress? = nil, email: String = "", displayName: String = "",
-    mistakes: Mistakes? = nil
+    invitation: String = "", mistakes: Mistakes? = nil
   ) throws -> Response {
     try portal.strangersPage(
       exchange, "sign-up", title: mistakes == nil ? "Sign up" : "Error: sign up",
       [
         "mistakes": mistakes as Any, "next": next?.text as Any,
+        "invitation": (invitation.isEmpty ? nil : invitation) as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email, autocomplete: "username",
           isPlain: true, lengthMax: 254, isFirst: true, mistakes: mistakes),
@@ -93,8 +107,9 @@ struct AccountPages: Sendable {
           lengthMax: 100, mistakes: mistakes),
         "password": Field(
           "password", "Password", type: "password",
-          hint: "At least 12 characters. Several unusual words work well.",
-          autocomplete: "new-password", lengthMin: 12, lengthMax: 256, mistakes: mistakes),
+          hint: Self.passwordHint, autocomplete: "new-password",
+          lengthMin: Self.passwordCharactersMin, lengthMax: Self.passwordBytesMax,
+          mistakes: mistakes),
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
@@ -103,31 +118,41 @@ struct AccountPages: Sendable {
     let email = form.trimmed("email")
     let displayName = form.trimmed("displayName")
     let next = next(form[ReturnAddress.name])
+    let invitation = form["invitation"]
     guard isCurrent else {
       return try signUpPage(
-        exchange, next: next, email: email, displayName: displayName, mistakes: Self.staleForm)
+        exchange, next: next, email: email, displayName: displayName, invitation: invitation,
+        mistakes: Self.staleForm)
     }
     do {
       _ = try await portal.services.auth.createAccount(
         AuthAPI.CreateAccountRequest(
-          email: email, password: form["password"], displayName: displayName),
+          email: email, password: form["password"], displayName: displayName,
+          invitation: invitation),
         options: exchange.strangersOptions)
     } catch {
       let problem = Problem(error)
       guard let mistakes = Mistakes(problem, labels: Self.signUpLabels) else { throw problem }
       return try signUpPage(
-        exchange, next: next, email: email, displayName: displayName, mistakes: mistakes)
+        exchange, next: next, email: email, displayName: displayName, invitation: invitation,
+        mistakes: mistakes)
     }
     let session: AuthAPI.CreateSessionResponse
     do {
       session = try await portal.services.auth.createSession(
         AuthAPI.CreateSessionRequest(email: email, password: form["password"]),
         options: exchange.strangersOptions)
+    } catch  where error.code == .unauthenticated {
+      // The address has to be confirmed first, or somebody has it: only the mail says which.
+      return portal.redirect(to: next?.logIn ?? "/log-in", notice: Notice(.lookIntoMail))
     } catch {
       // The account is there all the same.
       exchange.logger.warning("nobody could be logged in after signing up")
       return portal.redirect(
         to: next?.logIn ?? "/log-in", notice: Notice(.accountCreatedOnly))
+    }
+    guard session.secondFactorToken.isEmpty else {
+      return try codePage(exchange, token: session.secondFactorToken, next: next)
     }
     return await enter(exchange, session, next, notice: Notice(.accountCreated))
   }
@@ -136,18 +161,19 @@ struct AccountPages: Sendable {
 
   private func logInPage(
     _ exchange: Exchange, next: ReturnAddress? = nil, email: String = "",
-    mistakes: Mistakes? = nil, status: HTTPResponse.Status = .ok
+    mistakes: Mistakes? = nil, isRefused: Bool = false, status: HTTPResponse.Status = .ok
   ) throws -> Response {
     try portal.strangersPage(
       exchange, "log-in", title: mistakes == nil ? "Log in" : "Error: log in",
       [
+        "isRefused": isRefused,
         "mistakes": mistakes as Any, "next": next?.text as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email, autocomplete: "username",
           isPlain: true, lengthMax: 254, isFirst: true, mistakes: mistakes),
         "password": Field(
           "password", "Password", type: "password", autocomplete: "current-password",
-          lengthMax: 256, mistakes: mistakes),
+          lengthMax: Self.passwordBytesMax, mistakes: mistakes),
       ], status: status)
   }
 
@@ -165,7 +191,8 @@ struct AccountPages: Sendable {
     let session: AuthAPI.CreateSessionResponse
     do {
       session = try await portal.services.auth.createSession(
-        AuthAPI.CreateSessionRequest(email: email, password: form["password"]),
+        AuthAPI.CreateSessionRequest(
+          email: email, password: form["password"], deviceToken: deviceToken(exchange)),
         options: exchange.strangersOptions)
     } catch {
       let problem = Problem(error)
@@ -176,6 +203,7 @@ struct AccountPages: Sendable {
         return try logInPage(
           exchange, next: next, email: email,
           mistakes: empty ?? Mistakes("The e-mail address or the password is wrong"),
+          isRefused: empty == nil,
           status: .unprocessableContent)
       case .tooManyRequests:
         let seconds = problem.headers[.retryAfter].map { "in \($0) seconds" } ?? "a little later"
@@ -188,7 +216,49 @@ struct AccountPages: Sendable {
       default: throw problem
       }
     }
+    guard session.secondFactorToken.isEmpty else {
+      return try codePage(exchange, token: session.secondFactorToken, next: next)
+    }
     return await enter(exchange, session, next)
+  }
+
+  // MARK: The second factor
+
+  private func codePage(
+    _ exchange: Exchange, token: String, next: ReturnAddress?, mistakes: Mistakes? = nil
+  ) throws -> Response {
+    try portal.strangersPage(
+      exchange, "log-in-code", title: mistakes == nil ? "Enter a code" : "Error: enter a code",
+      [
+        "mistakes": mistakes as Any, "next": next?.text as Any, "token": token,
+        "code": Field(
+          "code", "Code of your authenticator app", hint: "A recovery code works too.",
+          autocomplete: "one-time-code", isPlain: true, lengthMax: 64, isFirst: true,
+          mistakes: mistakes),
+      ], status: mistakes == nil ? .ok : .unprocessableContent)
+  }
+
+  private func enterCode(_ exchange: Exchange) async throws -> Response {
+    let (form, isCurrent) = try await portal.strangersForm(exchange)
+    let (token, next) = (form["token"], next(form[ReturnAddress.name]))
+    guard isCurrent else {
+      return try codePage(exchange, token: token, next: next, mistakes: Self.staleForm)
+    }
+    do {
+      let session = try await portal.services.auth.completeSession(
+        AuthAPI.CompleteSessionRequest(
+          token: token, code: form["code"], deviceToken: deviceToken(exchange)),
+        options: exchange.strangersOptions)
+      return await enter(exchange, session, next)
+    } catch {
+      let problem = Problem(error)
+      guard let mistakes = Mistakes(problem, labels: ["code": "Code"]) else { throw problem }
+      return try codePage(exchange, token: token, next: next, mistakes: mistakes)
+    }
+  }
+
+  private func deviceToken(_ exchange: Exchange) -> String {
+    portal.cookies.device.value(in: exchange.headers) ?? ""
   }
 
   /// What is missing; nil when nothing is.
@@ -212,6 +282,11 @@ struct AccountPages: Sendable {
     var response = portal.redirect(to: next?.text ?? ReturnAddress.home, notice: notice)
     response.headers.append(cookie: SessionCookieText.of(session, cookies: portal.cookies))
     response.headers.append(cookie: portal.cookies.form.clearing())
+    if !session.deviceToken.isEmpty {
+      response.headers.append(
+        cookie: portal.cookies.device.setting(
+          session.deviceToken, maxAgeSeconds: PortalCookies.deviceCookieSeconds))
+    }
     return response
   }
 

@@ -42,6 +42,7 @@ struct SettingsPage: Sendable {
       title: mistakes == nil ? "Settings" : "Error: settings", section: Self.section,
       [
         "mistakes": mistakes as Any, "email": account.email,
+        "isAdmin": account.role == .admin,
         "displayName": (account.displayName.isEmpty ? nil : account.displayName) as Any,
         "created": account.createTime.map { Moment($0) } as Any,
         "themes": Self.themes.map { Option(value: $0.0, text: $0.1, isSelected: $0.0 == theme) },

@@ -533,6 +533,11 @@ package enum AuditAPI {
     package var since: Timestamp?
     /// Exclusive.
     package var until: Timestamp?
+    /// Everybody's events, and those that belong to nobody; for auditors and admins. That it was read is
+    /// itself recorded.
+    package var everyone: Bool
+    /// With `everyone`: only this account's.
+    package var accountId: String
 
     /// Every field defaulted.
     package init(
@@ -541,7 +546,9 @@ package enum AuditAPI {
       action: String = "",
       outcome: AuditAPI.AuditEvent.Outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0),
       since: Timestamp? = nil,
-      until: Timestamp? = nil
+      until: Timestamp? = nil,
+      everyone: Bool = false,
+      accountId: String = ""
     ) {
       self.pageSize = pageSize
       self.pageToken = pageToken
@@ -549,6 +556,8 @@ package enum AuditAPI {
       self.outcome = outcome
       self.since = since
       self.until = until
+      self.everyone = everyone
+      self.accountId = accountId
     }
 
     package init() {
@@ -558,6 +567,8 @@ package enum AuditAPI {
       self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0)
       self.since = nil
       self.until = nil
+      self.everyone = false
+      self.accountId = ""
     }
 
     package static let messageName = "chatelaine.audit.v1.ListEventsRequest"
@@ -573,6 +584,8 @@ package enum AuditAPI {
       self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
       if c._since_case.rawValue == 5 { self.since = try CField.required(c.since, "since") }
       if c._until_case.rawValue == 6 { self.until = try CField.required(c.until, "until") }
+      self.everyone = c.everyone != 0
+      self.accountId = try CField.string(c.account_id, "accountId")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -589,6 +602,8 @@ package enum AuditAPI {
         c.pointee._until_case = .init(rawValue: 6)
         c.pointee.until = CField.pointer(value, in: arena)
       }
+      c.pointee.everyone = self.everyone ? 1 : 0
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -598,6 +613,8 @@ package enum AuditAPI {
       writer.field("outcome", self.outcome)
       writer.field("since", self.since)
       writer.field("until", self.until)
+      writer.field("everyone", self.everyone)
+      writer.field("accountId", self.accountId)
     }
 
     package mutating func setField(
@@ -616,6 +633,10 @@ package enum AuditAPI {
         self.since = try .reading(value, "since")
       case "until":
         self.until = try .reading(value, "until")
+      case "everyone":
+        self.everyone = try .reading(value, "everyone")
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
       default: return false
       }
       return true
@@ -689,7 +710,7 @@ package enum AuditAPI {
       httpRules: [
       ])
 
-    /// Lists the caller's events, newest first.
+    /// Lists the caller's events, newest first; for auditors and admins everybody's.
     package static let listEvents = MethodDescriptor(
       service: "chatelaine.audit.v1.Audit", method: "ListEvents",
       shape: .unary,
@@ -713,7 +734,7 @@ package enum AuditAPI {
       _ request: AuditAPI.AppendEventsRequest, context: ServerContext
     ) async throws -> AuditAPI.AppendEventsResponse
 
-    /// Lists the caller's events, newest first.
+    /// Lists the caller's events, newest first; for auditors and admins everybody's.
     func listEvents(
       _ request: AuditAPI.ListEventsRequest, context: ServerContext
     ) async throws -> AuditAPI.ListEventsResponse
@@ -738,7 +759,7 @@ package enum AuditAPI {
         AuditMethods.appendEvents, request, options: options)
     }
 
-    /// Lists the caller's events, newest first.
+    /// Lists the caller's events, newest first; for auditors and admins everybody's.
     package func listEvents(
       _ request: AuditAPI.ListEventsRequest,
       options: CallOptions = CallOptions()
@@ -803,16 +824,17 @@ extension ProtoFileDescriptor {
       Q0lGSUVEEAASCwoHU1VDQ0VTUxABEgsKB0ZBSUxVUkUQAhIKCgZERU5JRUQQAyJOChNBcHBlbmRFdmVudHNSZXF1ZXN0\
       EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIjMKGUFwcGVuZFBh\
       Y2tlZEV2ZW50c1JlcXVlc3QSFgoGZXZlbnRzGAEgAygMUgZldmVudHMiUgoUQXBwZW5kRXZlbnRzUmVzcG9uc2USGgoI\
-      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMirAIKEUxpc3RFdmVu\
+      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMi5wIKEUxpc3RFdmVu\
       dHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2Vu\
       EhYKBmFjdGlvbhgDIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYBCABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0\
       RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRI1CgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIF\
-      c2luY2WIAQESNQoFdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSBXVudGlsiAEBQggKBl9z\
-      aW5jZUIICgZfdW50aWwidQoSTGlzdEV2ZW50c1Jlc3BvbnNlEjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVk\
-      aXQudjEuQXVkaXRFdmVudFIGZXZlbnRzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbjLpAQoF\
-      QXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hh\
-      dGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNwb25zZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRp\
-      dC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFpbmUuYXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+ST\
-      AhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzYgZwcm90bzM=
+      c2luY2WIAQESNQoFdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSBXVudGlsiAEBEhoKCGV2\
+      ZXJ5b25lGAcgASgIUghldmVyeW9uZRIdCgphY2NvdW50X2lkGAggASgJUglhY2NvdW50SWRCCAoGX3NpbmNlQggKBl91\
+      bnRpbCJ1ChJMaXN0RXZlbnRzUmVzcG9uc2USNwoGZXZlbnRzGAEgAygLMh8uY2hhdGVsYWluZS5hdWRpdC52MS5BdWRp\
+      dEV2ZW50UgZldmVudHMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuMukBCgVBdWRpdBJjCgxB\
+      cHBlbmRFdmVudHMSKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1JlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1\
+      ZGl0LnYxLkFwcGVuZEV2ZW50c1Jlc3BvbnNlEnsKCkxpc3RFdmVudHMSJi5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkxpc3RF\
+      dmVudHNSZXF1ZXN0GicuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiHILT5JMCFhIUL2FwaS92\
+      MS9hdWRpdC1ldmVudHNiBnByb3RvMw==
       """)
 }

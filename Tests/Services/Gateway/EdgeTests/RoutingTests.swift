@@ -37,10 +37,14 @@ import Testing
     #expect(
       try match("/p/{x}/{rest=**}", "/p/openai/a%2Fb/c") == ["x": "openai", "rest": "/a%2Fb/c"])
     #expect(try match("/p/{x}/{rest=**}", "/p/openai") == nil)
+    #expect(try match("/p/x:verb", "/p/x:verb") == [:])
+    #expect(try match("/p/x:verb", "/p/x") == nil)
+    #expect(try match("/p/{x}:verb", "/p/openai:verb") == ["x": "openai"])
   }
 
   @Test(arguments: [
-    "a", "/{", "/{}", "/{a}b", "/{a}:", "/{a}:x/b", "/{a=**}/b", "/x*", "/x:y", "/{a b}",
+    "a", "/{", "/{}", "/{a}b", "/{a}:", "/{a}:x/b", "/{a=**}/b", "/x*", "/x:y/z", "/x:", "/:y",
+    "/x:y:z", "/{a b}",
   ])
   func aMalformedTemplateIsRefused(text: String) {
     #expect(throws: PathTemplate.Failure.self) { try PathTemplate(text) }

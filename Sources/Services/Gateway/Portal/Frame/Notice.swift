@@ -17,6 +17,18 @@ struct Notice: Sendable, Hashable {
     case keyDeleted = "key-deleted"
     case tokenRevoked = "token-revoked"
     case settingsSaved = "settings-saved"
+    case passwordReset = "password-reset"
+    case passwordChanged = "password-changed"
+    case emailChanged = "email-changed"
+    case emailConfirmed = "email-confirmed"
+    case unlocked = "unlocked"
+    case lookIntoMail = "look-into-mail"
+    case sessionsEnded = "sessions-ended"
+    case confirmed = "confirmed"
+    case confirmFirst = "confirm-first"
+    case secondFactorOff = "second-factor-off"
+    case invited = "invited"
+    case userChanged = "user-changed"
   }
 
   private static let subjectBytesMax = 64
@@ -85,6 +97,18 @@ extension Notice {
       case .keyDeleted: "The key is deleted."
       case .tokenRevoked: "The token is revoked."
       case .settingsSaved: "Your settings are saved."
+      case .passwordReset: "Your new password is saved. Log in with it."
+      case .passwordChanged: "Your password is changed, and your other sessions have ended."
+      case .emailChanged: "The new e-mail address is yours now."
+      case .emailConfirmed: "Your e-mail address is confirmed."
+      case .unlocked: "Log-in is open again."
+      case .lookIntoMail: "Look into your mail: open the link in it to go on."
+      case .sessionsEnded: "Ended."
+      case .confirmed: "Thank you. You can go on now."
+      case .confirmFirst: "Enter your password once more, then do it again."
+      case .secondFactorOff: "The authenticator app is removed."
+      case .invited: "The invitation is on its way."
+      case .userChanged: "Done."
       }
     let undo: String? =
       switch kind {
@@ -92,6 +116,7 @@ extension Notice {
       case .keyDisabled: subject.map { "/providers/\($0)/enable" }
       default: nil
       }
-    return View(text: text, isGood: kind != .sessionEnded && kind != .logInFirst, undo: undo)
+    return View(
+      text: text, isGood: ![.sessionEnded, .logInFirst, .confirmFirst].contains(kind), undo: undo)
   }
 }

@@ -43,6 +43,8 @@ package struct Portal: Sendable {
     routes += try ProviderPages(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
+    routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
+    routes += try SecondFactorPages(portal: self).routes() + UserPages(portal: self).routes()
     #if DEBUG
       routes += try ComponentsPage(portal: self).routes()
     #endif

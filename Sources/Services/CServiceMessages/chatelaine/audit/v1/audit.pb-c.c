@@ -770,7 +770,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_response__
   (ProtobufCMessageInit) chatelaine__audit__v1__append_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request__field_descriptors[8] =
 {
   {
     "page_size",
@@ -844,9 +844,35 @@ static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "everyone",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, everyone),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account_id",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__audit__v1__list_events_request__field_indices_by_name[] = {
+  7,   /* field[7] = account_id */
   2,   /* field[2] = action */
+  6,   /* field[6] = everyone */
   3,   /* field[3] = outcome */
   0,   /* field[0] = page_size */
   1,   /* field[1] = page_token */
@@ -856,7 +882,7 @@ static const unsigned chatelaine__audit__v1__list_events_request__field_indices_
 static const ProtobufCIntRange chatelaine__audit__v1__list_events_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__descriptor =
 {
@@ -866,7 +892,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__des
   "Chatelaine__Audit__V1__ListEventsRequest",
   "chatelaine.audit.v1",
   sizeof(Chatelaine__Audit__V1__ListEventsRequest),
-  6,
+  8,
   chatelaine__audit__v1__list_events_request__field_descriptors,
   chatelaine__audit__v1__list_events_request__field_indices_by_name,
   1,  chatelaine__audit__v1__list_events_request__number_ranges,

@@ -138,6 +138,8 @@ struct  Chatelaine__Audit__V1__ListEventsRequest
   ProtobufCBinaryData page_token;
   ProtobufCBinaryData action;
   Chatelaine__Audit__V1__AuditEvent__Outcome outcome;
+  protobuf_c_boolean everyone;
+  ProtobufCBinaryData account_id;
   Chatelaine__Audit__V1__ListEventsRequest__SinceCase _since_case;
   union {
     Google__Protobuf__Timestamp *since;
@@ -149,7 +151,7 @@ struct  Chatelaine__Audit__V1__ListEventsRequest
 };
 #define CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__list_events_request__descriptor) \
-    , 0, {0,NULL}, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___SINCE__NOT_SET, {0}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___UNTIL__NOT_SET, {0} }
+    , 0, {0,NULL}, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, 0, {0,NULL}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___SINCE__NOT_SET, {0}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___UNTIL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Audit__V1__ListEventsResponse

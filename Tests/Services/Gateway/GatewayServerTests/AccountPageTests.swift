@@ -1,0 +1,255 @@
+import NIOCore
+import NIOHTTP1
+import Protobuf
+import RPC
+import ServiceAPI
+import TestSupport
+import Testing
+
+@testable import GatewayServer
+
+/// The pages on which people come in by a link or a code, and change how they come in.
+@Suite struct AccountPageTests {
+  private static let session = ("cookie", "chatelaine-session=\(FakeBackend.sessionToken)")
+
+  private func formToken(_ answer: TestGateway.Answer) throws -> String {
+    let rest = try #require(
+      answer.body.split(separator: "name=\"csrf\" value=\"").dropFirst().first)
+    return String(rest.prefix { $0 != "\"" })
+  }
+
+  /// Opens a stranger's page and sends its form.
+  private func send(
+    _ gateway: TestGateway, _ page: String, to path: String, _ fields: [(String, String)]
+  ) async throws -> TestGateway.Answer {
+    let shown = try await gateway.send(.GET, page)
+    #expect(shown.status == 200)
+    let cookie = "chatelaine-form=\(try #require(shown.cookie("chatelaine-form")))"
+    return try await gateway.form(
+      path, cookies: [cookie], [("csrf", try formToken(shown))] + fields)
+  }
+
+  private static func linkOver() -> RPCError {
+    RPCError(
+      .failedPrecondition, "the link has been used or is too old; ask for another one",
+      details: [.errorInfo(reason: "LINK_OVER", domain: "auth.chatelaine")])
+  }
+
+  @Test func aLostPasswordIsAskedForAndTheAnswerTellsNothing() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.requestPasswordReset) {
+        (_: AuthAPI.RequestPasswordResetRequest, _) in Empty()
+      }
+      let answer = try await send(
+        gateway, "/forgot-password", to: "/forgot-password", [("email", "ann@example.com")])
+      #expect(answer.status == 200)
+      #expect(answer.body.contains("If <bdi>ann@example.com</bdi> has an account here"))
+      // Another site's form is not taken.
+      let forged = try await gateway.form(
+        "/forgot-password", cookies: [], [("csrf", "x"), ("email", "ann@example.com")])
+      #expect(forged.status == 422)
+      let logIn = try await gateway.send(.GET, "/log-in")
+      #expect(logIn.body.contains("href=\"/forgot-password\""))
+    }
+  }
+
+  @Test func openingALinkChangesNothingAndItsFormDoes() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.redeemLink) {
+        (request: AuthAPI.RedeemLinkRequest, _) in
+        guard request.token == "chl_good" else { throw Self.linkOver() }
+        return AuthAPI.RedeemLinkResponse(
+          purpose: .unlock, email: "ann@example.com", deviceToken: "device-token")
+      }
+      let path = AuthAPI.AuthMethods.redeemLink.path
+      _ = try await gateway.send(.GET, "/confirm?token=chl_good")
+      #expect(gateway.backend.auth.calls.count { $0.path == path } == 0)
+      let answer = try await send(
+        gateway, "/confirm?token=chl_good", to: "/confirm", [("token", "chl_good")])
+      #expect(answer.status == 303)
+      #expect(answer.headers["location"] == ["/log-in"])
+      #expect(answer.cookie("chatelaine-device") == "device-token")
+      let over = try await send(
+        gateway, "/confirm?token=chl_old", to: "/confirm", [("token", "chl_old")])
+      #expect(over.status == 422)
+      #expect(over.body.contains("has been used or is too old"))
+    }
+  }
+
+  @Test func aNewPasswordIsChosenByTheLinkAndARefusedOneKeepsIt() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.resetPassword) {
+        (request: AuthAPI.ResetPasswordRequest, _) in
+        guard request.password != "password" else {
+          throw RPCError(
+            .invalidArgument, "password is common",
+            details: [
+              .badRequest(
+                field: "password", description: "is one of the most common passwords")
+            ])
+        }
+        return Empty()
+      }
+      let page = "/reset-password?token=chl_x"
+      let refused = try await send(
+        gateway, page, to: "/reset-password", [("token", "chl_x"), ("password", "password")])
+      #expect(refused.status == 422)
+      #expect(refused.body.contains("Is one of the most common passwords"))
+      #expect(refused.body.contains("value=\"chl_x\""))
+      #expect(!refused.body.contains("value=\"password\""))
+      let answer = try await send(
+        gateway, page, to: "/reset-password", [("token", "chl_x"), ("password", "a new one")])
+      #expect(answer.headers["location"] == ["/log-in"])
+    }
+  }
+
+  @Test func aSecondFactorIsAskedForBeforeTheSessionBegins() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.createSession) {
+        (_: AuthAPI.CreateSessionRequest, _) in
+        AuthAPI.CreateSessionResponse(secondFactorToken: "chl_pending")
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.completeSession) {
+        (request: AuthAPI.CompleteSessionRequest, _) in
+        guard request.token == "chl_pending", request.code == "123456" else {
+          throw RPCError(
+            .invalidArgument, "code is wrong",
+            details: [.badRequest(field: "code", description: "is wrong, or was used before")])
+        }
+        return AuthAPI.CreateSessionResponse(
+          sessionToken: FakeBackend.sessionToken,
+          expireTime: Timestamp(seconds: 4_000_000_000, nanos: 0), deviceToken: "device-token")
+      }
+      let asked = try await send(
+        gateway, "/log-in", to: "/log-in",
+        [("email", FakeBackend.email), ("password", FakeBackend.password)])
+      #expect(asked.status == 200)
+      #expect(asked.body.contains("value=\"chl_pending\""))
+      #expect(asked.cookie("chatelaine-session") == nil)
+      let wrong = try await send(
+        gateway, "/log-in", to: "/log-in/code", [("token", "chl_pending"), ("code", "1")])
+      #expect(wrong.status == 422)
+      let answer = try await send(
+        gateway, "/log-in", to: "/log-in/code", [("token", "chl_pending"), ("code", "123456")])
+      #expect(answer.status == 303)
+      #expect(answer.cookie("chatelaine-session") == FakeBackend.sessionToken)
+      #expect(answer.cookie("chatelaine-device") == "device-token")
+    }
+  }
+
+  @Test func sessionsAreShownAndEnded() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.listSessions) {
+        (_: AuthAPI.ListSessionsRequest, _) in
+        AuthAPI.ListSessionsResponse(sessions: [
+          AuthAPI.Session(
+            id: "s1", device: "Firefox on Linux", ipAddress: "192.0.2.1",
+            isCurrent: true),
+          AuthAPI.Session(id: "s2", device: "<b>Safari", ipAddress: "192.0.2.2"),
+        ])
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.getSecondFactor) {
+        (_: AuthAPI.GetSecondFactorRequest, _) in AuthAPI.SecondFactor()
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.deleteSession) {
+        (request: AuthAPI.DeleteSessionRequest, _) in
+        guard request.id == "s2" else { throw RPCError(.notFound, "not found") }
+        return Empty()
+      }
+      let page = try await gateway.send(.GET, "/settings/security", headers: [Self.session])
+      #expect(page.status == 200)
+      #expect(page.body.contains("Firefox on Linux") && page.body.contains("This session"))
+      #expect(page.body.contains("&lt;b&gt;Safari") && !page.body.contains("<b>Safari"))
+      let answer = try await gateway.form(
+        "/settings/security/sessions/s2/end", cookies: [Self.session.1],
+        [("csrf", try formToken(page))])
+      #expect(answer.headers["location"] == ["/settings/security"])
+      let forged = try await gateway.form(
+        "/settings/security/sessions/s2/end", cookies: [Self.session.1], [("csrf", "x")])
+      #expect(forged.status == 403)
+    }
+  }
+
+  @Test func whatNeedsThePasswordOnceMoreLeadsToItsPageAndBack() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.createAccessToken) {
+        (_: AuthAPI.CreateAccessTokenRequest, _) -> AuthAPI.CreateAccessTokenResponse in
+        throw RPCError(
+          .permissionDenied, "enter your password once more",
+          details: [.errorInfo(reason: "CONFIRMATION_NEEDED", domain: "auth.chatelaine")])
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.confirmSession) {
+        (_: AuthAPI.ConfirmSessionRequest, _) in Empty()
+      }
+      let tokens = try await gateway.send(.GET, "/access-tokens", headers: [Self.session])
+      let sent = try await gateway.form(
+        "/access-tokens", cookies: [Self.session.1],
+        [
+          ("csrf", try formToken(tokens)), ("name", "ci"), ("scopes", "use"),
+          ("expiresIn", "90"),
+        ])
+      let place = "/confirm-password?next=%2Faccess-tokens"
+      #expect(sent.headers["location"] == [place])
+      let page = try await gateway.send(.GET, place, headers: [Self.session])
+      #expect(page.body.contains("value=\"/access-tokens\""))
+      let answer = try await gateway.form(
+        "/confirm-password", cookies: [Self.session.1],
+        [
+          ("csrf", try formToken(page)), ("next", "/access-tokens"),
+          ("password", FakeBackend.password),
+        ])
+      #expect(answer.headers["location"] == ["/access-tokens"])
+    }
+  }
+
+  @Test func anAuthenticatorAppIsAddedByAPictureAndTheCodesAreShownOnce() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.createAuthenticator) {
+        (_: AuthAPI.CreateAuthenticatorRequest, _) in
+        AuthAPI.CreateAuthenticatorResponse(
+          secret: "ABCDEFGH", uri: "otpauth://totp/Chatelaine:a%40b?secret=ABCDEFGH")
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.enableSecondFactor) {
+        (_: AuthAPI.EnableSecondFactorRequest, _) in
+        AuthAPI.RecoveryCodes(codes: ["AAAA-BBBB-CCCC-DDDD"])
+      }
+      let first = try await gateway.send(
+        .GET, "/settings/second-factor", headers: [Self.session])
+      let token = try formToken(first)
+      let page = try await gateway.form(
+        "/settings/second-factor", cookies: [Self.session.1], [("csrf", token)])
+      #expect(page.body.contains("<svg class=\"qr\""))
+      #expect(page.body.contains("ABCD EFGH"))
+      let codes = try await gateway.form(
+        "/settings/second-factor/enable", cookies: [Self.session.1],
+        [("csrf", token), ("code", "123456")])
+      #expect(codes.body.contains("AAAA-BBBB-CCCC-DDDD"))
+      #expect(codes.headers["cache-control"].first?.contains("no-store") == true)
+    }
+  }
+
+  @Test func anAdminSeesPeopleAndNobodyElseDoes() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.listUsers) {
+        (_: AuthAPI.ListUsersRequest, _) in
+        AuthAPI.ListUsersResponse(users: [
+          AuthAPI.User(
+            account: AuthAPI.Account(
+              id: FakeBackend.accountID, email: "ann@example.com", role: .auditor,
+              isEmailVerified: true), sessionCount: 2)
+        ])
+      }
+      let page = try await gateway.send(.GET, "/users", headers: [Self.session])
+      #expect(page.status == 200)
+      #expect(page.body.contains("ann@example.com") && page.body.contains("Auditor"))
+      gateway.backend.auth.on(AuthAPI.AuthMethods.listUsers) {
+        (_: AuthAPI.ListUsersRequest, _) -> AuthAPI.ListUsersResponse in
+        throw RPCError(.permissionDenied, "this is for accounts with another role")
+      }
+      let refused = try await gateway.send(.GET, "/users", headers: [Self.session])
+      #expect(refused.status == 403)
+      let stranger = try await gateway.send(.GET, "/users")
+      #expect(stranger.status == 303)
+    }
+  }
+}
