@@ -208,7 +208,8 @@ let package = Package(
     library(.domain, "Receipts", ["Cryptography", "Identity"]),
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
-      .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
+      .domain, "Providers", ["Addresses", "Cryptography", "Encodings"],
+      resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
       .domain, "Auth",
@@ -284,8 +285,14 @@ let package = Package(
       .gateway, "API",
       [
         "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "RPCServices",
-        "ServiceAPI", "ServiceRuntime", hummingbird, httpTypes, nioCore,
+        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "RPC",
+        "RPCServices", "ServiceAPI", "ServiceRuntime", hummingbird, httpTypes, nioCore,
+      ], resources: [.embedInCode("Documents")]),
+    library(
+      .gateway, "KeyTesting",
+      [
+        "Backend", "Edge", "Egress", "Encodings", "Pacing", "Protobuf", "Providers", "RPC",
+        "ServiceAPI", httpTypes, nioCore, nioHTTP1,
       ]),
     library(
       .gateway, "Proxy",
@@ -298,7 +305,7 @@ let package = Package(
       .gateway, "GatewayServer",
       [
         "API", "Addresses", "Backend", "Callers", "Cryptography", "Edge", "Egress", "Identity",
-        "Portal",
+        "KeyTesting", "Portal",
         "Protobuf", "Providers", "Proxy", "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime",
         "TLS", hummingbird, nioCore, logging, lifecycle,
       ]),
@@ -430,6 +437,9 @@ let package = Package(
         logging,
       ]),
     tests(
+      "Services/Gateway", "KeyTestingTests",
+      ["KeyTesting", "Edge", "Pacing", "Providers", "ServiceAPI", httpTypes, nioCore]),
+    tests(
       "System", "IntegrationTests",
       [
         "TestSupport", "LocalDeployment", hummingbird, httpTypes, nioCore,
@@ -451,7 +461,7 @@ let package = Package(
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
-    tests("Domain", "ProvidersTests", ["Providers"]),
+    tests("Domain", "ProvidersTests", ["Cryptography", "Providers"]),
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
       "Tools", "ChatelaineCLITests",

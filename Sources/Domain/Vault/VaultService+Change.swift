@@ -11,17 +11,22 @@ package struct ConfigPatch: Sendable {
   /// Empty goes back to the provider's own endpoint.
   package let baseURL: String?
   package let enabled: Bool?
+  /// Also a key that is probably none of this provider, or is stored already.
+  package let storeAnyway: Bool
 
-  package init(label: String?, apiKey: String?, baseURL: String?, enabled: Bool?) {
+  package init(
+    label: String?, apiKey: String?, baseURL: String?, enabled: Bool?, storeAnyway: Bool = false
+  ) {
     self.label = label
     self.apiKey = apiKey
     self.baseURL = baseURL
     self.enabled = enabled
+    self.storeAnyway = storeAnyway
   }
 }
 
 extension VaultService {
-  /// Changes the fields that are present.
+  /// Changes the fields that are present; what is as it should be already leaves no receipt.
   ///
   /// A key is bound to the origin of its endpoint, so a new origin needs the key again.
   package func update(
@@ -30,10 +35,18 @@ extension VaultService {
     try await door.perform(.providerConfigUpdate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       entry.set("changed", .text(patch.fieldNames.joined(separator: ",")))
+      if !patch.storeAnyway, let key = patch.apiKey {
+        entry.isAbout(id: try Self.configID(id))
+        try await checkDoubts(key, in: patch, of: id, for: caller.userID)
+      }
       let time = door.now
       return .committed(
         try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
-          .update(sealCount: try apply(patch, to: &stored, at: time))
+          let before = stored
+          let sealCount = try apply(patch, to: &stored)
+          guard stored != before else { return .nothing }
+          stored.config.updateTime = time
+          return .update(sealCount: sealCount)
         })
     }
   }
@@ -48,6 +61,7 @@ extension VaultService {
       let time = door.now
       return .committed(
         try await change(id, of: caller, &entry) { (stored) throws(VaultError) in
+          guard stored.config.enabled != enabled else { return .nothing }
           stored.config.enabled = enabled
           stored.config.updateTime = time
           return .update(sealCount: 0)
@@ -66,15 +80,31 @@ extension VaultService {
     }
   }
 
-  private enum Change: Sendable {
+  enum Change: Sendable {
     /// What was made of the configuration; `sealCount` fields were sealed anew.
     case update(sealCount: Int)
     case delete
+    case nothing
+  }
+
+  /// What speaks against a key that replaces another one.
+  private func checkDoubts(
+    _ key: String, in patch: ConfigPatch, of id: String, for userID: UserID
+  ) async throws(VaultError) {
+    let id = try Self.configID(id)
+    guard let config = try await store.config(id, of: userID) else { throw .notFound }
+    let provider = try catalogue.known(config.provider)
+    // An endpoint that stays is known by its origin only, which is all that the key is bound to.
+    let endpoint =
+      try patch.baseURL.map { (text) throws(VaultError) in try Endpoint(text, of: provider) }
+      ?? Endpoint(origin: config.origin)
+    try await checkDoubts(
+      try provider.key(key), of: provider, at: endpoint, for: userID, besides: id)
   }
 
   /// Runs `decide` on the caller's configuration inside the store's transaction, with the receipt;
   /// returns what the configuration was changed to.
-  private func change(
+  func change(
     _ id: String, of caller: Caller, _ entry: inout Entry,
     _ decide: @escaping @Sendable (inout StoredConfig) throws(VaultError) -> Change
   ) async throws(VaultError) -> ProviderConfig {
@@ -92,18 +122,22 @@ extension VaultService {
       case .update(let sealCount):
         ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
       case .delete: ConfigChange(.delete, receipt: receipt)
+      case .nothing: ConfigChange(.nothing, receipt: receipt)
       }
     }
   }
 
   /// Puts the patch into `stored`; returns how many fields were sealed.
-  private func apply(
-    _ patch: ConfigPatch, to stored: inout StoredConfig, at time: Date
+  func apply(
+    _ patch: ConfigPatch, to stored: inout StoredConfig
   ) throws(VaultError) -> Int {
     let provider = try catalogue.known(stored.config.provider)
-    if let label = patch.label { stored.config.label = try Label(label) }
+    if let label = patch.label {
+      // Else a form that was emptied by mistake would rename the key to `default`.
+      guard !label.isEmpty else { throw .invalid(.label, reason: "must not be empty") }
+      stored.config.label = try Label(label)
+    }
     if let enabled = patch.enabled { stored.config.enabled = enabled }
-    stored.config.updateTime = time
 
     var key = try patch.apiKey.map { (text) throws(VaultError) in try provider.key(text) }
     var sealCount = 0
@@ -118,10 +152,12 @@ extension VaultService {
         }
         key = APIKey.none
       }
-      stored.config.origin = endpoint.origin
-      stored.config.baseURLHint = endpoint.url?.displayHint
-      try cipher.replaceURL(endpoint.url, in: &stored)
-      sealCount += 1
+      if endpoint.url?.description != (try cipher.openURL(of: stored)) {
+        stored.config.origin = endpoint.origin
+        stored.config.baseURLHint = endpoint.url?.displayHint
+        try cipher.replaceURL(endpoint.url, in: &stored)
+        sealCount += 1
+      }
     }
     if let key {
       stored.config.maskedKey = provider.mask(key)

@@ -1,7 +1,8 @@
 import Encodings
 
 /// A path with variables, in the syntax of `google.api.http` as far as Chatelaine's routes use it:
-/// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`), and `{rest=**}`
+/// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`, `ids:test`), and
+/// `{rest=**}`
 /// as the last segment for everything below.
 ///
 /// A variable matches one non-empty segment without a colon; a colon begins a verb.
@@ -85,9 +86,10 @@ package struct PathTemplate: Sendable, Hashable {
     _ part: Substring, isLast: Bool, of text: String
   ) throws(Failure) -> Segment {
     guard part.beginsWithBytes(of: "{") else {
-      guard !part.utf8.contains(where: { "{}*:".utf8.contains($0) }) else {
-        throw .malformed(text)
-      }
+      // A verb of the collection ends the path: `/configs:test`.
+      guard !part.utf8.contains(where: { "{}*".utf8.contains($0) }),
+        isLast || !part.containsByte(":")
+      else { throw .malformed(text) }
       return .literal(String(part))
     }
     guard let close = part.utf8.firstIndex(of: UInt8(ascii: "}")) else { throw .malformed(text) }

@@ -3,6 +3,7 @@ import Backend
 import Edge
 import Egress
 import Hummingbird
+import KeyTesting
 import Logging
 import NIOCore
 import Portal
@@ -47,11 +48,17 @@ struct GatewayServer: Sendable {
       services: services, authenticator: authenticator,
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
+    let tester = KeyTester(
+      services: services, catalogue: catalogue, publicOrigin: configuration.publicOrigin,
+      endpointGuard: endpointGuard, upstream: upstream)
+    routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
-    routes += try Portal(
+    routes += try OpenAPIRoutes.routes()
+    let portal = Portal(
       services: services, authenticator: authenticator, renderer: renderer, catalogue: catalogue,
-      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField
-    ).routes()
+      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField)
+    routes += try portal.routes()
+    routes += try APIReferencePage(portal: portal, document: OpenAPIRoutes.document).routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
       publicOrigin: configuration.publicOrigin, endpointGuard: endpointGuard, upstream: upstream,

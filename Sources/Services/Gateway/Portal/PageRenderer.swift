@@ -110,6 +110,7 @@ package struct PageRenderer: Sendable {
     ("access-token-created", PackageResources.access_token_created_mustache),
     ("access-token-revoke", PackageResources.access_token_revoke_mustache),
     ("access-tokens", PackageResources.access_tokens_mustache),
+    ("api-reference", PackageResources.api_reference_mustache),
     ("audit", PackageResources.audit_mustache),
     ("choice", PackageResources.choice_mustache),
     ("csrf", PackageResources.csrf_mustache),

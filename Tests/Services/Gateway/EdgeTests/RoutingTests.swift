@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "a", "/{", "/{}", "/{a}b", "/{a}:", "/{a}:x/b", "/{a=**}/b", "/x*", "/x:y", "/{a b}",
+    "a", "/{", "/{}", "/{a}b", "/{a}:", "/{a}:x/b", "/{a=**}/b", "/x*", "/x:y/z", "/{a b}",
   ])
   func aMalformedTemplateIsRefused(text: String) {
     #expect(throws: PathTemplate.Failure.self) { try PathTemplate(text) }

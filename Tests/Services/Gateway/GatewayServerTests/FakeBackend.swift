@@ -25,6 +25,16 @@ final class FakeBackend: Sendable {
     var uses: [VaultAPI.UseEnd] = []
     var forgeries: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
+
+    mutating func resolved(_ id: String) throws -> VaultAPI.ResolveCredentialResponse {
+      guard let config = configs.first(where: { $0.id == id }) else {
+        throw RPCError(.notFound, "there is no such configuration")
+      }
+      resolvedPurposes.append("test")
+      return VaultAPI.ResolveCredentialResponse(
+        configId: id, provider: config.provider, label: config.label, apiKey: keys[id] ?? "",
+        baseUrl: endpoints[id], useTicket: Array("ticket \(resolvedPurposes.count)".utf8))
+    }
   }
   /// In a box of its own, which the closures share.
   private final class Storage: Sendable {
@@ -201,6 +211,22 @@ final class FakeBackend: Sendable {
       state.withLock { $0.uses += request.uses }
       return VaultAPI.RecordUsesResponse(recorded: Int32(request.uses.count))
     }
+    vault.on(VaultAPI.VaultMethods.resolveForTest) {
+      [state] (request: VaultAPI.ResolveForTestRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      guard request.provider != "jina" else {
+        throw RPCError(
+          .failedPrecondition, "no cheap call",
+          details: [.errorInfo(reason: "NOT_TESTABLE", domain: "vault.chatelaine")])
+      }
+      guard request.id.isEmpty else { return try state.withLock { try $0.resolved(request.id) } }
+      guard !request.provider.isEmpty else {
+        throw RPCError(.invalidArgument, "provider: is missing")
+      }
+      return VaultAPI.ResolveCredentialResponse(
+        provider: request.provider, apiKey: request.apiKey, baseUrl: request.baseUrl,
+        useTicket: Array("ticket".utf8))
+    }
     vault.on(VaultAPI.VaultMethods.resolveCredential) {
       [state] (request: VaultAPI.ResolveCredentialRequest, metadata) in
       try Self.requireAssertion(metadata)
@@ -211,7 +237,7 @@ final class FakeBackend: Sendable {
             $0.provider == request.provider
               && (request.label.isEmpty || $0.label == request.label)
           })
-        else { throw RPCError(.notFound, "no enabled key of this provider") }
+        else { throw RPCError(.notFound, "no key for xAI is stored") }
         return VaultAPI.ResolveCredentialResponse(
           configId: config.id, provider: config.provider, label: config.label,
           apiKey: state.keys[config.id] ?? "", baseUrl: state.endpoints[config.id],
