@@ -278,8 +278,8 @@ let package = Package(
       .gateway, "Portal",
       [
         "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
-        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
+        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "Providers",
+        "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -321,7 +321,7 @@ let package = Package(
         "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
         "Identity", "Postgres", "Protobuf", "Providers",
         "RPC",
-        "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
         nioPosix,
       ]),
 
@@ -422,7 +422,7 @@ let package = Package(
         "Backend", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes, logging,
         nioCore,
       ]),
-    tests("Services/Gateway", "PortalTests", ["Portal"]),
+    tests("Services/Gateway", "PortalTests", ["Portal", "Providers"]),
     tests(
       "Services/Gateway", "ProxyTests",
       [

@@ -13,12 +13,16 @@ package enum MessageEncoding: String, Sendable, Hashable, CaseIterable {
 /// The gzip format (RFC 1952) of whole messages.
 package enum Gzip {
   /// Trades little size for much speed, as messages are sent once.
-  private static let level: Int32 = 3
+  package static let level: Int32 = 3
   /// What the output grows by.
   private static let chunkBytes = 16 << 10
 
   /// Compresses `message`, with room for an envelope's prefix in front of the result.
-  package static func compress(_ message: ByteBuffer) throws(RPCError) -> ByteBuffer {
+  ///
+  /// - Parameter level: zlib's, 1 to 9.
+  package static func compress(
+    _ message: ByteBuffer, level: Int32 = level
+  ) throws(RPCError) -> ByteBuffer {
     let stream = makeStream()
     defer { stream.deallocate() }
     guard czlib_deflate_init_gzip(stream, level) == Z_OK else { throw outOfMemory }

@@ -84,7 +84,7 @@ struct AdminPages: Sendable {
 }
 
 /// What of Chatelaine this program was made from.
-enum Build {
+package enum Build {
   /// As CHANGELOG.md has it.
-  static let version = "unreleased"
+  package static let version = "unreleased"
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ServiceRuntime
 
 /// `chatelaine`: runs a deployment on one machine and operates it.
 @main struct Chatelaine: AsyncParsableCommand {
@@ -7,13 +8,19 @@ import Foundation
     commandName: "chatelaine",
     abstract: "Keeps the AI-provider API keys of many people.",
     discussion: """
-      Exit status: 0 when everything was done, 1 when something failed or was malformed, 2 when \
-      the command line was wrong.
+      Exit status: 0 when everything was done, 1 when it failed, 2 when the command line was \
+      wrong, 3 when a part was done and a part was not.
       """,
+    version: Build.version,
     subcommands: [
       UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      EnvCommand.self,
+      EnvCommand.self, StatusCommand.self, CompletionCommand.self,
     ])
+
+  /// The names of the commands, for whoever mistyped one.
+  static var commandNames: [String] {
+    configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+  }
 
   static func main() async {
     do {
@@ -24,6 +31,10 @@ import Foundation
         try command.run()
       }
     } catch {
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if let message = CommandSuggestion.message(for: arguments, in: commandNames) {
+        Terminal.end(usage: message)
+      }
       Terminal.end(with: error)
     }
   }

@@ -76,7 +76,10 @@ class Portal:
     def fill(self, **fields):
         for name, value in fields.items():
             field = self.browser.find_element(By.NAME, name)
-            if field.tag_name == "select":
+            if field.get_attribute("type") == "radio":
+                self.browser.find_element(
+                    By.CSS_SELECTOR, f"input[name={name}][value={value}]").click()
+            elif field.tag_name == "select":
                 Select(field).select_by_value(value)
             else:
                 field.clear()
@@ -137,6 +140,7 @@ def sign_up(portal, email, password):
     portal.fill(password=password)
     portal.press("Create account")
     check("Your account is ready" in portal.text(), "no notice after the sign-up")
+    portal.press("Log out")
 
 
 def log_in(portal, email, password):
@@ -150,6 +154,7 @@ def log_in(portal, email, password):
     step("log in")
     portal.fill(password=password)
     portal.press("Log in", within=portal.browser.find_element(By.TAG_NAME, "main"))
+    portal.open("/providers")
     check(portal.heading() == "Provider keys", f"after the log-in: {portal.heading()}")
     check(email in portal.text(), "the page does not say who is logged in")
     cookie = next(c for c in portal.browser.get_cookies() if "chatelaine-session" in c["name"])
@@ -159,22 +164,27 @@ def log_in(portal, email, password):
 
 def add_keys(portal):
     step("add an OpenAI key")
-    portal.press("Add a key")
+    portal.press("Add your first key")
     portal.fill(provider="openai", apiKey=OPENAI_KEY)
     portal.shot("add-key")
-    portal.press("Store key")
+    portal.press("Store without checking")
+    check("OpenAI, default" in portal.heading(), f"after storing: {portal.heading()}")
+    portal.shot("key")
+    portal.press("Provider keys")
     step("a private endpoint is refused beside its field")
     portal.press("Add a key")
+    portal.browser.find_element(By.XPATH, "//summary[contains(., 'Another endpoint')]").click()
     portal.fill(provider="custom", label="lab", apiKey=CUSTOM_KEY, baseUrl="https://10.1.2.3/v1")
-    portal.press("Store key")
+    portal.press("Store without checking")
     check(portal.browser.find_element(By.ID, "baseUrl").get_attribute("aria-invalid") == "true",
           "a private endpoint is not refused")
     check(portal.browser.find_element(By.ID, "apiKey").get_attribute("value") == "",
           "the key came back")
     portal.shot("add-key-error")
     step("add a custom endpoint")
-    portal.fill(apiKey=CUSTOM_KEY, baseUrl="https://llm.example.com/v1")
-    portal.press("Store key")
+    portal.fill(baseUrl="https://llm.example.com/v1")
+    portal.press("Store without checking")
+    portal.press("Provider keys")
     text = portal.text()
     for key in (OPENAI_KEY, CUSTOM_KEY):
         check(key not in portal.browser.page_source, "a key is shown in full")
@@ -185,35 +195,36 @@ def add_keys(portal):
 
 def change_keys(portal):
     step("disable and enable")
-    portal.press(button_text(portal, "default", "Disable"), within=portal.row("default"))
+    choose(portal, "default", "Disable")
     check("Disabled" in portal.row("default").text, "it is not shown as disabled")
+    check("OpenAI, default is disabled" in portal.text(), "the notice does not name the key")
     portal.shot("disabled")
-    portal.press(button_text(portal, "default", "Enable"), within=portal.row("default"))
-    check("Enabled" in portal.row("default").text, "it is not shown as enabled")
+    portal.press("Undo")
+    check("Not checked" in portal.row("default").text, "it is not shown as enabled")
     step("replace a key")
-    portal.press(button_text(portal, "default", "Edit"), within=portal.row("default"))
+    choose(portal, "default", "Edit or replace…")
     portal.shot("edit-key")
     portal.fill(apiKey=REPLACED_KEY)
     portal.press("Save changes")
+    portal.press("Provider keys")
     check("77c2" in portal.row("default").text, "the new key's end is not shown")
     check("3f9a" not in portal.row("default").text, "the old key's end is still shown")
     step("delete a key, with confirmation")
-    portal.press(button_text(portal, "lab", "Delete"), within=portal.row("lab"))
+    choose(portal, "lab", "Delete…")
     check("?" in portal.heading(), "there is no question before the deletion")
     portal.shot("delete-key")
-    portal.press("Keep it")
+    portal.press("Keep")
     check(portal.row("lab") is not None, "it is gone although it was to be kept")
-    portal.press(button_text(portal, "lab", "Delete"), within=portal.row("lab"))
-    portal.press("Delete key")
+    choose(portal, "lab", "Delete…")
+    portal.press("Delete 1 key")
     check("llm.example.com" not in portal.text(), "the deleted key is still listed")
 
 
-def button_text(portal, label, verb):
-    """The whole text of a row's button, of which a part is for screen readers only."""
-    for element in portal.row(label).find_elements(By.CSS_SELECTOR, "button, a"):
-        if element.text.strip().startswith(verb):
-            return element.text.strip()
-    raise AssertionError(f"no {verb} in the row of {label}")
+def choose(portal, label, verb):
+    """Opens the menu of a row and takes what reads `verb`."""
+    row = portal.row(label)
+    row.find_element(By.CSS_SELECTOR, ".menu-button").click()
+    portal.press(verb, within=row)
 
 
 def access_tokens(portal):
@@ -225,11 +236,16 @@ def access_tokens(portal):
     check(len(token) > 30, "the token is not shown")
     check("/proxy/openai/v1" in portal.text(), "there is no example")
     portal.shot("token-created")
-    portal.press("I have copied it")
+    portal.press("Done, I have copied it")
     check(token not in portal.browser.page_source, "the token is shown again")
+    portal.browser.back()
+    portal.browser.refresh()
+    check("was shown already" in portal.text(), "a reload does not say that it was shown")
+    check(token not in portal.browser.page_source, "the token is shown again")
+    portal.press("Access tokens")
     portal.shot("tokens")
-    portal.press(next(e.text.strip() for e in portal.row("Notebook").find_elements(By.TAG_NAME, "a")),
-                 within=portal.row("Notebook"))
+    portal.press(next(e.text.strip() for e in portal.row("Notebook").find_elements(By.TAG_NAME, "a")
+                      if "Revoke" in e.text), within=portal.row("Notebook"))
     portal.press("Revoke token")
     check("is revoked" in portal.text(), "no notice after the revocation")
 

@@ -27,17 +27,25 @@ package struct HealthRoutes: Sendable {
     ]
   }
 
-  private func readiness() async -> Response {
+  /// Asks each service what keeps it from its work; by name.
+  package static func problems(
+    of services: Services
+  ) async -> [(name: String, problem: String?)] {
     let states = await withTaskGroup(of: (String, ServiceProblem?).self) { group in
       for (name, channel) in services.channels {
         group.addTask { (name, await ServiceProblem(of: channel)) }
       }
       return await group.reduce(into: [(String, ServiceProblem?)]()) { $0.append($1) }
     }
+    return states.sorted { $0.0 < $1.0 }.map { (name: $0.0, problem: $0.1?.rawValue) }
+  }
+
+  private func readiness() async -> Response {
+    let states = await Self.problems(of: services)
     let isStopping = isStopping()
-    let isReady = !isStopping && states.allSatisfy { $0.1 == nil }
-    let members = states.sorted { $0.0 < $1.0 }.map { name, problem in
-      (name: name, value: JSONText.string(problem?.rawValue ?? "ok"))
+    let isReady = !isStopping && states.allSatisfy { $0.problem == nil }
+    let members = states.map { name, problem in
+      (name: name, value: JSONText.string(problem ?? "ok"))
     }
     let document = JSONText.object([
       ("status", JSONText.string(isReady ? "ok" : isStopping ? "stopping" : "unavailable")),

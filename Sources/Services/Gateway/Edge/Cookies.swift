@@ -47,6 +47,8 @@ package struct PortalCookie: Sendable {
 package struct PortalCookies: Sendable {
   package static let formCookieSeconds = 3_600
   package static let noticeCookieSeconds = 60
+  /// How long a browser remembers what its person prefers: a year, renewed at each change.
+  package static let preferenceCookieSeconds = 31_536_000
 
   /// Holds the session token.
   package let session: PortalCookie
@@ -54,11 +56,23 @@ package struct PortalCookies: Sendable {
   package let form: PortalCookie
   /// Holds the name of the notice that the next page shows.
   package let notice: PortalCookie
+  /// Holds `light` or `dark`; without it the system's theme is followed.
+  package let theme: PortalCookie
+  /// Holds the IANA name of the time zone in which times are shown.
+  package let zone: PortalCookie
+  /// Holds `hidden` when the check list for newcomers is not wanted.
+  package let start: PortalCookie
+  /// Holds a new access token, sealed, until it has been shown.
+  package let token: PortalCookie
 
   package init(isSecure: Bool) {
     session = PortalCookie("chatelaine-session", isSecure: isSecure)
     form = PortalCookie("chatelaine-form", isSecure: isSecure)
     notice = PortalCookie("chatelaine-notice", isSecure: isSecure)
+    theme = PortalCookie("chatelaine-theme", isSecure: isSecure)
+    zone = PortalCookie("chatelaine-zone", isSecure: isSecure)
+    start = PortalCookie("chatelaine-start", isSecure: isSecure)
+    token = PortalCookie("chatelaine-token", isSecure: isSecure)
   }
 }
 

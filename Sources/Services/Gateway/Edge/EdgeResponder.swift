@@ -19,8 +19,9 @@ package protocol RequestScope: Sendable {
 /// response carries.
 package struct EdgeResponder: HTTPResponder {
   package typealias Context = EdgeContext
-  /// Draws an error for people.
-  package typealias ErrorPage = @Sendable (Problem, _ requestID: String) -> Response
+  /// Draws an error for people; `error` is what the route threw, `problem` what it means.
+  package typealias ErrorPage =
+    @Sendable (_ problem: Problem, _ error: any Error, _ exchange: Exchange) async -> Response
 
   let routes: RouteTable
   let securityHeaders: SecurityHeaders
@@ -65,10 +66,17 @@ package struct EdgeResponder: HTTPResponder {
       method: request.method, route: "-", start: start, logger: logger, metrics: metrics,
       scope: scope)
     var response: Response
+    var exchange: Exchange?
     do {
       if let refusal = connection?.refusal { throw refusal }
       let target = try Self.target(of: request)
       surface = Self.likelySurface(of: target)
+      func met(_ variables: [PathTemplate.Variable] = []) -> Exchange {
+        Exchange(
+          request: Self.awaiting(request, context.channel), target: target,
+          variables: variables, origin: origin, log: log, channel: context.channel)
+      }
+      exchange = met()
       switch routes.match(request.method, target) {
       case .route(let route, let variables):
         surface = route.surface
@@ -78,10 +86,9 @@ package struct EdgeResponder: HTTPResponder {
         log = AccessLog(
           method: request.method, route: route.template.text, start: start, logger: logger,
           metrics: metrics, scope: scope)
-        let exchange = Exchange(
-          request: Self.awaiting(request, context.channel), target: target,
-          variables: variables, origin: origin, log: log, channel: context.channel)
-        response = try await scope.run { try await route.answer(exchange) }
+        let matched = met(variables)
+        exchange = matched
+        response = try await scope.run { try await route.answer(matched) }
       case .otherVerbs(let verbs, let found):
         surface = found
         let preflight = try crossOrigin.preflight(
@@ -92,10 +99,13 @@ package struct EdgeResponder: HTTPResponder {
         }
         response = preflight
       case .nothing:
-        throw Problem(.notFound, "there is nothing at this address")
+        guard let place = place(withoutSlashOf: target, request.method) else {
+          throw Problem(.notFound, "there is nothing at this address")
+        }
+        response = Response(status: .permanentRedirect, headers: [.location: place])
       }
     } catch {
-      response = answer(error, to: request, on: surface, origin.requestID, log)
+      response = await answer(error, to: request, on: surface, origin.requestID, exchange, log)
     }
     securityHeaders.apply(to: &response.headers, surface: surface, requestID: origin.requestID)
     if surface == .proxy {
@@ -123,8 +133,8 @@ package struct EdgeResponder: HTTPResponder {
 
   private func answer(
     _ error: any Error, to request: Request, on surface: Surface, _ requestID: String,
-    _ log: AccessLog
-  ) -> Response {
+    _ exchange: Exchange?, _ log: AccessLog
+  ) async -> Response {
     let problem = Problem(catching: error)
     if let detail = problem.logDetail {
       log.logger.error(
@@ -136,8 +146,20 @@ package struct EdgeResponder: HTTPResponder {
       return problem.response(
         requestID: requestID, for: ProblemReader(ofProxied: request.headers, path: path))
     }
-    return surface == .page
-      ? errorPage(problem, requestID) : problem.response(requestID: requestID)
+    guard surface == .page, let exchange else { return problem.response(requestID: requestID) }
+    return await errorPage(problem, error, exchange)
+  }
+
+  /// The page that somebody meant who put a slash behind its address (RFC 9110, 15.4.9).
+  private func place(withoutSlashOf target: RequestTarget, _ method: HTTPRequest.Method) -> String?
+  {
+    let slash = UInt8(ascii: "/")
+    guard method == .get || method == .head, target.path.utf8.count > 1,
+      target.path.utf8.last == slash,
+      let other = try? RequestTarget(String(target.path.dropLast())),
+      case .route(let route, _) = routes.match(method, other), route.surface == .page
+    else { return nil }
+    return String(other.path) + (target.query.map { "?\($0)" } ?? "")
   }
 
   private static func target(of request: Request) throws(Problem) -> RequestTarget {

@@ -9,14 +9,16 @@ package import HTTPTypes
 /// session; from it the session token cannot be found.
 package enum CSRFToken {
   private static let label = Array("chatelaine csrf".utf8)
+  /// Of HMAC-SHA256.
+  private static let codeBytes = 32
 
   package static func token(forSession session: SecretBytes) -> String {
     Base64.url.encode(HMACSHA256.authenticationCode(for: label, key: session))
   }
 
-  /// Whether `token` belongs to the session, in constant time.
+  /// Whether `token`, masked or not, belongs to the session, in constant time.
   package static func isValid(_ token: String, forSession session: SecretBytes) -> Bool {
-    guard let code = Base64.url.decode(token) else { return false }
+    guard let code = TokenMask.bytes(of: token, count: codeBytes) else { return false }
     return HMACSHA256.isValid(code, for: label, key: session)
   }
 }
@@ -42,11 +44,31 @@ package enum FormToken {
     guard let expected = cookies.form.value(in: headers), isWellFormed(expected) else {
       return false
     }
-    return ConstantTime.equals(Array(expected.utf8), Array(token.utf8))
+    guard let sent = TokenMask.bytes(of: token, count: randomBytes) else { return false }
+    return ConstantTime.equals(Base64.url.decode(expected) ?? [], sent)
   }
 
   private static func isWellFormed(_ token: String) -> Bool {
     Base64.url.decode(token)?.count == randomBytes
+  }
+}
+
+/// Hides a form's token behind random bytes, anew in each page: how well a page compresses then
+/// tells nothing about the token, whatever else of the page a stranger can choose (BREACH, 2013).
+package enum TokenMask {
+  /// Random bytes, then the token's bytes combined with them, as one text.
+  package static func masked(_ token: String) throws -> String {
+    guard let bytes = Base64.url.decode(token) else { return token }
+    let mask = try SecureRandom.bytes(bytes.count)
+    return Base64.url.encode(mask + zip(mask, bytes).map { $0 ^ $1 })
+  }
+
+  /// The `count` bytes of a token that may be masked; nil when it is neither form.
+  static func bytes(of text: String, count: Int) -> [UInt8]? {
+    guard let bytes = Base64.url.decode(text) else { return nil }
+    if bytes.count == count { return bytes }
+    guard bytes.count == 2 * count else { return nil }
+    return zip(bytes.prefix(count), bytes.suffix(count)).map { $0 ^ $1 }
   }
 }
 

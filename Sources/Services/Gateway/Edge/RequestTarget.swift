@@ -21,6 +21,9 @@ package struct RequestTarget: Sendable, Hashable {
   /// As sent, between slashes; `/` has one empty segment.
   package let segments: [Substring]
 
+  /// Path and query, as sent.
+  package var text: String { query.map { "\(path)?\($0)" } ?? String(path) }
+
   package init(_ text: String) throws(Failure) {
     guard text.utf8.count <= Self.bytesMax else { throw .tooLong }
     var rest = text[...]

@@ -5,8 +5,9 @@ package struct SecurityHeaders: Sendable {
   /// A year, in seconds.
   static let transportSecurity = "max-age=31536000"
   static let pagePolicy =
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    + "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    + "require-trusted-types-for 'script'; trusted-types 'none'"
   /// Nothing may be loaded or run from what is not a page, whatever a provider sends.
   static let documentPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
 

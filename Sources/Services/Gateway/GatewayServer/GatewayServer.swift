@@ -33,10 +33,17 @@ struct GatewayServer: Sendable {
     let endpointGuard = EndpointGuard(
       allowList: configuration.endpointAllowList, resolver: resolver,
       proxy: configuration.outboundProxy)
-    let renderer = try PageRenderer()
     upstream = try Upstream(
       configuration.upstreamLimits, authorities: configuration.upstreamAuthorities,
       proxy: configuration.outboundProxy)
+    let tester = KeyTester(
+      services: services, catalogue: catalogue, publicOrigin: configuration.publicOrigin,
+      endpointGuard: endpointGuard, upstream: upstream)
+    let portal = Portal(
+      services: services, authenticator: authenticator,
+      renderer: try PageRenderer(version: Build.version), catalogue: catalogue,
+      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField,
+      look: { await HealthRoutes.problems(of: services) }, tester: tester)
     if configuration.upstreamAuthorities.isEmpty {
       logger.warning("no provider can be reached by https: \(TLSError.noAuthorities)")
     }
@@ -48,16 +55,10 @@ struct GatewayServer: Sendable {
       services: services, authenticator: authenticator,
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
-    let tester = KeyTester(
-      services: services, catalogue: catalogue, publicOrigin: configuration.publicOrigin,
-      endpointGuard: endpointGuard, upstream: upstream)
     routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
-    routes += try OpenAPIRoutes.routes()
-    let portal = Portal(
-      services: services, authenticator: authenticator, renderer: renderer, catalogue: catalogue,
-      publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField)
     routes += try portal.routes()
+    routes += try OpenAPIRoutes.routes()
     routes += try APIReferencePage(portal: portal, document: OpenAPIRoutes.document).routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
@@ -69,7 +70,7 @@ struct GatewayServer: Sendable {
       routes: RouteTable(routes),
       securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),
       trustedProxies: configuration.trustedProxies, crossOrigin: configuration.crossOrigin,
-      errorPage: { renderer.failure($0, requestID: $1) },
+      errorPage: { await portal.failure($0, $1, $2) },
       scope: { RequestTrace($0, tracer: tracer) },
       logger: logger)
     edge = EdgeServer(

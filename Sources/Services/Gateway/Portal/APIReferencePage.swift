@@ -1,4 +1,3 @@
-import Backend
 package import Edge
 import Encodings
 import HTTPTypes
@@ -47,12 +46,9 @@ package struct APIReferencePage: Sendable {
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["GET"], "/api/docs", .page) { exchange in
-        let content: [String: Any] = ["groups": sections, "origin": portal.publicOrigin]
-        if let visitor = try await portal.authenticator.pageVisitor(of: exchange) {
-          return portal.page(
-            exchange, visitor, "api-reference", title: "API", section: "", content)
-        }
-        return try portal.strangersPage(exchange, "api-reference", title: "API", content)
+        try await portal.anyonesPage(
+          exchange, "api-reference", title: "API",
+          ["groups": sections, "origin": portal.publicOrigin])
       }
     ]
   }

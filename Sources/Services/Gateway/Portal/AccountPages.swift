@@ -5,7 +5,9 @@ import Edge
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
+import Logging
 import Protobuf
+import Providers
 import RPC
 import ServiceAPI
 
@@ -16,10 +18,19 @@ struct AccountPages: Sendable {
   func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["GET"], "/", .page) { try await landing($0) },
-      try Edge.Route(["GET"], "/sign-up", .page) { try await signUpPage($0) },
+      try Edge.Route(["GET"], "/sign-up", .page) { exchange in
+        try await forStranger(exchange) { try signUpPage(exchange, next: $0) }
+      },
       try Edge.Route(["POST"], "/sign-up", .page) { try await signUp($0) },
-      try Edge.Route(["GET"], "/log-in", .page) { try await logInPage($0) },
+      try Edge.Route(["GET"], "/log-in", .page) { exchange in
+        try await forStranger(exchange) { try logInPage(exchange, next: $0) }
+      },
       try Edge.Route(["POST"], "/log-in", .page) { try await logIn($0) },
+      try Edge.Route(["GET"], "/log-out", .page) { exchange in
+        try await portal.forVisitor(exchange) {
+          portal.page(exchange, $0, "log-out", title: "Log out", section: "", [:])
+        }
+      },
       try Edge.Route(["POST"], "/log-out", .page) { try await logOut($0) },
     ]
   }
@@ -28,7 +39,15 @@ struct AccountPages: Sendable {
     if try await portal.authenticator.pageVisitor(of: exchange) != nil {
       return portal.redirect(to: "/providers")
     }
-    return try portal.strangersPage(exchange, "landing", title: "Your AI keys in one place")
+    let providers = portal.catalogue.providers
+    return try portal.strangersPage(
+      exchange, "landing", title: "Your AI keys in one place",
+      [
+        "count": "\(providers.count)",
+        "logos": providers.map {
+          ["name": $0.displayName, "svg": portal.catalogue.logo(of: $0.id).svg]
+        },
+      ])
   }
 
   /// What people do about it is the same, whatever made the form old.
@@ -41,16 +60,34 @@ struct AccountPages: Sendable {
     "email": "E-mail address", "displayName": "Name", "password": "Password",
   ]
 
-  private func signUpPage(
-    _ exchange: Exchange, email: String = "", displayName: String = "", mistakes: Mistakes? = nil
+  /// Where a form leads after it; also kept in the form when it is shown again.
+  private func next(_ text: String) -> ReturnAddress? {
+    text.isEmpty ? nil : ReturnAddress(text)
+  }
+
+  /// Shows a stranger's form, and sends on whoever needs it no more.
+  private func forStranger(
+    _ exchange: Exchange, _ page: (ReturnAddress?) throws -> Response
   ) async throws -> Response {
+    let next = next(
+      try exchange.parameters().first { $0.name == ReturnAddress.name }?.value ?? "")
+    if try await portal.authenticator.pageVisitor(of: exchange) != nil {
+      return portal.redirect(to: next?.text ?? ReturnAddress.home)
+    }
+    return try page(next)
+  }
+
+  private func signUpPage(
+    _ exchange: Exchange, next: ReturnAddress? = nil, email: String = "", displayName: String = "",
+    mistakes: Mistakes? = nil
+  ) throws -> Response {
     try portal.strangersPage(
       exchange, "sign-up", title: mistakes == nil ? "Sign up" : "Error: sign up",
       [
-        "mistakes": mistakes as Any,
+        "mistakes": mistakes as Any, "next": next?.text as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email, autocomplete: "username",
-          isPlain: true, lengthMax: 254, mistakes: mistakes),
+          isPlain: true, lengthMax: 254, isFirst: true, mistakes: mistakes),
         "displayName": Field(
           "displayName", "Name", value: displayName, autocomplete: "name", isOptional: true,
           lengthMax: 100, mistakes: mistakes),
@@ -65,9 +102,10 @@ struct AccountPages: Sendable {
     let (form, isCurrent) = try await portal.strangersForm(exchange)
     let email = form.trimmed("email")
     let displayName = form.trimmed("displayName")
+    let next = next(form[ReturnAddress.name])
     guard isCurrent else {
-      return try await signUpPage(
-        exchange, email: email, displayName: displayName, mistakes: Self.staleForm)
+      return try signUpPage(
+        exchange, next: next, email: email, displayName: displayName, mistakes: Self.staleForm)
     }
     do {
       _ = try await portal.services.auth.createAccount(
@@ -77,25 +115,36 @@ struct AccountPages: Sendable {
     } catch {
       let problem = Problem(error)
       guard let mistakes = Mistakes(problem, labels: Self.signUpLabels) else { throw problem }
-      return try await signUpPage(
-        exchange, email: email, displayName: displayName, mistakes: mistakes)
+      return try signUpPage(
+        exchange, next: next, email: email, displayName: displayName, mistakes: mistakes)
     }
-    return portal.redirect(to: "/log-in", notice: .accountCreated)
+    let session: AuthAPI.CreateSessionResponse
+    do {
+      session = try await portal.services.auth.createSession(
+        AuthAPI.CreateSessionRequest(email: email, password: form["password"]),
+        options: exchange.strangersOptions)
+    } catch {
+      // The account is there all the same.
+      exchange.logger.warning("nobody could be logged in after signing up")
+      return portal.redirect(
+        to: next?.logIn ?? "/log-in", notice: Notice(.accountCreatedOnly))
+    }
+    return await enter(exchange, session, next, notice: Notice(.accountCreated))
   }
 
   // MARK: Log-in
 
   private func logInPage(
-    _ exchange: Exchange, email: String = "", mistakes: Mistakes? = nil,
-    status: HTTPResponse.Status = .ok
-  ) async throws -> Response {
+    _ exchange: Exchange, next: ReturnAddress? = nil, email: String = "",
+    mistakes: Mistakes? = nil, status: HTTPResponse.Status = .ok
+  ) throws -> Response {
     try portal.strangersPage(
       exchange, "log-in", title: mistakes == nil ? "Log in" : "Error: log in",
       [
-        "mistakes": mistakes as Any,
+        "mistakes": mistakes as Any, "next": next?.text as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email, autocomplete: "username",
-          isPlain: true, lengthMax: 254, mistakes: mistakes),
+          isPlain: true, lengthMax: 254, isFirst: true, mistakes: mistakes),
         "password": Field(
           "password", "Password", type: "password", autocomplete: "current-password",
           lengthMax: 256, mistakes: mistakes),
@@ -105,12 +154,13 @@ struct AccountPages: Sendable {
   private func logIn(_ exchange: Exchange) async throws -> Response {
     let (form, isCurrent) = try await portal.strangersForm(exchange)
     let email = form.trimmed("email")
+    let next = next(form[ReturnAddress.name])
     guard isCurrent else {
       if try await portal.authenticator.pageVisitor(of: exchange) != nil {
-        return portal.redirect(to: "/providers")
+        return portal.redirect(to: next?.text ?? ReturnAddress.home)
       }
-      return try await logInPage(
-        exchange, email: email, mistakes: Self.staleForm, status: .unprocessableContent)
+      return try logInPage(
+        exchange, next: next, email: email, mistakes: Self.staleForm, status: .unprocessableContent)
     }
     let session: AuthAPI.CreateSessionResponse
     do {
@@ -121,33 +171,55 @@ struct AccountPages: Sendable {
       let problem = Problem(error)
       switch problem.status {
       case .unauthorized, .badRequest:
-        // One sentence for every cause: it must not tell which addresses have accounts.
-        return try await logInPage(
-          exchange, email: email,
-          mistakes: Mistakes("The e-mail address or the password is wrong"),
+        let empty = Self.emptyFields(email: email, password: form["password"])
+        // One sentence for every other cause: it must not tell which addresses have accounts.
+        return try logInPage(
+          exchange, next: next, email: email,
+          mistakes: empty ?? Mistakes("The e-mail address or the password is wrong"),
           status: .unprocessableContent)
       case .tooManyRequests:
-        var page = try await logInPage(
-          exchange, email: email,
-          mistakes: Mistakes("Too many tries. Please wait a little and try again"),
+        let seconds = problem.headers[.retryAfter].map { "in \($0) seconds" } ?? "a little later"
+        var page = try logInPage(
+          exchange, next: next, email: email,
+          mistakes: Mistakes("Too many tries. Try again \(seconds)"),
           status: .tooManyRequests)
         page.headers[.retryAfter] = problem.headers[.retryAfter]
         return page
       default: throw problem
       }
     }
+    return await enter(exchange, session, next)
+  }
+
+  /// What is missing; nil when nothing is.
+  private static func emptyFields(email: String, password: String) -> Mistakes? {
+    var items: [Mistakes.Item] = []
+    if email.isEmpty {
+      items.append(.init("email", label: "E-mail address", "Enter your e-mail address"))
+    }
+    if password.isEmpty {
+      items.append(.init("password", label: "Password", "Enter your password"))
+    }
+    return items.isEmpty ? nil : Mistakes(items: items)
+  }
+
+  /// The session begins, and the person goes on.
+  private func enter(
+    _ exchange: Exchange, _ session: AuthAPI.CreateSessionResponse, _ next: ReturnAddress?,
+    notice: Notice? = nil
+  ) async -> Response {
     await portal.sessionEnd.endReplaced(exchange)
-    var response = portal.redirect(to: "/providers")
+    var response = portal.redirect(to: next?.text ?? ReturnAddress.home, notice: notice)
     response.headers.append(cookie: SessionCookieText.of(session, cookies: portal.cookies))
     response.headers.append(cookie: portal.cookies.form.clearing())
     return response
   }
 
   private func logOut(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange) { visitor, _ in
+    try await portal.forVisitorsForm(exchange, page: "/log-out") { visitor, _ in
       _ = try await portal.services.auth.deleteCurrentSession(
         AuthAPI.DeleteCurrentSessionRequest(), options: visitor.options(for: exchange))
-      var response = portal.redirect(to: "/log-in", notice: .loggedOut)
+      var response = portal.redirect(to: "/log-in", notice: Notice(.loggedOut))
       response.headers.append(cookie: portal.cookies.session.clearing())
       return response
     }

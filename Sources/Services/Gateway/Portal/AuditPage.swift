@@ -112,7 +112,8 @@ struct AuditPage: Sendable {
     var wrong: [Mistakes.Item] = []
     func day(_ text: String, _ name: String, _ label: String) -> Date? {
       guard !text.isEmpty else { return nil }
-      let date = Moment.startOfDay(text)
+      let date = TimeZoneRules.shown.startOfDay(text)
+        .map { Date(timeIntervalSince1970: Double($0)) }
       if date == nil {
         wrong.append(.init(name, label: label, "must be a date such as 2026-01-31"))
       }
@@ -122,7 +123,7 @@ struct AuditPage: Sendable {
     let until = day(filter.until, "until", "To")
     return (
       since.map { Timestamp($0) }, until.map { Timestamp($0.addingTimeInterval(secondsPerDay)) },
-      wrong.isEmpty ? nil : Mistakes("Please correct the filter", wrong)
+      wrong.isEmpty ? nil : Mistakes(items: wrong)
     )
   }
 }

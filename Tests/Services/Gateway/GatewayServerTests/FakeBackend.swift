@@ -24,6 +24,7 @@ final class FakeBackend: Sendable {
     var resolvedPurposes: [String] = []
     var uses: [VaultAPI.UseEnd] = []
     var forgeries: [String] = []
+    var tokenNames: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
 
     mutating func resolved(_ id: String) throws -> VaultAPI.ResolveCredentialResponse {
@@ -58,6 +59,12 @@ final class FakeBackend: Sendable {
   var forgeries: [String] { state.withLock { $0.forgeries } }
   /// How uses ended, as far as the gateway has told.
   var uses: [VaultAPI.UseEnd] { state.withLock { $0.uses } }
+  /// The names of access tokens that were made.
+  var tokenNames: [String] { state.withLock { $0.tokenNames } }
+  /// The keys that were stored, with their labels.
+  var storedKeys: [String] {
+    state.withLock { state in state.configs.map { "\($0.label) \(state.keys[$0.id] ?? "")" } }
+  }
   var resolvedPurposes: [String] { state.withLock { $0.resolvedPurposes } }
 
   init() {
@@ -94,7 +101,9 @@ final class FakeBackend: Sendable {
   /// Stores a key as if it had been there before.
   func store(provider: String, label: String, key: String, baseURL: String? = nil) {
     state.withLock { state in
-      let id = "00000000-0000-4000-8000-00000000000\(state.configs.count + 1)"
+      let number = "\(state.configs.count + 1)"
+      let zeros = String(repeating: "0", count: 12 - number.utf8.count)
+      let id = "00000000-0000-4000-8000-\(zeros)\(number)"
       state.configs.append(
         VaultAPI.ProviderConfig(
           id: id, provider: provider, label: label, maskedKey: "sk-…3f9a", baseUrl: baseURL,
@@ -158,8 +167,9 @@ final class FakeBackend: Sendable {
       return account
     }
     auth.on(AuthAPI.AuthMethods.createAccessToken) {
-      (request: AuthAPI.CreateAccessTokenRequest, metadata) in
+      [state] (request: AuthAPI.CreateAccessTokenRequest, metadata) in
       try Self.requireAssertion(metadata)
+      state.withLock { $0.tokenNames.append(request.name) }
       return AuthAPI.CreateAccessTokenResponse(
         token: Self.accessToken, accessToken: AuthAPI.AccessToken(id: "t1", name: request.name))
     }
@@ -170,9 +180,12 @@ final class FakeBackend: Sendable {
       return Empty()
     }
     auth.on(AuthAPI.AuthMethods.listAccessTokens) {
-      (_: AuthAPI.ListAccessTokensRequest, metadata) in
+      [state] (_: AuthAPI.ListAccessTokensRequest, metadata) in
       try Self.requireAssertion(metadata)
-      return AuthAPI.ListAccessTokensResponse()
+      return AuthAPI.ListAccessTokensResponse(
+        accessTokens: state.withLock { $0.tokenNames }.map {
+          AuthAPI.AccessToken(id: "t1", name: $0, prefix: "chat_access", scopes: [.use])
+        })
     }
   }
 

@@ -71,7 +71,7 @@ import Testing
       let page = try await gateway.send(.GET, "/nothing")
       #expect(page.status == 404)
       #expect(page.headers["content-type"] == ["text/html; charset=utf-8"])
-      #expect(page.body.contains("<h1>There is nothing here</h1>"))
+      #expect(page.body.contains("<h1>Page not found</h1>"))
     }
   }
 

@@ -10,12 +10,18 @@ struct Field: Sendable {
   var hint: String?
   var autocomplete = "off"
   var isOptional = false
+  /// A key or token: shown as discs, and not by the field for passwords, whose content browsers
+  /// and password managers would keep as this site's password.
+  let isSecret: Bool
+  /// Takes the room that is left in a line of filters.
+  var isWide = false
+  var placeholder: String?
   /// No capitals and no spelling corrections: for addresses, labels and keys.
   var isPlain = false
   var lengthMin: Int?
   var lengthMax: Int?
   var error: String?
-  /// Whether the page opens with the cursor here.
+  /// Whether the page opens with the cursor here; after a mistake it is on the summary.
   var isFocused = false
 
   /// The ids of the texts that explain the field, for screen readers.
@@ -24,13 +30,15 @@ struct Field: Sendable {
   init(
     _ name: String, _ label: String, type: String = "text", value: String = "",
     hint: String? = nil, autocomplete: String = "off", isOptional: Bool = false,
-    isPlain: Bool = false, lengthMin: Int? = nil, lengthMax: Int? = nil, mistakes: Mistakes? = nil
+    isPlain: Bool = false, lengthMin: Int? = nil, lengthMax: Int? = nil, isFirst: Bool = false,
+    mistakes: Mistakes? = nil
   ) {
     self.name = name
     self.label = label
     self.type = type
     // A secret never goes back into a page.
-    self.value = type == "password" ? "" : value
+    isSecret = type == "secret"
+    self.value = type == "password" || isSecret ? "" : value
     self.hint = hint
     self.autocomplete = autocomplete
     self.isOptional = isOptional
@@ -38,7 +46,7 @@ struct Field: Sendable {
     self.lengthMin = lengthMin
     self.lengthMax = lengthMax
     error = mistakes?[name]
-    isFocused = mistakes?.first == name
+    isFocused = isFirst && mistakes == nil
     describedBy = Self.describedBy(name, hint: hint != nil, error: error != nil)
   }
 
@@ -101,10 +109,7 @@ struct Mistakes: Sendable {
   // Stored, because templates see nothing else.
   let hasItems: Bool
 
-  /// The field that gets the cursor.
-  var first: String? { items.first?.target }
-
-  init(_ heading: String = "Please correct the form", _ items: [Item] = []) {
+  init(_ heading: String, _ items: [Item] = []) {
     self.heading = heading
     self.items = items
     hasItems = !items.isEmpty
@@ -125,8 +130,9 @@ struct Mistakes: Sendable {
     }
   }
 
-  private init(items: [Item]) {
-    self.init("Please correct the form", items)
+  /// Says how many there are.
+  init(items: [Item]) {
+    self.init(items.count == 1 ? "1 thing to fix" : "\(items.count) things to fix", items)
   }
 
   subscript(field: String) -> String? {

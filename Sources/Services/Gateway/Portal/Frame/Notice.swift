@@ -1,0 +1,109 @@
+import Edge
+
+/// What the page after a redirect says about what was done. Only its name and the id of what it is
+/// about travel, in a cookie, so that nobody can put words into the portal's mouth.
+struct Notice: Sendable, Hashable {
+  enum Kind: String, Sendable, CaseIterable {
+    case accountCreated = "account-created"
+    /// The account is there, and its person has yet to log in.
+    case accountCreatedOnly = "account-created-only"
+    case loggedOut = "logged-out"
+    case logInFirst = "log-in-first"
+    case sessionEnded = "session-ended"
+    case keyStored = "key-stored"
+    case keyChanged = "key-changed"
+    case keyEnabled = "key-enabled"
+    case keyDisabled = "key-disabled"
+    case keysDeleted = "keys-deleted"
+    case keysEnabled = "keys-enabled"
+    case keysDisabled = "keys-disabled"
+    case keysTested = "keys-tested"
+    case keyTested = "key-tested"
+    case nothingChanged = "nothing-changed"
+    case nothingChosen = "nothing-chosen"
+    case tokenRevoked = "token-revoked"
+    case settingsSaved = "settings-saved"
+  }
+
+  private static let subjectBytesMax = 64
+
+  let kind: Kind
+  /// The id of what was changed; the page that shows the notice knows its name.
+  let subject: String?
+
+  init(_ kind: Kind, of subject: String? = nil) {
+    self.kind = kind
+    self.subject = subject
+  }
+
+  /// Reads a cookie's value; nil for anything that `text` would not have written.
+  init?(text: String) {
+    let parts = text.split(atByte: ".", maxSplits: 1, omittingEmpty: false)
+    guard let kind = Kind(rawValue: String(parts[0])) else { return nil }
+    self.kind = kind
+    guard parts.count == 2 else {
+      subject = nil
+      return
+    }
+    guard !parts[1].isEmpty, parts[1].utf8.count <= Self.subjectBytesMax,
+      parts[1].utf8.allSatisfy(Self.isIDByte)
+    else { return nil }
+    subject = String(parts[1])
+  }
+
+  /// For the cookie.
+  var text: String { subject.map { "\(kind.rawValue).\($0)" } ?? kind.rawValue }
+
+  private static func isIDByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "-"):
+      true
+    default: false
+    }
+  }
+}
+
+extension Notice {
+  /// A notice as the template draws it.
+  struct View: Sendable {
+    let text: String
+    let isGood: Bool
+    /// The address that a form is sent to that takes it back; nil where nothing does.
+    let undo: String?
+  }
+
+  /// - Parameter name: What the page calls the subject, e.g. "OpenAI, default".
+  func view(name: String?) -> View {
+    let key = name ?? "The key"
+    let text =
+      switch kind {
+      case .accountCreated: "Your account is ready, and you are logged in."
+      case .accountCreatedOnly: "Your account is ready. You can log in now."
+      case .loggedOut: "You are logged out."
+      case .logInFirst: "Log in to go on."
+      case .sessionEnded:
+        "You were logged out. Log in to go on; what you typed is kept, except secrets."
+      case .keyStored: "\(key) is stored."
+      case .keyChanged: "The changes to \(name ?? "the key") are saved."
+      case .keyEnabled: "\(key) can be used again."
+      case .keyDisabled: "\(key) is disabled: it is kept, and its use is refused."
+      case .keysDeleted: "What was chosen is deleted."
+      case .keysEnabled: "The chosen keys can be used again."
+      case .keysDisabled: "The chosen keys are disabled: they are kept, and their use is refused."
+      case .keysTested: "The chosen keys are tested: their health is what their providers said."
+      case .keyTested: "\(key) is tested: its health is what the provider said."
+      case .nothingChanged: "Nothing changed."
+      case .nothingChosen: "Choose keys first: there is a box in front of each."
+      case .tokenRevoked: "The token is revoked."
+      case .settingsSaved: "Your settings are saved."
+      }
+    let undo: String? =
+      switch kind {
+      case .keyEnabled: subject.map { "/providers/\($0)/disable" }
+      case .keyDisabled: subject.map { "/providers/\($0)/enable" }
+      default: nil
+      }
+    return View(text: text, isGood: kind != .sessionEnded && kind != .logInFirst, undo: undo)
+  }
+}

@@ -1,0 +1,216 @@
+package import Backend
+import Cryptography
+package import Edge
+import HTTPTypes
+import Hummingbird
+package import KeyTesting
+package import Providers
+import RPC
+import ServiceAPI
+
+/// What every page needs: who is there, the services, and the way to draw.
+package struct Portal: Sendable {
+  /// Refuses a base URL that the proxy would never connect to, while its owner is looking.
+  package typealias EndpointCheck = @Sendable (_ baseURL: String) throws(Problem) -> Void
+
+  let services: Services
+  let authenticator: Authenticator
+  let renderer: PageRenderer
+  let checkEndpoint: EndpointCheck
+  let catalogue: ProviderCatalogue
+  /// `scheme://host[:port]` for the snippets.
+  let publicOrigin: String
+  let zones = ZoneDatabase.system
+  let look: StatusPage.Look
+  /// Asks providers about keys.
+  let tester: KeyTester
+  let onceForms = OnceForms()
+
+  /// - Parameter look: Asks each service what keeps it from its work.
+  package init(
+    services: Services, authenticator: Authenticator, renderer: PageRenderer,
+    catalogue: ProviderCatalogue, publicOrigin: String, checkEndpoint: @escaping EndpointCheck,
+    look: @escaping StatusPage.Look, tester: KeyTester
+  ) {
+    self.services = services
+    self.authenticator = authenticator
+    self.renderer = renderer
+    self.catalogue = catalogue
+    self.publicOrigin = publicOrigin
+    self.checkEndpoint = checkEndpoint
+    self.look = look
+    self.tester = tester
+  }
+
+  /// Every page, and the files that pages refer to.
+  package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    var routes = try renderer.assets.routes() + AccountPages(portal: self).routes()
+    routes += try KeyListPage(portal: self).routes() + KeyPage(portal: self).routes()
+    routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
+    routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
+    routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
+    #if DEBUG
+      routes += try ComponentsPage(portal: self).routes()
+    #endif
+    return routes
+  }
+
+  var cookies: PortalCookies { authenticator.cookies }
+  var sessionEnd: SessionEnd { SessionEnd(services: services, authenticator: authenticator) }
+
+  // MARK: Who is there
+
+  /// Runs `answer` for a logged-in user; sends anyone else to the log-in page, which leads back.
+  ///
+  /// What goes wrong in it is shown in that user's frame.
+  func forVisitor(
+    _ exchange: Exchange, _ answer: (Visitor) async throws -> Response
+  ) async throws -> Response {
+    guard let visitor = try await authenticator.pageVisitor(of: exchange) else {
+      return toLogIn(exchange, back: ReturnAddress(exchange.target.text))
+    }
+    return try await framing(visitor, exchange) { try await answer(visitor) }
+  }
+
+  /// Runs `answer` for a logged-in user's form that comes from our own page.
+  ///
+  /// - Parameters:
+  ///   - page: Where the form is: there a person goes on whose session has ended meanwhile, and
+  ///     there leads the way back from an error.
+  ///   - kept: The fields that page takes from its query, for such a person; never a secret.
+  func forVisitorsForm(
+    _ exchange: Exchange, page: String? = nil, keeping kept: [String] = [],
+    _ answer: (Visitor, FormData) async throws -> Response
+  ) async throws -> Response {
+    try await authenticator.refusingForgery(exchange) { () throws(Problem) in
+      try authenticator.provenance.check(exchange.head)
+    }
+    let form = try await FormData.read(exchange)
+    guard let visitor = try await authenticator.pageVisitor(of: exchange) else {
+      let fields = kept.map { (name: $0, value: form[$0]) }
+      return toLogIn(exchange, back: page.flatMap { ReturnAddress(page: $0, fields: fields) })
+    }
+    return try await framing(visitor, exchange, page: page) {
+      try await authenticator.refusingForgery(exchange) { () throws(Problem) in
+        guard case .session(let session) = visitor.credential,
+          CSRFToken.isValid(form["csrf"], forSession: session)
+        else { throw Self.staleForm }
+      }
+      return try await answer(visitor, form)
+    }
+  }
+
+  private func framing(
+    _ visitor: Visitor, _ exchange: Exchange, page: String? = nil,
+    _ answer: () async throws -> Response
+  ) async throws -> Response {
+    do {
+      return try await TimeZoneRules.$shown.withValue(preferences(exchange).zone) {
+        try await answer()
+      }
+    } catch {
+      throw FramedProblem(problem: Problem(catching: error), visitor: visitor, page: page)
+    }
+  }
+
+  private func toLogIn(_ exchange: Exchange, back: ReturnAddress?) -> Response {
+    let hadSession = cookies.session.value(in: exchange.headers) != nil
+    let logIn = back?.logIn ?? "/log-in"
+    // Who opens the portal's first page is not told to do what they came for.
+    guard hadSession || logIn != "/log-in" else { return redirect(to: logIn) }
+    return redirect(to: logIn, notice: Notice(hadSession ? .sessionEnded : .logInFirst))
+  }
+
+  /// The form of someone without a session, which must come from our own page too. One that isn't
+  /// current must not be acted on: most often its page was open for longer than its cookie lives,
+  /// or another tab has logged in.
+  func strangersForm(
+    _ exchange: Exchange
+  ) async throws -> (form: FormData, isCurrent: Bool) {
+    try authenticator.provenance.check(exchange.head)
+    let form = try await FormData.read(exchange)
+    return (form, FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies))
+  }
+
+  static let staleForm = Problem(
+    .forbidden, "it was open for too long, or somebody else has logged in meanwhile")
+
+  // MARK: Answers
+
+  func preferences(_ exchange: Exchange) -> Preferences {
+    Preferences(exchange.headers, cookies: cookies, zones: zones)
+  }
+
+  /// A page for a logged-in user.
+  ///
+  /// - Parameters:
+  ///   - nameOf: What the page calls the thing with an id, for the notice about it.
+  ///   - isSecret: The page holds a secret: it is not compressed, for its size would tell of it.
+  func page(
+    _ exchange: Exchange, _ visitor: Visitor, _ template: String, title: String, section: String,
+    _ content: [String: Any], status: HTTPResponse.Status = .ok,
+    modules: [StaticAssets.Module] = [], isSecret: Bool = false,
+    nameOf: (String) -> String? = { _ in nil }
+  ) -> Response {
+    var frame = Frame(title: title, section: section)
+    frame.audience = .person(email: visitor.account.email)
+    // Without random bytes there is no mask, and without a token no form: nothing is given away.
+    frame.formToken = visitor.csrfToken.flatMap { try? TokenMask.masked($0) } ?? ""
+    frame.modules = modules
+    return drawn(template, content, in: frame, exchange, status, isSecret: isSecret, nameOf)
+  }
+
+  /// A page for anyone; gives the browser a form token if it has none.
+  func strangersPage(
+    _ exchange: Exchange, _ template: String, title: String, _ content: [String: Any] = [:],
+    status: HTTPResponse.Status = .ok
+  ) throws -> Response {
+    let (token, isNew) = try FormToken.current(exchange.headers, cookies: cookies)
+    var frame = Frame(title: title)
+    frame.formToken = try TokenMask.masked(token)
+    var response = drawn(template, content, in: frame, exchange, status)
+    if isNew {
+      response.headers.append(
+        cookie: cookies.form.setting(token, maxAgeSeconds: PortalCookies.formCookieSeconds))
+    }
+    return response
+  }
+
+  /// A page for whoever is there, which changes nothing.
+  func anyonesPage(
+    _ exchange: Exchange, _ template: String, title: String, _ content: [String: Any],
+    section: String = ""
+  ) async throws -> Response {
+    // What it says is the same when nobody can tell who asks.
+    guard let visitor = try? await authenticator.pageVisitor(of: exchange) else {
+      return try strangersPage(exchange, template, title: title, content)
+    }
+    return page(exchange, visitor, template, title: title, section: section, content)
+  }
+
+  private func drawn(
+    _ template: String, _ content: [String: Any], in frame: Frame, _ exchange: Exchange,
+    _ status: HTTPResponse.Status, isSecret: Bool = false,
+    _ nameOf: (String) -> String? = { _ in nil }
+  ) -> Response {
+    var (frame, content) = (frame, content)
+    frame.preferences = preferences(exchange)
+    frame.mayCompress = !isSecret && ContentCoding.acceptsGzip(exchange.headers)
+    let notice = cookies.notice.value(in: exchange.headers).flatMap(Notice.init(text:))
+    content["notice"] = notice.map { $0.view(name: $0.subject.flatMap(nameOf)) }
+    var response = renderer.page(template, content, in: frame, status: status)
+    if notice != nil { response.headers.append(cookie: cookies.notice.clearing()) }
+    return response
+  }
+
+  /// Sends the browser on with GET, so that a reload repeats nothing (RFC 9110, 15.4.4).
+  func redirect(to path: String, notice: Notice? = nil) -> Response {
+    var response = Response(status: .seeOther, headers: [.location: path])
+    if let notice {
+      response.headers.append(
+        cookie: cookies.notice.setting(
+          notice.text, maxAgeSeconds: PortalCookies.noticeCookieSeconds))
+    }
+    return response
+  }
+}
