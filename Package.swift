@@ -213,7 +213,8 @@ let package = Package(
     library(.domain, "Receipts", ["Cryptography", "Identity"]),
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
-      .domain, "Providers", ["Addresses", "Encodings"], resources: [.embedInCode("Catalogue")]),
+      .domain, "Providers", ["Addresses", "Cryptography", "Encodings"],
+      resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
       .domain, "Auth",
@@ -283,15 +284,21 @@ let package = Package(
       .gateway, "Portal",
       [
         "CQREncode", "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
-        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
+        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "Providers",
+        "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
       [
         "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "RPC", "RPCServices",
-        "ServiceAPI", "ServiceRuntime", hummingbird, httpTypes, nioCore,
+        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "RPC",
+        "RPCServices", "ServiceAPI", "ServiceRuntime", hummingbird, httpTypes, nioCore,
+      ], resources: [.embedInCode("Documents")]),
+    library(
+      .gateway, "KeyTesting",
+      [
+        "Backend", "Edge", "Egress", "Encodings", "Pacing", "Protobuf", "Providers", "RPC",
+        "ServiceAPI", httpTypes, nioCore, nioHTTP1,
       ]),
     library(
       .gateway, "Proxy",
@@ -304,7 +311,7 @@ let package = Package(
       .gateway, "GatewayServer",
       [
         "API", "Addresses", "Backend", "Callers", "Cryptography", "Edge", "Egress", "Identity",
-        "Portal",
+        "KeyTesting", "Portal",
         "Protobuf", "Providers", "Proxy", "RPC", "RPCTransport", "ServiceAPI", "ServiceRuntime",
         "TLS", hummingbird, nioCore, logging, lifecycle,
       ]),
@@ -321,7 +328,7 @@ let package = Package(
         "Cryptography",
         "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
-        "RPCTransport", "ServiceAPI", "TLS", argumentParser, logging, nioCore,
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
         nioPosix,
       ]),
 
@@ -437,6 +444,9 @@ let package = Package(
         logging,
       ]),
     tests(
+      "Services/Gateway", "KeyTestingTests",
+      ["KeyTesting", "Edge", "Pacing", "Providers", "ServiceAPI", httpTypes, nioCore]),
+    tests(
       "System", "IntegrationTests",
       [
         "TestSupport", "LocalDeployment", "RPC", "RPCTransport", "ServiceAPI", "TLS", hummingbird,
@@ -460,7 +470,7 @@ let package = Package(
       "Platform", "MailTests", ["Cryptography", "LocalDeployment", "Mail", "TestSupport"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
-    tests("Domain", "ProvidersTests", ["Providers"]),
+    tests("Domain", "ProvidersTests", ["Cryptography", "Providers"]),
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
       "Tools", "ChatelaineCLITests",

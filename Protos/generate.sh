@@ -10,6 +10,7 @@ ours=(
   chatelaine/vault/v1/vault.proto
   chatelaine/vault/v1/key_management.proto
   chatelaine/audit/v1/audit.proto
+  chatelaine/gateway/v1/gateway.proto
 )
 google=(
   google/protobuf/any.proto google/protobuf/duration.proto google/protobuf/empty.proto
@@ -87,6 +88,9 @@ write_swift Sources/Runtime/Protobuf/Generated module=Protobuf \
 write_swift Sources/Runtime/Protobuf/Generated module=Protobuf,only=descriptors "${described[@]}"
 clear Sources/Services/ServiceAPI/Generated
 write_swift Sources/Services/ServiceAPI/Generated module=ServiceAPI,c_module=CServiceMessages \
+  "${ours[@]}"
+write_swift Sources/Services/Gateway/API/Documents \
+  only=openapi,open=chatelaine.auth.v1.Auth.CreateAccount,open=chatelaine.gateway.v1.Gateway.CreateSession \
   "${ours[@]}"
 clear Sources/Runtime/RPCServices/Generated
 write_swift Sources/Runtime/RPCServices/Generated module=RPCServices "${standard[@]}"

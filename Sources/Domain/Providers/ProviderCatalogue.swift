@@ -32,6 +32,10 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   /// The provider under which a key for somebody else's endpoint is imported: an `OPENAI_API_KEY`
   /// beside an `OPENAI_BASE_URL` of another host is not a key of OpenAI.
   package let foreignEndpointProvider: String?
+  /// Where its users get a key; nil where there is no such page.
+  package let keyPage: String?
+  /// How it is asked whether it takes a key; nil where no call of its costs nothing and needs one.
+  package let test: TestCall?
 
   /// The header that carries the key, e.g. `authorization` with the prefix `Bearer `.
   package struct Authentication: Sendable, Equatable, Codable {
@@ -39,6 +43,22 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
     package let header: String
     /// Put before the key, with its space.
     package let prefix: String
+  }
+
+  /// The cheapest call that needs a key: a GET that costs nothing.
+  package struct TestCall: Sendable, Equatable, Codable {
+    /// Below the base URL, with its query.
+    package let path: String
+    /// Fields that the call needs beside the key.
+    package let headers: [String: String]?
+    /// The member of the answer that lists models, empty where the answer itself is the list; nil
+    /// where it lists none.
+    package let models: String?
+
+    /// What a receipt says of it: the path without the query.
+    package var purpose: String {
+      "GET \(String(decoding: path.utf8.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self))"
+    }
   }
 
   package struct BareHost: Sendable, Equatable, Codable {
@@ -141,6 +161,12 @@ package struct ProviderCatalogue: Sendable {
     }
     if let base = provider.defaultBaseURL, (try? EndpointURL(base)) == nil {
       throw .malformed(provider.id, "default base URL")
+    }
+    if let test = provider.test, test.path.utf8.first != UInt8(ascii: "/") {
+      throw .malformed(provider.id, "path of the test")
+    }
+    if let page = provider.keyPage, !page.utf8.starts(with: "https://".utf8) {
+      throw .malformed(provider.id, "page of keys")
     }
     if let header = provider.authentication?.header, header != header.lowercased() {
       throw .malformed(provider.id, "header name is not lower case")

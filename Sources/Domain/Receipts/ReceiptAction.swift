@@ -26,6 +26,8 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case providerConfigDelete = "provider-config.delete"
   /// A key is opened for one use; recorded before it leaves the vault.
   case credentialResolve = "credential.resolve"
+  /// A key is about to be shown to its provider, to see whether it is taken.
+  case credentialTest = "credential.test"
   /// A use of a key by the proxy ends; `SUCCESS` for a whole answer below 400.
   case credentialUse = "credential.use"
   /// An operator's command acts for the account.

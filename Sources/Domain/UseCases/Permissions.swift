@@ -124,6 +124,8 @@ package enum Permissions {
     .providerConfigGet: Rule([.session, .accessToken(.manage)], .refusals),
     .providerConfigList: Rule([.session, .accessToken(.manage), .operator], .refusals),
     .credentialResolve: Rule([.session, .accessToken(.use)], .everything),
+    .credentialTest: Rule(
+      [.session, .accessToken(.use), .accessToken(.manage)], .everything),
     .credentialUse: Rule([.service("gateway")], .everything),
 
     .masterKeyGet: Rule([.operator], .nothing),

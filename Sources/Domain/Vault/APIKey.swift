@@ -43,7 +43,7 @@ package struct MaskedKey: Sendable, Hashable {
   /// Shorter keys show nothing at all.
   package static let visibleKeyBytesMin = 16
   /// How many of the last characters are shown.
-  static let tailCharacters = 4
+  package static let tailCharacters = 4
   /// Shown in place of a key too short to show any of, and of its length.
   static let bullets = "••••••••"
 
@@ -51,6 +51,9 @@ package struct MaskedKey: Sendable, Hashable {
   static let none = MaskedKey(stored: "")
 
   package let text: String
+
+  /// What the masks of all keys with the same end have in common, under whichever provider.
+  package var tail: String { String(text.suffix(Self.tailCharacters)) }
 
   /// Takes a hint that was computed before.
   package init(stored text: String) { self.text = text }

@@ -9,12 +9,17 @@ package struct NewConfig: Sendable {
   package let label: String
   package let apiKey: String
   package let baseURL: String?
+  /// Also what is probably no key of this provider, or is stored already.
+  package let storeAnyway: Bool
 
-  package init(provider: String, label: String, apiKey: String, baseURL: String?) {
+  package init(
+    provider: String, label: String, apiKey: String, baseURL: String?, storeAnyway: Bool = false
+  ) {
     self.provider = provider
     self.label = label
     self.apiKey = apiKey
     self.baseURL = baseURL
+    self.storeAnyway = storeAnyway
   }
 }
 
@@ -71,11 +76,14 @@ struct Endpoint: Sendable, Hashable {
   /// `scheme://host:port`, to which the key is bound.
   let origin: String
 
+  /// One of which only the origin is known.
+  init(origin: String) { (url, self.origin) = (nil, origin) }
+
   /// Empty or absent text means the provider's own address.
   init(_ text: String?, of provider: Provider) throws(VaultError) {
     if let text, !text.isEmpty {
       guard provider.endpoint != .forbidden else {
-        throw .invalid(.baseURL, reason: "cannot be chosen for provider '\(provider.id)'")
+        throw .invalid(.baseURL, reason: "cannot be chosen for \(provider.displayName)")
       }
       let url: EndpointURL
       do {
@@ -87,7 +95,7 @@ struct Endpoint: Sendable, Hashable {
       origin = url.origin
     } else {
       guard provider.endpoint != .required, let origin = Endpoint.ownOrigin(of: provider) else {
-        throw .invalid(.baseURL, reason: "is required for provider '\(provider.id)'")
+        throw .invalid(.baseURL, reason: "is required for \(provider.displayName)")
       }
       url = nil
       self.origin = origin

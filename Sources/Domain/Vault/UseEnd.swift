@@ -36,14 +36,15 @@ package struct UseEnd: Sendable, Hashable {
   package let requestBytes: Int
   package let responseBytes: Int
 
-  /// Nil for a receipt that isn't a resolve's, and for figures that no use has.
+  /// Nil for a receipt that isn't a resolve's or a test's, and for figures that no use has.
   package init?(
     of resolve: Receipt, status: Int, failure: Failure?, firstByteMilliseconds: Int?,
     milliseconds: Int, requestBytes: Int, responseBytes: Int
   ) {
     let isAnswered = status == 101 || (200...999).contains(status)
     let times = 0...Self.millisecondsMax
-    guard resolve.action == .credentialResolve, resolve.outcome == .success,
+    guard [.credentialResolve, .credentialTest].contains(resolve.action),
+      resolve.outcome == .success,
       isAnswered || status == 0 && failure != nil, times.contains(milliseconds),
       firstByteMilliseconds.map(times.contains) != false, requestBytes >= 0, responseBytes >= 0
     else { return nil }

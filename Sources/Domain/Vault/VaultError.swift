@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import Providers
 package import UseCases
 
 /// Every way in which the vault refuses or fails.
@@ -22,12 +23,22 @@ package enum VaultError: Error, Hashable {
   case denied(Refusal)
   /// No such configuration, or another user's: the caller can't tell which.
   case notFound
+  /// The user has no key of this provider, by its name, or none with this label; `labels` are those
+  /// that they have.
+  case noKey(provider: String, label: Label?, labels: [String])
   /// The user has another configuration with this label for this provider.
   case alreadyExists(provider: String, label: Label)
   /// The user switched the configuration off, and it was asked for.
   case disabled(provider: String, label: Label)
   /// The user has `VaultService.configsPerUserMax` configurations already.
   case tooManyConfigs
+  /// What is to be stored is probably not a key of this provider; `storeAnyway` stores it.
+  case doubtful(KeyDoubt)
+  /// The user has the same key under this provider's name and this label; `storeAnyway` stores it
+  /// again.
+  case storedAlready(provider: String, label: Label)
+  /// The provider has no call that costs nothing and needs the key.
+  case notTestable(provider: String)
   /// The provider's own address in the catalogue is not the one that the key was stored for.
   case endpointChanged(provider: String)
   /// What is stored does not open. One answer for all causes; `detail` is for the operator's log.
@@ -65,11 +76,12 @@ extension VaultError: UseCaseError {
 
   package var receiptReason: String? {
     switch self {
-    case .invalid, .denied: nil
-    case .notFound: "not-found"
+    case .invalid, .denied, .doubtful, .storedAlready: nil
+    case .notFound, .noKey: "not-found"
     case .alreadyExists: "already-exists"
     case .disabled: "disabled"
     case .tooManyConfigs: "too-many-configurations"
+    case .notTestable: "not-testable"
     case .endpointChanged: "endpoint-changed"
     case .cannotOpen: "cannot-open"
     case .rotationRunning: "rotation-running"

@@ -11,17 +11,22 @@ package struct ConfigPatch: Sendable {
   /// Empty goes back to the provider's own endpoint.
   package let baseURL: String?
   package let enabled: Bool?
+  /// Also a key that is probably none of this provider, or is stored already.
+  package let storeAnyway: Bool
 
-  package init(label: String?, apiKey: String?, baseURL: String?, enabled: Bool?) {
+  package init(
+    label: String?, apiKey: String?, baseURL: String?, enabled: Bool?, storeAnyway: Bool = false
+  ) {
     self.label = label
     self.apiKey = apiKey
     self.baseURL = baseURL
     self.enabled = enabled
+    self.storeAnyway = storeAnyway
   }
 }
 
 extension VaultService {
-  /// Changes the fields that are present.
+  /// Changes the fields that are present; what is as it should be already leaves no receipt.
   ///
   /// A key is bound to the origin of its endpoint, so a new origin needs the key again.
   package func update(
@@ -30,11 +35,19 @@ extension VaultService {
     try await door.perform(.providerConfigUpdate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       entry.set("changed", .text(patch.fieldNames.joined(separator: ",")))
+      if !patch.storeAnyway, let key = patch.apiKey {
+        entry.isAbout(id: try Self.configID(id))
+        try await checkDoubts(key, in: patch, of: id, for: caller.userID)
+      }
       let time = door.now
       if patch.seals { _ = try await sealingDataKey(of: caller.userID) }
       return .committed(
         try await change(id, of: caller, &entry) { (stored, dataKey) throws(VaultError) in
-          .update(sealCount: try apply(patch, to: &stored, sealingWith: dataKey, at: time))
+          let before = stored
+          let sealCount = try apply(patch, to: &stored, sealingWith: dataKey)
+          guard stored != before else { return .nothing }
+          stored.config.updateTime = time
+          return .update(sealCount: sealCount)
         })
     }
   }
@@ -49,6 +62,7 @@ extension VaultService {
       let time = door.now
       return .committed(
         try await change(id, of: caller, &entry) { (stored, _) throws(VaultError) in
+          guard stored.config.enabled != enabled else { return .nothing }
           stored.config.enabled = enabled
           stored.config.updateTime = time
           return .update(sealCount: 0)
@@ -67,15 +81,31 @@ extension VaultService {
     }
   }
 
-  private enum Change: Sendable {
+  enum Change: Sendable {
     /// What was made of the configuration; `sealCount` fields were sealed anew.
     case update(sealCount: Int)
     case delete
+    case nothing
+  }
+
+  /// What speaks against a key that replaces another one.
+  private func checkDoubts(
+    _ key: String, in patch: ConfigPatch, of id: String, for userID: UserID
+  ) async throws(VaultError) {
+    let id = try Self.configID(id)
+    guard let config = try await store.config(id, of: userID) else { throw .notFound }
+    let provider = try catalogue.known(config.provider)
+    // An endpoint that stays is known by its origin only, which is all that the key is bound to.
+    let endpoint =
+      try patch.baseURL.map { (text) throws(VaultError) in try Endpoint(text, of: provider) }
+      ?? Endpoint(origin: config.origin)
+    try await checkDoubts(
+      try provider.key(key), of: provider, at: endpoint, for: userID, besides: id)
   }
 
   /// Runs `decide` on the caller's configuration inside the store's transaction, with the receipt;
   /// returns what the configuration was changed to.
-  private func change(
+  func change(
     _ id: String, of caller: Caller, _ entry: inout Entry,
     _ decide:
       @escaping @Sendable (inout StoredConfig, WrappedDataKey) throws(VaultError) -> Change
@@ -96,41 +126,46 @@ extension VaultService {
         case .update(let sealCount):
           ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
         case .delete: ConfigChange(.delete, receipt: receipt)
+        case .nothing: ConfigChange(.nothing, receipt: receipt)
         }
       }
     }
   }
 
   /// Puts the patch into `stored`; returns how many fields were sealed, all of them with `dataKey`.
-  private func apply(
-    _ patch: ConfigPatch, to stored: inout StoredConfig, sealingWith dataKey: WrappedDataKey,
-    at time: Date
+  func apply(
+    _ patch: ConfigPatch, to stored: inout StoredConfig, sealingWith dataKey: WrappedDataKey
   ) throws(VaultError) -> Int {
     let provider = try catalogue.known(stored.config.provider)
-    if let label = patch.label { stored.config.label = try Label(label) }
+    if let label = patch.label {
+      // Else a form that was emptied by mistake would rename the key to `default`.
+      guard !label.isEmpty else { throw .invalid(.label, reason: "must not be empty") }
+      stored.config.label = try Label(label)
+    }
     if let enabled = patch.enabled { stored.config.enabled = enabled }
-    stored.config.updateTime = time
 
     var key = try patch.apiKey.map { (text) throws(VaultError) in try provider.key(text) }
+    let endpoint = try patch.baseURL.map { (text) throws(VaultError) in
+      try Endpoint(text, of: provider)
+    }
+    if let endpoint, endpoint.origin != stored.config.origin, key == nil {
+      guard stored.config.maskedKey == .none else {
+        throw .invalid(
+          .apiKey,
+          reason: "is required when the endpoint moves to another origin, for a key is bound to it")
+      }
+      key = APIKey.none
+    }
+    let movesURL = endpoint.map { !holds($0.url, stored) } ?? false
     var sealCount = 0
-    if key != nil || patch.baseURL != nil {
+    if key != nil || movesURL {
       // A data key that went out of use seals nothing more, and may not even open.
       var kept: Set<FieldBinding.Field> = []
       if key == nil { kept.insert(.apiKey) }
-      if patch.baseURL == nil { kept.insert(.baseURL) }
+      if !movesURL { kept.insert(.baseURL) }
       sealCount += try cipher.reseal(&stored, kept, with: dataKey)
     }
-    if let baseURL = patch.baseURL {
-      let endpoint = try Endpoint(baseURL, of: provider)
-      if endpoint.origin != stored.config.origin, key == nil {
-        guard stored.config.maskedKey == .none else {
-          throw .invalid(
-            .apiKey,
-            reason:
-              "is required when the endpoint moves to another origin, for a key is bound to it")
-        }
-        key = APIKey.none
-      }
+    if let endpoint, movesURL {
       stored.config.origin = endpoint.origin
       stored.config.baseURLHint = endpoint.url?.displayHint
       try cipher.replaceURL(endpoint.url, in: &stored)
@@ -144,6 +179,15 @@ extension VaultService {
       sealCount += 1
     }
     return sealCount
+  }
+
+  /// Whether this endpoint is stored; one that doesn't open is another.
+  private func holds(_ url: EndpointURL?, _ stored: StoredConfig) -> Bool {
+    do {
+      return try cipher.openURL(of: stored) == url?.description
+    } catch {
+      return false
+    }
   }
 }
 

@@ -28,10 +28,13 @@ package struct ImportResult: Sendable, Hashable {
 extension VaultService {
   /// Stores a key unless the same one is there already.
   ///
+  /// With `replace`, another key or endpoint that is stored there gives way.
+  ///
   /// With `validateOnly`, says what would happen and stores nothing; when a stored key had to be
   /// opened to say it, that leaves a receipt all the same.
   package func importConfig(
-    _ new: NewConfig, validateOnly: Bool, for caller: Caller, from origin: CallOrigin
+    _ new: NewConfig, validateOnly: Bool, replace: Bool = false, for caller: Caller,
+    from origin: CallOrigin
   ) async throws(VaultError) -> ImportResult {
     try await door.perform(.providerConfigImport, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ImportResult> in
@@ -39,7 +42,9 @@ extension VaultService {
       entry.isAbout(provider: draft.provider.id, label: draft.label)
       if validateOnly { entry.set("validateOnly", .flag(true)) }
       if let stored = try await present(draft, for: caller) {
-        return try compare(draft, with: stored, &entry)
+        let act = try compare(draft, with: stored, &entry)
+        guard case .failed = act, replace, !validateOnly else { return act }
+        return .committed(try await self.replace(stored, by: new, for: caller, &entry))
       }
       if validateOnly { return .looked(ImportResult(outcome: .imported, config: nil)) }
       do throws(VaultError) {
@@ -52,6 +57,23 @@ extension VaultService {
         return try compare(draft, with: stored, &entry)
       }
     }
+  }
+
+  private func replace(
+    _ stored: StoredConfig, by new: NewConfig, for caller: Caller, _ entry: inout Entry
+  ) async throws(VaultError) -> ImportResult {
+    entry.set("replaced", .flag(true))
+    let patch = ConfigPatch(
+      label: nil, apiKey: new.apiKey, baseURL: new.baseURL ?? "", enabled: nil)
+    let time = door.now
+    _ = try await sealingDataKey(of: caller.userID)
+    let config = try await change(stored.config.id.text, of: caller, &entry) {
+      (stored, dataKey) throws(VaultError) in
+      let sealCount = try apply(patch, to: &stored, sealingWith: dataKey)
+      stored.config.updateTime = time
+      return .update(sealCount: sealCount)
+    }
+    return ImportResult(outcome: .imported, config: config)
   }
 
   private func present(

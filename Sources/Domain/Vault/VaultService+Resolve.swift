@@ -18,6 +18,8 @@ package struct ResolvedCredential: Sendable {
 
 extension VaultService {
   package static let purposeBytesMax = 512
+  /// As many labels are named to whoever asked for one that isn't there.
+  static let namedLabelsMax = 10
   /// A time of last use is written again only when it is older than this.
   private static let useTimePrecisionSeconds = 60.0
 
@@ -37,7 +39,9 @@ extension VaultService {
       let question = ConfigQuestion(
         userID: caller.userID, provider: provider.id, label: label)
       if let credential = try await useKnown(question, entry) { return .committed(credential) }
-      guard let stored = try await found(question) else { throw .notFound }
+      guard let stored = try await found(question) else {
+        throw try await missing(provider, label, of: caller.userID)
+      }
       entry.isAbout(stored.config)
       let (key, baseURL) = try open(stored, of: provider)
       known.keep(KnownConfig(stored, baseURL: baseURL), for: question)
@@ -79,12 +83,27 @@ extension VaultService {
     }
   }
 
+  /// Says which keys there are in place of the one that was asked for.
+  private func missing(
+    _ provider: Provider, _ label: Label?, of userID: UserID
+  ) async throws(VaultError) -> VaultError {
+    let labels = try await store.labels(
+      provider: provider.id, of: userID, limit: Self.namedLabelsMax)
+    return .noKey(provider: provider.displayName, label: label, labels: labels.map(\.text))
+  }
+
   private func open(
     _ stored: StoredConfig, of provider: Provider
   ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     guard stored.config.enabled else {
       throw .disabled(provider: provider.id, label: stored.config.label)
     }
+    return try openEvenIfDisabled(stored, of: provider)
+  }
+
+  func openEvenIfDisabled(
+    _ stored: StoredConfig, of provider: Provider
+  ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     // Without an endpoint of its own the key goes to the catalogue's address, which must still be
     // the one it was stored for.
     if stored.sealedBaseURL == nil, Endpoint.ownOrigin(of: provider) != stored.config.origin {

@@ -41,6 +41,11 @@ package struct VaultService: Sendable {
     try await door.perform(.providerConfigCreate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       let draft = try ConfigDraft(new, catalogue: catalogue)
+      if !new.storeAnyway {
+        try await checkDoubts(
+          draft.key, of: draft.provider, at: draft.endpoint, for: caller.userID,
+          label: draft.label)
+      }
       return .committed(try await insert(draft, for: caller, &entry))
     }
   }

@@ -30,10 +30,24 @@ package protocol VaultStore: Sendable {
     of userID: UserID, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig]
 
+  /// A configuration with what opens its key.
+  func storedConfig(_ id: UUID, of userID: UserID) async throws(VaultError) -> StoredConfig?
+
+  /// At most `limit` configurations whose masked keys end as `mask` does: the same key is among
+  /// them.
+  func storedConfigs(
+    maskedLike mask: MaskedKey, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [StoredConfig]
+
   /// The user's configuration under exactly this provider and label.
   func storedConfig(
     provider: String, label: Label, of userID: UserID
   ) async throws(VaultError) -> StoredConfig?
+
+  /// The first `limit` labels of the user's keys of a provider, in their alphabet's order.
+  func labels(
+    provider: String, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [Label]
 
   /// The configuration to use when none was named: the one labelled `default`, else the oldest
   /// enabled one, else the oldest.
@@ -81,6 +95,8 @@ package struct ConfigChange: Sendable {
     /// `sealCount` fields were sealed anew.
     case update(StoredConfig, sealCount: Int)
     case delete
+    /// It is already as it should be: nothing is written, no receipt either.
+    case nothing
   }
 
   package let action: Action

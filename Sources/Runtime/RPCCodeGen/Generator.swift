@@ -34,6 +34,10 @@ package enum Generator {
     let files =
       parameters.isOnlyDescriptors
       ? descriptors.map { DescriptorReader($0).readHeader() } : try read(descriptors, wanted)
+    if parameters.isOnlyOpenAPI {
+      let document = OpenAPIGenerator(files, openMethods: parameters.openMethods)
+      return [("openapi.json", try document.print())]
+    }
     let types = TypeIndex(files)
     var generated: [(name: String, content: String)] = []
     var namespaces: [String: String] = [:]
@@ -105,7 +109,8 @@ package enum Generator {
   }
 }
 
-/// What `--chatelaine_opt` sets: `module=NAME,c_module=NAME,only=descriptors`.
+/// What `--chatelaine_opt` sets: `module=NAME,c_module=NAME,only=descriptors`, or
+/// `only=openapi,open=METHOD`.
 struct GeneratorParameters {
   /// The module that the files will be part of, which they must not import.
   var module = "ServiceAPI"
@@ -114,6 +119,10 @@ struct GeneratorParameters {
   /// No messages and services: for files whose messages are written by hand or never used, but that
   /// reflection serves because others import them.
   var isOnlyDescriptors = false
+  /// No Swift, but an OpenAPI document of all files together.
+  var isOnlyOpenAPI = false
+  /// Full names of methods that anybody may call, for that document.
+  var openMethods: Set<String> = []
 
   init(_ text: String) throws(GeneratorError) {
     for pair in text.split(separator: ",") {
@@ -122,6 +131,8 @@ struct GeneratorParameters {
       case ("module", let name?): module = String(name)
       case ("c_module", let name?): cModule = String(name)
       case ("only", "descriptors"): isOnlyDescriptors = true
+      case ("only", "openapi"): isOnlyOpenAPI = true
+      case ("open", let name?): openMethods.insert(String(name))
       default: throw .unsupported(element: String(pair), reason: "there is no such option")
       }
     }

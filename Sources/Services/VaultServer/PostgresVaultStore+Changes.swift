@@ -96,6 +96,7 @@ extension PostgresVaultStore {
           try await Self.countSeals(sealCount, with: changed.dataKey, in: transaction)
         }
         try await Self.update(changed, in: transaction)
+      case .nothing: return stored.config
       case .delete:
         config = stored.config
         try await transaction.execute(

@@ -100,6 +100,46 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
     }
   }
 
+  func storedConfig(
+    _ id: UUID, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        \(Self.storedConfigs)
+         WHERE c.id = \(id) AND c.user_id = \(userID.uuid)
+        """, as: StoredConfig.init(_:))
+    }
+  }
+
+  func storedConfigs(
+    maskedLike mask: MaskedKey, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [StoredConfig] {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.all(
+        """
+        \(Self.storedConfigs)
+         WHERE c.user_id = \(userID.uuid)
+           AND right(c.masked_key, \(MaskedKey.tailCharacters)::int) = \(mask.tail)
+         ORDER BY c.create_time, c.id LIMIT \(limit)
+        """, as: StoredConfig.init(_:))
+    }
+  }
+
+  func labels(
+    provider: String, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [Label] {
+    try await query { postgres throws(PostgresError) in
+      try await postgres.all(
+        """
+        SELECT c.label FROM provider_configs AS c
+         WHERE c.user_id = \(userID.uuid) AND c.provider = \(provider)
+         ORDER BY c.label LIMIT \(limit)
+        """
+      ) { row throws(PostgresError) in Label(stored: try row.decode("label")) }
+    }
+  }
+
   func preferredConfig(
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {

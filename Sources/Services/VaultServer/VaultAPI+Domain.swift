@@ -3,6 +3,7 @@ import FoundationEssentials
 import Identity
 import Outbox
 import Protobuf
+import Providers
 import ServiceAPI
 import Vault
 
@@ -10,7 +11,12 @@ extension NewConfig {
   init(_ request: VaultAPI.CreateProviderConfigRequest) {
     self.init(
       provider: request.provider, label: request.label, apiKey: request.apiKey,
-      baseURL: request.baseUrl)
+      baseURL: request.baseUrl, storeAnyway: request.storeAnyway)
+  }
+
+  init(_ request: VaultAPI.ResolveForTestRequest) {
+    self.init(
+      provider: request.provider, label: "", apiKey: request.apiKey, baseURL: request.baseUrl)
   }
 
   init(_ request: VaultAPI.ImportProviderConfigRequest) {
@@ -24,7 +30,7 @@ extension ConfigPatch {
   init(_ request: VaultAPI.UpdateProviderConfigRequest) {
     self.init(
       label: request.label, apiKey: request.apiKey, baseURL: request.baseUrl,
-      enabled: request.enabled)
+      enabled: request.enabled, storeAnyway: request.storeAnyway)
   }
 }
 
@@ -70,5 +76,14 @@ extension VaultAPI.ResolveCredentialResponse {
       provider: credential.config.provider, label: credential.config.label.text,
       apiKey: credential.key.withUTF8String { $0 }, baseUrl: credential.baseURL,
       useTicket: signer.sign(AuditAPI.AuditEvent(credential.receipt).packed()))
+  }
+
+  /// The same of a key that is tested.
+  init(_ tested: KeyUnderTest, _ signer: UseTicketSigner) {
+    self.init(
+      configId: tested.config?.id.text ?? "", provider: tested.provider.id,
+      label: tested.config?.label.text ?? "",
+      apiKey: tested.key.bytes.withUTF8String { $0 }, baseUrl: tested.baseURL,
+      useTicket: signer.sign(AuditAPI.AuditEvent(tested.receipt).packed()))
   }
 }

@@ -1,5 +1,6 @@
 import Callers
 import FoundationEssentials
+import Providers
 package import RPC
 package import Vault
 
@@ -15,6 +16,8 @@ extension VaultError: RPCErrorConvertible {
       .denied(refusal, domain: Self.domain)
     case .notFound:
       RPCError(.notFound, "there is no such provider configuration")
+    case .noKey(let provider, let label, let labels):
+      RPCError(.notFound, Self.missing(provider, label, labels))
     case .alreadyExists(let provider, let label):
       RPCError(
         .alreadyExists,
@@ -31,6 +34,15 @@ extension VaultError: RPCErrorConvertible {
         .resourceExhausted,
         "an account holds at most \(VaultService.configsPerUserMax) provider configurations",
         details: [Self.reason("TOO_MANY_CONFIGURATIONS")])
+    case .doubtful(let doubt):
+      .doubtful("\(doubt.reason); storeAnyway stores it")
+    case .storedAlready(let provider, let label):
+      .doubtful(
+        "is stored already, as \(provider) with label '\(label.text)'; storeAnyway stores it again")
+    case .notTestable(let provider):
+      RPCError(
+        .failedPrecondition, "\(provider) has no call that costs nothing and needs the key",
+        details: [Self.reason("NOT_TESTABLE")])
     case .endpointChanged(let provider):
       RPCError(
         .failedPrecondition,
@@ -88,7 +100,22 @@ extension VaultError: RPCErrorConvertible {
     }
   }
 
-  private static func reason(_ reason: String) -> ErrorDetail {
+  private static func missing(_ provider: String, _ label: Label?, _ labels: [String]) -> String {
+    guard let label, !labels.isEmpty else { return "no key for \(provider) is stored" }
+    return "no key for \(provider) is labelled '\(label.text)'; your labels are "
+      + labels.joined(separator: ", ")
+  }
+
+  fileprivate static func reason(_ reason: String) -> ErrorDetail {
     .errorInfo(reason: reason, domain: domain)
+  }
+}
+
+extension RPCError {
+  /// A key that is only stored when the caller insists.
+  fileprivate static func doubtful(_ reason: String) -> RPCError {
+    var error = RPCError.invalid(VaultError.Field.apiKey.rawValue, reason)
+    error.details.append(VaultError.reason("DOUBTFUL_KEY"))
+    return error
   }
 }

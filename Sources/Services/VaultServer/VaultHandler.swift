@@ -71,8 +71,8 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     _ request: VaultAPI.ImportProviderConfigRequest, context: ServerContext
   ) async throws -> VaultAPI.ImportProviderConfigResponse {
     let result = try await vault.importConfig(
-      NewConfig(request), validateOnly: request.validateOnly, for: context.caller(),
-      from: context.origin)
+      NewConfig(request), validateOnly: request.validateOnly, replace: request.replace,
+      for: context.caller(), from: context.origin)
     return VaultAPI.ImportProviderConfigResponse(result)
   }
 
@@ -83,6 +83,17 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
       provider: request.provider, label: request.label, purpose: request.purpose,
       for: context.caller(), from: context.origin)
     return VaultAPI.ResolveCredentialResponse(credential, vault.ticketSigner)
+  }
+
+  func resolveForTest(
+    _ request: VaultAPI.ResolveForTestRequest, context: ServerContext
+  ) async throws -> VaultAPI.ResolveCredentialResponse {
+    let caller = try context.caller()
+    let tested =
+      request.id.isEmpty
+      ? try await vault.resolveForTest(NewConfig(request), for: caller, from: context.origin)
+      : try await vault.resolveForTest(request.id, for: caller, from: context.origin)
+    return VaultAPI.ResolveCredentialResponse(tested, vault.ticketSigner)
   }
 
   func recordUses(

@@ -28,40 +28,55 @@ struct EnvImportCommand: AsyncParsableCommand {
       is not stored. A second key of a provider gets the label of its variable. Placeholders and \
       references to where a key is kept (op://…, vault:…, $NAME) are not keys.
 
-      Exit status 1 when a line is malformed, in conflict with what is stored, or could not be \
-      stored.
+      Exit status 3 when some lines were imported or there already and others are malformed, in \
+      conflict with what is stored, or could not be stored; 1 when none was.
       """)
 
-  @Argument(help: "The environment file.")
+  @Argument(help: "The environment file; - for standard input.")
   var file: String
 
   @Option(help: "E-mail address of the user who gets the keys.")
   var user: String
 
+  @Option(help: "The label of keys that would get 'default'.")
+  var label: String?
+
+  @Option(
+    help: "What to do where another key is stored under that label: skip, replace, new-label.")
+  var onConflict = ConflictRule.skip
+
   @Flag(help: "Say what would happen and store nothing.")
   var dryRun = false
+
+  @Flag(help: "Print a JSON object for each line, and one for the counts.")
+  var json = false
 
   @OptionGroup var location: StateLocation
 
   func validate() throws {
     guard user.contains("@") else { throw ValidationError("--user must be an e-mail address") }
+    if let label, !ImportPlan.isLabel(label) {
+      throw ValidationError("--label must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")
+    }
   }
 
   func run() async throws {
     // One byte more than allowed, so that the parser sees that there is too much.
-    let contents = try SecretFile(reading: file, bytesMax: DotEnvFile.bytesMax + 1).contents
+    let path = file == "-" ? "/dev/stdin" : file
+    let contents = try SecretFile(reading: path, bytesMax: DotEnvFile.bytesMax + 1).contents
     let entries: [DotEnvEntry]
     do {
       entries = try DotEnvFile(parsing: contents).entries
     } catch {
       throw CommandError("\(file) \(error)")
     }
-    let plan = ImportPlan(entries, catalogue: .standard)
+    var plan = ImportPlan(entries, catalogue: .standard)
+    if let label { plan.relabel(to: label) }
     let operatorSession = try OperatorSession(location.state, command: "env import")
     let outcomes: [ImportOutcome]
     do {
-      outcomes = try await VaultImport(session: operatorSession, email: user)
-        .run(plan, validateOnly: dryRun)
+      let run = VaultImport(session: operatorSession, email: user, onConflict: onConflict)
+      outcomes = try await run.run(&plan, validateOnly: dryRun)
     } catch {
       await operatorSession.close()
       throw error
@@ -69,8 +84,15 @@ struct EnvImportCommand: AsyncParsableCommand {
     await operatorSession.close()
 
     let report = ImportReport(plan: plan, outcomes: outcomes, isRehearsal: dryRun)
-    for line in report.lines { Terminal.print(line) }
-    Terminal.print(report.summary)
-    if !report.isClean { throw ExitCode(Terminal.failureStatus) }
+    for line in json ? report.json : report.lines + [report.summary] { Terminal.print(line) }
+    guard !report.isClean else { return }
+    throw ExitCode(report.hasStored ? Terminal.partlyStatus : Terminal.failureStatus)
   }
+}
+
+/// What becomes of a key where another one is stored under its provider and label.
+enum ConflictRule: String, ExpressibleByArgument, CaseIterable {
+  case skip
+  case replace
+  case newLabel = "new-label"
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CVersion
 import Foundation
+import ServiceRuntime
 
 /// `chatelaine`: runs a deployment on one machine and operates it.
 @main struct Chatelaine: AsyncParsableCommand {
@@ -8,15 +9,20 @@ import Foundation
     commandName: "chatelaine",
     abstract: "Keeps the AI-provider API keys of many people.",
     discussion: """
-      Exit status: 0 when everything was done, 1 when something failed or was malformed, 2 when \
-      the command line was wrong, 3 when only a part could be done.
+      Exit status: 0 when everything was done, 1 when it failed, 2 when the command line was \
+      wrong, 3 when a part was done and a part was not.
       """,
-    version: String(cString: cversion_text()),
+    version: Build.version,
     subcommands: [
-      UpCommand.self, InitCommand.self, MigrateCommand.self, CertificatesCommand.self,
-      BackupCommand.self, RestoreCommand.self, EnvCommand.self, KeysCommand.self,
-      UsersCommand.self, MailCommand.self,
+      UpCommand.self, StatusCommand.self, InitCommand.self, MigrateCommand.self,
+      CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, EnvCommand.self,
+      KeysCommand.self, UsersCommand.self, MailCommand.self, CompletionCommand.self,
     ])
+
+  /// The names of the commands, for whoever mistyped one.
+  static var commandNames: [String] {
+    configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+  }
 
   static func main() async {
     do {
@@ -27,6 +33,10 @@ import Foundation
         try command.run()
       }
     } catch {
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if let message = CommandSuggestion.message(for: arguments, in: commandNames) {
+        Terminal.end(usage: message)
+      }
       Terminal.end(with: error)
     }
   }

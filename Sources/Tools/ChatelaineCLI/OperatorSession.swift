@@ -15,6 +15,8 @@ import TLS
 struct OperatorSession: Sendable {
   let auth: AuthAPI.AuthClient
   let vault: VaultAPI.VaultClient
+  /// The portal's address, for the next step that a message names.
+  let portal: String
   /// Stands in the receipts of everything this command does.
   let origin: CallOrigin
   private let clients: [RPCClient]
@@ -40,6 +42,9 @@ struct OperatorSession: Sendable {
           host: address.host, port: address.port, tls: tls, serverIdentity: identity),
         eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
     }
+    portal =
+      endpoints.services[ServiceName.gateway.rawValue].map { "http://\($0.address)" }
+      ?? "the portal"
     let authClient = try client(.auth, PeerIdentity.auth)
     let vaultClient = try client(.vault, PeerIdentity.vault)
     auth = AuthAPI.AuthClient(channel: authClient)

@@ -5,6 +5,8 @@ import Foundation
 enum Terminal {
   static let failureStatus: Int32 = 1
   static let usageStatus: Int32 = 2
+  /// A part was done, and a part was not.
+  static let partlyStatus: Int32 = 3
 
   /// A line on standard output, at once even when that is a pipe.
   static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
@@ -41,6 +43,13 @@ enum Terminal {
       report("\(error)")
       exit(failureStatus)
     }
+  }
+
+  /// Ends the process because of a command line that was wrong.
+  static func end(usage message: String) -> Never {
+    report(message)
+    write("See 'chatelaine help'.\n", to: STDERR_FILENO)
+    exit(usageStatus)
   }
 
   private static func write(_ text: String, to descriptor: Int32) {

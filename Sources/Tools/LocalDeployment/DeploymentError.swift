@@ -23,10 +23,11 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .file(let path, let reason): "\(path): \(reason)"
     case .missingProgram(let name, let package):
-      "\(name) is not installed (Debian package \(package))"
+      "\(name) is not installed; sudo apt-get install \(package) brings it"
     case .programFailed(let name, let exit, let output):
       "\(name) failed (\(exit))" + (output.isEmpty ? "" : ": \(output)")
-    case .inUse(let path): "\(path) is in use by another running deployment"
+    case .inUse(let path):
+      "\(path) is in use by another running deployment; chatelaine status says which"
     case .environment(let reason): reason
     case .notReady(let name, let reason): "\(name) did not become ready: \(reason)"
     case .certificate(let reason): "certificate: \(reason)"

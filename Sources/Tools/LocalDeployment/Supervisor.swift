@@ -144,8 +144,7 @@ package actor Supervisor {
       return
     }
     guard LoopbackPort.isFree(gatewayPort) else {
-      throw DeploymentError.environment(
-        "port \(gatewayPort) of 127.0.0.1 is in use or not allowed; choose another with --port")
+      throw DeploymentError.environment(PortHolder.refusal(of: gatewayPort))
     }
   }
 }

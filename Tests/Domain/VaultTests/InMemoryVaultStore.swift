@@ -78,6 +78,26 @@ final class InMemoryVaultStore: VaultStore {
     return ordered(userID).first { $0.config.provider == provider && $0.config.label == label }
   }
 
+  func storedConfig(
+    _ id: UUID, of userID: UserID
+  ) async throws(VaultError) -> StoredConfig? {
+    rows.withLock { $0.own(id, userID) }
+  }
+
+  func storedConfigs(
+    maskedLike mask: MaskedKey, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [StoredConfig] {
+    let alike = ordered(userID).filter { $0.config.maskedKey.tail == mask.tail }
+    return Array(alike.prefix(limit))
+  }
+
+  func labels(
+    provider: String, of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [Label] {
+    let labels = ordered(userID).filter { $0.config.provider == provider }.map(\.config.label)
+    return Array(labels.sorted { $0.text < $1.text }.prefix(limit))
+  }
+
   func preferredConfig(
     provider: String, of userID: UserID
   ) async throws(VaultError) -> StoredConfig? {
@@ -105,6 +125,7 @@ final class InMemoryVaultStore: VaultStore {
         try rows.append(change.receipt)
         rows.put(changed)
         return changed.config
+      case .nothing: return stored.config
       case .delete:
         try rows.append(change.receipt)
         rows.configs[id] = nil

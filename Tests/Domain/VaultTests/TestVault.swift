@@ -29,22 +29,24 @@ final class TestVault: Sendable {
 
   func create(
     _ provider: String = "openai", label: String = "", key: String = TestVault.key,
-    baseURL: String? = nil, for caller: Caller
+    baseURL: String? = nil, storeAnyway: Bool = true, for caller: Caller
   ) async throws -> ProviderConfig {
     advance(seconds: 1)
     return try await service.create(
-      NewConfig(provider: provider, label: label, apiKey: key, baseURL: baseURL), for: caller,
-      from: Self.origin)
+      NewConfig(
+        provider: provider, label: label, apiKey: key, baseURL: baseURL, storeAnyway: storeAnyway),
+      for: caller, from: Self.origin)
   }
 
   func update(
     _ config: ProviderConfig, label: String? = nil, key: String? = nil, baseURL: String? = nil,
-    enabled: Bool? = nil, for caller: Caller
+    enabled: Bool? = nil, storeAnyway: Bool = true, for caller: Caller
   ) async throws -> ProviderConfig {
     advance(seconds: 1)
     return try await service.update(
       config.id.uuidString,
-      ConfigPatch(label: label, apiKey: key, baseURL: baseURL, enabled: enabled),
+      ConfigPatch(
+        label: label, apiKey: key, baseURL: baseURL, enabled: enabled, storeAnyway: storeAnyway),
       for: caller, from: Self.origin)
   }
 

@@ -39,7 +39,8 @@ import Vault
     key: String = Self.key, baseURL: String? = nil, for caller: Caller? = nil
   ) async throws -> ProviderConfig {
     try await vault.create(
-      NewConfig(provider: provider, label: label, apiKey: key, baseURL: baseURL),
+      NewConfig(
+        provider: provider, label: label, apiKey: key, baseURL: baseURL, storeAnyway: true),
       for: caller ?? owner, from: Self.origin)
   }
 
@@ -227,6 +228,36 @@ import Vault
           continue
         }
       }
+    }
+  }
+
+  @Test func theSameKeyIsFoundAmongThoseThatEndAlike() async throws {
+    try await withVault { vault, _ in
+      _ = try await create(vault, label: "work", for: owner)
+      let again = NewConfig(provider: "openai", label: "again", apiKey: Self.key, baseURL: nil)
+      let held = VaultError.storedAlready(provider: "OpenAI", label: try Label("work"))
+      await #expect(throws: held) {
+        try await vault.create(again, for: owner, from: Self.origin)
+      }
+      _ = try await vault.create(again, for: Self.caller(), from: Self.origin)
+    }
+  }
+
+  @Test func aMissingKeyNamesTheLabelsThatThereAre() async throws {
+    try await withVault { vault, _ in
+      for label in ["work", "home"] { _ = try await create(vault, label: label) }
+      let error = VaultError.noKey(
+        provider: "OpenAI", label: try Label("nope"), labels: ["home", "work"])
+      await #expect(throws: error) { try await resolve(vault, label: "nope") }
+    }
+  }
+
+  @Test func aStoredKeyIsOpenedForATest() async throws {
+    try await withVault { vault, _ in
+      let config = try await create(vault)
+      let tested = try await vault.resolveForTest(
+        config.id.uuidString, for: owner, from: Self.origin)
+      #expect(tested.key.bytes.withUTF8String { $0 } == Self.key)
     }
   }
 }

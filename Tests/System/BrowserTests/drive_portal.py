@@ -76,7 +76,10 @@ class Portal:
     def fill(self, **fields):
         for name, value in fields.items():
             field = self.browser.find_element(By.NAME, name)
-            if field.tag_name == "select":
+            if field.get_attribute("type") == "radio":
+                self.browser.find_element(
+                    By.CSS_SELECTOR, f"input[name={name}][value={value}]").click()
+            elif field.tag_name == "select":
                 Select(field).select_by_value(value)
             else:
                 field.clear()
@@ -164,19 +167,24 @@ def add_keys(portal):
     portal.press("Add your first key")
     portal.fill(provider="openai", apiKey=OPENAI_KEY)
     portal.shot("add-key")
-    portal.press("Store key")
+    portal.press("Store without checking")
+    check("OpenAI, default" in portal.heading(), f"after storing: {portal.heading()}")
+    portal.shot("key")
+    portal.press("Provider keys")
     step("a private endpoint is refused beside its field")
     portal.press("Add a key")
+    portal.browser.find_element(By.XPATH, "//summary[contains(., 'Another endpoint')]").click()
     portal.fill(provider="custom", label="lab", apiKey=CUSTOM_KEY, baseUrl="https://10.1.2.3/v1")
-    portal.press("Store key")
+    portal.press("Store without checking")
     check(portal.browser.find_element(By.ID, "baseUrl").get_attribute("aria-invalid") == "true",
           "a private endpoint is not refused")
     check(portal.browser.find_element(By.ID, "apiKey").get_attribute("value") == "",
           "the key came back")
     portal.shot("add-key-error")
     step("add a custom endpoint")
-    portal.fill(apiKey=CUSTOM_KEY, baseUrl="https://llm.example.com/v1")
-    portal.press("Store key")
+    portal.fill(baseUrl="https://llm.example.com/v1")
+    portal.press("Store without checking")
+    portal.press("Provider keys")
     text = portal.text()
     for key in (OPENAI_KEY, CUSTOM_KEY):
         check(key not in portal.browser.page_source, "a key is shown in full")
@@ -194,20 +202,21 @@ def change_keys(portal):
     portal.press("Undo")
     check("Not checked" in portal.row("default").text, "it is not shown as enabled")
     step("replace a key")
-    choose(portal, "default", "Edit")
+    choose(portal, "default", "Edit or replace…")
     portal.shot("edit-key")
     portal.fill(apiKey=REPLACED_KEY)
     portal.press("Save changes")
+    portal.press("Provider keys")
     check("77c2" in portal.row("default").text, "the new key's end is not shown")
     check("3f9a" not in portal.row("default").text, "the old key's end is still shown")
     step("delete a key, with confirmation")
     choose(portal, "lab", "Delete…")
     check("?" in portal.heading(), "there is no question before the deletion")
     portal.shot("delete-key")
-    portal.press("Keep it")
+    portal.press("Keep")
     check(portal.row("lab") is not None, "it is gone although it was to be kept")
     choose(portal, "lab", "Delete…")
-    portal.press("Delete key")
+    portal.press("Delete 1 key")
     check("llm.example.com" not in portal.text(), "the deleted key is still listed")
 
 
@@ -229,9 +238,14 @@ def access_tokens(portal):
     portal.shot("token-created")
     portal.press("Done, I have copied it")
     check(token not in portal.browser.page_source, "the token is shown again")
+    portal.browser.back()
+    portal.browser.refresh()
+    check("was shown already" in portal.text(), "a reload does not say that it was shown")
+    check(token not in portal.browser.page_source, "the token is shown again")
+    portal.press("Access tokens")
     portal.shot("tokens")
-    portal.press(next(e.text.strip() for e in portal.row("Notebook").find_elements(By.TAG_NAME, "a")),
-                 within=portal.row("Notebook"))
+    portal.press(next(e.text.strip() for e in portal.row("Notebook").find_elements(By.TAG_NAME, "a")
+                      if "Revoke" in e.text), within=portal.row("Notebook"))
     portal.press("Revoke token")
     check("is revoked" in portal.text(), "no notice after the revocation")
 

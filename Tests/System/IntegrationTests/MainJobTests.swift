@@ -122,6 +122,11 @@ import Testing
     #expect(try await portal.addKey("openai", "sk-0123456789abcdef").status == 409)
     #expect(
       try await portal.addKey("openai", "sk-0123456789abcdef", label: "second").status == 201)
+    let doubtful = try await portal.send(
+      .POST, "/api/v1/provider-configs",
+      json: ["provider": "openai", "apiKey": "sk-0123456789abcdef", "label": "third"])
+    #expect(doubtful.status == 400)
+    #expect(doubtful.text.contains("stored already"))
   }
 
   @Test func aChangeByCookieNeedsTheCSRFToken() async throws {

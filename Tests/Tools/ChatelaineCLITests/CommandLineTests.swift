@@ -52,6 +52,31 @@ import Testing
     #expect(!run.output.contains("canary"))
   }
 
+  @Test(arguments: [
+    ("upp", "Did you mean 'up'?"), ("statsu", "Did you mean 'status'?"),
+    ("frobnicate", "there are up, init"),
+  ])
+  func aMistypedCommandIsGuessed(_ row: (word: String, text: String)) async throws {
+    let run = try await run(row.word)
+    #expect(run.status == .code(2))
+    #expect(run.output.contains("there is no command '\(row.word)'"))
+    #expect(run.output.contains(row.text))
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"])
+  func aShellGetsItsCompletions(_ shell: String) async throws {
+    let run = try await run("completion", shell)
+    #expect(run.status == .code(0))
+    #expect(run.output.contains("chatelaine") && run.output.contains("status"))
+  }
+
+  @Test func aDeploymentThatDoesNotRunHasAStatusToo() async throws {
+    let run = try await run("status", "--json", "--state-dir", "/tmp/no-such-state")
+    #expect(run.status == .code(1))
+    #expect(run.output.contains(#"{"running":false}"#))
+    #expect(run.output.contains("chatelaine up --state-dir /tmp/no-such-state"))
+  }
+
   private func run(_ arguments: String...) async throws -> Run { try await run(arguments) }
 
   private func run(_ arguments: [String]) async throws -> Run {

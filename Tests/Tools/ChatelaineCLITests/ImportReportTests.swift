@@ -1,5 +1,6 @@
 import Cryptography
 import DotEnv
+import Foundation
 import Providers
 import Testing
 
@@ -41,9 +42,24 @@ import Testing
 
   @Test func whatTheVaultAnswersIsReported() throws {
     #expect(try plan().report(.allThere).lines[0].hasSuffix("already there: openai/default"))
+    let conflict = try plan().report(.allConflicts)
     #expect(
-      try plan().report(.allConflicts).lines[0]
-        .hasSuffix("conflict: another key or endpoint is stored as openai/default"))
+      conflict.lines[0].contains(
+        "conflict: another key or endpoint is stored as openai/default; to replace it: "
+          + "--on-conflict replace"))
+    #expect(!conflict.isClean && !conflict.hasStored)
+    #expect(try plan().report(.allThere).hasStored)
+  }
+
+  @Test func theReportIsAlsoJSON() throws {
+    let report = try plan().report(.allImported)
+    #expect(report.json.count == report.lines.count + 1)
+    for line in report.json {
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      #expect(object != nil)
+      #expect(!line.contains("canary"))
+    }
+    #expect(report.json.last?.contains(#""imported":1"#) == true)
   }
 
   @Test func nothingOfAnyValueIsPrinted() throws {

@@ -66,6 +66,8 @@ package struct PortalCookies: Sendable {
   package let zone: PortalCookie
   /// Holds `hidden` when the check list for newcomers is not wanted.
   package let start: PortalCookie
+  /// Holds a new access token, sealed, until it has been shown.
+  package let token: PortalCookie
 
   package init(isSecure: Bool) {
     session = PortalCookie("chatelaine-session", isSecure: isSecure)
@@ -75,6 +77,7 @@ package struct PortalCookies: Sendable {
     theme = PortalCookie("chatelaine-theme", isSecure: isSecure)
     zone = PortalCookie("chatelaine-zone", isSecure: isSecure)
     start = PortalCookie("chatelaine-start", isSecure: isSecure)
+    token = PortalCookie("chatelaine-token", isSecure: isSecure)
   }
 }
 

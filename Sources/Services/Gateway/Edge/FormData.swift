@@ -37,6 +37,9 @@ package struct FormData: Sendable {
   /// As sent: for passwords and keys. Empty when the form has no such field.
   package subscript(name: String) -> String { values[name] ?? "" }
 
+  /// The names of all fields, in no order.
+  package var names: [String] { Array(values.keys) }
+
   /// Without the blanks around it, which come from pasting.
   package func trimmed(_ name: String) -> String { self[name].trimmingBlanks() }
 }

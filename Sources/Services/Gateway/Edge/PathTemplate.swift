@@ -1,7 +1,8 @@
 import Encodings
 
 /// A path with variables, in the syntax of `google.api.http` as far as Chatelaine's routes use it:
-/// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`), and `{rest=**}`
+/// `/literal/{variable}`, a custom verb behind the last segment (`{id}:enable`, `ids:test`), and
+/// `{rest=**}`
 /// as the last segment for everything below.
 ///
 /// A variable matches one non-empty segment without a colon; a colon begins a verb.

@@ -3,6 +3,7 @@ import Backend
 import Edge
 import Egress
 import Hummingbird
+import KeyTesting
 import Logging
 import NIOCore
 import Portal
@@ -32,14 +33,17 @@ struct GatewayServer: Sendable {
     let endpointGuard = EndpointGuard(
       allowList: configuration.endpointAllowList, resolver: resolver,
       proxy: configuration.outboundProxy)
+    upstream = try Upstream(
+      configuration.upstreamLimits, authorities: configuration.upstreamAuthorities,
+      proxy: configuration.outboundProxy)
+    let tester = KeyTester(
+      services: services, catalogue: catalogue, publicOrigin: configuration.publicOrigin,
+      endpointGuard: endpointGuard, upstream: upstream)
     let portal = Portal(
       services: services, authenticator: authenticator,
       renderer: try PageRenderer(version: Build.version), catalogue: catalogue,
       publicOrigin: configuration.publicOrigin, checkEndpoint: endpointGuard.checkField,
-      look: { await HealthRoutes.problems(of: services) })
-    upstream = try Upstream(
-      configuration.upstreamLimits, authorities: configuration.upstreamAuthorities,
-      proxy: configuration.outboundProxy)
+      look: { await HealthRoutes.problems(of: services) }, tester: tester)
     if configuration.upstreamAuthorities.isEmpty {
       logger.warning("no provider can be reached by https: \(TLSError.noAuthorities)")
     }
@@ -51,8 +55,11 @@ struct GatewayServer: Sendable {
       services: services, authenticator: authenticator,
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
+    routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
     routes += try portal.routes()
+    routes += try OpenAPIRoutes.routes()
+    routes += try APIReferencePage(portal: portal, document: OpenAPIRoutes.document).routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
       publicOrigin: configuration.publicOrigin, endpointGuard: endpointGuard, upstream: upstream,

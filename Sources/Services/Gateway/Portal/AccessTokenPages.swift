@@ -1,6 +1,7 @@
 import Backend
 import Edge
 import Encodings
+import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Protobuf
@@ -33,10 +34,12 @@ struct AccessTokenPages: Sendable {
   static let rowsPerPage: Int32 = 100
   /// Pages that are searched for one token by its id.
   static let searchedPagesMax = 20
-  private static let labels = ["name": "Name", "scopes": "May", "expiresIn": "Valid for"]
+  private static let labels = [
+    "name": "Name", "scopes": "May", "expiresIn": "Valid for", "until": "Last day",
+  ]
   private static let validities: [(value: String, text: String)] = [
     ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"),
-    ("", "Until I revoke it"),
+    ("date", "Until the date below"), ("", "Until I revoke it"),
   ]
   /// What a token may do, by the form's value: its scopes.
   private static let scopeChoices:
@@ -59,6 +62,8 @@ struct AccessTokenPages: Sendable {
         try await portal.forVisitor(exchange) { try await list(exchange, $0) }
       },
       try Edge.Route(["POST"], "/access-tokens", .page) { try await create($0) },
+      try Edge.Route(["GET"], "/access-tokens/new/{id}", .page) { try await createdPage($0) },
+      try Edge.Route(["GET"], "/access-tokens/{id}", .page) { try await tokenPage($0) },
       try Edge.Route(["GET"], "/access-tokens/{id}/revoke", .page) { try await revokePage($0) },
       try Edge.Route(["POST"], "/access-tokens/{id}/revoke", .page) { try await revoke($0) },
     ]
@@ -67,7 +72,7 @@ struct AccessTokenPages: Sendable {
   private func list(
     _ exchange: Exchange, _ visitor: Visitor, name: String = "",
     scope: String = AccessTokenPages.scopeDefault,
-    validity: String = "90", mistakes: Mistakes? = nil
+    validity: String = "90", until: String = "", mistakes: Mistakes? = nil
   ) async throws -> Response {
     let pageToken = try exchange.parameters().first { $0.name == "page" }?.value ?? ""
     let answer = try await portal.services.auth.listAccessTokens(
@@ -89,46 +94,120 @@ struct AccessTokenPages: Sendable {
           mistakes: mistakes),
         "validity": Choice(
           "expiresIn", "Valid for", Self.validities, selected: validity, mistakes: mistakes),
+        "until": Field(
+          "until", "Last day", type: "date", value: until,
+          hint: "In UTC; only with “Until the date below”.",
+          isOptional: true, mistakes: mistakes), "once": OnceForms.newID(),
         "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
           as Any,
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  /// Answers with the page itself and not with a redirect: the token is in this answer only.
+  /// Leads to the page that shows the token once: a reload makes no other.
   private func create(_ exchange: Exchange) async throws -> Response {
     try await portal.confirmed(exchange, page: Self.section) { visitor, form in
-      let name = form.trimmed("name")
-      let scope = form["scopes"].isEmpty ? Self.scopeDefault : form["scopes"]
-      let validity = form["expiresIn"]
-      let answer: AuthAPI.CreateAccessTokenResponse
-      do {
-        guard let choice = Self.validities.first(where: { $0.value == validity }) else {
-          throw Problem.invalid("expiresIn", "must be one of the choices")
-        }
-        guard let scopes = Self.scopeChoices.first(where: { $0.value == scope })?.scopes else {
-          throw Problem.invalid("scopes", "must be one of the choices")
-        }
-        let days = Int64(choice.value)
-        answer = try await portal.services.auth.createAccessToken(
-          AuthAPI.CreateAccessTokenRequest(
-            name: name,
-            expiresIn: days.map { ProtoDuration(seconds: $0 * Self.secondsPerDay, nanos: 0) },
-            scopes: scopes),
-          options: visitor.options(for: exchange))
-      } catch {
-        if let error = error as? RPCError, error.needsConfirmation { throw error }
-        let problem = Problem(catching: error)
-        guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
-        return try await list(
-          exchange, visitor, name: name, scope: scope, validity: validity, mistakes: mistakes)
+      try await portal.onceForms.run(form["once"], of: visitor.account.id) {
+        try await create(exchange, visitor, form)
       }
-      return portal.page(
+    }
+  }
+
+  private func create(
+    _ exchange: Exchange, _ visitor: Visitor, _ form: FormData
+  ) async throws -> Response {
+    let name = form.trimmed("name")
+    let scope = form["scopes"].isEmpty ? Self.scopeDefault : form["scopes"]
+    let validity = form["expiresIn"]
+    let answer: AuthAPI.CreateAccessTokenResponse
+    do {
+      guard let choice = Self.validities.first(where: { $0.value == validity }) else {
+        throw Problem.invalid("expiresIn", "must be one of the choices")
+      }
+      guard let scopes = Self.scopeChoices.first(where: { $0.value == scope })?.scopes else {
+        throw Problem.invalid("scopes", "must be one of the choices")
+      }
+      let seconds =
+        choice.value == "date"
+        ? try Self.secondsUntil(form["until"])
+        : Int64(choice.value).map { $0 * Self.secondsPerDay }
+      answer = try await portal.services.auth.createAccessToken(
+        AuthAPI.CreateAccessTokenRequest(
+          name: name,
+          expiresIn: seconds.map { ProtoDuration(seconds: $0, nanos: 0) },
+          scopes: scopes),
+        options: visitor.options(for: exchange))
+    } catch {
+      let problem = Problem(catching: error)
+      guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
+      return try await list(
+        exchange, visitor, name: name, scope: scope, validity: validity,
+        until: form["until"], mistakes: mistakes)
+    }
+    let id = answer.accessToken?.id ?? ""
+    var response = portal.redirect(to: "/access-tokens/new/\(PercentCoding.encode(id))")
+    if let sealed = SessionSeal(visitor)?.seal("\(id) \(answer.token)", as: .newToken) {
+      response.headers.append(
+        cookie: portal.cookies.token.setting(
+          sealed, maxAgeSeconds: SessionSeal.lifetimeSeconds))
+    }
+    return response
+  }
+
+  /// From now to the end of a day; `text` is what a browser's date field sends.
+  private static func secondsUntil(_ text: String) throws(Problem) -> Int64 {
+    guard text.utf8.count == 10,
+      let end = try? Timestamp(json: .string("\(text)T23:59:59Z"), field: "until")
+    else {
+      throw .invalid("until", "Enter the date")
+    }
+    let seconds = end.seconds - Int64(Date().timeIntervalSince1970)
+    guard seconds > 0 else { throw .invalid("until", "Choose a day that is not over") }
+    return seconds
+  }
+
+  /// Shows a new token, once: the cookie that has it is cleared with this answer.
+  private func createdPage(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitor(exchange) { visitor in
+      let row = Row(try await stored(exchange, visitor))
+      let opened = portal.cookies.token.value(in: exchange.headers)
+        .flatMap { SessionSeal(visitor)?.open($0, as: .newToken) }
+      let parts = opened.map { $0.split(atByte: " ", maxSplits: 1).map(String.init) } ?? []
+      // Of another token than the address names, none is shown.
+      let token = parts.count == 2 && parts[0] == row.id ? parts[1] : nil
+      let provider = try await firstProvider(exchange, visitor)
+      var response = portal.page(
         exchange, visitor, "access-token-created", title: "Your new access token",
         section: Self.section,
         [
-          "name": answer.accessToken?.name ?? name, "token": answer.token,
-          "origin": portal.publicOrigin,
-        ], status: .created, isSecret: true)
+          "id": row.id, "name": row.name, "token": token as Any, "firstUse": row.lastUse as Any,
+          "snippets": Snippets(
+            origin: portal.publicOrigin, provider: provider.id, label: provider.label,
+            token: token),
+        ], modules: [.live], isSecret: true)
+      response.headers.append(cookie: portal.cookies.token.clearing())
+      return response
+    }
+  }
+
+  /// Whose snippets are shown: the visitor's first key, or OpenAI's where there is none.
+  private func firstProvider(
+    _ exchange: Exchange, _ visitor: Visitor
+  ) async throws -> (id: String, label: String) {
+    let answer = try? await portal.services.vault.listProviderConfigs(
+      VaultAPI.ListProviderConfigsRequest(pageSize: 1, pageToken: ""),
+      options: visitor.options(for: exchange))
+    return answer?.providerConfigs.first.map { ($0.provider, $0.label) } ?? ("openai", "")
+  }
+
+  private func tokenPage(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitor(exchange) { visitor in
+      let row = Row(try await stored(exchange, visitor))
+      return portal.page(
+        exchange, visitor, "access-token", title: row.name, section: Self.section,
+        [
+          "id": row.id, "name": row.name, "prefix": row.prefix, "scope": row.scope,
+          "created": row.created as Any, "ends": row.ends as Any, "lastUse": row.lastUse as Any,
+        ])
     }
   }
 

@@ -15,6 +15,7 @@ extension AuditActionName {
     ("provider-config.disable", "Disabled a key"),
     ("provider-config.delete", "Deleted a key"),
     ("credential.resolve", "Used a key"),
+    ("credential.test", "Tested a key"),
     ("credential.use", "Finished using a key"),
     ("operator.impersonate", "Operator acted for this account"),
     ("account.get", "Looked at the account"),

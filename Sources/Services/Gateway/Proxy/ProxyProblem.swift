@@ -95,23 +95,23 @@ package struct ProxyProblem: Sendable {
   // MARK: From the vault and the way out
 
   /// What became of opening a key. A state that repeating doesn't change is 403: SDKs repeat 409.
-  package func opening(_ error: RPCError, _ provider: Provider, label: String) -> Problem {
+  package func opening(_ error: RPCError, _ provider: Provider) -> Problem {
     var problem = Problem(error)
     switch problem.status {
     case .notFound:
-      problem.detail = "\(missing(provider, label)): add one at \(publicOrigin)/providers"
+      let page = "\(publicOrigin)/providers/new?provider=\(provider.id)"
+      problem.detail = "\(missing(provider, error)). Add one at \(page)"
     case .conflict: problem = Self.final("\(error.message); see \(publicOrigin)/providers")
     default: break
     }
     return problem
   }
 
-  private func missing(_ provider: Provider, _ label: String) -> String {
-    if provider.id.hasBytes(of: ProxyTarget.customProvider) {
-      return "no custom endpoint labelled '\(label)'"
-    }
-    return label.isEmpty
-      ? "no enabled key for \(provider.id)" : "no key for \(provider.id) labelled '\(label)'"
+  /// In the vault's words, which name the labels that there are; one of an earlier version knows
+  /// less.
+  private func missing(_ provider: Provider, _ error: RPCError) -> String {
+    error.message.hasBytes(of: "there is no such provider configuration")
+      ? "no such key for \(provider.displayName) is stored" : error.message
   }
 
   /// A provider was asked and there is no answer.

@@ -201,7 +201,7 @@ package struct ProxyRoutes: Sendable {
           purpose: Self.purpose(verb: exchange.method.rawValue, path: target.path)),
         options: visitor.options(for: exchange))
     } catch {
-      throw problems.opening(error, provider, label: target.label)
+      throw problems.opening(error, provider)
     }
   }
 

@@ -233,18 +233,22 @@ package enum VaultAPI {
     package var apiKey: String
     /// Only where the provider allows an endpoint of one's own.
     package var baseUrl: String?
+    /// Stores also what is probably no key of this provider, or stored already.
+    package var storeAnyway: Bool
 
     /// Every field defaulted.
     package init(
       provider: String = "",
       label: String = "",
       apiKey: String = "",
-      baseUrl: String? = nil
+      baseUrl: String? = nil,
+      storeAnyway: Bool = false
     ) {
       self.provider = provider
       self.label = label
       self.apiKey = apiKey
       self.baseUrl = baseUrl
+      self.storeAnyway = storeAnyway
     }
 
     package init() {
@@ -252,6 +256,7 @@ package enum VaultAPI {
       self.label = ""
       self.apiKey = ""
       self.baseUrl = nil
+      self.storeAnyway = false
     }
 
     package static let messageName = "chatelaine.vault.v1.CreateProviderConfigRequest"
@@ -265,6 +270,7 @@ package enum VaultAPI {
       self.label = try CField.string(c.label, "label")
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+      self.storeAnyway = c.store_anyway != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -276,6 +282,7 @@ package enum VaultAPI {
         c.pointee._base_url_case = .init(rawValue: 4)
         c.pointee.base_url = CField.data(value, in: arena)
       }
+      c.pointee.store_anyway = self.storeAnyway ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -283,6 +290,7 @@ package enum VaultAPI {
       writer.field("label", self.label)
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
+      writer.field("storeAnyway", self.storeAnyway)
     }
 
     package mutating func setField(
@@ -297,6 +305,8 @@ package enum VaultAPI {
         self.apiKey = try .reading(value, "apiKey")
       case "baseUrl", "base_url":
         self.baseUrl = try .reading(value, "baseUrl")
+      case "storeAnyway", "store_anyway":
+        self.storeAnyway = try .reading(value, "storeAnyway")
       default: return false
       }
       return true
@@ -469,7 +479,7 @@ package enum VaultAPI {
   package struct UpdateProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var id: String
-    /// Field 2.
+    /// Not empty.
     package var label: String?
     /// Secret: replaces the key.
     package var apiKey: String?
@@ -477,6 +487,8 @@ package enum VaultAPI {
     package var baseUrl: String?
     /// Field 5.
     package var enabled: Bool?
+    /// Stores also what is probably no key of this provider, or stored already.
+    package var storeAnyway: Bool
 
     /// Every field defaulted.
     package init(
@@ -484,13 +496,15 @@ package enum VaultAPI {
       label: String? = nil,
       apiKey: String? = nil,
       baseUrl: String? = nil,
-      enabled: Bool? = nil
+      enabled: Bool? = nil,
+      storeAnyway: Bool = false
     ) {
       self.id = id
       self.label = label
       self.apiKey = apiKey
       self.baseUrl = baseUrl
       self.enabled = enabled
+      self.storeAnyway = storeAnyway
     }
 
     package init() {
@@ -499,6 +513,7 @@ package enum VaultAPI {
       self.apiKey = nil
       self.baseUrl = nil
       self.enabled = nil
+      self.storeAnyway = false
     }
 
     package static let messageName = "chatelaine.vault.v1.UpdateProviderConfigRequest"
@@ -513,6 +528,7 @@ package enum VaultAPI {
       if c._api_key_case.rawValue == 3 { self.apiKey = try CField.string(c.api_key, "apiKey") }
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       if c._enabled_case.rawValue == 5 { self.enabled = c.enabled != 0 }
+      self.storeAnyway = c.store_anyway != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -534,6 +550,7 @@ package enum VaultAPI {
         c.pointee._enabled_case = .init(rawValue: 5)
         c.pointee.enabled = value ? 1 : 0
       }
+      c.pointee.store_anyway = self.storeAnyway ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -542,6 +559,7 @@ package enum VaultAPI {
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
       writer.field("enabled", self.enabled)
+      writer.field("storeAnyway", self.storeAnyway)
     }
 
     package mutating func setField(
@@ -558,6 +576,8 @@ package enum VaultAPI {
         self.baseUrl = try .reading(value, "baseUrl")
       case "enabled":
         self.enabled = try .reading(value, "enabled")
+      case "storeAnyway", "store_anyway":
+        self.storeAnyway = try .reading(value, "storeAnyway")
       default: return false
       }
       return true
@@ -717,6 +737,8 @@ package enum VaultAPI {
     package var baseUrl: String?
     /// Says what would happen and stores nothing.
     package var validateOnly: Bool
+    /// Replaces another key or endpoint that is stored under this provider and label.
+    package var replace: Bool
 
     /// Every field defaulted.
     package init(
@@ -724,13 +746,15 @@ package enum VaultAPI {
       label: String = "",
       apiKey: String = "",
       baseUrl: String? = nil,
-      validateOnly: Bool = false
+      validateOnly: Bool = false,
+      replace: Bool = false
     ) {
       self.provider = provider
       self.label = label
       self.apiKey = apiKey
       self.baseUrl = baseUrl
       self.validateOnly = validateOnly
+      self.replace = replace
     }
 
     package init() {
@@ -739,6 +763,7 @@ package enum VaultAPI {
       self.apiKey = ""
       self.baseUrl = nil
       self.validateOnly = false
+      self.replace = false
     }
 
     package static let messageName = "chatelaine.vault.v1.ImportProviderConfigRequest"
@@ -753,6 +778,7 @@ package enum VaultAPI {
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       self.validateOnly = c.validate_only != 0
+      self.replace = c.replace != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -765,6 +791,7 @@ package enum VaultAPI {
         c.pointee.base_url = CField.data(value, in: arena)
       }
       c.pointee.validate_only = self.validateOnly ? 1 : 0
+      c.pointee.replace = self.replace ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -773,6 +800,7 @@ package enum VaultAPI {
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
       writer.field("validateOnly", self.validateOnly)
+      writer.field("replace", self.replace)
     }
 
     package mutating func setField(
@@ -789,6 +817,8 @@ package enum VaultAPI {
         self.baseUrl = try .reading(value, "baseUrl")
       case "validateOnly", "validate_only":
         self.validateOnly = try .reading(value, "validateOnly")
+      case "replace":
+        self.replace = try .reading(value, "replace")
       default: return false
       }
       return true
@@ -1067,6 +1097,86 @@ package enum VaultAPI {
         self.baseUrl = try .reading(value, "baseUrl")
       case "useTicket", "use_ticket":
         self.useTicket = try .reading(value, "useTicket")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.ResolveForTestRequest`.
+  package struct ResolveForTestRequest: GeneratedMessage, JSONArrayElement {
+    /// The stored configuration; empty for a key that is not stored, and then the other fields say it.
+    package var id: String
+    /// Field 2.
+    package var provider: String
+    /// Secret.
+    package var apiKey: String
+    /// Field 4.
+    package var baseUrl: String?
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      provider: String = "",
+      apiKey: String = "",
+      baseUrl: String? = nil
+    ) {
+      self.id = id
+      self.provider = provider
+      self.apiKey = apiKey
+      self.baseUrl = baseUrl
+    }
+
+    package init() {
+      self.id = ""
+      self.provider = ""
+      self.apiKey = ""
+      self.baseUrl = nil
+    }
+
+    package static let messageName = "chatelaine.vault.v1.ResolveForTestRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__resolve_for_test_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ResolveForTestRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.provider = try CField.string(c.provider, "provider")
+      self.apiKey = try CField.string(c.api_key, "apiKey")
+      if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ResolveForTestRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.api_key = CField.data(self.apiKey, in: arena)
+      if let value = self.baseUrl {
+        c.pointee._base_url_case = .init(rawValue: 4)
+        c.pointee.base_url = CField.data(value, in: arena)
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("provider", self.provider)
+      writer.field("apiKey", self.apiKey)
+      writer.field("baseUrl", self.baseUrl)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "apiKey", "api_key":
+        self.apiKey = try .reading(value, "apiKey")
+      case "baseUrl", "base_url":
+        self.baseUrl = try .reading(value, "baseUrl")
       default: return false
       }
       return true
@@ -1470,6 +1580,14 @@ package enum VaultAPI {
       httpRules: [
       ])
 
+    /// Opens a stored key, or checks one that is not stored, for a test at its provider; a disabled one
+    /// too. The receipt is committed before the key leaves.
+    package static let resolveForTest = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "ResolveForTest",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
     /// once, however often it is told.
     package static let recordUses = MethodDescriptor(
@@ -1489,6 +1607,7 @@ package enum VaultAPI {
       disableProviderConfig,
       importProviderConfig,
       resolveCredential,
+      resolveForTest,
       recordUses,
     ]
   }
@@ -1538,6 +1657,12 @@ package enum VaultAPI {
     /// Opens a key for one use. The receipt is committed before the key leaves.
     func resolveCredential(
       _ request: VaultAPI.ResolveCredentialRequest, context: ServerContext
+    ) async throws -> VaultAPI.ResolveCredentialResponse
+
+    /// Opens a stored key, or checks one that is not stored, for a test at its provider; a disabled one
+    /// too. The receipt is committed before the key leaves.
+    func resolveForTest(
+      _ request: VaultAPI.ResolveForTestRequest, context: ServerContext
     ) async throws -> VaultAPI.ResolveCredentialResponse
 
     /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
@@ -1636,6 +1761,16 @@ package enum VaultAPI {
     ) async throws(RPCError) -> VaultAPI.ResolveCredentialResponse {
       try await channel.unary(
         VaultMethods.resolveCredential, request, options: options)
+    }
+
+    /// Opens a stored key, or checks one that is not stored, for a test at its provider; a disabled one
+    /// too. The receipt is committed before the key leaves.
+    package func resolveForTest(
+      _ request: VaultAPI.ResolveForTestRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ResolveCredentialResponse {
+      try await channel.unary(
+        VaultMethods.resolveForTest, request, options: options)
     }
 
     /// Records how uses of keys ended, in batches, for the gateway that made them. Each use is recorded
@@ -2516,6 +2651,12 @@ extension VaultAPI.VaultServiceProtocol {
           return try await self.resolveCredential(request, context: context).enveloped()
         }),
       MethodHandler(
+        VaultAPI.VaultMethods.resolveForTest,
+        .unary { request, context in
+          let request = try VaultAPI.ResolveForTestRequest(request: request)
+          return try await self.resolveForTest(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.recordUses,
         .unary { request, context in
           let request = try VaultAPI.RecordUsesRequest(request: request)
@@ -2578,60 +2719,65 @@ extension ProtoFileDescriptor {
       eUhlYWx0aEgCUgZoZWFsdGiIAQFCCwoJX2Jhc2VfdXJsQhAKDl9sYXN0X3VzZV90aW1lQgkKB19oZWFsdGgipQEKCUtl\
       eUhlYWx0aBIfCgtsYXN0X3N0YXR1cxgBIAEoBVIKbGFzdFN0YXR1cxJEChBsYXN0X2Fuc3dlcl90aW1lGAIgASgLMhou\
       Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIObGFzdEFuc3dlclRpbWUSMQoUY29uc2VjdXRpdmVfcmVmdXNhbHMYAyAB\
-      KAVSE2NvbnNlY3V0aXZlUmVmdXNhbHMilQEKG0NyZWF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgB\
+      KAVSE2NvbnNlY3V0aXZlUmVmdXNhbHMiuAEKG0NyZWF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgB\
       IAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNl\
-      X3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBQgsKCV9iYXNlX3VybCJYChpMaXN0UHJvdmlkZXJDb25maWdzUmVxdWVzdBIb\
-      CglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKVAQobTGlzdFBy\
-      b3ZpZGVyQ29uZmlnc1Jlc3BvbnNlEk4KEHByb3ZpZGVyX2NvbmZpZ3MYASADKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
-      LlByb3ZpZGVyQ29uZmlnUg9wcm92aWRlckNvbmZpZ3MSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRv\
-      a2VuIioKGEdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQi1AEKG1VwZGF0ZVByb3ZpZGVyQ29u\
-      ZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGQoFbGFiZWwYAiABKAlIAFIFbGFiZWyIAQESHAoHYXBpX2tleRgDIAEo\
-      CUgBUgZhcGlLZXmIAQESHgoIYmFzZV91cmwYBCABKAlIAlIHYmFzZVVybIgBARIdCgdlbmFibGVkGAUgASgISANSB2Vu\
-      YWJsZWSIAQFCCAoGX2xhYmVsQgoKCF9hcGlfa2V5QgsKCV9iYXNlX3VybEIKCghfZW5hYmxlZCItChtEZWxldGVQcm92\
-      aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkIi0KG0VuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJp\
-      ZBgBIAEoCVICaWQiLgocRGlzYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiugEKG0ltcG9y\
-      dFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxh\
-      YmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlk\
-      YXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25seUILCglfYmFzZV91cmwilgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVz\
-      cG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
-      b25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVyX2NvbmZpZxgCIAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEu\
-      UHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwK\
-      CElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAISDAoIQ09ORkxJQ1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJl\
-      cXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMg\
-      ASgJUgdwdXJwb3NlIs8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmln\
-      SWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJ\
-      UgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFzZVVybIgBARIdCgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNr\
-      ZXRCCwoJX2Jhc2VfdXJsIp8ECgZVc2VFbmQSHQoKdXNlX3RpY2tldBgBIAEoDFIJdXNlVGlja2V0EhYKBnN0YXR1cxgC\
-      IAEoBVIGc3RhdHVzEj0KB2ZhaWx1cmUYAyABKA4yIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVzZUVuZC5GYWlsdXJlUgdm\
-      YWlsdXJlEjsKF2ZpcnN0X2J5dGVfbWlsbGlzZWNvbmRzGAQgASgDSABSFWZpcnN0Qnl0ZU1pbGxpc2Vjb25kc4gBARIi\
-      CgxtaWxsaXNlY29uZHMYBSABKANSDG1pbGxpc2Vjb25kcxIjCg1yZXF1ZXN0X2J5dGVzGAYgASgDUgxyZXF1ZXN0Qnl0\
-      ZXMSJQoOcmVzcG9uc2VfYnl0ZXMYByABKANSDXJlc3BvbnNlQnl0ZXMi1QEKB0ZhaWx1cmUSFwoTRkFJTFVSRV9VTlNQ\
-      RUNJRklFRBAAEgwKCE5PVF9TRU5UEAESDwoLVU5SRUFDSEFCTEUQAhINCglUSU1FRF9PVVQQAxIOCgpCUk9LRU5fT0ZG\
-      EAQSDwoLQ0xJRU5UX0xFRlQQBRIWChJSRVFVRVNUX0lOQ09NUExFVEUQBhIVChFSRVFVRVNUX1RPT19MQVJHRRAHEgsK\
-      B1JFVk9LRUQQCBISCg5HQVRFV0FZX0ZBSUxFRBAJEhIKDkFOU1dFUl9SRUZVU0VEEApCGgoYX2ZpcnN0X2J5dGVfbWls\
-      bGlzZWNvbmRzIkQKEVJlY29yZFVzZXNSZXF1ZXN0Ei8KBHVzZXMYASADKAsyGy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVz\
-      ZUVuZFIEdXNlcyJKChJSZWNvcmRVc2VzUmVzcG9uc2USGgoIcmVjb3JkZWQYASABKAVSCHJlY29yZGVkEhgKB3JlZnVz\
-      ZWQYAiABKAVSB3JlZnVzZWQygwsKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1\
-      bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZp\
-      ZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNvbmZpZ3MSLy5jaGF0\
-      ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0\
-      UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdzEo4BChFHZXRQcm92\
-      aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWlu\
-      ZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKXAQoU\
-      VXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVz\
-      dBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9wcm92aWRlci1jb25m\
-      aWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5EZWxldGVQcm92\
-      aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92MS9wcm92aWRlci1j\
-      b25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5FbmFibGVQcm92\
-      aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9hcGkv\
-      djEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29uZmlnEjEuY2hhdGVs\
-      YWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92\
-      aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxlOgEqEnsKFEltcG9y\
-      dFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1JlcXVlc3QaMS5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UScgoRUmVzb2x2ZUNyZWRlbnRpYWwS\
-      LS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQudjEu\
-      UmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJdCgpSZWNvcmRVc2VzEiYuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRV\
-      c2VzUmVxdWVzdBonLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3JkVXNlc1Jlc3BvbnNlYgZwcm90bzM=
+      X3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiEKDHN0b3JlX2FueXdheRgFIAEoCFILc3RvcmVBbnl3YXlCCwoJX2Jhc2Vf\
+      dXJsIlgKGkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFn\
+      ZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIpUBChtMaXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2USTgoQcHJvdmlkZXJf\
+      Y29uZmlncxgBIAMoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSD3Byb3ZpZGVyQ29uZmlncxIm\
+      Cg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iKgoYR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0Eg4K\
+      AmlkGAEgASgJUgJpZCL3AQobVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIZCgVsYWJl\
+      bBgCIAEoCUgAUgVsYWJlbIgBARIcCgdhcGlfa2V5GAMgASgJSAFSBmFwaUtleYgBARIeCghiYXNlX3VybBgEIAEoCUgC\
+      UgdiYXNlVXJsiAEBEh0KB2VuYWJsZWQYBSABKAhIA1IHZW5hYmxlZIgBARIhCgxzdG9yZV9hbnl3YXkYBiABKAhSC3N0\
+      b3JlQW55d2F5QggKBl9sYWJlbEIKCghfYXBpX2tleUILCglfYmFzZV91cmxCCgoIX2VuYWJsZWQiLQobRGVsZXRlUHJv\
+      dmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCItChtFbmFibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoC\
+      aWQYASABKAlSAmlkIi4KHERpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkItQBChtJbXBv\
+      cnRQcm92aWRlckNvbmZpZ1JlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVs\
+      YWJlbBIXCgdhcGlfa2V5GAMgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBCABKAlIAFIHYmFzZVVybIgBARIjCg12YWxp\
+      ZGF0ZV9vbmx5GAUgASgIUgx2YWxpZGF0ZU9ubHkSGAoHcmVwbGFjZRgGIAEoCFIHcmVwbGFjZUILCglfYmFzZV91cmwi\
+      lgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFpbmUudmF1bHQu\
+      djEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVyX2NvbmZpZxgC\
+      IAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMKB091dGNvbWUS\
+      FwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwKCElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAISDAoIQ09ORkxJ\
+      Q1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVs\
+      GAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMgASgJUgdwdXJwb3NlIs8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNl\
+      EhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAMg\
+      ASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFzZVVybIgBARId\
+      Cgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNrZXRCCwoJX2Jhc2VfdXJsIokBChVSZXNvbHZlRm9yVGVzdFJlcXVlc3QS\
+      DgoCaWQYASABKAlSAmlkEhoKCHByb3ZpZGVyGAIgASgJUghwcm92aWRlchIXCgdhcGlfa2V5GAMgASgJUgZhcGlLZXkS\
+      HgoIYmFzZV91cmwYBCABKAlIAFIHYmFzZVVybIgBAUILCglfYmFzZV91cmwinwQKBlVzZUVuZBIdCgp1c2VfdGlja2V0\
+      GAEgASgMUgl1c2VUaWNrZXQSFgoGc3RhdHVzGAIgASgFUgZzdGF0dXMSPQoHZmFpbHVyZRgDIAEoDjIjLmNoYXRlbGFp\
+      bmUudmF1bHQudjEuVXNlRW5kLkZhaWx1cmVSB2ZhaWx1cmUSOwoXZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMYBCABKANI\
+      AFIVZmlyc3RCeXRlTWlsbGlzZWNvbmRziAEBEiIKDG1pbGxpc2Vjb25kcxgFIAEoA1IMbWlsbGlzZWNvbmRzEiMKDXJl\
+      cXVlc3RfYnl0ZXMYBiABKANSDHJlcXVlc3RCeXRlcxIlCg5yZXNwb25zZV9ieXRlcxgHIAEoA1INcmVzcG9uc2VCeXRl\
+      cyLVAQoHRmFpbHVyZRIXChNGQUlMVVJFX1VOU1BFQ0lGSUVEEAASDAoITk9UX1NFTlQQARIPCgtVTlJFQUNIQUJMRRAC\
+      Eg0KCVRJTUVEX09VVBADEg4KCkJST0tFTl9PRkYQBBIPCgtDTElFTlRfTEVGVBAFEhYKElJFUVVFU1RfSU5DT01QTEVU\
+      RRAGEhUKEVJFUVVFU1RfVE9PX0xBUkdFEAcSCwoHUkVWT0tFRBAIEhIKDkdBVEVXQVlfRkFJTEVEEAkSEgoOQU5TV0VS\
+      X1JFRlVTRUQQCkIaChhfZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMiRAoRUmVjb3JkVXNlc1JlcXVlc3QSLwoEdXNlcxgB\
+      IAMoCzIbLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5kUgR1c2VzIkoKElJlY29yZFVzZXNSZXNwb25zZRIaCghyZWNv\
+      cmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgCIAEoBVIHcmVmdXNlZDLxCwoFVmF1bHQSkgEKFENyZWF0ZVBy\
+      b3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoBKhKa\
+      AQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1JlcXVl\
+      c3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBpL3Yx\
+      L3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQcm92\
+      aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9hcGkv\
+      djEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQu\
+      djEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIo\
+      gtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcSMC5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0\
+      eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcSMC5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEu\
+      UHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEBChVE\
+      aXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVl\
+      c3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXItY29u\
+      Zmlncy97aWR9OmRpc2FibGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLklt\
+      cG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdS\
+      ZXNwb25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxS\
+      ZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwKDlJlc29sdmVGb3JU\
+      ZXN0EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LlJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3Jk\
+      VXNlc1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZWIGcHJvdG8z
       """)
 }
 

@@ -81,6 +81,35 @@ struct ImportPlan: Sendable {
   }
 }
 
+// MARK: Labels
+
+extension ImportPlan {
+  /// Gives `label` to every candidate that would get `default`.
+  mutating func relabel(to label: String) {
+    for index in candidates.indices where candidates[index].label == Self.labelDefault {
+      candidates[index] = candidates[index].labelled(label)
+    }
+  }
+
+  /// Gives the candidate a label that none of the file's of its provider has: `work-2`, `work-3`.
+  mutating func numberLabel(of index: Int, attempt: Int) {
+    let candidate = candidates[index]
+    candidates[index] = candidate.labelled(
+      String(candidate.label.prefix(Self.labelBytesMax - 4)) + "-\(attempt)")
+  }
+
+  static func isLabel(_ text: String) -> Bool {
+    (1...labelBytesMax).contains(text.utf8.count)
+      && text.utf8.allSatisfy { $0.isASCIILower || $0.isASCIIDigit || "._-".utf8.contains($0) }
+  }
+}
+
+extension ImportPlan.Candidate {
+  fileprivate func labelled(_ label: String) -> Self {
+    Self(provider: provider, label: label, key: key, baseURL: baseURL)
+  }
+}
+
 // MARK: Keys
 
 extension ImportPlan {

@@ -1,3 +1,4 @@
+import Encodings
 import Providers
 
 /// What the operator reads after an import: a line for each entry of the file, then the counts.
@@ -11,12 +12,17 @@ struct ImportReport {
 
   let lines: [String]
   let summary: String
+  /// The same as JSON objects, one a line of the file and one for the counts.
+  let json: [String]
+  /// Whether anything was imported, or is there already.
+  let hasStored: Bool
   /// False when a line is malformed, in conflict, or could not be stored.
   let isClean: Bool
 
   init(plan: ImportPlan, outcomes: [ImportOutcome], isRehearsal: Bool) {
     var counts: [Kind: Int] = [:]
     var rows: [(place: String, name: String, text: String)] = []
+    var json: [String] = []
     for item in plan.items {
       var texts: [String] = []
       for verdict in Self.single(item.verdict) {
@@ -24,8 +30,13 @@ struct ImportReport {
         if let kind { counts[kind, default: 0] += 1 }
         texts.append(text)
       }
-      rows.append(
-        (Self.place(item.lines), Self.shown(item.name), texts.joined(separator: "; ")))
+      let text = texts.joined(separator: "; ")
+      rows.append((Self.place(item.lines), Self.shown(item.name), text))
+      json.append(
+        JSONText.object([
+          ("line", "\(item.lines.lowerBound)"), ("name", JSONText.string(Self.shown(item.name))),
+          ("result", JSONText.string(text)),
+        ]))
     }
     let placeWidth = rows.map(\.place.count).max() ?? 0
     let nameWidth = rows.map(\.name.count).max() ?? 0
@@ -33,6 +44,9 @@ struct ImportReport {
       "\(Self.padded(row.place, placeWidth))  \(Self.padded(row.name, nameWidth))  \(row.text)"
     }
     summary = Self.summary(counts, isRehearsal: isRehearsal)
+    hasStored = counts[.imported, default: 0] + counts[.alreadyThere, default: 0] > 0
+    let members = Kind.allCases.map { ("\($0)", "\(counts[$0, default: 0])") }
+    self.json = json + [JSONText.object(members + [("dryRun", "\(isRehearsal)")])]
     isClean = [.conflict, .malformed, .failed].allSatisfy { counts[$0, default: 0] == 0 }
   }
 
@@ -57,7 +71,12 @@ struct ImportReport {
         )
       case .alreadyThere: return (.alreadyThere, "already there: \(target)")
       case .conflict:
-        return (.conflict, "conflict: another key or endpoint is stored as \(target)")
+        return (
+          .conflict,
+          "conflict: another key or endpoint is stored as \(target); to replace it: "
+            + "--on-conflict replace, to keep both: --on-conflict new-label"
+        )
+      case .wouldReplace: return (.imported, "would replace what is stored as \(target)")
       case .failed(let reason): return (.failed, "failed: \(reason)")
       }
     case .endpoint(let index):

@@ -7,6 +7,8 @@ import ServiceAPI
 /// What the vault said about one candidate.
 enum ImportOutcome: Sendable, Equatable {
   case imported, alreadyThere, conflict
+  /// A rehearsal, and another key or endpoint would give way.
+  case wouldReplace
   case failed(reason: String)
 }
 
@@ -14,23 +16,37 @@ enum ImportOutcome: Sendable, Equatable {
 struct VaultImport {
   let session: OperatorSession
   let email: String
+  var onConflict = ConflictRule.skip
+
+  /// Labels that are tried after one that holds another key.
+  private static let labelsMax = 20
 
   /// One outcome for each candidate, in order.
   ///
   /// - Throws: `CommandError` when there is no such user or a service cannot be reached; what was
   ///   stored until then stays, and the next run finds it there.
-  func run(_ plan: ImportPlan, validateOnly: Bool) async throws -> [ImportOutcome] {
+  func run(_ plan: inout ImportPlan, validateOnly: Bool) async throws -> [ImportOutcome] {
     // Also for a plan without candidates: a wrong user is an error in any case.
     var assertion = try await issueAssertion()
     var outcomes: [ImportOutcome] = []
-    for candidate in plan.candidates {
-      do {
-        outcomes.append(try await store(candidate, assertion, validateOnly: validateOnly))
-      } catch let error as RPCError where error.code == .unauthenticated {
-        // Assertions live for minutes; a long file may outlive one.
-        assertion = try await issueAssertion()
-        outcomes.append(try await store(candidate, assertion, validateOnly: validateOnly))
+    for index in plan.candidates.indices {
+      let original = plan
+      var outcome = ImportOutcome.conflict
+      for attempt in 1...(onConflict == .newLabel ? Self.labelsMax : 1) {
+        if attempt > 1 {
+          plan = original
+          plan.numberLabel(of: index, attempt: attempt)
+        }
+        do {
+          outcome = try await store(plan.candidates[index], assertion, validateOnly: validateOnly)
+        } catch let error as RPCError where error.code == .unauthenticated {
+          // Assertions live for minutes; a long file may outlive one.
+          assertion = try await issueAssertion()
+          outcome = try await store(plan.candidates[index], assertion, validateOnly: validateOnly)
+        }
+        guard outcome == .conflict else { break }
       }
+      outcomes.append(outcome)
     }
     return outcomes
   }
@@ -43,7 +59,9 @@ struct VaultImport {
       return Array(response.assertion)
     } catch {
       switch error.code {
-      case .notFound: throw CommandError("no account has the e-mail address \(email)")
+      case .notFound:
+        throw CommandError(
+          "no account has the e-mail address \(email); sign up at \(session.portal) first")
       case .invalidArgument: throw CommandError("--user: \(error.message)")
       default: throw Self.failure("auth", error)
       }
@@ -57,7 +75,8 @@ struct VaultImport {
     let request = candidate.key.withUTF8String { key in
       VaultAPI.ImportProviderConfigRequest(
         provider: candidate.provider.id, label: candidate.label, apiKey: key,
-        baseUrl: candidate.baseURL?.description, validateOnly: validateOnly)
+        baseUrl: candidate.baseURL?.description, validateOnly: validateOnly,
+        replace: onConflict == .replace)
     }
     do {
       let response = try await session.vault.importProviderConfig(
@@ -65,7 +84,8 @@ struct VaultImport {
       switch response.outcome {
       case .imported: return .imported
       case .alreadyPresent: return .alreadyThere
-      case .conflict: return .conflict
+      case .conflict:
+        return onConflict == .replace && validateOnly ? .wouldReplace : .conflict
       case .unspecified, .unrecognized:
         return .failed(reason: "the vault gave an answer that this program does not know")
       }

@@ -24,7 +24,18 @@ final class FakeBackend: Sendable {
     var resolvedPurposes: [String] = []
     var uses: [VaultAPI.UseEnd] = []
     var forgeries: [String] = []
+    var tokenNames: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
+
+    mutating func resolved(_ id: String) throws -> VaultAPI.ResolveCredentialResponse {
+      guard let config = configs.first(where: { $0.id == id }) else {
+        throw RPCError(.notFound, "there is no such configuration")
+      }
+      resolvedPurposes.append("test")
+      return VaultAPI.ResolveCredentialResponse(
+        configId: id, provider: config.provider, label: config.label, apiKey: keys[id] ?? "",
+        baseUrl: endpoints[id], useTicket: Array("ticket \(resolvedPurposes.count)".utf8))
+    }
   }
   /// In a box of its own, which the closures share.
   private final class Storage: Sendable {
@@ -48,6 +59,12 @@ final class FakeBackend: Sendable {
   var forgeries: [String] { state.withLock { $0.forgeries } }
   /// How uses ended, as far as the gateway has told.
   var uses: [VaultAPI.UseEnd] { state.withLock { $0.uses } }
+  /// The names of access tokens that were made.
+  var tokenNames: [String] { state.withLock { $0.tokenNames } }
+  /// The keys that were stored, with their labels.
+  var storedKeys: [String] {
+    state.withLock { state in state.configs.map { "\($0.label) \(state.keys[$0.id] ?? "")" } }
+  }
   var resolvedPurposes: [String] { state.withLock { $0.resolvedPurposes } }
 
   init() {
@@ -84,7 +101,9 @@ final class FakeBackend: Sendable {
   /// Stores a key as if it had been there before.
   func store(provider: String, label: String, key: String, baseURL: String? = nil) {
     state.withLock { state in
-      let id = "00000000-0000-4000-8000-00000000000\(state.configs.count + 1)"
+      let number = "\(state.configs.count + 1)"
+      let zeros = String(repeating: "0", count: 12 - number.utf8.count)
+      let id = "00000000-0000-4000-8000-\(zeros)\(number)"
       state.configs.append(
         VaultAPI.ProviderConfig(
           id: id, provider: provider, label: label, maskedKey: "sk-…3f9a", baseUrl: baseURL,
@@ -148,8 +167,9 @@ final class FakeBackend: Sendable {
       return account
     }
     auth.on(AuthAPI.AuthMethods.createAccessToken) {
-      (request: AuthAPI.CreateAccessTokenRequest, metadata) in
+      [state] (request: AuthAPI.CreateAccessTokenRequest, metadata) in
       try Self.requireAssertion(metadata)
+      state.withLock { $0.tokenNames.append(request.name) }
       return AuthAPI.CreateAccessTokenResponse(
         token: Self.accessToken, accessToken: AuthAPI.AccessToken(id: "t1", name: request.name))
     }
@@ -160,9 +180,12 @@ final class FakeBackend: Sendable {
       return Empty()
     }
     auth.on(AuthAPI.AuthMethods.listAccessTokens) {
-      (_: AuthAPI.ListAccessTokensRequest, metadata) in
+      [state] (_: AuthAPI.ListAccessTokensRequest, metadata) in
       try Self.requireAssertion(metadata)
-      return AuthAPI.ListAccessTokensResponse()
+      return AuthAPI.ListAccessTokensResponse(
+        accessTokens: state.withLock { $0.tokenNames }.map {
+          AuthAPI.AccessToken(id: "t1", name: $0, prefix: "chat_access", scopes: [.use])
+        })
     }
   }
 
@@ -201,6 +224,22 @@ final class FakeBackend: Sendable {
       state.withLock { $0.uses += request.uses }
       return VaultAPI.RecordUsesResponse(recorded: Int32(request.uses.count))
     }
+    vault.on(VaultAPI.VaultMethods.resolveForTest) {
+      [state] (request: VaultAPI.ResolveForTestRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      guard request.provider != "jina" else {
+        throw RPCError(
+          .failedPrecondition, "no cheap call",
+          details: [.errorInfo(reason: "NOT_TESTABLE", domain: "vault.chatelaine")])
+      }
+      guard request.id.isEmpty else { return try state.withLock { try $0.resolved(request.id) } }
+      guard !request.provider.isEmpty else {
+        throw RPCError(.invalidArgument, "provider: is missing")
+      }
+      return VaultAPI.ResolveCredentialResponse(
+        provider: request.provider, apiKey: request.apiKey, baseUrl: request.baseUrl,
+        useTicket: Array("ticket".utf8))
+    }
     vault.on(VaultAPI.VaultMethods.resolveCredential) {
       [state] (request: VaultAPI.ResolveCredentialRequest, metadata) in
       try Self.requireAssertion(metadata)
@@ -211,7 +250,7 @@ final class FakeBackend: Sendable {
             $0.provider == request.provider
               && (request.label.isEmpty || $0.label == request.label)
           })
-        else { throw RPCError(.notFound, "no enabled key of this provider") }
+        else { throw RPCError(.notFound, "no key for xAI is stored") }
         return VaultAPI.ResolveCredentialResponse(
           configId: config.id, provider: config.provider, label: config.label,
           apiKey: state.keys[config.id] ?? "", baseUrl: state.endpoints[config.id],

@@ -117,7 +117,7 @@ import Testing
       let page = try await gateway.send(
         .GET, "/providers/new?provider=groq&label=lab", headers: [Self.session])
       #expect(page.body.contains("value=\"lab\""))
-      #expect(page.body.contains("<option value=\"groq\" selected>"))
+      #expect(page.body.contains("value=\"groq\" data-prefixes=\"gsk_\" checked"))
     }
   }
 

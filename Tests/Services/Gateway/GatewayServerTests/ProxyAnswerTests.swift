@@ -100,11 +100,11 @@ import Testing
     ("/proxy/nobody/v1/models", "x-api-key", FakeBackend.accessToken, 404, "'nobody'; there are"),
     (
       "/proxy/xai/v1/models", "x-api-key", FakeBackend.accessToken, 404,
-      "no enabled key for xai: add one at http://portal.example/providers"
+      "no key for xAI is stored. Add one at http://portal.example/providers/new?provider=xai"
     ),
     (
       "/proxy/custom/other/v1/models", "x-api-key", FakeBackend.accessToken, 404,
-      "no custom endpoint labelled 'other'"
+      "/providers/new?provider=custom"
     ),
     (
       "/proxy/custom/lab", "x-api-key", FakeBackend.accessToken, 404,

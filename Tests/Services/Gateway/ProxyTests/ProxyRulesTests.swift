@@ -104,23 +104,25 @@ import Testing
   private let problems = ProxyProblem(publicOrigin: "https://keys.example", requestBytesMax: 1_024)
 
   @Test(arguments: [
-    ("xai", "", "no enabled key for xai: add one at https://keys.example/providers"),
-    ("xai", "work", "no key for xai labelled 'work': add one at https://keys.example/providers"),
     (
-      "custom", "lab",
-      "no custom endpoint labelled 'lab': add one at https://keys.example/providers"
+      "xai", "no key for xAI is stored",
+      "no key for xAI is stored. Add one at https://keys.example/providers/new?provider=xai"
+    ),
+    (
+      "xai", "there is no such provider configuration",
+      "no such key for xAI is stored. Add one at https://keys.example/providers/new?provider=xai"
     ),
   ])
-  func aMissingKeyIsNamedWithWhatToDo(provider: String, label: String, text: String) throws {
+  func aMissingKeyIsNamedWithWhatToDo(provider: String, said: String, text: String) throws {
     let provider = try #require(ProviderCatalogue.standard.provider(id: provider))
-    let problem = problems.opening(RPCError(.notFound, "no"), provider, label: label)
+    let problem = problems.opening(RPCError(.notFound, said), provider)
     #expect(problem.status == .notFound && problem.detail == text)
   }
 
   @Test func aStateThatRepeatingDoesNotChangeIsNotRepeated() throws {
     let provider = try #require(ProviderCatalogue.standard.provider(id: "openai"))
     let disabled = problems.opening(
-      RPCError(.failedPrecondition, "it is disabled"), provider, label: "")
+      RPCError(.failedPrecondition, "it is disabled"), provider)
     for problem in [disabled, problems.told(Problem(.conflict, "no endpoint"))] {
       #expect(problem.status == .forbidden && problem.headers[.shouldRetry] == "false")
     }

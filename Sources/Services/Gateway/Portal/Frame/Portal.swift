@@ -3,6 +3,7 @@ import Cryptography
 package import Edge
 import HTTPTypes
 import Hummingbird
+package import KeyTesting
 package import Providers
 import RPC
 import ServiceAPI
@@ -21,12 +22,15 @@ package struct Portal: Sendable {
   let publicOrigin: String
   let zones = ZoneDatabase.system
   let look: StatusPage.Look
+  /// Asks providers about keys.
+  let tester: KeyTester
+  let onceForms = OnceForms()
 
   /// - Parameter look: Asks each service what keeps it from its work.
   package init(
     services: Services, authenticator: Authenticator, renderer: PageRenderer,
     catalogue: ProviderCatalogue, publicOrigin: String, checkEndpoint: @escaping EndpointCheck,
-    look: @escaping StatusPage.Look
+    look: @escaping StatusPage.Look, tester: KeyTester
   ) {
     self.services = services
     self.authenticator = authenticator
@@ -35,12 +39,14 @@ package struct Portal: Sendable {
     self.publicOrigin = publicOrigin
     self.checkEndpoint = checkEndpoint
     self.look = look
+    self.tester = tester
   }
 
   /// Every page, and the files that pages refer to.
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     var routes = try renderer.assets.routes() + AccountPages(portal: self).routes()
-    routes += try ProviderPages(portal: self).routes() + AccessTokenPages(portal: self).routes()
+    routes += try KeyListPage(portal: self).routes() + KeyPage(portal: self).routes()
+    routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()

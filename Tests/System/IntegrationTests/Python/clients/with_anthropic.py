@@ -150,3 +150,13 @@ def _(way):
     except anthropic.APIStatusError as error:
         retries = error.request.headers["x-stainless-retry-count"]
         return None if retries == "0" else f"{error.status_code} after {retries} retries"
+
+
+@proxied("a label that isn't there: the error names those that are")
+def _(way):
+    try:
+        client(way).models.list(extra_headers={"x-chatelaine-label": "nope"})
+    except anthropic.NotFoundError as error:
+        read = str(error)
+        return None if "'nope'" in read and "default, off" in read else f"reads {read}"
+    return "found one"

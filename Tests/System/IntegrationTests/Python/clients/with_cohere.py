@@ -57,3 +57,14 @@ def _(way):
         client(way, "chat_wrong").chat(**ASK)
     except ApiError as error:
         return None if error.status_code == 401 and "token" in str(error) else f"reads {error}"
+
+
+@proxied("a label that isn't there: the error names those that are")
+def _(way):
+    try:
+        client(way).models.list(
+            request_options={"additional_headers": {"x-chatelaine-label": "nope"}})
+    except ApiError as error:
+        read = str(error)
+        return None if "'nope'" in read and "default, off" in read else f"reads {read}"
+    return "found one"

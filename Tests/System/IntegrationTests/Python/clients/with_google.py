@@ -109,3 +109,12 @@ def _(way):
 def _(way):
     error = refusal(lambda: client(way, "chat_wrong").models.generate_content(**ASK))
     return None if error[1] == 401 and "token" in error[2] else f"a user reads {error}"
+
+
+@proxied("a label that isn't there: the error names those that are")
+def _(way):
+    options = types.HttpOptions(
+        base_url=way.base("google"), headers={"x-chatelaine-label": "nope"}, timeout=20_000)
+    KEPT.append(genai.Client(api_key=way.key, http_options=options))
+    error = refusal(lambda: KEPT[-1].models.generate_content(**ASK))
+    return None if "'nope'" in error[2] and "default, off" in error[2] else f"reads {error}"

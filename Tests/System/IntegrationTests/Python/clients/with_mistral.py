@@ -65,3 +65,13 @@ def _(way):
         client(way, "chat_wrong").chat.complete(**ASK)
     except SDKError as error:
         return None if error.status_code == 401 and "token" in str(error) else f"reads {error}"
+
+
+@proxied("a label that isn't there: the error names those that are")
+def _(way):
+    try:
+        client(way).models.list(http_headers={"x-chatelaine-label": "nope"})
+    except SDKError as error:
+        read = str(error)
+        return None if "'nope'" in read and "default, off" in read else f"reads {read}"
+    return "found one"

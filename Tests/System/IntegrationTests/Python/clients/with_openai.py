@@ -322,3 +322,22 @@ def _(way):
         retries = error.request.headers["x-stainless-retry-count"]
         if error.status_code != 403 or retries != "0" or "disabled" not in error.message:
             return f"{error.status_code} after {retries} retries: {error.message}"
+
+
+@proxied("no key of a provider: the error says where to add one")
+def _(way):
+    try:
+        client(way, provider="deepseek").models.list()
+    except openai.NotFoundError as error:
+        return None if "/providers/new?provider=deepseek" in str(error) else f"reads {error}"
+    return "found one"
+
+
+@proxied("a label that isn't there: the error names those that are")
+def _(way):
+    try:
+        client(way, default_headers={"x-chatelaine-label": "nope"}).models.list()
+    except openai.NotFoundError as error:
+        read = str(error)
+        return None if "'nope'" in read and "default, off" in read else f"reads {read}"
+    return "found one"

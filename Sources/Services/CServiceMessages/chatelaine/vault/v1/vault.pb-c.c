@@ -637,6 +637,51 @@ void   chatelaine__vault__v1__resolve_credential_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__resolve_credential_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__resolve_for_test_request__init
+                     (Chatelaine__Vault__V1__ResolveForTestRequest         *message)
+{
+  static const Chatelaine__Vault__V1__ResolveForTestRequest init_value = CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__resolve_for_test_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__resolve_for_test_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__resolve_for_test_request__pack
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__resolve_for_test_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__resolve_for_test_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__resolve_for_test_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ResolveForTestRequest *
+       chatelaine__vault__v1__resolve_for_test_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ResolveForTestRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__resolve_for_test_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__resolve_for_test_request__free_unpacked
+                     (Chatelaine__Vault__V1__ResolveForTestRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__resolve_for_test_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__use_end__init
                      (Chatelaine__Vault__V1__UseEnd         *message)
 {
@@ -991,7 +1036,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor =
   (ProtobufCMessageInit) chatelaine__vault__v1__key_health__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_config_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_config_request__field_descriptors[5] =
 {
   {
     "provider",
@@ -1041,17 +1086,30 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_con
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "store_anyway",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, store_anyway),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__create_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
   1,   /* field[1] = label */
   0,   /* field[0] = provider */
+  4,   /* field[4] = store_anyway */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__create_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_request__descriptor =
 {
@@ -1061,7 +1119,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_r
   "Chatelaine__Vault__V1__CreateProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__CreateProviderConfigRequest),
-  4,
+  5,
   chatelaine__vault__v1__create_provider_config_request__field_descriptors,
   chatelaine__vault__v1__create_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__create_provider_config_request__number_ranges,
@@ -1208,7 +1266,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__get_provider_config_requ
   (ProtobufCMessageInit) chatelaine__vault__v1__get_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_config_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_config_request__field_descriptors[6] =
 {
   {
     "id",
@@ -1270,6 +1328,18 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_con
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "store_anyway",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, store_anyway),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__update_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
@@ -1277,11 +1347,12 @@ static const unsigned chatelaine__vault__v1__update_provider_config_request__fie
   4,   /* field[4] = enabled */
   0,   /* field[0] = id */
   1,   /* field[1] = label */
+  5,   /* field[5] = store_anyway */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__update_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__update_provider_config_request__descriptor =
 {
@@ -1291,7 +1362,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__update_provider_config_r
   "Chatelaine__Vault__V1__UpdateProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__UpdateProviderConfigRequest),
-  5,
+  6,
   chatelaine__vault__v1__update_provider_config_request__field_descriptors,
   chatelaine__vault__v1__update_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__update_provider_config_request__number_ranges,
@@ -1412,7 +1483,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__disable_provider_config_
   (ProtobufCMessageInit) chatelaine__vault__v1__disable_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_config_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_config_request__field_descriptors[6] =
 {
   {
     "provider",
@@ -1474,18 +1545,31 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "replace",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ImportProviderConfigRequest, replace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__import_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
   1,   /* field[1] = label */
   0,   /* field[0] = provider */
+  5,   /* field[5] = replace */
   4,   /* field[4] = validate_only */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__import_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_request__descriptor =
 {
@@ -1495,7 +1579,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_r
   "Chatelaine__Vault__V1__ImportProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ImportProviderConfigRequest),
-  5,
+  6,
   chatelaine__vault__v1__import_provider_config_request__field_descriptors,
   chatelaine__vault__v1__import_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__import_provider_config_request__number_ranges,
@@ -1752,6 +1836,83 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_respo
   (ProtobufCMessageInit) chatelaine__vault__v1__resolve_credential_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_for_test_request__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "api_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, api_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_url",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, _base_url_case),
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, base_url),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__resolve_for_test_request__field_indices_by_name[] = {
+  2,   /* field[2] = api_key */
+  3,   /* field[3] = base_url */
+  0,   /* field[0] = id */
+  1,   /* field[1] = provider */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__resolve_for_test_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_for_test_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ResolveForTestRequest",
+  "ResolveForTestRequest",
+  "Chatelaine__Vault__V1__ResolveForTestRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ResolveForTestRequest),
+  4,
+  chatelaine__vault__v1__resolve_for_test_request__field_descriptors,
+  chatelaine__vault__v1__resolve_for_test_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__resolve_for_test_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__resolve_for_test_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue chatelaine__vault__v1__use_end__failure__enum_values_by_number[11] =
 {
   { "FAILURE_UNSPECIFIED", "CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED", 0 },
@@ -2003,7 +2164,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__de
   (ProtobufCMessageInit) chatelaine__vault__v1__record_uses_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[10] =
+static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[11] =
 {
   { "CreateProviderConfig", &chatelaine__vault__v1__create_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ListProviderConfigs", &chatelaine__vault__v1__list_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_configs_response__descriptor },
@@ -2014,6 +2175,7 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "DisableProviderConfig", &chatelaine__vault__v1__disable_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ImportProviderConfig", &chatelaine__vault__v1__import_provider_config_request__descriptor, &chatelaine__vault__v1__import_provider_config_response__descriptor },
   { "ResolveCredential", &chatelaine__vault__v1__resolve_credential_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
+  { "ResolveForTest", &chatelaine__vault__v1__resolve_for_test_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
   { "RecordUses", &chatelaine__vault__v1__record_uses_request__descriptor, &chatelaine__vault__v1__record_uses_response__descriptor },
 };
 const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
@@ -2024,8 +2186,9 @@ const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
   2,        /* GetProviderConfig */
   7,        /* ImportProviderConfig */
   1,        /* ListProviderConfigs */
-  9,        /* RecordUses */
+  10,        /* RecordUses */
   8,        /* ResolveCredential */
+  9,        /* ResolveForTest */
   3         /* UpdateProviderConfig */
 };
 const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
@@ -2035,7 +2198,7 @@ const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
   "Vault",
   "Chatelaine__Vault__V1__Vault",
   "chatelaine.vault.v1",
-  10,
+  11,
   chatelaine__vault__v1__vault__method_descriptors,
   chatelaine__vault__v1__vault__method_indices_by_name
 };
@@ -2111,13 +2274,21 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
   service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
+                                                    const Chatelaine__Vault__V1__ResolveForTestRequest *input,
+                                                    Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
+                                                    void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                const Chatelaine__Vault__V1__RecordUsesRequest *input,
                                                Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
                                          Chatelaine__Vault__V1__Vault_ServiceDestroy destroy)

@@ -32,6 +32,7 @@ typedef struct Chatelaine__Vault__V1__ImportProviderConfigRequest Chatelaine__Va
 typedef struct Chatelaine__Vault__V1__ImportProviderConfigResponse Chatelaine__Vault__V1__ImportProviderConfigResponse;
 typedef struct Chatelaine__Vault__V1__ResolveCredentialRequest Chatelaine__Vault__V1__ResolveCredentialRequest;
 typedef struct Chatelaine__Vault__V1__ResolveCredentialResponse Chatelaine__Vault__V1__ResolveCredentialResponse;
+typedef struct Chatelaine__Vault__V1__ResolveForTestRequest Chatelaine__Vault__V1__ResolveForTestRequest;
 typedef struct Chatelaine__Vault__V1__UseEnd Chatelaine__Vault__V1__UseEnd;
 typedef struct Chatelaine__Vault__V1__RecordUsesRequest Chatelaine__Vault__V1__RecordUsesRequest;
 typedef struct Chatelaine__Vault__V1__RecordUsesResponse Chatelaine__Vault__V1__RecordUsesResponse;
@@ -133,6 +134,7 @@ struct  Chatelaine__Vault__V1__CreateProviderConfigRequest
   ProtobufCBinaryData provider;
   ProtobufCBinaryData label;
   ProtobufCBinaryData api_key;
+  protobuf_c_boolean store_anyway;
   Chatelaine__Vault__V1__CreateProviderConfigRequest__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -140,7 +142,7 @@ struct  Chatelaine__Vault__V1__CreateProviderConfigRequest
 };
 #define CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__create_provider_config_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__ListProviderConfigsRequest
@@ -204,6 +206,7 @@ struct  Chatelaine__Vault__V1__UpdateProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
+  protobuf_c_boolean store_anyway;
   Chatelaine__Vault__V1__UpdateProviderConfigRequest__LabelCase _label_case;
   union {
     ProtobufCBinaryData label;
@@ -223,7 +226,7 @@ struct  Chatelaine__Vault__V1__UpdateProviderConfigRequest
 };
 #define CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__update_provider_config_request__descriptor) \
-    , {0,NULL}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___LABEL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___API_KEY__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___ENABLED__NOT_SET, {0} }
+    , {0,NULL}, 0, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___LABEL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___API_KEY__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___ENABLED__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__DeleteProviderConfigRequest
@@ -269,6 +272,7 @@ struct  Chatelaine__Vault__V1__ImportProviderConfigRequest
   ProtobufCBinaryData label;
   ProtobufCBinaryData api_key;
   protobuf_c_boolean validate_only;
+  protobuf_c_boolean replace;
   Chatelaine__Vault__V1__ImportProviderConfigRequest__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -276,7 +280,7 @@ struct  Chatelaine__Vault__V1__ImportProviderConfigRequest
 };
 #define CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__import_provider_config_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__ImportProviderConfigResponse
@@ -324,6 +328,28 @@ struct  Chatelaine__Vault__V1__ResolveCredentialResponse
 #define CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_credential_response__descriptor) \
     , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE___BASE_URL__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL_BASE_URL = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL__CASE)
+} Chatelaine__Vault__V1__ResolveForTestRequest__BaseUrlCase;
+
+struct  Chatelaine__Vault__V1__ResolveForTestRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData api_key;
+  Chatelaine__Vault__V1__ResolveForTestRequest__BaseUrlCase _base_url_case;
+  union {
+    ProtobufCBinaryData base_url;
+  };
+};
+#define CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_for_test_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL__NOT_SET, {0} }
 
 
 typedef enum {
@@ -639,6 +665,25 @@ Chatelaine__Vault__V1__ResolveCredentialResponse *
 void   chatelaine__vault__v1__resolve_credential_response__free_unpacked
                      (Chatelaine__Vault__V1__ResolveCredentialResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ResolveForTestRequest methods */
+void   chatelaine__vault__v1__resolve_for_test_request__init
+                     (Chatelaine__Vault__V1__ResolveForTestRequest         *message);
+size_t chatelaine__vault__v1__resolve_for_test_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest   *message);
+size_t chatelaine__vault__v1__resolve_for_test_request__pack
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__resolve_for_test_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ResolveForTestRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ResolveForTestRequest *
+       chatelaine__vault__v1__resolve_for_test_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__resolve_for_test_request__free_unpacked
+                     (Chatelaine__Vault__V1__ResolveForTestRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__UseEnd methods */
 void   chatelaine__vault__v1__use_end__init
                      (Chatelaine__Vault__V1__UseEnd         *message);
@@ -740,6 +785,9 @@ typedef void (*Chatelaine__Vault__V1__ResolveCredentialRequest_Closure)
 typedef void (*Chatelaine__Vault__V1__ResolveCredentialResponse_Closure)
                  (const Chatelaine__Vault__V1__ResolveCredentialResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ResolveForTestRequest_Closure)
+                 (const Chatelaine__Vault__V1__ResolveForTestRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Vault__V1__UseEnd_Closure)
                  (const Chatelaine__Vault__V1__UseEnd *message,
                   void *closure_data);
@@ -792,6 +840,10 @@ struct Chatelaine__Vault__V1__Vault_Service
                              const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
                              Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
                              void *closure_data);
+  void (*resolve_for_test)(Chatelaine__Vault__V1__Vault_Service *service,
+                           const Chatelaine__Vault__V1__ResolveForTestRequest *input,
+                           Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
+                           void *closure_data);
   void (*record_uses)(Chatelaine__Vault__V1__Vault_Service *service,
                       const Chatelaine__Vault__V1__RecordUsesRequest *input,
                       Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
@@ -813,6 +865,7 @@ void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *s
       function_prefix__ ## disable_provider_config,\
       function_prefix__ ## import_provider_config,\
       function_prefix__ ## resolve_credential,\
+      function_prefix__ ## resolve_for_test,\
       function_prefix__ ## record_uses  }
 void chatelaine__vault__v1__vault__create_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__CreateProviderConfigRequest *input,
@@ -850,6 +903,10 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
                                                       Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
                                                       void *closure_data);
+void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
+                                                    const Chatelaine__Vault__V1__ResolveForTestRequest *input,
+                                                    Chatelaine__Vault__V1__ResolveCredentialResponse_Closure closure,
+                                                    void *closure_data);
 void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                const Chatelaine__Vault__V1__RecordUsesRequest *input,
                                                Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
@@ -872,6 +929,7 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_c
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__import_provider_config_response__outcome__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_for_test_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor;
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__use_end__failure__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_request__descriptor;

@@ -1,8 +1,7 @@
 import Cryptography
-import Providers
 import Testing
 
-@testable import ChatelaineCLI
+@testable import Providers
 
 @Suite struct KeyShapeTests {
   @Test(arguments: [

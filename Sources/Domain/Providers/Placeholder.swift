@@ -1,8 +1,7 @@
 import Encodings
-import Providers
 
 /// The texts that stand in place of a key until somebody fills it in.
-struct Placeholder {
+package struct Placeholder {
   private let text: String
   /// Runs of letters and digits.
   private let tokens: [[UInt8]]
@@ -50,7 +49,7 @@ struct Placeholder {
   }
 
   /// `https://your-resource.openai.azure.com`, `https://<resource>.openai.azure.com`.
-  static func isHost(_ name: String) -> Bool {
+  package static func isHost(_ name: String) -> Bool {
     let label = name.utf8.prefix { $0 != UInt8(ascii: ".") }
     let words = Set(tokens(of: String(Substring(label)).lowercased()))
     return words.contains(Array("your".utf8))

@@ -1,4 +1,5 @@
 import Edge
+import Encodings
 import HTTPTypes
 import Providers
 import ServiceAPI
@@ -9,21 +10,32 @@ struct ProviderForm: Sendable {
     "provider": "Provider", "label": "Label", "apiKey": "API key", "baseUrl": "Base URL",
   ]
 
+  private static let labelBytesMax = 64
+
   var provider = ""
   var label = ""
   /// Secret; never goes back into a page.
   var apiKey = ""
   var baseURL = ""
 
-  init(label: String = "") {
-    self.label = label
+  init() {}
+
+  /// What is stored; an endpoint with masked parts can't go back into a form.
+  init(_ config: VaultAPI.ProviderConfig) {
+    label = config.label
+    baseURL = config.baseUrl.flatMap { TextSearch(["…"]).finds(in: $0) ? nil : $0 } ?? ""
   }
 
   init(_ data: FormData) {
     provider = data.trimmed("provider")
-    label = data.trimmed("label")
-    apiKey = data.trimmed("apiKey")
+    label = Self.label(data.trimmed("label"))
+    apiKey = PastedKey(data["apiKey"]).key
     baseURL = data.trimmed("baseUrl")
+  }
+
+  /// As people type it: capitals become small, blanks become hyphens.
+  static func label(_ text: String) -> String {
+    text.lowercased().split(atByte: " ").joined(separator: "-")
   }
 
   /// What was typed before a session ended; never a key.
@@ -42,6 +54,44 @@ struct ProviderForm: Sendable {
   func checkEndpoint(_ check: Portal.EndpointCheck) throws(Problem) {
     guard !baseURL.isEmpty else { return }
     try check(baseURL)
+  }
+
+  /// Everything that can be said of a new key without asking anybody.
+  func mistakes(
+    _ catalogue: ProviderCatalogue, _ checkEndpoint: Portal.EndpointCheck
+  ) -> [Mistakes.Item] {
+    var items: [Mistakes.Item] = []
+    let chosen = catalogue.provider(id: provider)
+    if chosen == nil { items.append(.init("provider", label: "Provider", "Choose one")) }
+    if apiKey.isEmpty, chosen?.key != .optional {
+      items.append(.init("apiKey", label: "API key", "Enter the API key"))
+    }
+    items += mistakesOfLabel()
+    if baseURL.isEmpty, let chosen, chosen.endpoint == .required {
+      items.append(
+        .init("baseUrl", label: "Base URL", "\(chosen.displayName) needs an address of your own"))
+    }
+    do throws(Problem) {
+      try self.checkEndpoint(checkEndpoint)
+    } catch {
+      items.append(
+        .init("baseUrl", label: "Base URL", error.fields.first?.detail ?? error.detail))
+    }
+    return items
+  }
+
+  func mistakesOfLabel() -> [Mistakes.Item] {
+    let isLabel =
+      label.utf8.count <= Self.labelBytesMax
+      && label.utf8.allSatisfy {
+        $0.isASCIILower || $0.isASCIIDigit || "._-".utf8.contains($0)
+      }
+    guard !isLabel else { return [] }
+    return [
+      .init(
+        "label", label: "Label",
+        "Use at most \(Self.labelBytesMax) small letters, digits, and . _ -")
+    ]
   }
 
   func mistakes(_ problem: Problem) -> Mistakes? {
@@ -71,9 +121,9 @@ struct ProviderForm: Sendable {
       isOptional: isOptional, isPlain: true, lengthMax: 8_192, mistakes: mistakes)
   }
 
-  func endpointField(hint: String, _ mistakes: Mistakes?) -> Field {
+  func endpointField(hint: String, isOptional: Bool = true, _ mistakes: Mistakes?) -> Field {
     Field(
-      "baseUrl", "Base URL", type: "url", value: baseURL, hint: hint, isOptional: true,
+      "baseUrl", "Base URL", type: "url", value: baseURL, hint: hint, isOptional: isOptional,
       isPlain: true, lengthMax: EndpointURL.bytesMax, mistakes: mistakes)
   }
 }
@@ -81,7 +131,10 @@ struct ProviderForm: Sendable {
 /// A stored key, as pages show it.
 struct ProviderRow: Sendable {
   let id: String
+  let providerID: String
   let provider: String
+  /// What a search looks into, in small letters.
+  let searchText: String
   let label: String
   let maskedKey: String
   let endpoint: String?
@@ -91,15 +144,19 @@ struct ProviderRow: Sendable {
   let logo: String
   let menu: RowMenu
   let created: Moment?
+  let changed: Moment?
   let lastUse: Moment?
 
   init(_ config: VaultAPI.ProviderConfig, catalogue: ProviderCatalogue) {
     id = config.id
+    providerID = config.provider
     // A provider that has left the catalogue is still listed, under its id.
     provider = catalogue.provider(id: config.provider)?.displayName ?? config.provider
     label = config.label
     maskedKey = config.maskedKey.isEmpty ? "none" : config.maskedKey
     endpoint = config.baseUrl
+    searchText = [provider, config.provider, label, maskedKey, config.baseUrl ?? ""]
+      .joined(separator: " ").lowercased()
     isEnabled = config.enabled
     state = StatePill(config)
     logo = catalogue.logo(of: config.provider).svg
@@ -107,12 +164,14 @@ struct ProviderRow: Sendable {
     menu = RowMenu(
       id: "menu-\(config.id)", name: "Actions for \(provider), \(config.label)",
       [
-        .link("Edit", address),
+        .act("Test now", "\(address)/test"), .link("Edit or replace…", address),
+        .link("Use it", "/connect?key=\(config.id)"),
         .act(
           config.enabled ? "Disable" : "Enable", "\(address)/\(config.enabled ? "dis" : "en")able"),
-        .link("Delete…", "\(address)/delete", isDangerous: true),
+        .link("Delete…", "/providers/delete?id=\(config.id)", isDangerous: true),
       ])
     created = config.createTime.map { Moment($0) }
+    changed = config.updateTime.map { Moment($0) }
     lastUse = config.lastUseTime.map { Moment($0) }
   }
 
@@ -124,6 +183,7 @@ struct ProviderRow: Sendable {
     ]
     content["endpoint"] = endpoint
     content["created"] = created
+    content["changed"] = changed
     content["lastUse"] = lastUse
     return content
   }

@@ -1,0 +1,203 @@
+import Backend
+import Edge
+import Encodings
+import HTTPTypes
+import Hummingbird
+import KeyTesting
+import Providers
+import RPC
+import ServiceAPI
+
+/// The page of one key: how it is, how it is used, what happened to it, and everything that can be
+/// done with it.
+struct KeyPage: Sendable {
+  /// Events that are looked through for those of this key, and shown of them.
+  private static let searchedEventsMax: Int32 = 200
+  private static let shownEventsMax = 10
+
+  let portal: Portal
+
+  func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
+    [
+      try Edge.Route(["GET"], "/providers/{id}", .page) { exchange in
+        try await portal.forVisitor(exchange) { visitor in
+          let config = try await stored(exchange, visitor)
+          return try await page(exchange, visitor, config, ProviderForm(config))
+        }
+      },
+      try Edge.Route(["POST"], "/providers/{id}", .page) { try await update($0) },
+      try Edge.Route(["POST"], "/providers/{id}/enable", .page) { try await setEnabled($0, true) },
+      try Edge.Route(["POST"], "/providers/{id}/disable", .page) {
+        try await setEnabled($0, false)
+      },
+      try Edge.Route(["POST"], "/providers/{id}/test", .page) { try await test($0) },
+      try Edge.Route(["GET"], "/providers/{id}/delete", .page) { exchange in
+        portal.redirect(to: "/providers/delete?id=\(PercentCoding.encode(exchange.variable("id")))")
+      },
+    ]
+  }
+
+  private func stored(
+    _ exchange: Exchange, _ visitor: Visitor
+  ) async throws -> VaultAPI.ProviderConfig {
+    try await portal.services.vault.getProviderConfig(
+      VaultAPI.GetProviderConfigRequest(id: exchange.variable("id")),
+      options: visitor.options(for: exchange))
+  }
+
+  private func page(
+    _ exchange: Exchange, _ visitor: Visitor, _ config: VaultAPI.ProviderConfig,
+    _ form: ProviderForm, mistakes: Mistakes? = nil, mayStoreAnyway: Bool = false
+  ) async throws -> Response {
+    let row = ProviderRow(config, catalogue: portal.catalogue)
+    let provider = portal.catalogue.provider(id: config.provider)
+    let result = try exchange.parameters().first { $0.name == "test" }
+      .flatMap { SessionSeal(visitor)?.open($0.value, as: .testResult) }
+    var content = row.content
+    content["mistakes"] = mistakes
+    content["mayStoreAnyway"] = mayStoreAnyway
+    content["testResult"] = result
+    content["health"] = health(config)
+    content["label"] = form.labelField(
+      hint: config.provider == "custom"
+        ? "It is part of the address: /proxy/custom/\(config.label). Applications that use it must "
+          + "change when it changes."
+        : "Small letters, digits, and . _ -", isOptional: false, mistakes)
+    content["apiKey"] = form.keyField(
+      hint: "Leave it empty to keep the key that is stored.", isOptional: true, mistakes)
+    if let provider, provider.endpoint != .forbidden {
+      content["baseUrl"] = form.endpointField(
+        hint: "When it moves to another host, enter the key again: it may only go to the host that "
+          + "it was stored for.", isOptional: provider.endpoint != .required, mistakes)
+    }
+    content["snippets"] = Snippets(
+      origin: portal.publicOrigin, provider: config.provider, label: config.label)
+    let events = await events(exchange, visitor, config)
+    (content["events"], content["hasEvents"]) = (events, !events.isEmpty)
+    return portal.page(
+      exchange, visitor, "key",
+      title: (mistakes == nil ? "" : "Error: ") + "\(row.provider), \(row.label)",
+      section: KeyListPage.section, content, status: mistakes == nil ? .ok : .unprocessableContent,
+      nameOf: { $0 == row.id ? "\(row.provider), \(row.label)" : nil })
+  }
+
+  /// In words, with the number of refusals where there are several.
+  private func health(_ config: VaultAPI.ProviderConfig) -> String {
+    guard let health = config.health else { return "The provider has not been asked yet." }
+    let refusals = health.consecutiveRefusals
+    return refusals > 1
+      ? "It answered \(health.lastStatus), and has refused the key \(refusals) times in a row."
+      : "It answered \(health.lastStatus)."
+  }
+
+  /// The latest of this key; none when the log is away, which must not take the page with it.
+  private func events(
+    _ exchange: Exchange, _ visitor: Visitor, _ config: VaultAPI.ProviderConfig
+  ) async -> [KeyEvent] {
+    let answer = try? await portal.services.audit.listEvents(
+      AuditAPI.ListEventsRequest(pageSize: Self.searchedEventsMax),
+      options: visitor.options(for: exchange))
+    return (answer?.events ?? []).filter { $0.target?.id == config.id }
+      .prefix(Self.shownEventsMax).map(KeyEvent.init)
+  }
+
+  // MARK: Acts
+
+  private func update(_ exchange: Exchange) async throws -> Response {
+    let address = "/providers/\(exchange.variable("id"))"
+    return try await portal.forVisitorsForm(exchange, page: address) { visitor, data in
+      let form = ProviderForm(data)
+      let config = try await stored(exchange, visitor)
+      var items = form.mistakesOfLabel()
+      if form.label.isEmpty { items.append(.init("label", label: "Label", "Enter a label")) }
+      do {
+        guard items.isEmpty else { throw Problem(.badRequest) }
+        try form.checkEndpoint(portal.checkEndpoint)
+        let changed = try await portal.services.vault.updateProviderConfig(
+          VaultAPI.UpdateProviderConfigRequest(
+            id: config.id, label: form.label == config.label ? nil : form.label,
+            apiKey: form.apiKey.isEmpty ? nil : form.apiKey,
+            baseUrl: form.baseURL == (config.baseUrl ?? "") ? nil : form.baseURL,
+            storeAnyway: data["act"] == "anyway"), options: visitor.options(for: exchange))
+        let isChanged = changed.updateTime != config.updateTime
+        return portal.redirect(
+          to: address, notice: Notice(isChanged ? .keyChanged : .nothingChanged, of: config.id))
+      } catch {
+        let problem = Problem(catching: error)
+        let mistakes = items.isEmpty ? form.mistakes(problem) : Mistakes(items: items)
+        guard let mistakes else { throw problem }
+        return try await page(
+          exchange, visitor, config, form, mistakes: mistakes, mayStoreAnyway: error.isDoubt)
+      }
+    }
+  }
+
+  private func setEnabled(_ exchange: Exchange, _ enabled: Bool) async throws -> Response {
+    try await portal.forVisitorsForm(exchange, page: KeyListPage.section) { visitor, form in
+      let id = exchange.variable("id")
+      let options = visitor.options(for: exchange)
+      if enabled {
+        _ = try await portal.services.vault.enableProviderConfig(
+          VaultAPI.EnableProviderConfigRequest(id: id), options: options)
+      } else {
+        _ = try await portal.services.vault.disableProviderConfig(
+          VaultAPI.DisableProviderConfigRequest(id: id), options: options)
+      }
+      return portal.redirect(
+        to: place(form, id), notice: Notice(enabled ? .keyEnabled : .keyDisabled, of: id))
+    }
+  }
+
+  private func test(_ exchange: Exchange) async throws -> Response {
+    try await portal.forVisitorsForm(exchange, page: KeyListPage.section) { visitor, form in
+      let id = exchange.variable("id")
+      let result = try await portal.tester.test(id: id, for: visitor, exchange)
+      guard Self.isOnPage(form) else {
+        return portal.redirect(to: place(form, id), notice: Notice(.keyTested, of: id))
+      }
+      let sealed = SessionSeal(visitor)?.seal(result.words, as: .testResult)
+      return portal.redirect(to: "/providers/\(id)" + (sealed.map { "?test=\($0)" } ?? ""))
+    }
+  }
+
+  /// Whether the form is this page's; a notice's Undo and a list's menu are on others.
+  private static func isOnPage(_ form: FormData) -> Bool { form["back"].hasBytes(of: "page") }
+
+  /// Where the form was: this page, or the list's row.
+  private func place(_ form: FormData, _ id: String) -> String {
+    Self.isOnPage(form) ? "/providers/\(id)" : KeyBack(form["back"]).row(id)
+  }
+}
+
+/// One thing that happened to a key.
+struct KeyEvent: Sendable {
+  let id: String
+  let text: String
+  let state: StatePill
+  let time: Moment?
+
+  init(_ event: AuditAPI.AuditEvent) {
+    id = event.id
+    text = AuditActionName.name(of: event.action)
+    state = StatePill(event.outcome)
+    time = event.time.map { Moment($0) }
+  }
+}
+
+extension GatewayAPI.KeyTest {
+  /// Our sentence, and the provider's own words behind it.
+  var words: String {
+    providerMessage.isEmpty ? message : "\(message) It says: \(providerMessage)"
+  }
+}
+
+extension Error {
+  /// Whether the vault would store the key if its owner insists.
+  var isDoubt: Bool {
+    guard let error = self as? RPCError else { return false }
+    return error.details.contains { detail in
+      guard case .errorInfo(let reason, _) = detail else { return false }
+      return reason.utf8.elementsEqual("DOUBTFUL_KEY".utf8)
+    }
+  }
+}
