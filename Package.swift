@@ -432,7 +432,7 @@ let package = Package(
     tests(
       "System", "IntegrationTests",
       [
-        "TestSupport", "LocalDeployment", hummingbird, httpTypes, nioCore,
+        "TestSupport", "LocalDeployment", "Postgres", hummingbird, httpTypes, logging, nioCore,
         nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),
