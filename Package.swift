@@ -449,7 +449,8 @@ let package = Package(
     tests(
       "System", "IntegrationTests",
       [
-        "TestSupport", "LocalDeployment", "RPC", "RPCTransport", "ServiceAPI", "TLS", hummingbird,
+        "TestSupport", "LocalDeployment", "Postgres", "RPC", "RPCTransport", "ServiceAPI", "TLS",
+        hummingbird,
         httpTypes, logging, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),

@@ -166,10 +166,15 @@ private struct BackupDirectory {
     return "\(path)/\(Self.prefix)\(time)\(Self.suffix)"
   }
 
-  /// Removes all but the newest; names sort by time.
+  /// Removes all but the newest, and what killed runs have left; names sort by time.
   func prune(keeping count: Int) throws -> [String] {
-    let names = try FileManager.default.contentsOfDirectory(atPath: path)
-      .filter { $0.hasPrefix(Self.prefix) && $0.hasSuffix(Self.suffix) }
+    let ours = try FileManager.default.contentsOfDirectory(atPath: path)
+      .filter { $0.hasPrefix(Self.prefix) }
+    for name in ours where name.hasSuffix(Self.suffix + BackupFile.partialSuffix) {
+      // One that is being written is somebody's.
+      try? BackupFile.removeRemains("\(path)/\(name)")
+    }
+    let names = ours.filter { $0.hasSuffix(Self.suffix) }
     return try names.sorted().dropLast(count).map { name in
       try FileManager.default.removeItem(atPath: "\(path)/\(name)")
       return "\(path)/\(name)"

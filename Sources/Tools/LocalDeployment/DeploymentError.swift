@@ -23,7 +23,7 @@ package enum DeploymentError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .file(let path, let reason): "\(path): \(reason)"
     case .missingProgram(let name, let package):
-      "\(name) is not installed; sudo apt-get install \(package) brings it"
+      "\(name) is not installed; on Debian: apt-get install \(package)"
     case .programFailed(let name, let exit, let output):
       "\(name) failed (\(exit))" + (output.isEmpty ? "" : ": \(output)")
     case .inUse(let path):

@@ -1,8 +1,12 @@
 import Foundation
 import LocalDeployment
+import Logging
 import NIOHTTP1
+import Postgres
 import TestSupport
 import Testing
+
+@testable import VaultServer
 
 /// `chatelaine backup` and `chatelaine restore` as an operator runs them: the drill.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct BackupTests {
@@ -121,18 +125,7 @@ import Testing
     // One that doesn't run is started for it, without its services.
     #expect(try await place.backUp(stack.stateDirectory, ["--json"]).exit == .code(0))
 
-    let cluster = try PostgresCluster(
-      directory: place / "postgres", durability: .relaxedForTests)
-    try await cluster.start()
-    try await cluster.runScript("CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'admin';")
-    let secrets = place / "secrets"
-    let initialised = try await RunningStack.runCommand(
-      ["init", "--secrets-dir", secrets],
-      environment: [
-        "ADMIN_DATABASE_URL": cluster.connectionURL(
-          user: "admin", database: "postgres", password: "admin")
-      ])
-    #expect(initialised.exit == .code(0), "\(initialised.output)")
+    let (cluster, secrets) = try await server(in: place)
     let restore = ["restore", place.file, "--identity", place / "key", "--secrets-dir", secrets]
     let anotherKey = try await RunningStack.runCommand(restore)
     #expect(anotherKey.exit == .code(1) && anotherKey.output.contains("sealed under"))
@@ -149,12 +142,97 @@ import Testing
     let twice = try await RunningStack.runCommand(restore)
     #expect(twice.exit == .code(1) && twice.output.contains("holds tables already"))
 
-    let inDirectory = try await RunningStack.runCommand([
-      "backup", place.path, "--recipient", place.recipient, "--secrets-dir", secrets, "--keep", "1",
-    ])
-    #expect(inDirectory.exit == .code(0), "\(inDirectory.output)")
     try await cluster.stop()
     try? FileManager.default.removeItem(atPath: stack.stateDirectory)
+  }
+
+  /// A server with the roles and schemas of `chatelaine init`, and the secrets' directory.
+  private func server(in place: BackupPlace) async throws -> (PostgresCluster, String) {
+    let cluster = try PostgresCluster(
+      directory: place / "postgres", durability: .relaxedForTests)
+    try await cluster.start()
+    try await cluster.runScript("CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'admin';")
+    let initialised = try await RunningStack.runCommand(
+      ["init", "--secrets-dir", place / "secrets"],
+      environment: [
+        "ADMIN_DATABASE_URL": cluster.connectionURL(
+          user: "admin", database: "postgres", password: "admin")
+      ])
+    #expect(initialised.exit == .code(0), "\(initialised.output)")
+    return (cluster, place / "secrets")
+  }
+
+  @Test func backupsOfOtherReleasesAreCaughtUpOrRefused() async throws {
+    let place = try BackupPlace()
+    defer { place.remove() }
+    let (cluster, secrets) = try await server(in: place)
+    // As an earlier release would have left the vault's schema.
+    let last = try #require(VaultSchema.migrations.last)
+    let owner = try String(contentsOfFile: secrets + "/migrate/vault.database-url", encoding: .utf8)
+    try await PostgresMigrator.migrate(
+      Schema(name: "vault", migrations: Array(VaultSchema.migrations.dropLast())),
+      using: try PostgresConfiguration(url: owner.trimmingCharacters(in: .newlines)),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let migrate = ["migrate", "--secrets-dir", secrets]
+    let others = ["--only", "auth", "--only", "audit"]
+    #expect(try await RunningStack.runCommand(migrate + others).exit == .code(0))
+    let recipient = try await place.makeIdentity("key")
+    func backUp(to path: String, _ more: String...) async throws {
+      let made = try await RunningStack.runCommand(
+        ["backup", path, "--recipient", recipient, "--secrets-dir", secrets] + more)
+      #expect(made.exit == .code(0), "\(made.output)")
+    }
+    // A run that was killed has left this.
+    let remains = place / "chatelaine-20260101T000000Z.age.partial"
+    try Data("half".utf8).write(to: URL(fileURLWithPath: remains))
+    try await backUp(to: place.path, "--keep", "1")
+    #expect(!FileManager.default.fileExists(atPath: remains))
+    let dated = try FileManager.default.contentsOfDirectory(atPath: place.path)
+      .filter { $0.hasPrefix("chatelaine-") }
+    #expect(dated.count == 1)
+    let older = [
+      "restore", place / (dated.first ?? ""), "--identity", place / "key", "--secrets-dir", secrets,
+    ]
+    let occupied = try await RunningStack.runCommand(older)
+    #expect(occupied.exit == .code(1) && occupied.output.contains("--replace"))
+    try await whileConnected(as: "vault", to: cluster) {
+      let refused = try await RunningStack.runCommand(older + ["--replace"])
+      #expect(refused.exit == .code(1) && refused.output.contains("vault is connected"))
+    }
+    let replaced = try await RunningStack.runCommand(older + ["--replace"])
+    #expect(replaced.exit == .code(0), "\(replaced.output)")
+    let caughtUp = try await RunningStack.runCommand(migrate)
+    #expect(caughtUp.output.contains("vault: applied \(last.number)"), "\(caughtUp.output)")
+
+    // As a later release would, which these programs can't follow.
+    try await cluster.runScript(
+      "UPDATE vault.schema_migrations SET minimum_version = 99 WHERE number = \(last.number);",
+      database: "chatelaine")
+    place.file = place / "later.age"
+    try await backUp(to: place.file)
+    let tooOld = try await place.restore(to: place / "new")
+    #expect(tooOld.exit == .code(1) && tooOld.output.contains("made by a later release"))
+    try await cluster.stop()
+  }
+
+  /// Runs `body` while a role has a connection, as a service would that was not stopped.
+  private func whileConnected(
+    as role: String, to cluster: PostgresCluster, _ body: () async throws -> Void
+  ) async throws {
+    try await cluster.runScript("ALTER ROLE \(role) PASSWORD 'connected';")
+    let url = cluster.connectionURL(user: role, database: "chatelaine", password: "connected")
+    let session = try await ChildProcess.spawn(
+      Command(
+        path: "/usr/bin/psql", arguments: ["--command=SELECT pg_sleep(600)", url],
+        environment: ["PATH": "/usr/bin:/bin"]))
+    let isThere = "SELECT count(*) FROM pg_stat_activity WHERE usename = '\(role)';"
+    while try await cluster.runScript(isThere) == "0\n" {
+      try #require(session.exitIfEnded == nil)
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    try await body()
+    session.signal(SIGINT)
+    _ = await session.exit()
   }
 
   @Test func aPassphraseIsAskedForOnTheTerminal() async throws {

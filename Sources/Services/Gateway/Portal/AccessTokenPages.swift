@@ -137,6 +137,7 @@ struct AccessTokenPages: Sendable {
           scopes: scopes),
         options: visitor.options(for: exchange))
     } catch {
+      if let error = error as? RPCError, error.needsConfirmation { throw error }
       let problem = Problem(catching: error)
       guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
       return try await list(
