@@ -72,8 +72,8 @@ class Delay:
         try:
             while piece := await reader.read(1 << 16):
                 loop.call_later(DELAY_SECONDS, writer.write, piece)
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.CancelledError):
+            return writer.close()
         loop.call_later(DELAY_SECONDS, writer.close)
 
 

@@ -281,6 +281,8 @@ final class HTTP2Connection: UpstreamConnection, ChannelInboundHandler, @uncheck
     guard !isClosed else { return }
     // What has arrived counts.
     handleEvents()
+    // Before the exchanges end: their places here are worth nothing.
+    leave()
     isClosed = true
     timer?.task.cancel()
     timer = nil

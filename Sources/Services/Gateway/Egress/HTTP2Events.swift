@@ -93,12 +93,12 @@ extension HTTP2Connection {
   private func finish(_ exchange: HTTP2Exchange, _ trailers: HTTPHeaders?) {
     deliver(exchange)
     forget(exchange)
-    if exchange.isRequestSent {
-      // Before the reader knows: its next request finds the connection.
-      reportEnd(of: exchange)
-    } else if let stream = exchange.stream {
+    if let stream = exchange.stream, !exchange.isRequestSent || stream.outboundBytes > 0 {
       // A request that isn't wanted to its end.
       session.reset(stream, .cancel)
+    } else {
+      // Before the reader knows: its next request finds the connection.
+      reportEnd(of: exchange)
     }
     exchange.answer.finish(trailers)
   }
