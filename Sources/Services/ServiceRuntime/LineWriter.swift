@@ -13,7 +13,11 @@ package final class LineWriter: Sendable {
   /// With so much waiting, it goes out before the round is over.
   static let waitingBytesMax = 32 << 10
 
-  package static let standardError = LineWriter { writeAll($0, to: STDERR_FILENO) }
+  package static let standardError: LineWriter = {
+    // For the lines of event loops that don't get another round.
+    atexit { LineWriter.standardError.flush() }
+    return LineWriter { writeAll($0, to: STDERR_FILENO) }
+  }()
 
   private struct State {
     var waiting: [UInt8] = []

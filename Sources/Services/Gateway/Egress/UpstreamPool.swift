@@ -14,6 +14,7 @@ final class UpstreamPool: Sendable {
     let endpoint: CheckedEndpoint
     let origin: Origin
     let eventLoop: any EventLoop
+    let isFresh: Bool
     let continuation: CheckedContinuation<any UpstreamConnection, any Error>
   }
 
@@ -21,12 +22,15 @@ final class UpstreamPool: Sendable {
   private final class Member: @unchecked Sendable {
     // Sendable because it is touched under the pool's lock only.
     let connection: any UpstreamConnection
+    /// Who waits has a higher number than the last waiter before it was made.
+    let number: UInt64
     var exchangesMax: Int
     var exchangeCount = 0
     var idleSince = NIODeadline.now()
 
-    init(_ connection: any UpstreamConnection, exchangesMax: Int) {
-      (self.connection, self.exchangesMax) = (connection, exchangesMax)
+    init(_ connection: any UpstreamConnection, number: UInt64, exchangesMax: Int) {
+      (self.connection, self.number) = (connection, number)
+      self.exchangesMax = exchangesMax
     }
 
     var hasRoom: Bool { exchangeCount < exchangesMax }
@@ -73,7 +77,8 @@ final class UpstreamPool: Sendable {
   /// caller begins one.
   ///
   /// - Parameters:
-  ///   - isFresh: made for this, so that the provider can't have closed it.
+  ///   - isFresh: made after this was called, so that the provider can't have closed it; where the
+  ///     host may have no further connection, any.
   ///   - usesHTTP1: HTTP/2 won't do.
   func connection(
     to endpoint: CheckedEndpoint, on eventLoop: any EventLoop, isFresh: Bool, usesHTTP1: Bool
@@ -81,7 +86,7 @@ final class UpstreamPool: Sendable {
     let (id, origin, taken) = state.withLock {
       state -> (UInt64, Origin, (any UpstreamConnection)?) in
       let origin = self.origin(of: endpoint, usesHTTP1: usesHTTP1, state)
-      let taken = isFresh ? nil : take(endpoint, origin, on: eventLoop, from: &state)
+      let taken = take(endpoint, origin, on: eventLoop, isFresh: isFresh, from: &state)
       state.nextWaiter += 1
       return (state.nextWaiter, origin, taken)
     }
@@ -92,7 +97,7 @@ final class UpstreamPool: Sendable {
           wait(
             Waiter(
               id: id, endpoint: endpoint, origin: origin, eventLoop: eventLoop,
-              continuation: continuation))
+              isFresh: isFresh, continuation: continuation))
         }
       } onCancel: {
         giveUp(id, origin, .cancelled)
@@ -134,9 +139,7 @@ final class UpstreamPool: Sendable {
 
   // MARK: Waiting
 
-  private enum Joining {
-    case waits, connects, refused
-  }
+  private enum Joining { case waits, connects, refused }
 
   private func wait(_ waiter: Waiter) {
     let joining = state.withLock { state -> Joining in
@@ -215,7 +218,8 @@ final class UpstreamPool: Sendable {
         state.protocols.learn(.http2(exchangesMax: exchangesMax), of: origin)
       }
       let expected = state.protocols.exchangesExpected(of: origin)
-      let member = Member(connection, exchangesMax: min(exchangesMax, expected))
+      let member = Member(
+        connection, number: state.nextWaiter, exchangesMax: min(exchangesMax, expected))
       state.members[ObjectIdentifier(connection)] = member
       state.idleCount += 1
       state.hosts[origin]?.open.append(member)
@@ -247,9 +251,11 @@ final class UpstreamPool: Sendable {
         return ([], member.exchangeCount == 0 ? connection : nil)
       }
       var served: [Waiter] = []
+      let isFull = isFull(connection.origin, state)
       while member.hasRoom,
         let index = state.hosts[connection.origin]?.waiters.firstIndex(where: {
           $0.endpoint.leads(to: connection.address)
+            && (!$0.isFresh || member.number >= $0.id || isFull)
         }), let waiter = state.hosts[connection.origin]?.waiters.remove(at: index)
       {
         occupy(member, &state)
@@ -345,19 +351,24 @@ final class UpstreamPool: Sendable {
   // MARK: Room
 
   private func take(
-    _ endpoint: CheckedEndpoint, _ origin: Origin, on eventLoop: any EventLoop,
+    _ endpoint: CheckedEndpoint, _ origin: Origin, on eventLoop: any EventLoop, isFresh: Bool,
     from state: inout State
   ) -> (any UpstreamConnection)? {
     guard let host = state.hosts[origin], !host.open.isEmpty else { return nil }
     func leadsThere(_ member: Member) -> Bool { endpoint.leads(to: member.connection.address) }
+    let isFull = isFull(origin, state)
+    guard !isFresh || isFull else { return nil }
     let near = host.open.last { $0.connection.eventLoop === eventLoop && leadsThere($0) }
     // Another loop's costs two changes of thread: less than waiting.
-    let isFull = host.connectionCount >= limits.connectionsPerHostMax
-    guard let member = near ?? (isFull ? host.open.last(where: leadsThere) : nil) else {
-      return nil
-    }
+    let far = isFull ? host.open.last(where: leadsThere) : nil
+    guard let member = near ?? far else { return nil }
     occupy(member, &state)
     return member.connection
+  }
+
+  /// Whether there may be no further connection: then a used one is better than none.
+  private func isFull(_ origin: Origin, _ state: borrowing State) -> Bool {
+    state.hosts[origin].map { $0.connectionCount >= limits.connectionsPerHostMax } ?? false
   }
 
   private func occupy(_ member: Member, _ state: inout State) {
