@@ -212,6 +212,8 @@ let package = Package(
       resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
+      .domain, "EnvImport", ["Addresses", "Cryptography", "DotEnv", "Encodings", "Providers"]),
+    library(
       .domain, "Auth",
       ["Addresses", "Cryptography", "Encodings", "Identity", "Pacing", "Receipts", "UseCases"]),
     library(
@@ -278,8 +280,9 @@ let package = Package(
       .gateway, "Portal",
       [
         "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "Providers",
-        "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
+        "Backend", "Edge", "Cryptography", "DotEnv", "Encodings", "EnvImport", "KeyTesting",
+        "Protobuf", "Providers", "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
+        logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -318,7 +321,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment", "Cryptography",
+        "Addresses", "Callers", "DotEnv", "Encodings", "EnvImport", "Files", "LocalDeployment",
+        "Cryptography",
         "Identity", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
@@ -465,7 +469,7 @@ let package = Package(
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
       "Tools", "ChatelaineCLITests",
-      ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
+      ["ChatelaineCLI", "Cryptography", "DotEnv", "EnvImport", "LocalDeployment", "Providers"]),
     tests(
       "Domain", "VaultTests",
       ["Vault", "Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
