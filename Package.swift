@@ -217,6 +217,8 @@ let package = Package(
       resources: [.embedInCode("Catalogue")]),
     library(.domain, "DotEnv", ["Cryptography", "Encodings"]),
     library(
+      .domain, "EnvImport", ["Addresses", "Cryptography", "DotEnv", "Encodings", "Providers"]),
+    library(
       .domain, "Auth",
       ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases"]),
     library(
@@ -284,8 +286,9 @@ let package = Package(
       .gateway, "Portal",
       [
         "CQREncode", "Callers",
-        "Backend", "Edge", "Cryptography", "Encodings", "KeyTesting", "Protobuf", "Providers",
-        "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore, logging,
+        "Backend", "Edge", "Cryptography", "DotEnv", "Encodings", "EnvImport", "KeyTesting",
+        "Protobuf", "Providers", "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
+        logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -324,8 +327,8 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "CVersion", "Callers", "DotEnv", "Encodings", "Files", "LocalDeployment",
-        "Cryptography",
+        "Addresses", "CVersion", "Callers", "DotEnv", "Encodings", "EnvImport", "Files",
+        "LocalDeployment", "Cryptography",
         "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
@@ -475,7 +478,7 @@ let package = Package(
     tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
     tests(
       "Tools", "ChatelaineCLITests",
-      ["ChatelaineCLI", "Cryptography", "DotEnv", "LocalDeployment", "Providers"]),
+      ["ChatelaineCLI", "Cryptography", "DotEnv", "EnvImport", "LocalDeployment", "Providers"]),
     tests(
       "Domain", "VaultTests",
       ["Vault", "Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cryptography
 import DotEnv
+import EnvImport
 import Files
 import LocalDeployment
 import Providers

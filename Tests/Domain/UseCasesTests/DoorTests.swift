@@ -148,7 +148,7 @@ private final class Ledger: Sendable {
     .accountGet, .sessionDelete, .accessTokenCreate, .accessTokenDelete, .accessTokenList,
     .providerConfigCreate, .providerConfigImport, .providerConfigUpdate, .providerConfigEnable,
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
-    .credentialResolve, .auditEventList,
+    .credentialResolve, .credentialTest, .auditEventList,
   ]).union(accountActions)
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
@@ -183,7 +183,9 @@ private final class Ledger: Sendable {
 
   @Test func aTokenForUseUsesKeysAndNothingElse() {
     #expect(
-      Self.allowed(Self.caller(.accessToken(UUID()), .use)) == [.accountGet, .credentialResolve])
+      Self.allowed(Self.caller(.accessToken(UUID()), .use)) == [
+        .accountGet, .credentialResolve, .credentialTest,
+      ])
   }
 
   @Test func aTokenThatManagesNeitherUsesKeysNorReadsTheLog() {

@@ -10,6 +10,8 @@ import Vault
   private let vault: TestVault
   private let owner = TestVault.caller()
 
+  private static let noKey = VaultError.noKey(provider: "OpenAI", label: nil, labels: [])
+
   init() throws { vault = try TestVault() }
 
   @Test func aStoredKeyComesBackAndIsShownMasked() async throws {
@@ -163,7 +165,7 @@ import Vault
     await #expect(throws: VaultError.notFound) {
       try await vault.service.get(config.id.uuidString, for: owner, from: CallOrigin())
     }
-    await #expect(throws: VaultError.notFound) { try await vault.resolve(for: owner) }
+    await #expect(throws: Self.noKey) { try await vault.resolve(for: owner) }
   }
 
   @Test func withoutALabelTheDefaultElseTheOldestEnabledIsUsed() async throws {
@@ -212,7 +214,7 @@ import Vault
     await #expect(throws: VaultError.notFound) {
       try await vault.service.delete(id, for: other, from: TestVault.origin)
     }
-    await #expect(throws: VaultError.notFound) { try await vault.resolve(for: other) }
+    await #expect(throws: Self.noKey) { try await vault.resolve(for: other) }
     let page = try await vault.service.list(size: 0, token: "", for: other, from: CallOrigin())
     #expect(page.elements.map(\.provider) == ["mistral"])
     #expect(try await vault.resolve(for: owner).key.revealed == TestVault.key)

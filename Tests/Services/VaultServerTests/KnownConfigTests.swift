@@ -91,11 +91,15 @@ import Vault
     }
   }
 
+  private func missing(_ label: Label?, _ labels: [String]) -> VaultError {
+    .noKey(provider: "Custom OpenAI-compatible endpoint", label: label, labels: labels)
+  }
+
   @Test func whatAnotherProcessDeletedIsGoneAtTheNextUse() async throws {
     try await withKnowing { vaults in
       try await vaults.other.delete(
         vaults.id, for: owner, from: PostgresVaultStoreTests.origin)
-      await #expect(throws: VaultError.notFound) { try await use(vaults.knowing) }
+      await #expect(throws: missing(nil, [])) { try await use(vaults.knowing) }
     }
   }
 
@@ -116,11 +120,11 @@ import Vault
     try await withKnowing(label: "first") { vaults in
       _ = try await vaults.other.create(
         NewConfig(
-          provider: "custom", label: "default", apiKey: "the-default-key",
+          provider: "custom", label: "default", apiKey: "k9-0a1b2c-7Q2",
           baseURL: "https://llm.example.org/v1"),
         for: owner, from: PostgresVaultStoreTests.origin)
       #expect(
-        try await use(vaults.knowing).key.withUTF8String { $0 } == "the-default-key")
+        try await use(vaults.knowing).key.withUTF8String { $0 } == "k9-0a1b2c-7Q2")
       #expect(
         try await use(vaults.knowing, label: "first").key.withUTF8String { $0 }
           == PostgresVaultStoreTests.key)
@@ -133,7 +137,8 @@ import Vault
       _ = try await vaults.other.update(
         vaults.id, ConfigPatch(label: "old", apiKey: nil, baseURL: nil, enabled: nil), for: owner,
         from: PostgresVaultStoreTests.origin)
-      await #expect(throws: VaultError.notFound) { try await use(vaults.knowing, label: "work") }
+      let missing = missing(try Label("work"), ["old"])
+      await #expect(throws: missing) { try await use(vaults.knowing, label: "work") }
       _ = try await vaults.other.create(
         NewConfig(
           provider: "custom", label: "work", apiKey: "another-key",

@@ -4,6 +4,7 @@ import Providers
 import Testing
 
 @testable import ChatelaineCLI
+@testable import EnvImport
 
 /// Which address a key goes to; no file may send one where it was not meant to go.
 @Suite struct EndpointChoiceTests {

@@ -4,6 +4,7 @@ import Providers
 import Testing
 
 @testable import ChatelaineCLI
+@testable import EnvImport
 
 @Suite struct ImportPlanTests {
   @Test func keysFindTheirProvidersAndTheRestIsLeftAlone() throws {

@@ -5,6 +5,7 @@ import Providers
 import Testing
 
 @testable import ChatelaineCLI
+@testable import EnvImport
 
 @Suite struct ImportReportTests {
   private static let file = """

@@ -191,18 +191,19 @@ extension UpstreamError {
     case .connectFailed(let reason): "It could not be reached: \(reason)."
     case .untrusted(let error): "Its certificate is not trusted: \(error)."
     case .proxyFailed: "The operator's proxy did not open a way to it."
-    case .closedBeforeAnswer, .brokenOff: "It closed the connection."
-    case .malformedAnswer: "What answers there is not HTTP."
+    case .closedBeforeAnswer, .brokenOff, .refused, .needsHTTP1: "It closed the connection."
+    case .malformedAnswer, .unreadableField: "What answers there is not HTTP."
     case .requestTooLarge, .request, .malformedRequest: "The request could not be sent."
     }
   }
 
   fileprivate var failure: VaultAPI.UseEnd.Failure {
     switch self {
-    case .tooManyConnections, .malformedRequest, .requestTooLarge, .request: .notSent
+    case .tooManyConnections, .malformedRequest, .refused, .needsHTTP1, .requestTooLarge, .request:
+      .notSent
     case .connectFailed, .untrusted, .proxyFailed: .unreachable
     case .connectTimeout, .answerTimeout, .stopped: .timedOut
-    case .closedBeforeAnswer, .brokenOff, .malformedAnswer: .brokenOff
+    case .closedBeforeAnswer, .brokenOff, .malformedAnswer, .unreadableField: .brokenOff
     case .cancelled: .clientLeft
     }
   }

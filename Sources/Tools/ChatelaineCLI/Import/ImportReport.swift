@@ -1,4 +1,5 @@
 import Encodings
+import EnvImport
 import Providers
 
 /// What the operator reads after an import: a line for each entry of the file, then the counts.

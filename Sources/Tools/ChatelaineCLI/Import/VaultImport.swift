@@ -1,5 +1,6 @@
 import Callers
 import Cryptography
+import EnvImport
 import Providers
 import RPC
 import ServiceAPI

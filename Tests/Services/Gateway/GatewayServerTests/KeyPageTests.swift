@@ -197,4 +197,41 @@ import Testing
       #expect(answer.body.contains("Enter a label"))
     }
   }
+
+  @Test func anEnvironmentFileIsPlannedChosenAndStored() async throws {
+    try await TestGateway.run { gateway in
+      let file = """
+        OPENAI_API_KEY=sk-q9ZkW3r7Tt1LmB8xVn2c
+        ANTHROPIC_API_KEY=YOUR_API_KEY
+        GROQ_API_KEY=gsk_q9ZkW3r7Tt1LmB8xVn2c
+        DATABASE_URL=postgres://u:secret-word@db/x
+        """
+      let plan = try await post(gateway, "/providers/import", [("env", file)])
+      #expect(plan.status == 200)
+      #expect(plan.body.contains("OpenAI, default") && plan.body.contains("Groq, default"))
+      #expect(plan.body.contains("Left alone: a placeholder"))
+      #expect(plan.body.contains("Not of a provider"))
+      for secret in ["q9ZkW3r7", "secret-word"] { #expect(!plan.body.contains(secret)) }
+      #expect(gateway.backend.storedKeys.isEmpty)
+      let fields = [
+        ("kept", try value("kept", plan)), ("once", try value("once", plan)), ("c.1", "1"),
+      ]
+      for _ in 0..<2 {
+        let done = try await post(gateway, "/providers/import/apply", fields)
+        let place = try #require(done.headers["location"].first)
+        #expect(try await get(gateway, place).body.contains("1 key is stored."))
+      }
+      #expect(gateway.backend.storedKeys == ["default gsk_q9ZkW3r7Tt1LmB8xVn2c"])
+    }
+  }
+
+  @Test(arguments: ["", "  \n "])
+  func anEmptyFileIsAMistake(_ text: String) async throws {
+    try await TestGateway.run { gateway in
+      let answer = try await post(gateway, "/providers/import", [("env", text)])
+      #expect(answer.status == 422)
+      let late = try await post(gateway, "/providers/import/apply", [("kept", "x")])
+      #expect(late.status == 422)
+    }
+  }
 }

@@ -33,7 +33,7 @@ import Testing
       let id = "00000000-0000-4000-8000-000000000001"
       for path in [
         "/providers", "/providers/new", "/providers/\(id)", "/providers/delete?id=\(id)",
-        "/api/docs", "/access-tokens/new/t1", "/access-tokens/t1",
+        "/api/docs", "/providers/import",
         "/access-tokens", "/audit", "/settings", "/status", "/log-out", "/nothing",
         "/dev/components",
       ] {

@@ -46,6 +46,7 @@ package struct Portal: Sendable {
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     var routes = try renderer.assets.routes() + AccountPages(portal: self).routes()
     routes += try KeyListPage(portal: self).routes() + KeyPage(portal: self).routes()
+    routes += try ImportPage(portal: self).routes()
     routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()

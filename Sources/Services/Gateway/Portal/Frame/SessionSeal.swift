@@ -17,11 +17,14 @@ struct SessionSeal: Sendable {
     case testResult = "test result"
     /// An access token, until it has been shown.
     case newToken = "new token"
+    /// An environment file whose plan is looked at.
+    case typedFile = "typed file"
+    case importResult = "import result"
   }
 
   static let lifetimeSeconds = 600
   private static let label = Array("chatelaine page seal".utf8)
-  private static let textBytesMax = 16 << 10
+  static let textBytesMax = 16 << 10
 
   private let key: SecretBytes
 

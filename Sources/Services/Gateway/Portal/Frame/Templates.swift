@@ -34,6 +34,7 @@ extension PageRenderer {
     ("pager", PackageResources.pager_mustache),
     ("access-token", PackageResources.access_token_mustache),
     ("api-reference", PackageResources.api_reference_mustache),
+    ("import", PackageResources.import_mustache),
     ("key", PackageResources.key_mustache),
     ("provider-new", PackageResources.provider_new_mustache),
     ("providers", PackageResources.providers_mustache),

@@ -1,23 +1,23 @@
-import Cryptography
-import DotEnv
+package import Cryptography
+package import DotEnv
 import Encodings
-import Providers
+package import Providers
 
 /// What an environment file means: which keys go where, and a verdict on each of its entries.
 ///
 /// Made without asking any service, so that a rehearsal and the real thing plan alike. A key that
 /// stands beside an address is never stored without it: it would be sent to somebody else.
-struct ImportPlan: Sendable {
+package struct ImportPlan: Sendable {
   /// One configuration to store.
-  struct Candidate: Sendable {
-    let provider: Provider
-    let label: String
+  package struct Candidate: Sendable {
+    package let provider: Provider
+    package let label: String
     /// Empty where the provider needs none.
-    let key: SecretBytes
-    let baseURL: EndpointURL?
+    package let key: SecretBytes
+    package let baseURL: EndpointURL?
   }
 
-  enum Verdict: Sendable {
+  package enum Verdict: Sendable {
     /// Stored as the candidate with this index; `note` warns.
     case stored(Int, note: String?)
     /// The endpoint of that candidate.
@@ -36,15 +36,15 @@ struct ImportPlan: Sendable {
     indirect case list([Verdict])
   }
 
-  struct Item: Sendable {
-    let lines: ClosedRange<Int>
-    let name: String?
-    var verdict: Verdict
+  package struct Item: Sendable {
+    package let lines: ClosedRange<Int>
+    package let name: String?
+    package var verdict: Verdict
   }
 
   /// In the order of the file.
-  private(set) var items: [Item] = []
-  private(set) var candidates: [Candidate] = []
+  package private(set) var items: [Item] = []
+  package private(set) var candidates: [Candidate] = []
 
   static let labelDefault = "default"
   private static let labelBytesMax = 64
@@ -58,7 +58,7 @@ struct ImportPlan: Sendable {
   /// Names of the file, to see which product it was written for.
   private let lineByName: [String: Int]
 
-  init(_ entries: [DotEnvEntry], catalogue: ProviderCatalogue) {
+  package init(_ entries: [DotEnvEntry], catalogue: ProviderCatalogue) {
     self.catalogue = catalogue
     variables = FileVariables(entries, catalogue: catalogue)
     lineByName = Dictionary(
@@ -85,20 +85,20 @@ struct ImportPlan: Sendable {
 
 extension ImportPlan {
   /// Gives `label` to every candidate that would get `default`.
-  mutating func relabel(to label: String) {
+  package mutating func relabel(to label: String) {
     for index in candidates.indices where candidates[index].label == Self.labelDefault {
       candidates[index] = candidates[index].labelled(label)
     }
   }
 
   /// Gives the candidate a label that none of the file's of its provider has: `work-2`, `work-3`.
-  mutating func numberLabel(of index: Int, attempt: Int) {
+  package mutating func numberLabel(of index: Int, attempt: Int) {
     let candidate = candidates[index]
     candidates[index] = candidate.labelled(
       String(candidate.label.prefix(Self.labelBytesMax - 4)) + "-\(attempt)")
   }
 
-  static func isLabel(_ text: String) -> Bool {
+  package static func isLabel(_ text: String) -> Bool {
     (1...labelBytesMax).contains(text.utf8.count)
       && text.utf8.allSatisfy { $0.isASCIILower || $0.isASCIIDigit || "._-".utf8.contains($0) }
   }
