@@ -52,6 +52,7 @@ struct GatewayServer: Sendable {
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
+    routes += try ExportRoutes(services: services, authenticator: authenticator).routes()
     routes += try portal.routes()
     routes += try ProxyRoutes(
       services: services, authenticator: authenticator, catalogue: catalogue,
