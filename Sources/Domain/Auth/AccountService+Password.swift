@@ -45,7 +45,8 @@ extension AccountService {
       guard let account = try await store.account(emailKey: email.key)?.account,
         !account.isDisabled
       else {
-        try await store.countUnknownLogIn(at: now)
+        try await store.rehearse(
+          MailOrder(.resetPassword, to: email, of: nil, from: origin, at: now))
         return .looked(())
       }
       entry.show(in: account.id)

@@ -12,8 +12,9 @@ package protocol AccountStore: Sendable {
   /// Keeps mails and receipts that go with no change, in one transaction.
   func insert(_ mails: [MailOrder], receipts: [Receipt]) async throws(AuthError)
 
-  /// A write that takes as long as a mail, for an address that nobody has.
-  func countUnknownLogIn(at now: Date) async throws(AuthError)
+  /// Does the work of keeping a mail with its receipt and keeps nothing, for an address that nobody
+  /// has: it takes as long.
+  func rehearse(_ mail: MailOrder) async throws(AuthError)
 
   // MARK: Accounts
 

@@ -252,4 +252,34 @@ import Testing
       #expect(stranger.status == 303)
     }
   }
+
+  @Test func oneDocumentHasEverythingThatIsKeptAndNoSecret() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.auth.on(AuthAPI.AuthMethods.listSessions) {
+        (_: AuthAPI.ListSessionsRequest, _) in
+        AuthAPI.ListSessionsResponse(sessions: [AuthAPI.Session(id: "s1", device: "Firefox")])
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.getSecondFactor) {
+        (_: AuthAPI.GetSecondFactorRequest, _) in AuthAPI.SecondFactor()
+      }
+      gateway.backend.auth.on(AuthAPI.AuthMethods.listAccessTokens) {
+        (request: AuthAPI.ListAccessTokensRequest, _) in
+        let isFirst = request.pageToken.isEmpty
+        return AuthAPI.ListAccessTokensResponse(
+          accessTokens: [AuthAPI.AccessToken(id: isFirst ? "t1" : "t2")],
+          nextPageToken: isFirst ? "more" : "")
+      }
+      gateway.backend.store(provider: "openai", label: "default", key: "sk-secret-of-someone")
+      let answer = try await gateway.send(.GET, "/api/v1/me/export", headers: [Self.session])
+      #expect(answer.status == 200)
+      #expect(answer.headers["content-disposition"].first?.hasPrefix("attachment") == true)
+      for part in ["\"s1\"", "\"t1\"", "\"t2\"", "\"openai\"", "session.create", FakeBackend.email]
+      {
+        #expect(answer.body.contains(part), "\(part)")
+      }
+      #expect(!answer.body.contains("sk-secret-of-someone"))
+      let stranger = try await gateway.send(.GET, "/api/v1/me/export")
+      #expect(stranger.status == 401)
+    }
+  }
 }
