@@ -43,14 +43,16 @@ struct DatabaseLocation: ParsableArguments {
     return ProcessInfo.processInfo.environment[name]?.isEmpty == false
   }
 
-  /// Where the master key is kept; nil when nobody has said.
-  var masterKeyFile: String? {
+  /// Where the master keys are kept; nil when nobody has said.
+  var keyring: KeyringFile? {
     switch place {
-    case .state(let state): state.masterKeyFile
-    case .secrets(let layout): layout.masterKeyFile
+    case .state(let state): KeyringFile(state)
+    case .secrets(let layout): KeyringFile(layout)
     case .environment: nil
     }
   }
+
+  var masterKeyFile: String? { keyring?.path }
 
   /// The URLs of the roles that own the schemas, outside of `chatelaine up`.
   static func database(secretsDir: String?) throws -> OwnedDatabase {

@@ -63,13 +63,13 @@ struct RestoreCommand: AsyncParsableCommand {
   }
 
   private func run(_ restore: DatabaseRestore) async throws -> DatabaseRestore.Report {
-    let (keyFile, replaces) = (location.masterKeyFile, replace)
+    let (keyring, replaces) = (location.keyring, replace)
     let binaries = try SupervisorOptions.ownDirectory()
     return try await restore.run { body in
       let into = { (database: OwnedDatabase) async throws -> DatabaseRestore.Report in
         try await body(
           RestoreTarget(
-            database, masterKeyFile: keyFile, binaries: binaries, replaces: replaces))
+            database, keyring: keyring, binaries: binaries, replaces: replaces))
       }
       return switch location.place {
       case .state(let state): try await LocalDatabase(state).withStopped(into)

@@ -6,19 +6,19 @@ import Threads
 /// The database that a backup is to be restored into, and what must hold before it is.
 package struct RestoreTarget: Sendable {
   private let database: OwnedDatabase
-  private let masterKeyFile: String?
+  private let keyring: KeyringFile?
   private let binaries: String
   private let replaces: Bool
 
   /// - Parameters:
-  ///   - masterKeyFile: compared with what the backup needs, where there is such a file already.
+  ///   - keyring: compared with what the backup needs, where there is such a file already.
   ///   - binaries: directory of the services' executables, which know their migrations.
   ///   - replaces: drop what the schemas hold.
   package init(
-    _ database: OwnedDatabase, masterKeyFile: String?, binaries: String, replaces: Bool
+    _ database: OwnedDatabase, keyring: KeyringFile?, binaries: String, replaces: Bool
   ) {
     self.database = database
-    self.masterKeyFile = masterKeyFile
+    self.keyring = keyring
     self.binaries = binaries
     self.replaces = replaces
   }
@@ -57,22 +57,16 @@ package struct RestoreTarget: Sendable {
 
   private func checkMasterKey(_ manifest: BackupManifest) throws {
     // One that this user may not read is not looked at: the vault will.
-    guard let path = masterKeyFile, access(path, R_OK) == 0,
-      let bytes = try SecretFile.read(path), !manifest.masterKeyIDs.isEmpty
-    else { return }
-    let key: MasterKey
-    do {
-      key = try MasterKey(parsing: SecretBytes(copying: bytes))
-    } catch {
-      throw DeploymentError.file(path: path, reason: "\(error)")
+    guard let keyring, access(keyring.path, R_OK) == 0, !manifest.masterKeyIDs.isEmpty else {
+      return
     }
-    guard manifest.masterKeyIDsKnown.contains(key.identifier) else {
-      let needed = manifest.masterKeyIDs.joined(separator: ", ")
-      throw DeploymentError.file(
-        path: path,
-        reason: "is the master key \(key.identifier), and the keys in the backup are sealed under "
-          + "\(needed); put that one in its place first")
-    }
+    let ids = try keyring.read().map(\.identifier)
+    guard !manifest.masterKeyIDsKnown.contains(where: ids.contains) else { return }
+    let needed = manifest.masterKeyIDs.joined(separator: ", ")
+    throw DeploymentError.file(
+      path: keyring.path,
+      reason: "holds the master key \(ids.joined(separator: ", ")), and the keys in the backup are "
+        + "sealed under \(needed); put that one in its place first")
   }
 
   private func serverRelease() throws(PostgresError) -> Int {
