@@ -29,8 +29,10 @@ let unixSignals = Target.Dependency.product(
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+// Its server alone: what is around it brings Foundation, and with that 38 MB of Unicode tables.
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+/// For the servers of tests.
+let hummingbirdFramework = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
 // MARK: Target shapes
 
@@ -110,7 +112,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
   ],
   targets: [
     // C libraries.
@@ -259,7 +260,7 @@ let package = Package(
       .gateway, "Edge",
       [
         "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
-        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics,
+        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics, lifecycle,
       ]),
     library(
       .gateway, "Egress",
@@ -279,7 +280,7 @@ let package = Package(
       [
         "Callers",
         "Backend", "Edge", "Cryptography", "Encodings", "Protobuf", "Providers", "RPC",
-        "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
+        "ServiceAPI", hummingbird, httpTypes, nioCore,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -402,7 +403,7 @@ let package = Package(
     tests(
       "Services/Gateway", "EdgeTests",
       [
-        "Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded,
+        "Edge", "Addresses", "Cryptography", hummingbirdFramework, httpTypes, nioCore, nioEmbedded,
         nioHTTP1,
       ]),
     tests(
@@ -428,13 +429,15 @@ let package = Package(
       [
         "GatewayServer", "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Encodings",
         "LocalDeployment", "Networking", "Protobuf", "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", "TLS", "TestSupport", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix,
-        logging,
+        "ServiceRuntime", "TLS", "TestSupport", hummingbirdFramework, httpTypes, nioCore, nioHTTP1,
+        nioPosix,
+        logging, lifecycle,
       ]),
     tests(
       "System", "IntegrationTests",
       [
-        "TestSupport", "LocalDeployment", "RPC", "RPCTransport", "ServiceAPI", "TLS", hummingbird,
+        "TestSupport", "LocalDeployment", "RPC", "RPCTransport", "ServiceAPI", "TLS",
+        hummingbirdFramework,
         httpTypes, logging, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),

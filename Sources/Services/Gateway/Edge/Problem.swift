@@ -1,6 +1,7 @@
 import Encodings
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
+import NIOCore
 
 /// An answer that is not what the client wanted (RFC 9457, "problem details").
 ///

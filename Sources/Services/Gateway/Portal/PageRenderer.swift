@@ -1,7 +1,6 @@
 package import Edge
 import HTTPTypes
-package import Hummingbird
-import Mustache
+package import HummingbirdCore
 import NIOCore
 
 /// Draws pages from the compiled-in templates.
@@ -29,15 +28,15 @@ package struct PageRenderer: Sendable {
     (name: "Audit log", href: "/audit"),
   ]
 
-  private let library: MustacheLibrary
+  private let library: TemplateLibrary
   let assets = StaticAssets()
 
   /// Throws for a malformed template: a bug of the build.
   package init() throws {
-    var library = MustacheLibrary()
+    var library = TemplateLibrary()
     for (name, bytes) in Self.templates {
       let text = String(decoding: bytes, as: UTF8.self)
-      try library.register(EscapedHTML.template(text), named: name)
+      try library.register(text, named: name)
     }
     self.library = library
   }
@@ -59,7 +58,7 @@ package struct PageRenderer: Sendable {
           "sections": Self.sections.map {
             Frame.Section(name: $0.name, href: $0.href, isCurrent: $0.href == frame.section)
           },
-        ].compactMapValues(Self.present), withTemplate: "layout") ?? ""
+        ].compactMapValues(TemplateValue.present), withTemplate: "layout") ?? ""
     return Response(
       status: status, headers: [.contentType: "text/html; charset=utf-8"],
       body: .init(byteBuffer: ByteBuffer(string: html)))
@@ -76,12 +75,6 @@ package struct PageRenderer: Sendable {
       in: Frame(title: problem.status.reasonPhrase), status: problem.status)
     for field in problem.headers { response.headers[field.name] = field.value }
     return response
-  }
-
-  /// Unwraps optionals: the templates' conditions test whether a name is there at all.
-  static func present(_ value: Any) -> Any? {
-    guard let optional = value as? any OptionalValue else { return value }
-    return optional.wrappedValue
   }
 
   private static func heading(of problem: Problem) -> String {
@@ -125,46 +118,4 @@ package struct PageRenderer: Sendable {
     ("providers", PackageResources.providers_mustache),
     ("sign-up", PackageResources.sign_up_mustache),
   ]
-}
-
-/// Escapes what a page shows, byte by byte.
-///
-/// The library's own escaping looks at `Character`s: a `<` with U+0600 before or U+0301 behind it
-/// is another `Character` than `<` and would stay markup for the browser.
-struct EscapedHTML: MustacheContentType {
-  private static let name = "ESCAPED_HTML"
-
-  private static let isRegistered: Void = MustacheContentTypes.register(EscapedHTML(), named: name)
-
-  /// The template with a first line that makes it escape in this way. Each partial needs that line:
-  /// the library goes back to its own escaping at the start of each.
-  static func template(_ text: String) -> String {
-    isRegistered
-    return "{{% CONTENT_TYPE:\(name)}}\n" + text
-  }
-
-  func escapeText(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.utf8.count)
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "<"): bytes += "&lt;".utf8
-      case UInt8(ascii: ">"): bytes += "&gt;".utf8
-      case UInt8(ascii: "&"): bytes += "&amp;".utf8
-      case UInt8(ascii: "\""): bytes += "&quot;".utf8
-      case UInt8(ascii: "'"): bytes += "&#39;".utf8
-      default: bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-}
-
-/// Lets an optional be unwrapped without knowing its type.
-private protocol OptionalValue {
-  var wrappedValue: Any? { get }
-}
-
-extension Optional: OptionalValue {
-  fileprivate var wrappedValue: Any? { self }
 }

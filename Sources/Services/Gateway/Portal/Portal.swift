@@ -2,7 +2,7 @@ package import Backend
 import Cryptography
 package import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 package import Providers
 import RPC
 import ServiceAPI
@@ -95,7 +95,7 @@ package struct Portal: Sendable {
   ) -> Response {
     let notice = takenNotice(exchange)
     var response = renderer.page(
-      template, content.compactMapValues(PageRenderer.present),
+      template, content.compactMapValues(TemplateValue.present),
       in: PageRenderer.Frame(
         title: title, section: section, email: visitor.account.email,
         formToken: visitor.csrfToken ?? "", notice: notice), status: status)
@@ -111,7 +111,7 @@ package struct Portal: Sendable {
     let notice = takenNotice(exchange)
     let (token, isNew) = try FormToken.current(exchange.headers, cookies: cookies)
     var response = renderer.page(
-      template, content.compactMapValues(PageRenderer.present),
+      template, content.compactMapValues(TemplateValue.present),
       in: PageRenderer.Frame(title: title, formToken: token, notice: notice), status: status)
     if isNew {
       response.headers.append(

@@ -2,7 +2,7 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// The stylesheet and the mark, under names that change with their content, so that browsers may
