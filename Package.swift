@@ -29,8 +29,10 @@ let unixSignals = Target.Dependency.product(
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+// Its server alone: what is around it brings Foundation, and with that 38 MB of Unicode tables.
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+/// For the servers of tests.
+let hummingbirdFramework = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
 // MARK: Target shapes
 
@@ -110,7 +112,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
   ],
   targets: [
     // C libraries.
@@ -267,7 +268,7 @@ let package = Package(
       .gateway, "Edge",
       [
         "Addresses", "Cryptography", "Encodings", "Networking", hummingbird, httpTypes, nioCore,
-        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics,
+        nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics, lifecycle,
       ]),
     library(
       .gateway, "Egress",
@@ -287,8 +288,7 @@ let package = Package(
       [
         "CQREncode", "Callers",
         "Backend", "Edge", "Cryptography", "DotEnv", "Encodings", "EnvImport", "KeyTesting",
-        "Protobuf", "Providers", "RPC", "ServiceAPI", hummingbird, mustache, httpTypes, nioCore,
-        logging,
+        "Protobuf", "Providers", "RPC", "ServiceAPI", hummingbird, httpTypes, nioCore, logging,
       ], resources: [.embedInCode("Templates"), .embedInCode("Assets")]),
     library(
       .gateway, "API",
@@ -417,7 +417,7 @@ let package = Package(
     tests(
       "Services/Gateway", "EdgeTests",
       [
-        "Edge", "Addresses", "Cryptography", hummingbird, httpTypes, nioCore, nioEmbedded,
+        "Edge", "Addresses", "Cryptography", hummingbirdFramework, httpTypes, nioCore, nioEmbedded,
         nioHTTP1,
       ]),
     tests(
@@ -443,8 +443,9 @@ let package = Package(
       [
         "GatewayServer", "API", "Addresses", "Backend", "Callers", "Edge", "Egress", "Encodings",
         "LocalDeployment", "Networking", "Protobuf", "Providers", "RPC", "ServiceAPI",
-        "ServiceRuntime", "TLS", "TestSupport", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix,
-        logging,
+        "ServiceRuntime", "TLS", "TestSupport", hummingbirdFramework, httpTypes, nioCore, nioHTTP1,
+        nioPosix,
+        logging, lifecycle,
       ]),
     tests(
       "Services/Gateway", "KeyTestingTests",
@@ -453,7 +454,7 @@ let package = Package(
       "System", "IntegrationTests",
       [
         "TestSupport", "LocalDeployment", "Postgres", "RPC", "RPCTransport", "ServiceAPI", "TLS",
-        hummingbird,
+        hummingbirdFramework,
         httpTypes, logging, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
         .target(name: "ChatelaineCLI"), .target(name: "GatewayServer"),
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),

@@ -217,7 +217,7 @@ SYSTEM = {
     "Swift", "PackageDescription",
 }
 # Modules of one product whose names are not the product's.
-OF_PRODUCT = {"CoreMetrics": "Metrics", "HummingbirdCore": "Hummingbird"}
+OF_PRODUCT = {"CoreMetrics": "Metrics"}
 # What the domain may use of the platform: arithmetic on bytes, no I/O.
 BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing"}
 

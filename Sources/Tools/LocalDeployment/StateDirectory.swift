@@ -61,9 +61,16 @@ package struct StateDirectory: Sendable {
   }
 
   /// The database cluster of this deployment; `start` it only when nobody else runs it.
-  package func cluster(durability: PostgresCluster.Durability = .full) throws -> PostgresCluster {
-    try PostgresCluster(
-      directory: path + "/postgres", durability: durability, isShared: true)
+  ///
+  /// - Parameter isShared: services may connect to it that have users of their own. Nil: as whoever
+  ///   owns the directory has started it.
+  package func cluster(
+    durability: PostgresCluster.Durability = .full, isShared: Bool? = nil
+  ) throws -> PostgresCluster {
+    var status = stat()
+    let isOurs = stat(path, &status) != 0 || status.st_uid == geteuid()
+    return try PostgresCluster(
+      directory: path + "/postgres", durability: durability, isShared: isShared ?? isOurs)
   }
 
   /// Creates the directory, its parents and its subdirectories with their modes.

@@ -30,7 +30,7 @@ package actor Supervisor {
     self.announce = announce
     self.report = report
     gatewayPort = options.gatewayPort
-    cluster = try options.state.cluster(durability: options.durability)
+    cluster = try options.state.cluster(durability: options.durability, isShared: true)
     launcher = ServiceLauncher(
       state: options.state, binaries: options.binaries, startTimeout: options.startTimeout,
       separation: options.separation, report: report)

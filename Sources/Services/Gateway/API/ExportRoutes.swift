@@ -3,7 +3,7 @@ import Callers
 package import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Protobuf
 import RPC

@@ -2,7 +2,7 @@ package import Backend
 package import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 package import RPC
 import RPCServices
 import ServiceRuntime

@@ -2,7 +2,7 @@ package import Backend
 import Callers
 package import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Protobuf
 import RPC

@@ -1,6 +1,6 @@
 package import Backend
 package import Edge
-import Hummingbird
+import HummingbirdCore
 package import KeyTesting
 import Protobuf
 import ServiceAPI

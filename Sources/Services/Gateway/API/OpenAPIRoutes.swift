@@ -1,6 +1,6 @@
 package import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// `/api/openapi.json`: the OpenAPI document of the JSON API, generated from the `.proto` files.

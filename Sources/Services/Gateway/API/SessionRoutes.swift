@@ -4,7 +4,7 @@ import Cryptography
 package import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

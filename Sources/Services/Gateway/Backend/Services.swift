@@ -2,7 +2,7 @@ import Callers
 package import Edge
 import FoundationEssentials
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 package import Identity
 package import Logging
 import NIOCore

@@ -1,5 +1,5 @@
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 
 /// Which other sites' pages may call the proxy and the JSON API (CORS, fetch.spec.whatwg.org).
 ///

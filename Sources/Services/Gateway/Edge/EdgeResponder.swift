@@ -1,5 +1,5 @@
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 package import Logging
 import NIOCore
 
@@ -17,8 +17,7 @@ package protocol RequestScope: Sendable {
 
 /// Answers every request: finds its route, runs it, turns errors into answers, and adds what every
 /// response carries.
-package struct EdgeResponder: HTTPResponder {
-  package typealias Context = EdgeContext
+package struct EdgeResponder: Sendable {
   /// Draws an error for people; `error` is what the route threw, `problem` what it means.
   package typealias ErrorPage =
     @Sendable (_ problem: Problem, _ error: any Error, _ exchange: Exchange) async -> Response

@@ -1,4 +1,4 @@
-package import Hummingbird
+import HTTPTypes
 import HummingbirdCore
 package import Logging
 package import NIOCore
@@ -6,6 +6,7 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import Networking
+package import ServiceLifecycle
 
 /// The HTTP server: its limits, its connections, and the responder that answers them.
 package struct EdgeServer: Sendable {
@@ -33,29 +34,54 @@ package struct EdgeServer: Sendable {
   }
 
   /// What serves on `host` and `port`; `onListening` gets the port.
-  package func buildApplication(
+  package func buildServer(
     host: String, port: Int,
     connectionsMax: Int = DescriptorLimit.connectionsMax(
       Self.connectionsMax, descriptorsEach: Self.descriptorsPerClient),
     eventLoopGroup: any EventLoopGroup, logger: Logger,
     onListening: @escaping @Sendable (Int) async -> Void
-  ) -> Application<EdgeResponder> {
-    let (timeouts, isStopping) = (timeouts, isStopping)
-    return Application(
-      responder: responder,
-      server: HTTPServerBuilder {
-        EdgeChannel(responder: $0, timeouts: timeouts, isStopping: isStopping)
-      },
-      configuration: ApplicationConfiguration(
+  ) -> any Service {
+    let (responder, dates) = (responder, AnswerDate())
+    let channel = EdgeChannel(
+      responder: { (request, writer: consuming ResponseWriter, channel) in
+        try await Self.answer(request, writer, channel, responder, dates)
+      }, timeouts: timeouts, isStopping: isStopping)
+    return channel.server(
+      configuration: ServerConfiguration(
         address: .hostname(host, port: port), backlog: Self.backlog),
       onServerRunning: { channel in
         let limit = ConnectionLimit(connectionsMax: connectionsMax, logger: logger)
         // Fails only if the server was stopped meanwhile.
         try? await channel.pipeline.addHandler(limit, position: .first).get()
         await onListening(channel.localAddress?.port ?? port)
-      },
-      eventLoopGroupProvider: .shared(eventLoopGroup), logger: logger)
+      }, eventLoopGroup: eventLoopGroup, logger: logger)
   }
+
+  // As the library's own functions, which it is called by and calls: on the task's executor, which
+  // is the connection's loop.
+  @concurrent private static func answer(
+    _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel,
+    _ responder: EdgeResponder, _ dates: AnswerDate
+  ) async throws {
+    var response: Response
+    do {
+      response = try await responder.respond(to: request, context: EdgeContext(channel: channel))
+    } catch let error as HTTPParserError {
+      throw error
+    } catch {
+      response = Response(status: .internalServerError)
+    }
+    response.headers[.date] = dates.text
+    do {
+      try await writer.write(response: response.head, body: response.body)
+    } catch is HTTPParserError {
+      // That error would have the connection answer once more.
+      throw BrokenAnswer()
+    }
+  }
+
+  /// The request turned out to be malformed when its answer had begun.
+  private struct BrokenAnswer: Error {}
 }
 
 /// HTTP/1.1 connections whose requests are answered on the connection's own event loop, where the

@@ -1,6 +1,5 @@
 package import HTTPTypes
-package import Hummingbird
-import HummingbirdCore
+package import HummingbirdCore
 package import Logging
 package import NIOCore
 import NIOHTTP1
@@ -98,14 +97,8 @@ extension HTTPFields {
   }
 }
 
-/// What Hummingbird tells about a request besides the request.
-package struct EdgeContext: RequestContext {
-  package var coreContext: CoreRequestContextStorage
-  /// The connection that the request came on.
+/// What there is of a request besides the request.
+package struct EdgeContext: Sendable {
+  /// The connection that it came on.
   let channel: any Channel
-
-  package init(source: Source) {
-    coreContext = .init(source: source)
-    channel = source.channel
-  }
 }

@@ -1,6 +1,7 @@
 import Encodings
 package import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
+import NIOCore
 
 extension HTTPResponse.Status {
   /// RFC 4918, section 11.5; HTTPTypes has no name for it.

@@ -2,7 +2,6 @@ import API
 import Backend
 import Edge
 import Egress
-import Hummingbird
 import KeyTesting
 import Logging
 import NIOCore

@@ -3,7 +3,6 @@ import Addresses
 import Backend
 import Edge
 import Egress
-import Hummingbird
 import Identity
 import Logging
 import Providers
@@ -42,7 +41,7 @@ enum GatewayServices {
     // The library tells of every connection; problems are enough.
     var logger = chassis.logger
     logger.logLevel = max(logger.logLevel, .notice)
-    let application = server.edge.buildApplication(
+    let portal = server.edge.buildServer(
       host: chassis.settings.listenAddress.host, port: chassis.settings.listenAddress.port,
       eventLoopGroup: chassis.eventLoopGroup, logger: logger
     ) { port in
@@ -57,20 +56,20 @@ enum GatewayServices {
       RevocationWatch(services, logger: chassis.logger),
       // Stops when no request runs any more, while the vault can still be reached.
       UseReporter(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
-      PortalService(application: application, chassis: chassis),
+      PortalService(server: portal, chassis: chassis),
     ]
   }
 }
 
 /// Serves until the process is told to stop, then lets running requests end.
 struct PortalService: Service {
-  let application: Application<EdgeResponder>
+  let server: any Service
   let chassis: ServiceChassis
 
   func run() async throws {
     await chassis.observability.readiness.look()
     try await withGracefulShutdownHandler {
-      try await application.run()
+      try await server.run()
     } onGracefulShutdown: {
       chassis.withdrawReady()
     }

@@ -1,7 +1,7 @@
 package import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 
 /// `/api/docs`: the OpenAPI document, for people.

@@ -4,7 +4,7 @@ import Cryptography
 import Edge
 import FoundationEssentials
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import Protobuf
 import Providers

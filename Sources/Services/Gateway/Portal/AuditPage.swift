@@ -3,7 +3,7 @@ import Edge
 import Encodings
 import FoundationEssentials
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

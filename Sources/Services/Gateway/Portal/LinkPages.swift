@@ -2,7 +2,7 @@ import Backend
 import Callers
 import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

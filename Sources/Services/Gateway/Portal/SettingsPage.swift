@@ -1,7 +1,7 @@
 import Backend
 import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

@@ -1,6 +1,6 @@
 import Backend
 import Edge
-import Hummingbird
+import HummingbirdCore
 import RPC
 
 /// The page that says which parts of the portal answer.

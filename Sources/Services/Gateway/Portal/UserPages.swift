@@ -3,7 +3,7 @@ import Callers
 import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

@@ -3,7 +3,7 @@ package import Cryptography
 package import Edge
 package import Egress
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1

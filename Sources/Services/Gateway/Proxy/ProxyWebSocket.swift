@@ -2,7 +2,7 @@ import Backend
 import Edge
 import Egress
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOHTTP1
 import Networking
 import ServiceAPI

@@ -13,6 +13,7 @@ import Protobuf
 import Providers
 import RPC
 import ServiceAPI
+import ServiceLifecycle
 import ServiceRuntime
 import TLS
 import TestSupport
@@ -68,7 +69,7 @@ struct TestGateway: Sendable {
       resolver: SystemHostResolver(catalogue: .standard), shutdownNotice: shutdownNotice,
       logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
-    let application = server.edge.buildApplication(
+    let application = server.edge.buildServer(
       host: "127.0.0.1", port: 0, connectionsMax: connectionsMax, eventLoopGroup: group,
       logger: logger
     ) { port.yield($0) }

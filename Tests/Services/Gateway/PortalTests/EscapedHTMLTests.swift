@@ -16,14 +16,14 @@ import Testing
       "<": "&lt;", ">": "&gt;", "\"": "&quot;", "'": "&#39;", "&": "&amp;",
     ]
     let expected = text.unicodeScalars.map { entities[$0] ?? String($0) }.joined()
-    #expect(EscapedHTML().escapeText(text).utf8.elementsEqual(expected.utf8))
+    #expect(EscapedHTML.escape(text).utf8.elementsEqual(expected.utf8))
   }
 
   @Test func otherTextIsLeftAsItIs() {
     let text = "Zürich \u{1F469}\u{200D}\u{1F680} a\u{301}"
-    #expect(EscapedHTML().escapeText(text) == text)
+    #expect(EscapedHTML.escape(text) == text)
     #expect(
-      EscapedHTML().escapeText("<a href=\"x\">'&'</a>")
+      EscapedHTML.escape("<a href=\"x\">'&'</a>")
         == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;")
   }
 }

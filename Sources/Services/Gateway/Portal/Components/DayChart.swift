@@ -119,7 +119,7 @@ struct DayChart: Sendable {
     return "\(day.name): \(parts.isEmpty ? "none" : parts.joined(separator: ", "))"
   }
 
-  private static func escaped(_ text: String) -> String { EscapedHTML().escapeText(text) }
+  private static func escaped(_ text: String) -> String { EscapedHTML.escape(text) }
 
   /// One digit behind the point.
   static func text(_ number: Double) -> String {

@@ -42,7 +42,7 @@ struct ProviderLogo: Sendable, Hashable {
     """
     <svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path fill="\(tones.ground)" \
     d="M0 0h32v32H0z"/><path fill="\(tones.cut)" d="\(cut)"/><text x="16" y="21">\
-    \(EscapedHTML().escapeText(monogram))</text></svg>
+    \(EscapedHTML.escape(monogram))</text></svg>
     """
   }
 

@@ -1,7 +1,7 @@
 import Backend
 package import Edge
 import HTTPTypes
-package import Hummingbird
+package import HummingbirdCore
 import ServiceAPI
 
 /// What went wrong for a person who is known, so that the page about it keeps their frame.

@@ -1,5 +1,5 @@
 import Edge
-import Hummingbird
+import HummingbirdCore
 
 /// Addresses that people and programs try first, and those that pages had before.
 struct OldAddresses: Sendable {

@@ -1,7 +1,7 @@
 import Backend
 import Cryptography
 import Encodings
-import Hummingbird
+import HummingbirdCore
 import Synchronization
 
 /// Has a form that is sent twice take effect once: the second one gets the answer of the first.

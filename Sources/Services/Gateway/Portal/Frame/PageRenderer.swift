@@ -1,7 +1,6 @@
 import Edge
 import HTTPTypes
-import Hummingbird
-import Mustache
+import HummingbirdCore
 import NIOCore
 import RPC
 
@@ -10,17 +9,17 @@ package struct PageRenderer: Sendable {
   /// Trades some speed for size: a page is small, and its line often slow.
   private static let compressionLevel: Int32 = 6
 
-  private let library: MustacheLibrary
+  private let library: TemplateLibrary
   let assets: StaticAssets
   /// What runs here, for the foot of the page.
   let version: String
 
   /// Throws for a malformed template: a bug of the build.
   package init(version: String = "unreleased") throws {
-    var library = MustacheLibrary()
+    var library = TemplateLibrary()
     for (name, bytes) in Self.templates {
       let text = String(decoding: bytes, as: UTF8.self)
-      try library.register(EscapedHTML.template(text), named: name)
+      try library.register(text, named: name)
     }
     self.library = library
     self.version = version
@@ -32,7 +31,7 @@ package struct PageRenderer: Sendable {
     _ template: String, _ content: [String: Any], in frame: Frame,
     status: HTTPResponse.Status = .ok
   ) -> Response {
-    var content = content.compactMapValues(Self.present)
+    var content = content.compactMapValues(TemplateValue.present)
     content["formToken"] = frame.formToken
     content["zone"] = frame.preferences.zone.name
     let body = library.render(content, withTemplate: template) ?? ""
@@ -48,7 +47,7 @@ package struct PageRenderer: Sendable {
           "stylesheet": assets.stylesheet.path, "mark": assets.mark.path, "version": version,
           "modules": assets.paths(of: [.time, .copy, .once] + frame.modules),
           "sections": frame.sections,
-        ].compactMapValues(Self.present), withTemplate: "layout") ?? ""
+        ].compactMapValues(TemplateValue.present), withTemplate: "layout") ?? ""
     var headers: HTTPFields = [.contentType: "text/html; charset=utf-8"]
     var bytes = ByteBuffer(string: html)
     let compressed =
@@ -62,52 +61,4 @@ package struct PageRenderer: Sendable {
   private static func initial(of email: String?) -> String? {
     email?.unicodeScalars.first.map { String($0).uppercased() }
   }
-
-  /// Unwraps optionals: the templates' conditions test whether a name is there at all.
-  static func present(_ value: Any) -> Any? {
-    guard let optional = value as? any OptionalValue else { return value }
-    return optional.wrappedValue
-  }
-}
-
-/// Escapes what a page shows, byte by byte.
-///
-/// The library's own escaping looks at `Character`s: a `<` with U+0600 before or U+0301 behind it
-/// is another `Character` than `<` and would stay markup for the browser.
-struct EscapedHTML: MustacheContentType {
-  private static let name = "ESCAPED_HTML"
-
-  private static let isRegistered: Void = MustacheContentTypes.register(EscapedHTML(), named: name)
-
-  /// The template with a first line that makes it escape in this way. Each partial needs that line:
-  /// the library goes back to its own escaping at the start of each.
-  static func template(_ text: String) -> String {
-    isRegistered
-    return "{{% CONTENT_TYPE:\(name)}}\n" + text
-  }
-
-  func escapeText(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.utf8.count)
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "<"): bytes += "&lt;".utf8
-      case UInt8(ascii: ">"): bytes += "&gt;".utf8
-      case UInt8(ascii: "&"): bytes += "&amp;".utf8
-      case UInt8(ascii: "\""): bytes += "&quot;".utf8
-      case UInt8(ascii: "'"): bytes += "&#39;".utf8
-      default: bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-}
-
-/// Lets an optional be unwrapped without knowing its type.
-private protocol OptionalValue {
-  var wrappedValue: Any? { get }
-}
-
-extension Optional: OptionalValue {
-  fileprivate var wrappedValue: Any? { self }
 }

@@ -2,7 +2,7 @@ package import Backend
 import Cryptography
 package import Edge
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 package import KeyTesting
 package import Providers
 import RPC

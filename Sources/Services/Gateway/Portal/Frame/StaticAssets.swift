@@ -2,7 +2,7 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import RPC
 

@@ -5,7 +5,7 @@ import Edge
 import Encodings
 import EnvImport
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Providers
 import RPC
 import ServiceAPI

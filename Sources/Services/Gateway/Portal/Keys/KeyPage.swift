@@ -2,7 +2,7 @@ import Backend
 import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import KeyTesting
 import Providers
 import RPC

@@ -3,7 +3,7 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import KeyTesting
 import Providers
 import RPC
