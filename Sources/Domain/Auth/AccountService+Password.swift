@@ -31,30 +31,41 @@ extension AccountService {
     guard isRight else { throw .invalid(.currentPassword, reason: "is wrong") }
   }
 
-  /// Has a link sent to whoever has an account with this address. The answer and the work are the
-  /// same for an address that nobody has.
+  /// Has a link sent to whoever has an account with this address. Whether anybody has, `addressee`
+  /// finds out when the mail leaves: what is done here is the same for every address.
   package func requestPasswordReset(
     email: String, from origin: CallOrigin
   ) async throws(AuthError) {
     try await door.perform(.passwordResetRequest, by: .stranger, from: origin) {
-      (entry) async throws(AuthError) -> Act<Void> in
+      (_) async throws(AuthError) -> Act<Void> in
       try requireMail()
       let email = try EmailAddress(email)
-      try await limits.admitMail(to: email, from: origin, at: door.now)
       let now = door.now
-      guard let account = try await store.account(emailKey: email.key)?.account,
+      try await limits.admitMail(to: email, from: origin, at: now)
+      try await store.insert(
+        [MailOrder(.resetPassword, to: email, of: nil, from: origin, at: now)], receipts: [])
+      return .looked(())
+    }
+  }
+
+  /// The mail for the account that has the address; nil when nobody has.
+  ///
+  /// - Parameter isFirst: whether it has not been tried before: then the account's log says that it
+  ///   was asked for.
+  package func addressee(
+    of order: MailOrder, isFirst: Bool
+  ) async throws(AuthError) -> MailOrder? {
+    try await door.perform(.passwordResetRequest, by: .stranger, from: order.origin) {
+      (entry) async throws(AuthError) -> Act<MailOrder?> in
+      guard let account = try await store.account(emailKey: order.email.key)?.account,
         !account.isDisabled
-      else {
-        try await store.rehearse(
-          MailOrder(.resetPassword, to: email, of: nil, from: origin, at: now))
-        return .looked(())
-      }
+      else { return .looked(nil) }
       entry.show(in: account.id)
       entry.set(.account(account))
-      try await store.insert(
-        [MailOrder(.resetPassword, to: account.email, of: account.id, from: origin, at: now)],
-        receipts: [entry.success(at: now)])
-      return .committed(())
+      let addressed = MailOrder(
+        id: order.id, order.occasion, to: account.email, of: account.id, device: order.device,
+        ipAddress: order.ipAddress, at: order.createTime)
+      return isFirst ? .succeeded(addressed) : .looked(addressed)
     }
   }
 

@@ -12,10 +12,6 @@ package protocol AccountStore: Sendable {
   /// Keeps mails and receipts that go with no change, in one transaction.
   func insert(_ mails: [MailOrder], receipts: [Receipt]) async throws(AuthError)
 
-  /// Does the work of keeping a mail with its receipt and keeps nothing, for an address that nobody
-  /// has: it takes as long.
-  func rehearse(_ mail: MailOrder) async throws(AuthError)
-
   // MARK: Accounts
 
   func storedAccount(_ id: UserID) async throws(AuthError) -> StoredAccount?

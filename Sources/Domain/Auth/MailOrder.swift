@@ -63,6 +63,9 @@ package struct MailOrder: Sendable, Hashable {
     self.createTime = createTime
   }
 
+  /// Where it was asked for, as far as it is known of a mail.
+  var origin: CallOrigin { CallOrigin(ipAddress: ipAddress, userAgent: device) }
+
   /// One that tells where it was done.
   init(
     _ occasion: Occasion, to email: EmailAddress, of accountID: UserID?, from origin: CallOrigin,

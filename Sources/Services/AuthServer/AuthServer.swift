@@ -73,7 +73,8 @@ enum AuthServer {
       mailRelay = [
         MailRelay(
           queue: mails, postgres: database.client, transport: mail.transport,
-          sender: mail.sender, links: links, portal: configuration.portal, logger: chassis.logger)
+          sender: mail.sender, links: links, accounts: accounts, portal: configuration.portal,
+          logger: chassis.logger)
       ]
     } else {
       chassis.logger.notice("no mail is sent: neither SMTP_URL nor MAIL_DIRECTORY is set")

@@ -23,19 +23,21 @@ struct MailRelay: Service {
   private let transport: any MailTransport
   private let sender: MailAddress
   private let links: LinkIssuer
+  private let accounts: AccountService
   private let portal: String
   private let logger: Logger
   private let metrics = MailMetrics()
 
   init(
     queue: MailQueue, postgres: PostgresClient, transport: any MailTransport,
-    sender: MailAddress, links: LinkIssuer, portal: String, logger: Logger
+    sender: MailAddress, links: LinkIssuer, accounts: AccountService, portal: String, logger: Logger
   ) {
     self.queue = queue
     self.postgres = postgres
     self.transport = transport
     self.sender = sender
     self.links = links
+    self.accounts = accounts
     self.portal = portal
     self.logger = logger
   }
@@ -78,9 +80,14 @@ struct MailRelay: Service {
   }
 
   private func send(_ due: MailQueue.Due) async {
-    let order = due.order
+    var order = due.order
     do {
       let now = Date()
+      if order.occasion == .resetPassword, order.accountID == nil {
+        guard let addressed = try await accounts.addressee(of: order, isFirst: due.attempts == 1)
+        else { return try await queue.delete(order.id, in: postgres) }
+        order = addressed
+      }
       var link: String?
       if let purpose = order.occasion.purpose {
         link = try await links.issue(

@@ -15,13 +15,6 @@ extension PostgresAuthStore: AccountStore {
     }
   }
 
-  func rehearse(_ mail: MailOrder) async throws(AuthError) {
-    try await transaction { transaction in
-      try await self.mails.insert([mail], in: transaction)
-      try await transaction.execute("DELETE FROM mails WHERE id = \(mail.id)")
-    }
-  }
-
   // MARK: Accounts
 
   func storedAccount(_ id: UserID) async throws(AuthError) -> StoredAccount? {

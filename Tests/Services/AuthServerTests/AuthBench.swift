@@ -34,6 +34,7 @@ final class AuthBench: Sendable {
   let queue = MailQueue()
   private let store: PostgresAuthStore
   private let links: LinkIssuer
+  private let accounts: AccountService
 
   init(
     _ policy: AccountPolicy = AccountPolicy(sendsMail: true),
@@ -54,7 +55,7 @@ final class AuthBench: Sendable {
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       accounts: policy, limits: limits, secondFactors: (store, try .forTests),
       clock: { clock.now })
-    let accounts = AccountService(
+    accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: policy, links: links,
       keys: try .forTests, clock: { clock.now })
     let handler = AuthHandler(
@@ -81,7 +82,7 @@ final class AuthBench: Sendable {
     MailRelay(
       queue: queue, postgres: database.postgres, transport: transport ?? mailbox,
       sender: try #require(MailAddress("portal@example.com")), links: links,
-      portal: Self.portal, logger: .silent)
+      accounts: accounts, portal: Self.portal, logger: .silent)
   }
 
   // MARK: People

@@ -112,10 +112,14 @@ import Testing
         AuthAPI.RequestPasswordResetRequest(email: address), options: bench.nobody)
       #expect(answer.packed().isEmpty)
     }
-    // The sign-up's and the known one's: nothing is kept of the other.
+    // Both wait alike; when they leave, one of them is nobody's.
     let (waiting, _) = try await bench.queue.waiting(
       countMax: 10, in: bench.database.postgres)
-    #expect(waiting == 2)
+    #expect(waiting == 3)
+    #expect(try await bench.mails(to: email).count == 2)
+    #expect(try bench.mailbox.mails().count == 2)
+    let (left, _) = try await bench.queue.waiting(countMax: 10, in: bench.database.postgres)
+    #expect(left == 0)
   }
 
   @Test func aLinkEndsAndIsForItsPurposeOnly() async throws {
