@@ -5,11 +5,17 @@ package enum AuditError: Error, Hashable {
   /// A request field at fault, by its JSON name.
   package enum Field: String, Sendable {
     case action
+    case boundaries
+    case credentialID = "credentialId"
     case events
+    case id
+    case ipAddress
     case outcome
     case pageSize
     case pageToken
     case since
+    case targetID = "targetId"
+    case text
     case until
   }
 

@@ -5,6 +5,7 @@ enum AuditSchema {
   static let schema = Schema(name: "audit", migrations: migrations)
 
   static let migrations = [
-    Migration(number: 1, name: "events", sql: PackageResources._001_events_sql)
+    Migration(number: 1, name: "events", sql: PackageResources._001_events_sql),
+    Migration(number: 2, name: "filters", sql: PackageResources._002_filters_sql),
   ]
 }

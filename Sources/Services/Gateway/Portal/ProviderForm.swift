@@ -96,7 +96,7 @@ struct ProviderRow: Sendable {
   init(_ config: VaultAPI.ProviderConfig, catalogue: ProviderCatalogue) {
     id = config.id
     // A provider that has left the catalogue is still listed, under its id.
-    provider = catalogue.provider(id: config.provider)?.displayName ?? config.provider
+    provider = catalogue.name(of: config.provider)
     label = config.label
     maskedKey = config.maskedKey.isEmpty ? "none" : config.maskedKey
     endpoint = config.baseUrl
