@@ -52,6 +52,10 @@ containers: container-packages $(PYTHON) ## Build the images and run docker-comp
 manifests: $(PYTHON) ## Check docker-compose.yml, the Containerfile and the Kubernetes manifests
 	@$(PYTHON) scripts/check-manifests
 
+.PHONY: screenshots
+screenshots: test-packages $(PYTHON) ## Take the pictures of docs/images from what is built
+	@$(PYTHON) scripts/screenshots
+
 .PHONY: protos
 protos: $(PYTHON) ## Check that Protos/ and the last release understand each other
 	@scripts/check-protos

@@ -432,7 +432,8 @@ let package = Package(
         "Backend", "Callers", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes,
         logging, nioCore,
       ]),
-    tests("Services/Gateway", "PortalTests", ["Portal", "Providers"]),
+    tests(
+      "Services/Gateway", "PortalTests", ["Portal", "Protobuf", "Providers", "ServiceAPI"]),
     tests(
       "Services/Gateway", "ProxyTests",
       [
@@ -460,7 +461,8 @@ let package = Package(
         .target(name: "AuthServer"), .target(name: "VaultServer"), .target(name: "AuditServer"),
       ], exclude: ["Python"]),
     tests(
-      "System", "BrowserTests", ["TestSupport", "LocalDeployment"], exclude: ["drive_portal.py"]),
+      "System", "BrowserTests", ["TestSupport", "LocalDeployment"],
+      exclude: ["drive_portal.py", "look_at_portal.py"]),
     tests(
       "Tools", "LocalDeploymentTests",
       ["Cryptography", "Files", "LocalDeployment", "OpenSSL", "Pacing", "Postgres", logging]),

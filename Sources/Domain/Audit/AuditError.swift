@@ -6,11 +6,17 @@ package enum AuditError: Error, Hashable {
   package enum Field: String, Sendable {
     case accountID = "accountId"
     case action
+    case boundaries
+    case credentialID = "credentialId"
     case events
+    case id
+    case ipAddress
     case outcome
     case pageSize
     case pageToken
     case since
+    case targetID = "targetId"
+    case text
     case until
   }
 

@@ -9,6 +9,10 @@ package import UseCases
 package struct AuditService: Sendable {
   /// Events of one append.
   package static let batchEventsMax = 500
+  /// Intervals of one count.
+  package static let intervalsMax = 100
+  /// Events that one count looks at, so that it costs no more than a part of a second.
+  package static let countedEventsMax = 200_000
 
   /// The name under which the log records what it refused itself.
   static let name = "audit"
@@ -60,6 +64,7 @@ package struct AuditService: Sendable {
       if let since = query.since, let until = query.until, since > until {
         throw .invalid(.since, reason: "is later than 'until'")
       }
+      try query.check()
       let request = try Self.page(size: size, token: token, of: query, by: caller)
       let events = try await store.events(
         of: query.account(readBy: caller.userID), matching: query, below: request.position,
@@ -70,6 +75,30 @@ package struct AuditService: Sendable {
           sequence: recorded.sequence)
       }
       return query.reach == .own ? .looked(page) : .succeeded(page)
+    }
+  }
+
+  /// Counts the matching events of the caller's log between each boundary and the next; partial
+  /// when there are more than are counted, which are the newest.
+  package func counts(
+    of query: EventQuery, between boundaries: [Date], byTarget: Bool, for caller: Caller,
+    from origin: CallOrigin
+  ) async throws(AuditError) -> (counts: [EventCount], isPartial: Bool) {
+    try await door.perform(.auditEventList, by: .caller(caller), from: origin) {
+      (_) async throws(AuditError) -> Act<(counts: [EventCount], isPartial: Bool)> in
+      guard (2...Self.intervalsMax + 1).contains(boundaries.count) else {
+        throw .invalid(.boundaries, reason: "must be 2 to \(Self.intervalsMax + 1)")
+      }
+      let times = boundaries.map(\.microsecondsSince1970)
+      guard zip(times, times.dropFirst()).allSatisfy({ $0 < $1 }) else {
+        throw .invalid(.boundaries, reason: "must ascend")
+      }
+      try query.check()
+      let counts = try await store.counts(
+        of: caller.userID, matching: query, between: times, byTarget: byTarget,
+        eventsMax: Self.countedEventsMax)
+      let total = counts.reduce(0) { $0 + $1.count }
+      return .looked((counts, total >= Self.countedEventsMax))
     }
   }
 

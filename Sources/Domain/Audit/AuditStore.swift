@@ -14,4 +14,14 @@ package protocol AuditStore: Sendable {
   func events(
     of account: UserID?, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent]
+
+  /// How many matching events of the account's log there are between each boundary and the next,
+  /// among the newest `eventsMax` of them; those that there are none of are left out.
+  ///
+  /// `boundaries` are ascending microseconds since 1970, two at least; the query's own times are
+  /// not looked at.
+  func counts(
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
+    eventsMax: Int
+  ) async throws(AuditError) -> [EventCount]
 }

@@ -10,6 +10,16 @@ package struct EventQuery: Sendable, Hashable {
   package var since: Date?
   /// Exclusive.
   package var until: Date?
+  /// The access token or session with which it was done.
+  package var credentialID: UUID?
+  /// As in the event's target; empty for any.
+  package var targetID = ""
+  /// Exact; empty for any.
+  package var ipAddress = ""
+  /// Anywhere in what an event says in words; empty for any.
+  package var text = ""
+  /// One event alone.
+  package var id: UUID?
   package var reach: Reach
 
   /// Whose events.
@@ -31,6 +41,40 @@ package struct EventQuery: Sendable, Hashable {
     self.outcome = outcome
     self.since = since
     self.until = until
+  }
+
+  /// Bytes of a text that is looked for.
+  package static let textBytesMax = 100
+
+  /// Refuses filters that are longer than what they are compared with, and NUL, which PostgreSQL's
+  /// text can't hold.
+  func check() throws(AuditError) {
+    for (field, value, bytesMax) in [
+      (AuditError.Field.targetID, targetID, AuditEvent.textBytesMax),
+      (.ipAddress, ipAddress, AuditEvent.textBytesMax), (.text, text, Self.textBytesMax),
+    ] {
+      guard value.utf8.count <= bytesMax else {
+        throw .invalid(field, reason: "is longer than \(bytesMax) bytes")
+      }
+      guard !value.utf8.contains(0) else {
+        throw .invalid(field, reason: "holds a NUL character")
+      }
+    }
+  }
+}
+
+/// How many events of one outcome there are in one interval.
+package struct EventCount: Sendable, Hashable {
+  /// From 0, in the order of the boundaries.
+  package var interval: Int
+  package var outcome: AuditEvent.Outcome
+  /// Empty unless targets are counted apart.
+  package var targetID: String
+  package var count: Int
+
+  package init(interval: Int, outcome: AuditEvent.Outcome, targetID: String, count: Int) {
+    (self.interval, self.outcome) = (interval, outcome)
+    (self.targetID, self.count) = (targetID, count)
   }
 }
 
@@ -65,6 +109,9 @@ extension EventQuery {
       "audit-events", whose, action, outcome.map { "\($0.rawValue)" } ?? "any",
       since.map { "\($0.microsecondsSince1970)" } ?? "always",
       until.map { "\($0.microsecondsSince1970)" } ?? "always",
+      // The free texts last, each with its length, so that none can pass for another.
+      credentialID?.uuidString ?? "any", id?.uuidString ?? "any",
+      "\(targetID.utf8.count) \(targetID)", "\(ipAddress.utf8.count) \(ipAddress)", text,
     ].joined(separator: "\n")
   }
 }

@@ -56,17 +56,20 @@ extension Audit.AuditEvent {
 
 extension EventQuery {
   init(_ request: AuditAPI.ListEventsRequest) throws(AuditError) {
-    var outcome: AuditEvent.Outcome?
-    if request.outcome != .unspecified {
-      outcome = AuditEvent.Outcome(request.outcome)
-      guard outcome != nil else {
-        throw .invalid(.outcome, reason: "must be SUCCESS, FAILURE or DENIED")
-      }
-    }
     self.init(
-      action: try ActionFilter.parse(request.action),
-      outcome: outcome, since: request.since?.date,
-      until: request.until?.date, reach: try Self.reach(of: request))
+      action: try ActionFilter.parse(request.action), outcome: try Self.outcome(request.outcome),
+      since: request.since?.date, until: request.until?.date,
+      reach: try Self.reach(of: request))
+    credentialID = try Self.uuid(request.credentialId, .credentialID)
+    id = try Self.uuid(request.id, .id)
+    (targetID, ipAddress, text) = (request.targetId, request.ipAddress, request.text)
+  }
+
+  init(_ request: AuditAPI.CountEventsRequest) throws(AuditError) {
+    self.init(
+      action: try ActionFilter.parse(request.action), outcome: try Self.outcome(request.outcome))
+    credentialID = try Self.uuid(request.credentialId, .credentialID)
+    (targetID, ipAddress, text) = (request.targetId, request.ipAddress, request.text)
   }
 
   private static func reach(
@@ -83,6 +86,32 @@ extension EventQuery {
       throw .invalid(.accountID, reason: "is not the id of an account")
     }
     return .account(account)
+  }
+
+  private static func outcome(
+    _ sent: AuditAPI.AuditEvent.Outcome
+  ) throws(AuditError) -> AuditEvent.Outcome? {
+    guard sent != .unspecified else { return nil }
+    guard let outcome = AuditEvent.Outcome(sent) else {
+      throw .invalid(.outcome, reason: "must be SUCCESS, FAILURE or DENIED")
+    }
+    return outcome
+  }
+
+  private static func uuid(
+    _ text: String, _ field: AuditError.Field
+  ) throws(AuditError) -> UUID? {
+    guard !text.isEmpty else { return nil }
+    guard let uuid = UUID(uuidString: text) else { throw .invalid(field, reason: "is not a UUID") }
+    return uuid
+  }
+}
+
+extension AuditAPI.CountEventsResponse.Count {
+  init(_ count: EventCount) {
+    self.init(
+      interval: Int32(count.interval), outcome: AuditAPI.AuditEvent.Outcome(count.outcome),
+      targetId: count.targetID, count: Int64(count.count))
   }
 }
 

@@ -1,6 +1,7 @@
 import Audit
 import Callers
 import Identity
+import Protobuf
 import RPC
 import ServiceAPI
 
@@ -26,5 +27,15 @@ struct AuditHandler: AuditAPI.AuditServiceProtocol {
       of: EventQuery(request), size: Int(request.pageSize), token: request.pageToken,
       for: context.caller(), from: context.origin)
     return try AuditAPI.ListEventsResponse(page)
+  }
+
+  func countEvents(
+    _ request: AuditAPI.CountEventsRequest, context: ServerContext
+  ) async throws -> AuditAPI.CountEventsResponse {
+    let (counts, isPartial) = try await audit.counts(
+      of: EventQuery(request), between: request.boundaries.map(\.date),
+      byTarget: request.byTarget, for: context.caller(), from: context.origin)
+    return AuditAPI.CountEventsResponse(
+      counts: counts.map { AuditAPI.CountEventsResponse.Count($0) }, isPartial: isPartial)
   }
 }

@@ -7,5 +7,6 @@ enum AuditSchema {
   static let migrations = [
     Migration(number: 1, name: "events", sql: PackageResources._001_events_sql),
     Migration(number: 2, name: "events_by_time", sql: PackageResources._002_events_by_time_sql),
+    Migration(number: 3, name: "filters", sql: PackageResources._003_filters_sql),
   ]
 }

@@ -66,12 +66,7 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
        WHERE true
       """
     if let account { sql += " AND account_id = \(account.uuid)" }
-    switch query.action {
-    case nil: break
-    case .exactly(let action): sql += " AND action = \(action)"
-    case .startingWith(let prefix): sql += " AND starts_with(action, \(prefix))"
-    }
-    if let outcome = query.outcome { sql += " AND outcome = \(outcome.rawValue)" }
+    Self.add(query, to: &sql)
     if let since = query.since { sql += " AND time >= \(since)" }
     if let until = query.until { sql += " AND time < \(until)" }
     if let position {
@@ -82,6 +77,59 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
     let page = sql
     return try await self.query { postgres throws(PostgresError) in
       try await postgres.all(page, as: RecordedEvent.init(_:))
+    }
+  }
+
+  /// Everything but the times.
+  private static func add(_ query: EventQuery, to sql: inout PostgresQuery) {
+    switch query.action {
+    case nil: break
+    case .exactly(let action): sql += " AND action = \(action)"
+    case .startingWith(let prefix): sql += " AND starts_with(action, \(prefix))"
+    }
+    if let outcome = query.outcome { sql += " AND outcome = \(outcome.rawValue)" }
+    if let id = query.id { sql += " AND id = \(id)" }
+    if let credential = query.credentialID {
+      sql += " AND details->>'credentialId' = \(credential.text)"
+    }
+    if !query.targetID.isEmpty { sql += " AND target_id = \(query.targetID)" }
+    if !query.ipAddress.isEmpty { sql += " AND ip_address = \(query.ipAddress)" }
+    if !query.text.isEmpty {
+      sql += """
+         AND position(lower(\(query.text)) IN lower(concat_ws(
+             E'\\n', actor_name, action, target_name, target_id, ip_address, user_agent,
+             request_id, details::text))) > 0
+        """
+    }
+  }
+
+  func counts(
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
+    eventsMax: Int
+  ) async throws(AuditError) -> [EventCount] {
+    guard let first = boundaries.first, let last = boundaries.last else { return [] }
+    let begin = PostgresTimestamp(microsecondsSinceEpoch: first)
+    let end = PostgresTimestamp(microsecondsSinceEpoch: last)
+    var sql: PostgresQuery = """
+      SELECT width_bucket(counted.microseconds, \(boundaries.map { Int($0) })) AS bucket,
+             counted.outcome, counted.target_id, count(*)::int AS events
+        FROM (
+          SELECT (extract(epoch FROM time) * 1000000)::bigint AS microseconds, outcome,
+      """
+    sql += byTarget ? " target_id" : " '' AS target_id"
+    sql += """
+            FROM events
+           WHERE account_id = \(account.uuid) AND time >= \(begin) AND time < \(end)
+      """
+    Self.add(query, to: &sql)
+    sql += """
+         ORDER BY time DESC, sequence DESC LIMIT \(eventsMax)
+        ) AS counted
+       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+      """
+    let counts = sql
+    return try await self.query { postgres throws(PostgresError) in
+      try await postgres.all(counts, as: EventCount.init(_:))
     }
   }
 }
@@ -125,6 +173,18 @@ private struct EventColumns: Sendable {
     details = events.map(\.details)
     sources = events.map(\.source)
     accountIDs = events.map { $0.accountID?.text ?? "" }
+  }
+}
+
+extension EventCount {
+  fileprivate init(_ row: PostgresRow) throws(PostgresError) {
+    let outcome: Int = try row.decode("outcome")
+    self.init(
+      // PostgreSQL counts buckets from 1.
+      interval: try row.decode("bucket", as: Int.self) - 1,
+      // The table's check allows no other value.
+      outcome: AuditEvent.Outcome(rawValue: outcome) ?? .failure,
+      targetID: try row.decode("target_id"), count: try row.decode("events"))
   }
 }
 

@@ -94,6 +94,28 @@ import UseCases
     #expect(try await audit.append([event], by: "vault") == 1)
   }
 
+  @Test func intervalsMustAscendAndBeFew() async {
+    let start = Date(timeIntervalSince1970: 1_700_000_000)
+    let many = (0...AuditService.intervalsMax + 1).map { start + Double($0) }
+    for boundaries in [[], [start], [start, start], [start + 1, start], many] {
+      await #expect(throws: AuditError.self) {
+        try await audit.counts(
+          of: EventQuery(), between: boundaries, byTarget: false, for: caller, from: CallOrigin())
+      }
+    }
+  }
+
+  @Test func filtersThatNothingCouldMatchAreRefused() async {
+    var (long, withNUL) = (EventQuery(), EventQuery())
+    long.text = String(repeating: "x", count: EventQuery.textBytesMax + 1)
+    withNUL.ipAddress = "1\u{0}"
+    for query in [long, withNUL] {
+      await #expect(throws: AuditError.self) {
+        try await audit.page(of: query, size: 0, token: "", for: caller, from: CallOrigin())
+      }
+    }
+  }
+
   @Test func tooManyEventsAreRefused() async {
     let events = (0...AuditService.batchEventsMax).map { _ in AuditEvent.sample(account: owner) }
     await #expect(throws: AuditError.invalid(.events, reason: "holds more than 500 events")) {

@@ -36,6 +36,31 @@ final class InMemoryAuditStore: AuditStore {
     return Array(below.prefix(limit))
   }
 
+  func counts(
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
+    eventsMax: Int
+  ) async throws(AuditError) -> [EventCount] {
+    let found = all.filter { $0.event.accountID == account && query.admits($0.event) }
+      .sorted { Self.key($0) > Self.key($1) }
+    var counts: [EventCount] = []
+    for event in found.prefix(eventsMax).map(\.event) {
+      let time = event.time.microsecondsSince1970
+      let interval = boundaries.count { $0 <= time } - 1
+      guard (0..<boundaries.count - 1).contains(interval) else { continue }
+      let target = byTarget ? event.target.id : ""
+      let place = counts.firstIndex {
+        $0.interval == interval && $0.outcome == event.outcome && $0.targetID == target
+      }
+      if let place {
+        counts[place].count += 1
+      } else {
+        counts.append(
+          EventCount(interval: interval, outcome: event.outcome, targetID: target, count: 1))
+      }
+    }
+    return counts
+  }
+
   private static func key(_ recorded: RecordedEvent) -> (Int64, Int64) {
     (recorded.event.time.microsecondsSince1970, recorded.sequence)
   }
@@ -46,6 +71,8 @@ extension EventQuery {
     if let outcome, event.outcome != outcome { return false }
     if let since, event.time < since { return false }
     if let until, event.time >= until { return false }
+    if !targetID.isEmpty, event.target.id != targetID { return false }
+    if !ipAddress.isEmpty, event.ipAddress != ipAddress { return false }
     switch action {
     case nil: return true
     case .exactly(let action): return event.action == action

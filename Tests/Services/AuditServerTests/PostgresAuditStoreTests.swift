@@ -113,6 +113,75 @@ import UseCases
     }
   }
 
+  @Test func filtersFindWhatWasDoneWithWhatAndFromWhere() async throws {
+    try await AuditDatabase.with { database in
+      let credential = UUID()
+      var ofToken = AuditEvent.sample(owner, second: 1)
+      ofToken.details = #"{"credential":"access-token","credentialId":"\#(credential.text)"}"#
+      var ofKey = AuditEvent.sample(owner, second: 2)
+      ofKey.target = .init(type: "provider-config", id: "key-2", name: "anthropic/Team%_")
+      var fromElsewhere = AuditEvent.sample(owner, second: 3)
+      fromElsewhere.ipAddress = "2001:db8::7"
+      let events = [ofToken, ofKey, fromElsewhere, .sample(UserID(UUID()))]
+      _ = try await database.store.append(events)
+      func found(_ change: (inout EventQuery) -> Void) async throws -> [UUID] {
+        var query = EventQuery()
+        change(&query)
+        return try await database.store.events(of: owner, matching: query, below: nil, limit: 9)
+          .map(\.event.id)
+      }
+      #expect(try await found { $0.credentialID = credential } == [ofToken.id])
+      #expect(try await found { $0.credentialID = UUID() } == [])
+      #expect(try await found { $0.targetID = "key-2" } == [ofKey.id])
+      #expect(try await found { $0.ipAddress = "2001:db8::7" } == [fromElsewhere.id])
+      #expect(try await found { $0.id = ofKey.id } == [ofKey.id])
+      #expect(try await found { $0.id = events[3].id } == [])
+      // Text, not a pattern, and without regard to case.
+      #expect(try await found { $0.text = "team%_" } == [ofKey.id])
+      #expect(try await found { $0.text = "%" } == [ofKey.id])
+      #expect(try await found { $0.text = "V1/MODELS" } == [fromElsewhere.id, ofKey.id])
+    }
+  }
+
+  @Test func countsAreByIntervalOutcomeAndTarget() async throws {
+    try await AuditDatabase.with { database in
+      let audit = AuditService(store: database.store)
+      let start = 1_700_000_000.0
+      var events: [AuditEvent] = []
+      for second in 0..<30 {
+        var event = AuditEvent.sample(
+          owner, outcome: second % 10 == 0 ? .failure : .success, second: Double(second))
+        event.target.id = second % 2 == 0 ? "a" : "b"
+        events.append(event)
+      }
+      _ = try await audit.append(events + [.sample(UserID(UUID()), second: 5)], by: "vault")
+      let reader = Caller(
+        userID: owner, email: "owner@example.org", credential: .session(UUID()))
+      let boundaries = [0.0, 10, 20].map { Date(timeIntervalSince1970: start + $0) }
+      let plain = try await audit.counts(
+        of: EventQuery(), between: boundaries, byTarget: false, for: reader, from: CallOrigin())
+      #expect(!plain.isPartial)
+      #expect(
+        plain.counts
+          == [0, 1].flatMap { interval in
+            [
+              EventCount(interval: interval, outcome: .success, targetID: "", count: 9),
+              EventCount(interval: interval, outcome: .failure, targetID: "", count: 1),
+            ]
+          })
+      let apart = try await audit.counts(
+        of: EventQuery(outcome: .success), between: boundaries, byTarget: true, for: reader,
+        from: CallOrigin())
+      #expect(apart.counts.map(\.count) == [4, 5, 4, 5])
+      #expect(apart.counts.map(\.targetID) == ["a", "b", "a", "b"])
+      let newest = try await database.store.counts(
+        of: owner, matching: EventQuery(), between: boundaries.map(\.microsecondsSince1970),
+        byTarget: false, eventsMax: 3)
+      #expect(newest.map(\.interval) == [1])
+      #expect(newest.map(\.count) == [3])
+    }
+  }
+
   @Test func theRunTimeRoleCanOnlyReadAndAdd() async throws {
     try await AuditDatabase.with { database in
       _ = try await database.store.append([.sample(owner)])

@@ -73,6 +73,12 @@ final class FakeAuditLog: AuditAPI.AuditServiceProtocol {
   ) async throws -> AuditAPI.ListEventsResponse {
     throw RPCError(.unimplemented, "a relay never reads")
   }
+
+  func countEvents(
+    _ request: AuditAPI.CountEventsRequest, context: ServerContext
+  ) async throws -> AuditAPI.CountEventsResponse {
+    throw RPCError(.unimplemented, "a relay never counts")
+  }
 }
 
 extension FakeAuditLog.State {

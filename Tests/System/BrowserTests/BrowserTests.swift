@@ -3,8 +3,9 @@ import LocalDeployment
 import TestSupport
 import Testing
 
-/// The portal in a real browser, without JavaScript, through the whole running system.
+/// The portal in a real browser, through the whole running system.
 @Suite struct BrowserTests {
+  /// Without scripts.
   @Test func aPersonKeepsKeysInABrowser() async throws {
     let stack = try await RunningStack.start()
     let directory =
@@ -12,6 +13,15 @@ import Testing
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("drive_portal.py").path
     let (exit, output) = try await Python.run(script, [stack.address, directory + "/portal"])
+    #expect(exit == .code(0), "\(output)")
+    await stack.stopAndRemove()
+  }
+
+  @Test func everyPageHoldsForEveryoneAtEveryWidth() async throws {
+    let stack = try await RunningStack.start()
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("look_at_portal.py").path
+    let (exit, output) = try await Python.run(script, [stack.address])
     #expect(exit == .code(0), "\(output)")
     await stack.stopAndRemove()
   }

@@ -86,7 +86,9 @@ struct AccessTokenPages: Sendable {
       [
         "mistakes": mistakes as Any, "rows": rows, "hasRows": !rows.isEmpty,
         "tokenName": Field(
-          "name", "Name", value: name, hint: "The application that will use it.", lengthMax: 100,
+          "name", "Name", value: name,
+          hint: "The application that will use it, e.g. notebook or billing-service.",
+          lengthMax: 100,
           mistakes: mistakes),
         "scope": Choice(
           "scopes", "May", Self.scopeChoices.map { ($0.value, $0.text) }, selected: scope,

@@ -43,7 +43,9 @@ struct AccountPages: Sendable {
 
   private func landing(_ exchange: Exchange) async throws -> Response {
     if try await portal.authenticator.pageVisitor(of: exchange) != nil {
-      return portal.redirect(to: "/providers")
+      return try await portal.forVisitor(exchange) {
+        await OverviewPage(portal: portal).show(exchange, $0)
+      }
     }
     let providers = portal.catalogue.providers
     return try portal.strangersPage(

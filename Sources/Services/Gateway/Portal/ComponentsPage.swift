@@ -100,7 +100,7 @@
 
     private func chart(isEmpty: Bool) -> DayChart {
       DayChart(
-        title: "Requests a day",
+        title: isEmpty ? "Requests a day, none" : "Requests a day",
         series: [
           .init(name: "OpenAI, default", tone: 1), .init(name: "Anthropic, team", tone: 2),
           .init(name: "failed", tone: 5),
@@ -118,7 +118,9 @@
         id: id, title: "\(count) of a list",
         heads: [SortHead("Provider and label", key: "name", current: "name", address: address)],
         rows: (0..<count).map { row("\(id)-\($0)", $0) },
-        pager: Pager(page: 1, rowsPerPage: 60, count: 131) { "/dev/components?page=\($0)" })
+        pager: Pager(page: 1, rowsPerPage: 60, count: 131, name: "Pages of \(id)") {
+          "/dev/components?page=\($0)"
+        })
     }
 
     private func row(_ id: String, _ index: Int) -> Row {

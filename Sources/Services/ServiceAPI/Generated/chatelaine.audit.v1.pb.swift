@@ -538,6 +538,17 @@ package enum AuditAPI {
     package var everyone: Bool
     /// With `everyone`: only this account's.
     package var accountId: String
+    /// The access token or session with which it was done, a UUID.
+    package var credentialId: String
+    /// What it was done to, as in `target.id`.
+    package var targetId: String
+    /// Exact.
+    package var ipAddress: String
+    /// Anywhere in the names, the address, the program, the request's id and the details, without
+    /// regard to case; at most 100 bytes.
+    package var text: String
+    /// One event alone, a UUID.
+    package var id: String
 
     /// Every field defaulted.
     package init(
@@ -548,7 +559,12 @@ package enum AuditAPI {
       since: Timestamp? = nil,
       until: Timestamp? = nil,
       everyone: Bool = false,
-      accountId: String = ""
+      accountId: String = "",
+      credentialId: String = "",
+      targetId: String = "",
+      ipAddress: String = "",
+      text: String = "",
+      id: String = ""
     ) {
       self.pageSize = pageSize
       self.pageToken = pageToken
@@ -558,6 +574,11 @@ package enum AuditAPI {
       self.until = until
       self.everyone = everyone
       self.accountId = accountId
+      self.credentialId = credentialId
+      self.targetId = targetId
+      self.ipAddress = ipAddress
+      self.text = text
+      self.id = id
     }
 
     package init() {
@@ -569,6 +590,11 @@ package enum AuditAPI {
       self.until = nil
       self.everyone = false
       self.accountId = ""
+      self.credentialId = ""
+      self.targetId = ""
+      self.ipAddress = ""
+      self.text = ""
+      self.id = ""
     }
 
     package static let messageName = "chatelaine.audit.v1.ListEventsRequest"
@@ -586,6 +612,11 @@ package enum AuditAPI {
       if c._until_case.rawValue == 6 { self.until = try CField.required(c.until, "until") }
       self.everyone = c.everyone != 0
       self.accountId = try CField.string(c.account_id, "accountId")
+      self.credentialId = try CField.string(c.credential_id, "credentialId")
+      self.targetId = try CField.string(c.target_id, "targetId")
+      self.ipAddress = try CField.string(c.ip_address, "ipAddress")
+      self.text = try CField.string(c.text, "text")
+      self.id = try CField.string(c.id, "id")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -604,6 +635,11 @@ package enum AuditAPI {
       }
       c.pointee.everyone = self.everyone ? 1 : 0
       c.pointee.account_id = CField.data(self.accountId, in: arena)
+      c.pointee.credential_id = CField.data(self.credentialId, in: arena)
+      c.pointee.target_id = CField.data(self.targetId, in: arena)
+      c.pointee.ip_address = CField.data(self.ipAddress, in: arena)
+      c.pointee.text = CField.data(self.text, in: arena)
+      c.pointee.id = CField.data(self.id, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -615,6 +651,11 @@ package enum AuditAPI {
       writer.field("until", self.until)
       writer.field("everyone", self.everyone)
       writer.field("accountId", self.accountId)
+      writer.field("credentialId", self.credentialId)
+      writer.field("targetId", self.targetId)
+      writer.field("ipAddress", self.ipAddress)
+      writer.field("text", self.text)
+      writer.field("id", self.id)
     }
 
     package mutating func setField(
@@ -637,6 +678,16 @@ package enum AuditAPI {
         self.everyone = try .reading(value, "everyone")
       case "accountId", "account_id":
         self.accountId = try .reading(value, "accountId")
+      case "credentialId", "credential_id":
+        self.credentialId = try .reading(value, "credentialId")
+      case "targetId", "target_id":
+        self.targetId = try .reading(value, "targetId")
+      case "ipAddress", "ip_address":
+        self.ipAddress = try .reading(value, "ipAddress")
+      case "text":
+        self.text = try .reading(value, "text")
+      case "id":
+        self.id = try .reading(value, "id")
       default: return false
       }
       return true
@@ -701,6 +752,259 @@ package enum AuditAPI {
     }
   }
 
+  /// The filters mean what they mean in ListEventsRequest.
+  package struct CountEventsRequest: GeneratedMessage, JSONArrayElement {
+    /// Where intervals begin and end, ascending: n boundaries make n - 1 intervals, 1 to 100.
+    package var boundaries: [Timestamp]
+    /// Field 2.
+    package var action: String
+    /// Field 3.
+    package var outcome: AuditAPI.AuditEvent.Outcome
+    /// Field 4.
+    package var credentialId: String
+    /// Field 5.
+    package var targetId: String
+    /// Field 6.
+    package var ipAddress: String
+    /// Field 7.
+    package var text: String
+    /// Counts each target apart.
+    package var byTarget: Bool
+
+    /// Every field defaulted.
+    package init(
+      boundaries: [Timestamp] = [],
+      action: String = "",
+      outcome: AuditAPI.AuditEvent.Outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0),
+      credentialId: String = "",
+      targetId: String = "",
+      ipAddress: String = "",
+      text: String = "",
+      byTarget: Bool = false
+    ) {
+      self.boundaries = boundaries
+      self.action = action
+      self.outcome = outcome
+      self.credentialId = credentialId
+      self.targetId = targetId
+      self.ipAddress = ipAddress
+      self.text = text
+      self.byTarget = byTarget
+    }
+
+    package init() {
+      self.boundaries = []
+      self.action = ""
+      self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0)
+      self.credentialId = ""
+      self.targetId = ""
+      self.ipAddress = ""
+      self.text = ""
+      self.byTarget = false
+    }
+
+    package static let messageName = "chatelaine.audit.v1.CountEventsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__count_events_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsRequest.self).pointee
+      self.boundaries = try CField.messages(c.boundaries, c.n_boundaries, "boundaries")
+      self.action = try CField.string(c.action, "action")
+      self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
+      self.credentialId = try CField.string(c.credential_id, "credentialId")
+      self.targetId = try CField.string(c.target_id, "targetId")
+      self.ipAddress = try CField.string(c.ip_address, "ipAddress")
+      self.text = try CField.string(c.text, "text")
+      self.byTarget = c.by_target != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsRequest.self)
+      c.pointee.n_boundaries = self.boundaries.count
+      c.pointee.boundaries = CField.array(self.boundaries, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.action = CField.data(self.action, in: arena)
+      c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
+      c.pointee.credential_id = CField.data(self.credentialId, in: arena)
+      c.pointee.target_id = CField.data(self.targetId, in: arena)
+      c.pointee.ip_address = CField.data(self.ipAddress, in: arena)
+      c.pointee.text = CField.data(self.text, in: arena)
+      c.pointee.by_target = self.byTarget ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("boundaries", self.boundaries)
+      writer.field("action", self.action)
+      writer.field("outcome", self.outcome)
+      writer.field("credentialId", self.credentialId)
+      writer.field("targetId", self.targetId)
+      writer.field("ipAddress", self.ipAddress)
+      writer.field("text", self.text)
+      writer.field("byTarget", self.byTarget)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "boundaries":
+        self.boundaries = try .reading(value, "boundaries")
+      case "action":
+        self.action = try .reading(value, "action")
+      case "outcome":
+        self.outcome = try .reading(value, "outcome")
+      case "credentialId", "credential_id":
+        self.credentialId = try .reading(value, "credentialId")
+      case "targetId", "target_id":
+        self.targetId = try .reading(value, "targetId")
+      case "ipAddress", "ip_address":
+        self.ipAddress = try .reading(value, "ipAddress")
+      case "text":
+        self.text = try .reading(value, "text")
+      case "byTarget", "by_target":
+        self.byTarget = try .reading(value, "byTarget")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.audit.v1.CountEventsResponse`.
+  package struct CountEventsResponse: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.audit.v1.CountEventsResponse.Count`.
+    package struct Count: GeneratedMessage, JSONArrayElement {
+      /// From 0, in the order of the boundaries.
+      package var interval: Int32
+      /// Field 2.
+      package var outcome: AuditAPI.AuditEvent.Outcome
+      /// Empty unless targets are counted apart.
+      package var targetId: String
+      /// Field 4.
+      package var count: Int64
+
+      /// Every field defaulted.
+      package init(
+        interval: Int32 = 0,
+        outcome: AuditAPI.AuditEvent.Outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0),
+        targetId: String = "",
+        count: Int64 = 0
+      ) {
+        self.interval = interval
+        self.outcome = outcome
+        self.targetId = targetId
+        self.count = count
+      }
+
+      package init() {
+        self.interval = 0
+        self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0)
+        self.targetId = ""
+        self.count = 0
+      }
+
+      package static let messageName = "chatelaine.audit.v1.CountEventsResponse.Count"
+      package static let isRecursive = false
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__count_events_response__count__init)
+
+      package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+        self.init()
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsResponse__Count.self).pointee
+        self.interval = c.interval
+        self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
+        self.targetId = try CField.string(c.target_id, "targetId")
+        self.count = c.count
+      }
+
+      package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsResponse__Count.self)
+        c.pointee.interval = self.interval
+        c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
+        c.pointee.target_id = CField.data(self.targetId, in: arena)
+        c.pointee.count = self.count
+      }
+
+      package func writeFields(to writer: inout JSONWriter) {
+        writer.field("interval", self.interval)
+        writer.field("outcome", self.outcome)
+        writer.field("targetId", self.targetId)
+        writer.field("count", self.count)
+      }
+
+      package mutating func setField(
+        named name: String, to value: JSONValue
+      ) throws(MessageError) -> Bool {
+        switch name {
+        case "interval":
+          self.interval = try .reading(value, "interval")
+        case "outcome":
+          self.outcome = try .reading(value, "outcome")
+        case "targetId", "target_id":
+          self.targetId = try .reading(value, "targetId")
+        case "count":
+          self.count = try .reading(value, "count")
+        default: return false
+        }
+        return true
+      }
+    }
+
+    /// What there is none of is left out.
+    package var counts: [AuditAPI.CountEventsResponse.Count]
+    /// There are more events than are counted, which are the newest.
+    package var isPartial: Bool
+
+    /// Every field defaulted.
+    package init(
+      counts: [AuditAPI.CountEventsResponse.Count] = [],
+      isPartial: Bool = false
+    ) {
+      self.counts = counts
+      self.isPartial = isPartial
+    }
+
+    package init() {
+      self.counts = []
+      self.isPartial = false
+    }
+
+    package static let messageName = "chatelaine.audit.v1.CountEventsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__count_events_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsResponse.self).pointee
+      self.counts = try CField.messages(c.counts, c.n_counts, "counts")
+      self.isPartial = c.is_partial != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__CountEventsResponse.self)
+      c.pointee.n_counts = self.counts.count
+      c.pointee.counts = CField.array(self.counts, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.is_partial = self.isPartial ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("counts", self.counts)
+      writer.field("isPartial", self.isPartial)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "counts":
+        self.counts = try .reading(value, "counts")
+      case "isPartial", "is_partial":
+        self.isPartial = try .reading(value, "isPartial")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// The methods of `chatelaine.audit.v1.Audit`.
   package enum AuditMethods {
     /// Adds events; one that is there already, by id, is counted and left as it is.
@@ -720,10 +1024,18 @@ package enum AuditAPI {
           body: .none),
       ])
 
+    /// Counts the caller's events in consecutive intervals, e.g. days.
+    package static let countEvents = MethodDescriptor(
+      service: "chatelaine.audit.v1.Audit", method: "CountEvents",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       appendEvents,
       listEvents,
+      countEvents,
     ]
   }
 
@@ -738,6 +1050,11 @@ package enum AuditAPI {
     func listEvents(
       _ request: AuditAPI.ListEventsRequest, context: ServerContext
     ) async throws -> AuditAPI.ListEventsResponse
+
+    /// Counts the caller's events in consecutive intervals, e.g. days.
+    func countEvents(
+      _ request: AuditAPI.CountEventsRequest, context: ServerContext
+    ) async throws -> AuditAPI.CountEventsResponse
 
   }
 
@@ -768,6 +1085,15 @@ package enum AuditAPI {
         AuditMethods.listEvents, request, options: options)
     }
 
+    /// Counts the caller's events in consecutive intervals, e.g. days.
+    package func countEvents(
+      _ request: AuditAPI.CountEventsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuditAPI.CountEventsResponse {
+      try await channel.unary(
+        AuditMethods.countEvents, request, options: options)
+    }
+
     /// The methods that have an HTTP route.
     package static let transcodedMethods: [TranscodedMethod] = [
       TranscodedMethod(
@@ -793,6 +1119,12 @@ extension AuditAPI.AuditServiceProtocol {
         .unary { request, context in
           let request = try AuditAPI.ListEventsRequest(request: request)
           return try await self.listEvents(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuditAPI.AuditMethods.countEvents,
+        .unary { request, context in
+          let request = try AuditAPI.CountEventsRequest(request: request)
+          return try await self.countEvents(request, context: context).enveloped()
         }),
     ]
   }
@@ -824,17 +1156,29 @@ extension ProtoFileDescriptor {
       Q0lGSUVEEAASCwoHU1VDQ0VTUxABEgsKB0ZBSUxVUkUQAhIKCgZERU5JRUQQAyJOChNBcHBlbmRFdmVudHNSZXF1ZXN0\
       EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIjMKGUFwcGVuZFBh\
       Y2tlZEV2ZW50c1JlcXVlc3QSFgoGZXZlbnRzGAEgAygMUgZldmVudHMiUgoUQXBwZW5kRXZlbnRzUmVzcG9uc2USGgoI\
-      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMi5wIKEUxpc3RFdmVu\
+      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMi7AMKEUxpc3RFdmVu\
       dHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2Vu\
       EhYKBmFjdGlvbhgDIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYBCABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0\
       RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRI1CgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIF\
       c2luY2WIAQESNQoFdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSBXVudGlsiAEBEhoKCGV2\
-      ZXJ5b25lGAcgASgIUghldmVyeW9uZRIdCgphY2NvdW50X2lkGAggASgJUglhY2NvdW50SWRCCAoGX3NpbmNlQggKBl91\
-      bnRpbCJ1ChJMaXN0RXZlbnRzUmVzcG9uc2USNwoGZXZlbnRzGAEgAygLMh8uY2hhdGVsYWluZS5hdWRpdC52MS5BdWRp\
-      dEV2ZW50UgZldmVudHMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuMukBCgVBdWRpdBJjCgxB\
-      cHBlbmRFdmVudHMSKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1JlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1\
-      ZGl0LnYxLkFwcGVuZEV2ZW50c1Jlc3BvbnNlEnsKCkxpc3RFdmVudHMSJi5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkxpc3RF\
-      dmVudHNSZXF1ZXN0GicuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiHILT5JMCFhIUL2FwaS92\
-      MS9hdWRpdC1ldmVudHNiBnByb3RvMw==
+      ZXJ5b25lGAcgASgIUghldmVyeW9uZRIdCgphY2NvdW50X2lkGAggASgJUglhY2NvdW50SWQSIwoNY3JlZGVudGlhbF9p\
+      ZBgJIAEoCVIMY3JlZGVudGlhbElkEhsKCXRhcmdldF9pZBgKIAEoCVIIdGFyZ2V0SWQSHQoKaXBfYWRkcmVzcxgLIAEo\
+      CVIJaXBBZGRyZXNzEhIKBHRleHQYDCABKAlSBHRleHQSDgoCaWQYDSABKAlSAmlkQggKBl9zaW5jZUIICgZfdW50aWwi\
+      dQoSTGlzdEV2ZW50c1Jlc3BvbnNlEjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVu\
+      dFIGZXZlbnRzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiK9AgoSQ291bnRFdmVudHNSZXF1\
+      ZXN0EjoKCmJvdW5kYXJpZXMYASADKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpib3VuZGFyaWVzEhYKBmFj\
+      dGlvbhgCIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYAyABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQu\
+      T3V0Y29tZVIHb3V0Y29tZRIjCg1jcmVkZW50aWFsX2lkGAQgASgJUgxjcmVkZW50aWFsSWQSGwoJdGFyZ2V0X2lkGAUg\
+      ASgJUgh0YXJnZXRJZBIdCgppcF9hZGRyZXNzGAYgASgJUglpcEFkZHJlc3MSEgoEdGV4dBgHIAEoCVIEdGV4dBIbCgli\
+      eV90YXJnZXQYCCABKAhSCGJ5VGFyZ2V0IpgCChNDb3VudEV2ZW50c1Jlc3BvbnNlEkYKBmNvdW50cxgBIAMoCzIuLmNo\
+      YXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZS5Db3VudFIGY291bnRzEh0KCmlzX3BhcnRpYWwYAiAB\
+      KAhSCWlzUGFydGlhbBqZAQoFQ291bnQSGgoIaW50ZXJ2YWwYASABKAVSCGludGVydmFsEkEKB291dGNvbWUYAiABKA4y\
+      Jy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRIbCgl0YXJnZXRfaWQYAyABKAlS\
+      CHRhcmdldElkEhQKBWNvdW50GAQgASgDUgVjb3VudDLLAgoFQXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWlu\
+      ZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNw\
+      b25zZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFp\
+      bmUuYXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzEmAKC0NvdW50\
+      RXZlbnRzEicuY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1ZGl0LnYx\
+      LkNvdW50RXZlbnRzUmVzcG9uc2ViBnByb3RvMw==
       """)
 }

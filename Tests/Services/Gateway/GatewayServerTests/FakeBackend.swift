@@ -26,6 +26,7 @@ final class FakeBackend: Sendable {
     var forgeries: [String] = []
     var tokenNames: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
+    var searches: [AuditAPI.ListEventsRequest] = []
 
     mutating func resolved(_ id: String) throws -> VaultAPI.ResolveCredentialResponse {
       guard let config = configs.first(where: { $0.id == id }) else {
@@ -70,15 +71,36 @@ final class FakeBackend: Sendable {
   init() {
     answerAuth()
     answerVault()
+    answerCounts()
     audit.on(AuditAPI.AuditMethods.listEvents) {
-      [state] (_: AuditAPI.ListEventsRequest, metadata) in
+      [state] (request: AuditAPI.ListEventsRequest, metadata) in
       try Self.requireAssertion(metadata)
+      let userAgent = state.withLock { state in
+        state.searches.append(request)
+        return state.shownUserAgent
+      }
+      guard request.id.isEmpty || request.id == "e1" else { return AuditAPI.ListEventsResponse() }
       return AuditAPI.ListEventsResponse(
         events: [
           AuditAPI.AuditEvent(
-            id: "e1", time: Timestamp(seconds: 1_795_469_700, nanos: 0), action: "session.create",
-            outcome: .failure, ipAddress: "192.0.2.1",
-            userAgent: state.withLock { $0.shownUserAgent })
+            id: "e1", sequence: 4_812, time: Timestamp(seconds: 1_795_469_700, nanos: 0),
+            actor: .init(type: "user", id: Self.accountID, name: Self.email),
+            action: "session.create", outcome: .failure, ipAddress: "192.0.2.1",
+            userAgent: userAgent, requestId: "r-1")
+        ])
+    }
+  }
+
+  /// The log's one event, counted on the last day that is asked for.
+  private func answerCounts() {
+    audit.on(AuditAPI.AuditMethods.countEvents) {
+      (request: AuditAPI.CountEventsRequest, metadata) in
+      try Self.requireAssertion(metadata)
+      return AuditAPI.CountEventsResponse(
+        counts: [
+          .init(
+            interval: Int32(request.boundaries.count - 2), outcome: .failure, targetId: "",
+            count: 1)
         ])
     }
   }
@@ -87,6 +109,9 @@ final class FakeBackend: Sendable {
   func show(userAgent: String) {
     state.withLock { $0.shownUserAgent = userAgent }
   }
+
+  /// What the log was searched for.
+  var searches: [AuditAPI.ListEventsRequest] { state.withLock { $0.searches } }
 
   /// How often the gateway asked who a request is from.
   var authenticateCount: Int {
@@ -99,7 +124,10 @@ final class FakeBackend: Sendable {
   }
 
   /// Stores a key as if it had been there before.
-  func store(provider: String, label: String, key: String, baseURL: String? = nil) {
+  func store(
+    provider: String, label: String, key: String, baseURL: String? = nil,
+    health: VaultAPI.KeyHealth? = nil
+  ) {
     state.withLock { state in
       let number = "\(state.configs.count + 1)"
       let zeros = String(repeating: "0", count: 12 - number.utf8.count)
@@ -107,7 +135,8 @@ final class FakeBackend: Sendable {
       state.configs.append(
         VaultAPI.ProviderConfig(
           id: id, provider: provider, label: label, maskedKey: "sk-…3f9a", baseUrl: baseURL,
-          enabled: true, createTime: Timestamp(seconds: 1_795_469_700, nanos: 0)))
+          enabled: true, createTime: Timestamp(seconds: 1_795_469_700, nanos: 0),
+          health: health))
       state.keys[id] = key
       state.endpoints[id] = baseURL
     }

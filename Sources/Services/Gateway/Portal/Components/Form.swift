@@ -96,11 +96,15 @@ struct Mistakes: Sendable {
     /// For the place beside the field.
     let detail: String
 
-    /// `label` is what the form calls the field.
+    /// `label` is what the form calls the field; `detail` is what a service or a page says of it.
     init(_ target: String, label: String, _ detail: String) {
       self.target = target
-      text = "\(label): \(detail)"
-      self.detail = Mistakes.sentence(detail)
+      if let words = Mistakes.words(for: detail, label: label) {
+        (text, self.detail) = (words, words)
+      } else {
+        text = "\(label): \(detail)"
+        self.detail = Mistakes.sentence(detail)
+      }
     }
   }
 
@@ -137,6 +141,33 @@ struct Mistakes: Sendable {
 
   subscript(field: String) -> String? {
     items.first { $0.target == field }?.detail
+  }
+
+  /// What services say of a field, as what a person can do about it.
+  private static let wordsOfServices = [
+    "is one of the most common passwords":
+      "This password is on every list of leaked passwords. Choose another.",
+    "must have at least 5 different characters": "Use at least 5 different characters.",
+    "holds a character other than visible ASCII, such as a space":
+      "There is a blank or line break inside the key. Paste it again.",
+    "must begin with https://, unless the operator allows this host and port":
+      "Use https://. For an address in a private network ask the operator to allow host:port.",
+    "you have a key of this provider with this label already":
+      "You have a key of this provider with this label already. Choose another label.",
+  ]
+
+  private static let labelsOfOnesOwn: Set<String> = ["E-mail address", "Name", "Password"]
+
+  fileprivate static func words(for detail: String, label: String) -> String? {
+    guard !detail.hasBytes(of: "is missing") else {
+      let article = labelsOfOnesOwn.contains(label) ? "your" : "the"
+      // An acronym keeps its capitals.
+      let isWord =
+        label.utf8.dropFirst().first
+        .map { $0 >= UInt8(ascii: "a") || $0 == UInt8(ascii: "-") } ?? false
+      return "Enter \(article) \(isWord ? label.lowercasedASCII() : label)"
+    }
+    return wordsOfServices[detail]
   }
 
   private static func sentence(_ text: String) -> String {

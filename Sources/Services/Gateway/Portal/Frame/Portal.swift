@@ -49,6 +49,8 @@ package struct Portal: Sendable {
     routes += try ImportPage(portal: self).routes()
     routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
+    routes += try OverviewPage(portal: self).routes() + ConnectPage(portal: self).routes()
+    routes += try HelpPages(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
     routes += try SecondFactorPages(portal: self).routes() + UserPages(portal: self).routes()
@@ -148,11 +150,12 @@ package struct Portal: Sendable {
   ///
   /// - Parameters:
   ///   - nameOf: What the page calls the thing with an id, for the notice about it.
+  ///   - counts: How many things of a section need attention, by its path.
   ///   - isSecret: The page holds a secret: it is not compressed, for its size would tell of it.
   func page(
     _ exchange: Exchange, _ visitor: Visitor, _ template: String, title: String, section: String,
     _ content: [String: Any], status: HTTPResponse.Status = .ok,
-    modules: [StaticAssets.Module] = [], isSecret: Bool = false,
+    modules: [StaticAssets.Module] = [], isSecret: Bool = false, counts: [String: Int] = [:],
     nameOf: (String) -> String? = { _ in nil }
   ) -> Response {
     var frame = Frame(title: title, section: section)
@@ -160,6 +163,7 @@ package struct Portal: Sendable {
     // Without random bytes there is no mask, and without a token no form: nothing is given away.
     frame.formToken = visitor.csrfToken.flatMap { try? TokenMask.masked($0) } ?? ""
     frame.modules = modules
+    frame.counts = counts
     return drawn(template, content, in: frame, exchange, status, isSecret: isSecret, nameOf)
   }
 

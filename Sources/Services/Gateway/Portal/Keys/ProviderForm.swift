@@ -151,7 +151,7 @@ struct ProviderRow: Sendable {
     id = config.id
     providerID = config.provider
     // A provider that has left the catalogue is still listed, under its id.
-    provider = catalogue.provider(id: config.provider)?.displayName ?? config.provider
+    provider = catalogue.name(of: config.provider)
     label = config.label
     maskedKey = config.maskedKey.isEmpty ? "none" : config.maskedKey
     endpoint = config.baseUrl

@@ -289,6 +289,102 @@ void   chatelaine__audit__v1__list_events_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__audit__v1__list_events_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__audit__v1__count_events_request__init
+                     (Chatelaine__Audit__V1__CountEventsRequest         *message)
+{
+  static const Chatelaine__Audit__V1__CountEventsRequest init_value = CHATELAINE__AUDIT__V1__COUNT_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__count_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__CountEventsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__count_events_request__pack
+                     (const Chatelaine__Audit__V1__CountEventsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__count_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__CountEventsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__CountEventsRequest *
+       chatelaine__audit__v1__count_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__CountEventsRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__count_events_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__count_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__CountEventsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__count_events_response__count__init
+                     (Chatelaine__Audit__V1__CountEventsResponse__Count         *message)
+{
+  static const Chatelaine__Audit__V1__CountEventsResponse__Count init_value = CHATELAINE__AUDIT__V1__COUNT_EVENTS_RESPONSE__COUNT__INIT;
+  *message = init_value;
+}
+void   chatelaine__audit__v1__count_events_response__init
+                     (Chatelaine__Audit__V1__CountEventsResponse         *message)
+{
+  static const Chatelaine__Audit__V1__CountEventsResponse init_value = CHATELAINE__AUDIT__V1__COUNT_EVENTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__count_events_response__get_packed_size
+                     (const Chatelaine__Audit__V1__CountEventsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__count_events_response__pack
+                     (const Chatelaine__Audit__V1__CountEventsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__count_events_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__CountEventsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__CountEventsResponse *
+       chatelaine__audit__v1__count_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__CountEventsResponse *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__count_events_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__count_events_response__free_unpacked
+                     (Chatelaine__Audit__V1__CountEventsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__count_events_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor chatelaine__audit__v1__audit_event__actor__field_descriptors[3] =
 {
   {
@@ -770,7 +866,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_response__
   (ProtobufCMessageInit) chatelaine__audit__v1__append_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request__field_descriptors[13] =
 {
   {
     "page_size",
@@ -868,21 +964,86 @@ static const ProtobufCFieldDescriptor chatelaine__audit__v1__list_events_request
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "credential_id",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_id",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, target_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ip_address",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, ip_address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ListEventsRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__audit__v1__list_events_request__field_indices_by_name[] = {
   7,   /* field[7] = account_id */
   2,   /* field[2] = action */
+  8,   /* field[8] = credential_id */
   6,   /* field[6] = everyone */
+  12,   /* field[12] = id */
+  10,   /* field[10] = ip_address */
   3,   /* field[3] = outcome */
   0,   /* field[0] = page_size */
   1,   /* field[1] = page_token */
   4,   /* field[4] = since */
+  9,   /* field[9] = target_id */
+  11,   /* field[11] = text */
   5,   /* field[5] = until */
 };
 static const ProtobufCIntRange chatelaine__audit__v1__list_events_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__descriptor =
 {
@@ -892,7 +1053,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__des
   "Chatelaine__Audit__V1__ListEventsRequest",
   "chatelaine.audit.v1",
   sizeof(Chatelaine__Audit__V1__ListEventsRequest),
-  8,
+  13,
   chatelaine__audit__v1__list_events_request__field_descriptors,
   chatelaine__audit__v1__list_events_request__field_indices_by_name,
   1,  chatelaine__audit__v1__list_events_request__number_ranges,
@@ -950,13 +1111,272 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_response__de
   (ProtobufCMessageInit) chatelaine__audit__v1__list_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_request__field_descriptors[8] =
+{
+  {
+    "boundaries",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, n_boundaries),
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, boundaries),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "action",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, action),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, outcome),
+    &chatelaine__audit__v1__audit_event__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, target_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ip_address",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, ip_address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "by_target",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, by_target),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__count_events_request__field_indices_by_name[] = {
+  1,   /* field[1] = action */
+  0,   /* field[0] = boundaries */
+  7,   /* field[7] = by_target */
+  3,   /* field[3] = credential_id */
+  5,   /* field[5] = ip_address */
+  2,   /* field[2] = outcome */
+  4,   /* field[4] = target_id */
+  6,   /* field[6] = text */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__count_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.CountEventsRequest",
+  "CountEventsRequest",
+  "Chatelaine__Audit__V1__CountEventsRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__CountEventsRequest),
+  8,
+  chatelaine__audit__v1__count_events_request__field_descriptors,
+  chatelaine__audit__v1__count_events_request__field_indices_by_name,
+  1,  chatelaine__audit__v1__count_events_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__count_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_response__count__field_descriptors[4] =
+{
+  {
+    "interval",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, interval),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, outcome),
+    &chatelaine__audit__v1__audit_event__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, target_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__count_events_response__count__field_indices_by_name[] = {
+  3,   /* field[3] = count */
+  0,   /* field[0] = interval */
+  1,   /* field[1] = outcome */
+  2,   /* field[2] = target_id */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__count_events_response__count__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__count__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.CountEventsResponse.Count",
+  "Count",
+  "Chatelaine__Audit__V1__CountEventsResponse__Count",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__CountEventsResponse__Count),
+  4,
+  chatelaine__audit__v1__count_events_response__count__field_descriptors,
+  chatelaine__audit__v1__count_events_response__count__field_indices_by_name,
+  1,  chatelaine__audit__v1__count_events_response__count__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__count_events_response__count__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_response__field_descriptors[2] =
+{
+  {
+    "counts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse, n_counts),
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse, counts),
+    &chatelaine__audit__v1__count_events_response__count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_partial",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse, is_partial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__count_events_response__field_indices_by_name[] = {
+  0,   /* field[0] = counts */
+  1,   /* field[1] = is_partial */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__count_events_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.CountEventsResponse",
+  "CountEventsResponse",
+  "Chatelaine__Audit__V1__CountEventsResponse",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__CountEventsResponse),
+  2,
+  chatelaine__audit__v1__count_events_response__field_descriptors,
+  chatelaine__audit__v1__count_events_response__field_indices_by_name,
+  1,  chatelaine__audit__v1__count_events_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__count_events_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[3] =
 {
   { "AppendEvents", &chatelaine__audit__v1__append_events_request__descriptor, &chatelaine__audit__v1__append_events_response__descriptor },
   { "ListEvents", &chatelaine__audit__v1__list_events_request__descriptor, &chatelaine__audit__v1__list_events_response__descriptor },
+  { "CountEvents", &chatelaine__audit__v1__count_events_request__descriptor, &chatelaine__audit__v1__count_events_response__descriptor },
 };
 const unsigned chatelaine__audit__v1__audit__method_indices_by_name[] = {
   0,        /* AppendEvents */
+  2,        /* CountEvents */
   1         /* ListEvents */
 };
 const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
@@ -966,7 +1386,7 @@ const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
   "Audit",
   "Chatelaine__Audit__V1__Audit",
   "chatelaine.audit.v1",
-  2,
+  3,
   chatelaine__audit__v1__audit__method_descriptors,
   chatelaine__audit__v1__audit__method_indices_by_name
 };
@@ -985,6 +1405,14 @@ void chatelaine__audit__v1__audit__list_events(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__audit__v1__audit__count_events(ProtobufCService *service,
+                                                const Chatelaine__Audit__V1__CountEventsRequest *input,
+                                                Chatelaine__Audit__V1__CountEventsResponse_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
                                          Chatelaine__Audit__V1__Audit_ServiceDestroy destroy)

@@ -26,6 +26,9 @@ typedef struct Chatelaine__Audit__V1__AppendPackedEventsRequest Chatelaine__Audi
 typedef struct Chatelaine__Audit__V1__AppendEventsResponse Chatelaine__Audit__V1__AppendEventsResponse;
 typedef struct Chatelaine__Audit__V1__ListEventsRequest Chatelaine__Audit__V1__ListEventsRequest;
 typedef struct Chatelaine__Audit__V1__ListEventsResponse Chatelaine__Audit__V1__ListEventsResponse;
+typedef struct Chatelaine__Audit__V1__CountEventsRequest Chatelaine__Audit__V1__CountEventsRequest;
+typedef struct Chatelaine__Audit__V1__CountEventsResponse Chatelaine__Audit__V1__CountEventsResponse;
+typedef struct Chatelaine__Audit__V1__CountEventsResponse__Count Chatelaine__Audit__V1__CountEventsResponse__Count;
 
 
 /* --- enums --- */
@@ -140,6 +143,11 @@ struct  Chatelaine__Audit__V1__ListEventsRequest
   Chatelaine__Audit__V1__AuditEvent__Outcome outcome;
   protobuf_c_boolean everyone;
   ProtobufCBinaryData account_id;
+  ProtobufCBinaryData credential_id;
+  ProtobufCBinaryData target_id;
+  ProtobufCBinaryData ip_address;
+  ProtobufCBinaryData text;
+  ProtobufCBinaryData id;
   Chatelaine__Audit__V1__ListEventsRequest__SinceCase _since_case;
   union {
     Google__Protobuf__Timestamp *since;
@@ -151,7 +159,7 @@ struct  Chatelaine__Audit__V1__ListEventsRequest
 };
 #define CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__list_events_request__descriptor) \
-    , 0, {0,NULL}, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, 0, {0,NULL}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___SINCE__NOT_SET, {0}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___UNTIL__NOT_SET, {0} }
+    , 0, {0,NULL}, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___SINCE__NOT_SET, {0}, CHATELAINE__AUDIT__V1__LIST_EVENTS_REQUEST___UNTIL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Audit__V1__ListEventsResponse
@@ -164,6 +172,49 @@ struct  Chatelaine__Audit__V1__ListEventsResponse
 #define CHATELAINE__AUDIT__V1__LIST_EVENTS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__list_events_response__descriptor) \
     , 0,NULL, {0,NULL} }
+
+
+struct  Chatelaine__Audit__V1__CountEventsRequest
+{
+  ProtobufCMessage base;
+  size_t n_boundaries;
+  Google__Protobuf__Timestamp **boundaries;
+  ProtobufCBinaryData action;
+  Chatelaine__Audit__V1__AuditEvent__Outcome outcome;
+  ProtobufCBinaryData credential_id;
+  ProtobufCBinaryData target_id;
+  ProtobufCBinaryData ip_address;
+  ProtobufCBinaryData text;
+  protobuf_c_boolean by_target;
+};
+#define CHATELAINE__AUDIT__V1__COUNT_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__count_events_request__descriptor) \
+    , 0,NULL, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0 }
+
+
+struct  Chatelaine__Audit__V1__CountEventsResponse__Count
+{
+  ProtobufCMessage base;
+  int32_t interval;
+  Chatelaine__Audit__V1__AuditEvent__Outcome outcome;
+  ProtobufCBinaryData target_id;
+  int64_t count;
+};
+#define CHATELAINE__AUDIT__V1__COUNT_EVENTS_RESPONSE__COUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__count_events_response__count__descriptor) \
+    , 0, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, 0 }
+
+
+struct  Chatelaine__Audit__V1__CountEventsResponse
+{
+  ProtobufCMessage base;
+  size_t n_counts;
+  Chatelaine__Audit__V1__CountEventsResponse__Count **counts;
+  protobuf_c_boolean is_partial;
+};
+#define CHATELAINE__AUDIT__V1__COUNT_EVENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__count_events_response__descriptor) \
+    , 0,NULL, 0 }
 
 
 /* Chatelaine__Audit__V1__AuditEvent__Actor methods */
@@ -286,6 +337,47 @@ Chatelaine__Audit__V1__ListEventsResponse *
 void   chatelaine__audit__v1__list_events_response__free_unpacked
                      (Chatelaine__Audit__V1__ListEventsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__CountEventsRequest methods */
+void   chatelaine__audit__v1__count_events_request__init
+                     (Chatelaine__Audit__V1__CountEventsRequest         *message);
+size_t chatelaine__audit__v1__count_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__CountEventsRequest   *message);
+size_t chatelaine__audit__v1__count_events_request__pack
+                     (const Chatelaine__Audit__V1__CountEventsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__count_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__CountEventsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__CountEventsRequest *
+       chatelaine__audit__v1__count_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__count_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__CountEventsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__CountEventsResponse__Count methods */
+void   chatelaine__audit__v1__count_events_response__count__init
+                     (Chatelaine__Audit__V1__CountEventsResponse__Count         *message);
+/* Chatelaine__Audit__V1__CountEventsResponse methods */
+void   chatelaine__audit__v1__count_events_response__init
+                     (Chatelaine__Audit__V1__CountEventsResponse         *message);
+size_t chatelaine__audit__v1__count_events_response__get_packed_size
+                     (const Chatelaine__Audit__V1__CountEventsResponse   *message);
+size_t chatelaine__audit__v1__count_events_response__pack
+                     (const Chatelaine__Audit__V1__CountEventsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__count_events_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__CountEventsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__CountEventsResponse *
+       chatelaine__audit__v1__count_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__count_events_response__free_unpacked
+                     (Chatelaine__Audit__V1__CountEventsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Audit__V1__AuditEvent__Actor_Closure)
@@ -312,6 +404,15 @@ typedef void (*Chatelaine__Audit__V1__ListEventsRequest_Closure)
 typedef void (*Chatelaine__Audit__V1__ListEventsResponse_Closure)
                  (const Chatelaine__Audit__V1__ListEventsResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Audit__V1__CountEventsRequest_Closure)
+                 (const Chatelaine__Audit__V1__CountEventsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__CountEventsResponse__Count_Closure)
+                 (const Chatelaine__Audit__V1__CountEventsResponse__Count *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__CountEventsResponse_Closure)
+                 (const Chatelaine__Audit__V1__CountEventsResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -327,6 +428,10 @@ struct Chatelaine__Audit__V1__Audit_Service
                       const Chatelaine__Audit__V1__ListEventsRequest *input,
                       Chatelaine__Audit__V1__ListEventsResponse_Closure closure,
                       void *closure_data);
+  void (*count_events)(Chatelaine__Audit__V1__Audit_Service *service,
+                       const Chatelaine__Audit__V1__CountEventsRequest *input,
+                       Chatelaine__Audit__V1__CountEventsResponse_Closure closure,
+                       void *closure_data);
 };
 typedef void (*Chatelaine__Audit__V1__Audit_ServiceDestroy)(Chatelaine__Audit__V1__Audit_Service *);
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
@@ -336,7 +441,8 @@ void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *s
 #define CHATELAINE__AUDIT__V1__AUDIT__INIT(function_prefix__) \
     { CHATELAINE__AUDIT__V1__AUDIT__BASE_INIT,\
       function_prefix__ ## append_events,\
-      function_prefix__ ## list_events  }
+      function_prefix__ ## list_events,\
+      function_prefix__ ## count_events  }
 void chatelaine__audit__v1__audit__append_events(ProtobufCService *service,
                                                  const Chatelaine__Audit__V1__AppendEventsRequest *input,
                                                  Chatelaine__Audit__V1__AppendEventsResponse_Closure closure,
@@ -345,6 +451,10 @@ void chatelaine__audit__v1__audit__list_events(ProtobufCService *service,
                                                const Chatelaine__Audit__V1__ListEventsRequest *input,
                                                Chatelaine__Audit__V1__ListEventsResponse_Closure closure,
                                                void *closure_data);
+void chatelaine__audit__v1__audit__count_events(ProtobufCService *service,
+                                                const Chatelaine__Audit__V1__CountEventsRequest *input,
+                                                Chatelaine__Audit__V1__CountEventsResponse_Closure closure,
+                                                void *closure_data);
 
 /* --- descriptors --- */
 
@@ -357,6 +467,9 @@ extern const ProtobufCMessageDescriptor chatelaine__audit__v1__append_packed_eve
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__append_events_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__count__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor;
 
 PROTOBUF_C__END_DECLS
