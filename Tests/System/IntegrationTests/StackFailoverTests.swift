@@ -76,7 +76,8 @@ private struct SeparateServices {
         "TLS_PRIVATE_KEY_FILE": own + "/tls.key", "TLS_CA_FILE": own + "/ca.pem",
         "LOG_LEVEL": "error",
       ]
-      return try await Instance(service, environment.merging(variables) { $1 }, host: host)
+      return try await Instance(
+        service, environment.merging(variables) { $1 }, in: directory, host: host)
     }
     func database(_ service: String) -> [String: String] {
       ["DATABASE_URL_FILE": "\(secrets)/\(service)/database-url"]
