@@ -1,6 +1,7 @@
 import Backend
 import Cryptography
 import Encodings
+import HTTPTypes
 import HummingbirdCore
 import Synchronization
 
