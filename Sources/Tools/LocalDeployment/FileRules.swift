@@ -31,7 +31,7 @@ package struct FileRules: Sendable, Equatable {
     let named = environment.filter { $0.key.hasSuffix("_FILE") || $0.key == "SSL_CERT_DIR" }
     return FileRules(
       readable: system + libraries + named.values.filter { $0.hasPrefix("/") } + [directory.path],
-      executable: [program] + interpreters,
+      executable: [program] + interpreters + scriptInterpreter(of: program),
       writable: ["/dev/null", directory.runPath])
   }
 
@@ -41,6 +41,18 @@ package struct FileRules: Sendable, Equatable {
     "/run/systemd/resolve", "/run/resolvconf", "/run/nscd",
   ]
 
+  /// What the first line of a script names (execve(2)); nothing for a program.
+  private static func scriptInterpreter(of program: String) -> [String] {
+    guard let file = FileHandle(forReadingAtPath: program),
+      let head = try? file.read(upToCount: firstLineBytesMax), head.starts(with: "#!".utf8)
+    else { return [] }
+    let line = head.dropFirst(2).drop { $0 == UInt8(ascii: " ") }
+    let path = line.prefix { !" \t\n".utf8.contains($0) }
+    return [String(decoding: path, as: UTF8.self)]
+  }
+
+  /// As much as the kernel reads of a script's first line.
+  private static let firstLineBytesMax = 256
   private static let mapsBytesMax = 16 << 20
 
   /// What this process has loaded: the directories of its libraries, where a service's lie too, and

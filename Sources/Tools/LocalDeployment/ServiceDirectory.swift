@@ -53,6 +53,17 @@ struct ServiceDirectory: Sendable {
     try copy(paths.certificate, Self.certificate)
   }
 
+  /// Copies the files that an operator's own settings name, and has the settings name the copies:
+  /// the service's user may not reach the originals. One that isn't there is left to the service to
+  /// complain about.
+  func adopt(_ environment: inout [String: String]) throws {
+    for (variable, path) in environment
+    where variable.hasSuffix("_FILE") && path.hasPrefix("/") && access(path, F_OK) == 0 {
+      try copy(path, variable)
+      environment[variable] = variable
+    }
+  }
+
   private func copy(_ source: String, _ name: String) throws {
     do throws(FileError) {
       let file = try Files.SecretFile(reading: source, bytesMax: SecretFile.bytesMax)

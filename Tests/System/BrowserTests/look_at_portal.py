@@ -109,7 +109,8 @@ class Account:
         for index in range(count):
             label = LONG if index == 1 else f"label-{index}"
             self.post("/api/v1/provider-configs", provider=PROVIDERS[index % len(PROVIDERS)],
-                      label=label, apiKey=f"sk-looked-at-{index:03d}-0123456789abcdefghijkl")
+                      label=label, apiKey=f"sk-looked-at-{index:03d}-0123456789abcdefghijkl",
+                      storeAnyway=True)
         for index in range(min(count, 12)):
             name = {0: "notebook", 1: RIGHT_TO_LEFT, 2: "n" * 100}.get(index, f"service {index}")
             self.post("/api/v1/access-tokens", name=name, expiresIn="604000s")

@@ -36,7 +36,7 @@ import Testing
       try await portal.send(.GET, "/api/v1/provider-configs").list("providerConfigs").isEmpty)
 
     let first = try await RunningStack.runCommand(arguments)
-    #expect(first.exit == .code(1), "a malformed line is said with the exit code: \(first.output)")
+    #expect(first.exit == .code(3), "a malformed line is said with the exit code: \(first.output)")
     #expect(first.output.contains("imported"))
     #expect(first.output.contains("not a provider"))
     #expect(first.output.contains("malformed"))

@@ -54,7 +54,7 @@ import Testing
 
   @Test(arguments: [
     ("upp", "Did you mean 'up'?"), ("statsu", "Did you mean 'status'?"),
-    ("frobnicate", "there are up, init"),
+    ("frobnicate", "there are up, status, init"),
   ])
   func aMistypedCommandIsGuessed(_ row: (word: String, text: String)) async throws {
     let run = try await run(row.word)

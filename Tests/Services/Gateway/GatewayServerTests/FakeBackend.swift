@@ -208,6 +208,13 @@ final class FakeBackend: Sendable {
       state.withLock { $0.isTokenRevoked = true }
       return Empty()
     }
+    auth.on(AuthAPI.AuthMethods.requestPasswordReset) {
+      (_: AuthAPI.RequestPasswordResetRequest, _) in Empty()
+    }
+    auth.on(AuthAPI.AuthMethods.resetPassword) { (_: AuthAPI.ResetPasswordRequest, _) in Empty() }
+    auth.on(AuthAPI.AuthMethods.redeemLink) { (_: AuthAPI.RedeemLinkRequest, _) in
+      AuthAPI.RedeemLinkResponse()
+    }
     auth.on(AuthAPI.AuthMethods.listAccessTokens) {
       [state] (_: AuthAPI.ListAccessTokensRequest, metadata) in
       try Self.requireAssertion(metadata)
