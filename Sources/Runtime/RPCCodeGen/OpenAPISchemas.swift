@@ -70,8 +70,12 @@ struct OpenAPISchemas {
   /// The schemas of everything in `used`, and of what those refer to.
   func components(_ used: Set<String>) throws(GeneratorError) -> [(String, JSONDocument)] {
     var (found, pending): ([String: JSONDocument], Set<String>) = ([:], used)
+    var seen: Set<String> = []
     while let name = pending.popFirst() {
-      guard found[shortName(name)] == nil else { continue }
+      guard seen.insert(name).inserted else { continue }
+      guard found[shortName(name)] == nil else {
+        throw .unsupported(element: name, reason: "another type of the document has this name")
+      }
       if let value = enums[name] {
         found[shortName(name)] = enumeration(value)
         continue

@@ -11,7 +11,7 @@ package enum GatewayAPI {
   private static let runtime: ProtobufRuntime.Version1? = nil
 
   /// A session that has begun.
-  package struct Session: GeneratedMessage, JSONArrayElement {
+  package struct BegunSession: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var account: AuthAPI.Account?
     /// To be sent as `X-CSRF-Token` with each request that changes something.
@@ -36,20 +36,20 @@ package enum GatewayAPI {
       self.expireTime = nil
     }
 
-    package static let messageName = "chatelaine.gateway.v1.Session"
+    package static let messageName = "chatelaine.gateway.v1.BegunSession"
     package static let isRecursive = false
-    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__gateway__v1__session__init)
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__gateway__v1__begun_session__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__Session.self).pointee
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__BegunSession.self).pointee
       self.account = try CField.message(c.account, "account")
       self.csrfToken = try CField.string(c.csrf_token, "csrfToken")
       self.expireTime = try CField.message(c.expire_time, "expireTime")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__Session.self)
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__BegunSession.self)
       c.pointee.account = CField.pointer(self.account, in: arena)
       c.pointee.csrf_token = CField.data(self.csrfToken, in: arena)
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
@@ -428,7 +428,7 @@ package enum GatewayAPI {
     /// Logs in. The session's token is in the cookie of the answer and nowhere else.
     func createSession(
       _ request: AuthAPI.CreateSessionRequest, context: ServerContext
-    ) async throws -> GatewayAPI.Session
+    ) async throws -> GatewayAPI.BegunSession
 
     /// Logs out.
     func deleteCurrentSession(
@@ -460,7 +460,7 @@ package enum GatewayAPI {
     package func createSession(
       _ request: AuthAPI.CreateSessionRequest,
       options: CallOptions = CallOptions()
-    ) async throws(RPCError) -> GatewayAPI.Session {
+    ) async throws(RPCError) -> GatewayAPI.BegunSession {
       try await channel.unary(
         GatewayMethods.createSession, request, options: options)
     }
@@ -497,7 +497,7 @@ package enum GatewayAPI {
       TranscodedMethod(
         GatewayMethods.createSession,
         AuthAPI.CreateSessionRequest.self,
-        GatewayAPI.Session.self),
+        GatewayAPI.BegunSession.self),
       TranscodedMethod(
         GatewayMethods.deleteCurrentSession,
         AuthAPI.DeleteCurrentSessionRequest.self,
@@ -559,25 +559,25 @@ extension ProtoFileDescriptor {
     base64: """
       CiNjaGF0ZWxhaW5lL2dhdGV3YXkvdjEvZ2F0ZXdheS5wcm90bxIVY2hhdGVsYWluZS5nYXRld2F5LnYxGh1jaGF0ZWxh\
       aW5lL2F1dGgvdjEvYXV0aC5wcm90bxocZ29vZ2xlL2FwaS9hbm5vdGF0aW9ucy5wcm90bxobZ29vZ2xlL3Byb3RvYnVm\
-      L2VtcHR5LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0YW1wLnByb3RvIpwBCgdTZXNzaW9uEjUKB2FjY291bnQY\
-      ASABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBIdCgpjc3JmX3Rva2VuGAIgASgJUgljc3Jm\
-      VG9rZW4SOwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lIisK\
-      GVRlc3RQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkInIKDlRlc3RLZXlSZXF1ZXN0EhoKCHByb3Zp\
-      ZGVyGAEgASgJUghwcm92aWRlchIXCgdhcGlfa2V5GAIgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYAyABKAlIAFIHYmFz\
-      ZVVybIgBAUILCglfYmFzZV91cmwikAMKB0tleVRlc3QSQAoHb3V0Y29tZRgBIAEoDjImLmNoYXRlbGFpbmUuZ2F0ZXdh\
-      eS52MS5LZXlUZXN0Lk91dGNvbWVSB291dGNvbWUSGAoHbWVzc2FnZRgCIAEoCVIHbWVzc2FnZRIpChBwcm92aWRlcl9t\
-      ZXNzYWdlGAMgASgJUg9wcm92aWRlck1lc3NhZ2USFgoGc3RhdHVzGAQgASgFUgZzdGF0dXMSJAoLbW9kZWxfY291bnQY\
-      BSABKAVIAFIKbW9kZWxDb3VudIgBARIiCgxtaWxsaXNlY29uZHMYBiABKANSDG1pbGxpc2Vjb25kcyKLAQoHT3V0Y29t\
-      ZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASCQoFV09SS1MQARILCgdSRUZVU0VEEAISDQoJTk9fQ1JFRElUEAMSEAoM\
-      UkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBRILCgdVTkNMRUFSEAYSEAoMTk9UX1RFU1RBQkxFEAdCDgoMX21v\
-      ZGVsX2NvdW50MpkECgdHYXRld2F5EnYKDUNyZWF0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vz\
-      c2lvblJlcXVlc3QaHi5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuU2Vzc2lvbiIbgtPkkwIVIhAvYXBpL3YxL3Nlc3Npb25z\
-      OgEqEoEBChREZWxldGVDdXJyZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lv\
-      blJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIILT5JMCGioYL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50EpUB\
-      ChJUZXN0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuVGVzdFByb3ZpZGVyQ29uZmlnUmVxdWVz\
-      dBoeLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5LZXlUZXN0Ii2C0+STAiciIi9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97\
-      aWR9OnRlc3Q6ASoSegoHVGVzdEtleRIlLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5UZXN0S2V5UmVxdWVzdBoeLmNoYXRl\
-      bGFpbmUuZ2F0ZXdheS52MS5LZXlUZXN0IiiC0+STAiIiHS9hcGkvdjEvcHJvdmlkZXItY29uZmlnczp0ZXN0OgEqYgZw\
-      cm90bzM=
+      L2VtcHR5LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0YW1wLnByb3RvIqEBCgxCZWd1blNlc3Npb24SNQoHYWNj\
+      b3VudBgBIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50Eh0KCmNzcmZfdG9rZW4YAiABKAlS\
+      CWNzcmZUb2tlbhI7CgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRp\
+      bWUiKwoZVGVzdFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQicgoOVGVzdEtleVJlcXVlc3QSGgoI\
+      cHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhcKB2FwaV9rZXkYAiABKAlSBmFwaUtleRIeCghiYXNlX3VybBgDIAEoCUgA\
+      UgdiYXNlVXJsiAEBQgsKCV9iYXNlX3VybCKQAwoHS2V5VGVzdBJACgdvdXRjb21lGAEgASgOMiYuY2hhdGVsYWluZS5n\
+      YXRld2F5LnYxLktleVRlc3QuT3V0Y29tZVIHb3V0Y29tZRIYCgdtZXNzYWdlGAIgASgJUgdtZXNzYWdlEikKEHByb3Zp\
+      ZGVyX21lc3NhZ2UYAyABKAlSD3Byb3ZpZGVyTWVzc2FnZRIWCgZzdGF0dXMYBCABKAVSBnN0YXR1cxIkCgttb2RlbF9j\
+      b3VudBgFIAEoBUgAUgptb2RlbENvdW50iAEBEiIKDG1pbGxpc2Vjb25kcxgGIAEoA1IMbWlsbGlzZWNvbmRzIosBCgdP\
+      dXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIJCgVXT1JLUxABEgsKB1JFRlVTRUQQAhINCglOT19DUkVESVQQ\
+      AxIQCgxSQVRFX0xJTUlURUQQBBIPCgtVTlJFQUNIQUJMRRAFEgsKB1VOQ0xFQVIQBhIQCgxOT1RfVEVTVEFCTEUQB0IO\
+      CgxfbW9kZWxfY291bnQyngQKB0dhdGV3YXkSewoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVh\
+      dGVTZXNzaW9uUmVxdWVzdBojLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5CZWd1blNlc3Npb24iG4LT5JMCFSIQL2FwaS92\
+      MS9zZXNzaW9uczoBKhKBAQoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3Vy\
+      cmVudFNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvc2Vzc2lvbnMv\
+      Y3VycmVudBKVAQoSVGVzdFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS5nYXRld2F5LnYxLlRlc3RQcm92aWRlckNv\
+      bmZpZ1JlcXVlc3QaHi5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuS2V5VGVzdCItgtPkkwInIiIvYXBpL3YxL3Byb3ZpZGVy\
+      LWNvbmZpZ3Mve2lkfTp0ZXN0OgEqEnoKB1Rlc3RLZXkSJS5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuVGVzdEtleVJlcXVl\
+      c3QaHi5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuS2V5VGVzdCIogtPkkwIiIh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6\
+      dGVzdDoBKmIGcHJvdG8z
       """)
 }

@@ -148,7 +148,18 @@ final class FakeBackend: Sendable {
     }
   }
 
+  private func answerLinks() {
+    auth.on(AuthAPI.AuthMethods.requestPasswordReset) {
+      (_: AuthAPI.RequestPasswordResetRequest, _) in Empty()
+    }
+    auth.on(AuthAPI.AuthMethods.resetPassword) { (_: AuthAPI.ResetPasswordRequest, _) in Empty() }
+    auth.on(AuthAPI.AuthMethods.redeemLink) { (_: AuthAPI.RedeemLinkRequest, _) in
+      AuthAPI.RedeemLinkResponse()
+    }
+  }
+
   private func answerAuth() {
+    answerLinks()
     let account = AuthAPI.Account(id: Self.accountID, email: Self.email, displayName: "")
     auth.on(AuthAPI.AuthMethods.authenticate) {
       [state] (request: AuthAPI.AuthenticateRequest, _) in
@@ -207,13 +218,6 @@ final class FakeBackend: Sendable {
       try Self.requireAssertion(metadata)
       state.withLock { $0.isTokenRevoked = true }
       return Empty()
-    }
-    auth.on(AuthAPI.AuthMethods.requestPasswordReset) {
-      (_: AuthAPI.RequestPasswordResetRequest, _) in Empty()
-    }
-    auth.on(AuthAPI.AuthMethods.resetPassword) { (_: AuthAPI.ResetPasswordRequest, _) in Empty() }
-    auth.on(AuthAPI.AuthMethods.redeemLink) { (_: AuthAPI.RedeemLinkRequest, _) in
-      AuthAPI.RedeemLinkResponse()
     }
     auth.on(AuthAPI.AuthMethods.listAccessTokens) {
       [state] (_: AuthAPI.ListAccessTokensRequest, metadata) in

@@ -7,49 +7,49 @@
 #endif
 
 #include "chatelaine/gateway/v1/gateway.pb-c.h"
-void   chatelaine__gateway__v1__session__init
-                     (Chatelaine__Gateway__V1__Session         *message)
+void   chatelaine__gateway__v1__begun_session__init
+                     (Chatelaine__Gateway__V1__BegunSession         *message)
 {
-  static const Chatelaine__Gateway__V1__Session init_value = CHATELAINE__GATEWAY__V1__SESSION__INIT;
+  static const Chatelaine__Gateway__V1__BegunSession init_value = CHATELAINE__GATEWAY__V1__BEGUN_SESSION__INIT;
   *message = init_value;
 }
-size_t chatelaine__gateway__v1__session__get_packed_size
-                     (const Chatelaine__Gateway__V1__Session *message)
+size_t chatelaine__gateway__v1__begun_session__get_packed_size
+                     (const Chatelaine__Gateway__V1__BegunSession *message)
 {
-  assert(message->base.descriptor == &chatelaine__gateway__v1__session__descriptor);
+  assert(message->base.descriptor == &chatelaine__gateway__v1__begun_session__descriptor);
   return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
 }
-size_t chatelaine__gateway__v1__session__pack
-                     (const Chatelaine__Gateway__V1__Session *message,
+size_t chatelaine__gateway__v1__begun_session__pack
+                     (const Chatelaine__Gateway__V1__BegunSession *message,
                       uint8_t       *out)
 {
-  assert(message->base.descriptor == &chatelaine__gateway__v1__session__descriptor);
+  assert(message->base.descriptor == &chatelaine__gateway__v1__begun_session__descriptor);
   return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
 }
-size_t chatelaine__gateway__v1__session__pack_to_buffer
-                     (const Chatelaine__Gateway__V1__Session *message,
+size_t chatelaine__gateway__v1__begun_session__pack_to_buffer
+                     (const Chatelaine__Gateway__V1__BegunSession *message,
                       ProtobufCBuffer *buffer)
 {
-  assert(message->base.descriptor == &chatelaine__gateway__v1__session__descriptor);
+  assert(message->base.descriptor == &chatelaine__gateway__v1__begun_session__descriptor);
   return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
 }
-Chatelaine__Gateway__V1__Session *
-       chatelaine__gateway__v1__session__unpack
+Chatelaine__Gateway__V1__BegunSession *
+       chatelaine__gateway__v1__begun_session__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data)
 {
-  return (Chatelaine__Gateway__V1__Session *)
-     protobuf_c_message_unpack (&chatelaine__gateway__v1__session__descriptor,
+  return (Chatelaine__Gateway__V1__BegunSession *)
+     protobuf_c_message_unpack (&chatelaine__gateway__v1__begun_session__descriptor,
                                 allocator, len, data);
 }
-void   chatelaine__gateway__v1__session__free_unpacked
-                     (Chatelaine__Gateway__V1__Session *message,
+void   chatelaine__gateway__v1__begun_session__free_unpacked
+                     (Chatelaine__Gateway__V1__BegunSession *message,
                       ProtobufCAllocator *allocator)
 {
   if(!message)
     return;
-  assert(message->base.descriptor == &chatelaine__gateway__v1__session__descriptor);
+  assert(message->base.descriptor == &chatelaine__gateway__v1__begun_session__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   chatelaine__gateway__v1__test_provider_config_request__init
@@ -187,7 +187,7 @@ void   chatelaine__gateway__v1__key_test__free_unpacked
   assert(message->base.descriptor == &chatelaine__gateway__v1__key_test__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor chatelaine__gateway__v1__session__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__gateway__v1__begun_session__field_descriptors[3] =
 {
   {
     "account",
@@ -195,7 +195,7 @@ static const ProtobufCFieldDescriptor chatelaine__gateway__v1__session__field_de
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Chatelaine__Gateway__V1__Session, account),
+    offsetof(Chatelaine__Gateway__V1__BegunSession, account),
     &chatelaine__auth__v1__account__descriptor,
     NULL,
     0,             /* flags */
@@ -207,7 +207,7 @@ static const ProtobufCFieldDescriptor chatelaine__gateway__v1__session__field_de
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
-    offsetof(Chatelaine__Gateway__V1__Session, csrf_token),
+    offsetof(Chatelaine__Gateway__V1__BegunSession, csrf_token),
     NULL,
     NULL,
     0,             /* flags */
@@ -219,36 +219,36 @@ static const ProtobufCFieldDescriptor chatelaine__gateway__v1__session__field_de
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Chatelaine__Gateway__V1__Session, expire_time),
+    offsetof(Chatelaine__Gateway__V1__BegunSession, expire_time),
     &google__protobuf__timestamp__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
-static const unsigned chatelaine__gateway__v1__session__field_indices_by_name[] = {
+static const unsigned chatelaine__gateway__v1__begun_session__field_indices_by_name[] = {
   0,   /* field[0] = account */
   1,   /* field[1] = csrf_token */
   2,   /* field[2] = expire_time */
 };
-static const ProtobufCIntRange chatelaine__gateway__v1__session__number_ranges[1 + 1] =
+static const ProtobufCIntRange chatelaine__gateway__v1__begun_session__number_ranges[1 + 1] =
 {
   { 1, 0 },
   { 0, 3 }
 };
-const ProtobufCMessageDescriptor chatelaine__gateway__v1__session__descriptor =
+const ProtobufCMessageDescriptor chatelaine__gateway__v1__begun_session__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "chatelaine.gateway.v1.Session",
-  "Session",
-  "Chatelaine__Gateway__V1__Session",
+  "chatelaine.gateway.v1.BegunSession",
+  "BegunSession",
+  "Chatelaine__Gateway__V1__BegunSession",
   "chatelaine.gateway.v1",
-  sizeof(Chatelaine__Gateway__V1__Session),
+  sizeof(Chatelaine__Gateway__V1__BegunSession),
   3,
-  chatelaine__gateway__v1__session__field_descriptors,
-  chatelaine__gateway__v1__session__field_indices_by_name,
-  1,  chatelaine__gateway__v1__session__number_ranges,
-  (ProtobufCMessageInit) chatelaine__gateway__v1__session__init,
+  chatelaine__gateway__v1__begun_session__field_descriptors,
+  chatelaine__gateway__v1__begun_session__field_indices_by_name,
+  1,  chatelaine__gateway__v1__begun_session__number_ranges,
+  (ProtobufCMessageInit) chatelaine__gateway__v1__begun_session__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__gateway__v1__test_provider_config_request__field_descriptors[1] =
@@ -498,7 +498,7 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__key_test__descriptor =
 };
 static const ProtobufCMethodDescriptor chatelaine__gateway__v1__gateway__method_descriptors[4] =
 {
-  { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__gateway__v1__session__descriptor },
+  { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "TestProviderConfig", &chatelaine__gateway__v1__test_provider_config_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
   { "TestKey", &chatelaine__gateway__v1__test_key_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
@@ -522,7 +522,7 @@ const ProtobufCServiceDescriptor chatelaine__gateway__v1__gateway__descriptor =
 };
 void chatelaine__gateway__v1__gateway__create_session(ProtobufCService *service,
                                                       const Chatelaine__Auth__V1__CreateSessionRequest *input,
-                                                      Chatelaine__Gateway__V1__Session_Closure closure,
+                                                      Chatelaine__Gateway__V1__BegunSession_Closure closure,
                                                       void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);

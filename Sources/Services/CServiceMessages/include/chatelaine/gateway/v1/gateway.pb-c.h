@@ -19,7 +19,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/empty.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
-typedef struct Chatelaine__Gateway__V1__Session Chatelaine__Gateway__V1__Session;
+typedef struct Chatelaine__Gateway__V1__BegunSession Chatelaine__Gateway__V1__BegunSession;
 typedef struct Chatelaine__Gateway__V1__TestProviderConfigRequest Chatelaine__Gateway__V1__TestProviderConfigRequest;
 typedef struct Chatelaine__Gateway__V1__TestKeyRequest Chatelaine__Gateway__V1__TestKeyRequest;
 typedef struct Chatelaine__Gateway__V1__KeyTest Chatelaine__Gateway__V1__KeyTest;
@@ -41,15 +41,15 @@ typedef enum _Chatelaine__Gateway__V1__KeyTest__Outcome {
 
 /* --- messages --- */
 
-struct  Chatelaine__Gateway__V1__Session
+struct  Chatelaine__Gateway__V1__BegunSession
 {
   ProtobufCMessage base;
   Chatelaine__Auth__V1__Account *account;
   ProtobufCBinaryData csrf_token;
   Google__Protobuf__Timestamp *expire_time;
 };
-#define CHATELAINE__GATEWAY__V1__SESSION__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&chatelaine__gateway__v1__session__descriptor) \
+#define CHATELAINE__GATEWAY__V1__BEGUN_SESSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__gateway__v1__begun_session__descriptor) \
     , NULL, {0,NULL}, NULL }
 
 
@@ -108,24 +108,24 @@ struct  Chatelaine__Gateway__V1__KeyTest
     , CHATELAINE__GATEWAY__V1__KEY_TEST__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, {0,NULL}, 0, 0, CHATELAINE__GATEWAY__V1__KEY_TEST___MODEL_COUNT__NOT_SET, {0} }
 
 
-/* Chatelaine__Gateway__V1__Session methods */
-void   chatelaine__gateway__v1__session__init
-                     (Chatelaine__Gateway__V1__Session         *message);
-size_t chatelaine__gateway__v1__session__get_packed_size
-                     (const Chatelaine__Gateway__V1__Session   *message);
-size_t chatelaine__gateway__v1__session__pack
-                     (const Chatelaine__Gateway__V1__Session   *message,
+/* Chatelaine__Gateway__V1__BegunSession methods */
+void   chatelaine__gateway__v1__begun_session__init
+                     (Chatelaine__Gateway__V1__BegunSession         *message);
+size_t chatelaine__gateway__v1__begun_session__get_packed_size
+                     (const Chatelaine__Gateway__V1__BegunSession   *message);
+size_t chatelaine__gateway__v1__begun_session__pack
+                     (const Chatelaine__Gateway__V1__BegunSession   *message,
                       uint8_t             *out);
-size_t chatelaine__gateway__v1__session__pack_to_buffer
-                     (const Chatelaine__Gateway__V1__Session   *message,
+size_t chatelaine__gateway__v1__begun_session__pack_to_buffer
+                     (const Chatelaine__Gateway__V1__BegunSession   *message,
                       ProtobufCBuffer     *buffer);
-Chatelaine__Gateway__V1__Session *
-       chatelaine__gateway__v1__session__unpack
+Chatelaine__Gateway__V1__BegunSession *
+       chatelaine__gateway__v1__begun_session__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data);
-void   chatelaine__gateway__v1__session__free_unpacked
-                     (Chatelaine__Gateway__V1__Session *message,
+void   chatelaine__gateway__v1__begun_session__free_unpacked
+                     (Chatelaine__Gateway__V1__BegunSession *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Gateway__V1__TestProviderConfigRequest methods */
 void   chatelaine__gateway__v1__test_provider_config_request__init
@@ -186,8 +186,8 @@ void   chatelaine__gateway__v1__key_test__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
-typedef void (*Chatelaine__Gateway__V1__Session_Closure)
-                 (const Chatelaine__Gateway__V1__Session *message,
+typedef void (*Chatelaine__Gateway__V1__BegunSession_Closure)
+                 (const Chatelaine__Gateway__V1__BegunSession *message,
                   void *closure_data);
 typedef void (*Chatelaine__Gateway__V1__TestProviderConfigRequest_Closure)
                  (const Chatelaine__Gateway__V1__TestProviderConfigRequest *message,
@@ -207,7 +207,7 @@ struct Chatelaine__Gateway__V1__Gateway_Service
   ProtobufCService base;
   void (*create_session)(Chatelaine__Gateway__V1__Gateway_Service *service,
                          const Chatelaine__Auth__V1__CreateSessionRequest *input,
-                         Chatelaine__Gateway__V1__Session_Closure closure,
+                         Chatelaine__Gateway__V1__BegunSession_Closure closure,
                          void *closure_data);
   void (*delete_current_session)(Chatelaine__Gateway__V1__Gateway_Service *service,
                                  const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -235,7 +235,7 @@ void chatelaine__gateway__v1__gateway__init (Chatelaine__Gateway__V1__Gateway_Se
       function_prefix__ ## test_key  }
 void chatelaine__gateway__v1__gateway__create_session(ProtobufCService *service,
                                                       const Chatelaine__Auth__V1__CreateSessionRequest *input,
-                                                      Chatelaine__Gateway__V1__Session_Closure closure,
+                                                      Chatelaine__Gateway__V1__BegunSession_Closure closure,
                                                       void *closure_data);
 void chatelaine__gateway__v1__gateway__delete_current_session(ProtobufCService *service,
                                                               const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -252,7 +252,7 @@ void chatelaine__gateway__v1__gateway__test_key(ProtobufCService *service,
 
 /* --- descriptors --- */
 
-extern const ProtobufCMessageDescriptor chatelaine__gateway__v1__session__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__gateway__v1__begun_session__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__gateway__v1__test_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__gateway__v1__test_key_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__gateway__v1__key_test__descriptor;
