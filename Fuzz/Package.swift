@@ -90,9 +90,11 @@ let fuzzTargets: [Target] = [
 
 let testsAndTheirTools: [Target] = [
   .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
+  .systemLibrary(name: "CCrypt", pkgConfig: "libxcrypt"),
   .systemLibrary(name: "CLibPQ", pkgConfig: "libpq"),
   .target(name: "CLinux"),
-  library("Cryptography", ["COpenSSL", "CArgon2", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+  library(
+    "Cryptography", ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
   library("Files", ["Cryptography"]),
   library("Identity", ["Encodings"]),
   library(
