@@ -106,6 +106,7 @@ class Client:
     def __init__(self, address, token=None):
         self.host = urllib.parse.urlsplit(address).netloc
         self.headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.cookies = {}
 
     def send(self, method, path, body=None, expect=range(200, 300)):
         connection = http.client.HTTPConnection(self.host, timeout=REQUEST_SECONDS_MAX)
@@ -117,7 +118,8 @@ class Client:
         text = answer.read().decode()
         for cookie in answer.headers.get_all("set-cookie", []):
             for name, morsel in http.cookies.SimpleCookie(cookie).items():
-                self.headers["cookie"] = f"{name}={morsel.value}"
+                self.cookies[name] = morsel.value
+                self.headers["cookie"] = "; ".join(f"{n}={v}" for n, v in self.cookies.items())
         connection.close()
         if answer.status not in expect:
             raise SystemExit(f"{method} {path}: {answer.status} {text}")
