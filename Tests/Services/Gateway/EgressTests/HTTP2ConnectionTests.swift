@@ -183,9 +183,9 @@ import Testing
   @Test func cancellingResetsOneStreamAndLeavesTheOthers() async throws {
     let (begins, begin) = AsyncStream.makeStream(of: Void.self)
     try await http2.run { peer in
-      guard let first = try await peer.request(), let second = try await peer.request() else {
-        return
-      }
+      guard let first = try await peer.request() else { return }
+      begin.yield()
+      guard let second = try await peer.request() else { return }
       begin.yield()
       let reset = try await peer.next(HTTP2Peer.Kind.reset)
       #expect(reset?.stream == second)
@@ -193,11 +193,12 @@ import Testing
       try await peer.ok(first)
       await peer.connection.waitForClose()
     } _: { upstream, endpoint, server async throws in
-      // The first is on its way before the second begins.
+      // The first has arrived before the second begins.
+      var begun = begins.makeAsyncIterator()
       let first = Task { try await http2.get(upstream, endpoint) }
-      while server.connectionCount == 0 { await Task.yield() }
+      _ = await begun.next()
       let second = Task { try await http2.rig.failure(upstream, UpstreamRig.post, to: endpoint) }
-      _ = await begins.first { _ in true }
+      _ = await begun.next()
       second.cancel()
       #expect(try await second.value.is("cancelled"))
       #expect(try await first.value == "ok")
