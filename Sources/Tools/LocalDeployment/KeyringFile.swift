@@ -37,6 +37,7 @@ package struct KeyringFile: Sendable {
       bytes.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })
         .map { SecretBytes(copying: UnsafeRawBufferPointer(rebasing: $0)) }
     }
+    guard !lines.isEmpty else { throw DeploymentError.file(path: path, reason: "holds no key") }
     do {
       return try lines.map { try MasterKey(parsing: $0) }
     } catch {

@@ -10,6 +10,8 @@ struct KeyRotationCommand {
   /// How long a vault that was lost is waited for.
   private static let patience: Duration = .seconds(60)
   private static let retryInterval: Duration = .seconds(1)
+  /// How long a walk through all rows may take; a call's usual time would end it after ten seconds.
+  private static let walkTimeout: Duration = .seconds(24 * 3_600)
 
   let session: KeySession
   let output: KeyOutput
@@ -102,7 +104,7 @@ struct KeyRotationCommand {
         let request = VaultAPI.RotateKeysRequest(
           kind: kind, keyId: keyID, rowsPerSecond: Int32(clamping: pace.rowsPerSecond))
         let last = try await session.keys.rotateKeys(
-          request, options: CallOptions(waitForReady: true)
+          request, options: CallOptions(timeout: Self.walkTimeout, waitForReady: true)
         ) { answers in
           var last: VaultAPI.RotateKeysResponse?
           while let answer = try await answers.next() {
@@ -125,7 +127,7 @@ struct KeyRotationCommand {
   func verify() async throws {
     var progress = KeyProgress("verifying", json: output.json)
     let last = try await session.keys.verifyKeys(
-      .init(), options: CallOptions(waitForReady: true)
+      .init(), options: CallOptions(timeout: Self.walkTimeout, waitForReady: true)
     ) { answers in
       var last: VaultAPI.VerifyKeysResponse?
       while let answer = try await answers.next() {
