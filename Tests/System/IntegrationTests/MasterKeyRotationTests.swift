@@ -26,7 +26,9 @@ import Testing
     kill(vault, SIGKILL)
     let result = try await rotation
     #expect(result.exit == .code(0), "\(result.output)")
-    #expect(result.output.contains("verified: \(Self.userCount) of \(Self.userCount) keys open"), "\(result.output)")
+    #expect(
+      result.output.contains("verified: \(Self.userCount) of \(Self.userCount) keys open"),
+      "\(result.output)")
     for portal in portals { try await Self.expectUsable(portal) }
     let after = try keyFile(of: stack)
     #expect(after.count == 2)
