@@ -224,6 +224,7 @@ let package = Package(
       ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+    library(.domain, "TransparencyLog", ["Cryptography", "Encodings"]),
     library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
 
     // Services: adapters, wiring, main.
@@ -485,6 +486,8 @@ let package = Package(
     tests(
       "Domain", "VaultTests",
       ["Vault", "Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+    tests(
+      "Domain", "TransparencyLogTests", ["TransparencyLog", "Cryptography", "Encodings"]),
     tests("Domain", "AuditTests", ["Audit", "Identity", "Receipts", "UseCases"]),
     tests(
       "Services", "VaultServerTests",
