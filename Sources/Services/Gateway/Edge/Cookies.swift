@@ -68,6 +68,15 @@ package struct PortalCookies: Sendable {
   package let start: PortalCookie
   /// Holds a new access token, sealed, until it has been shown.
   package let token: PortalCookie
+  /// How long somebody may take for the code of their authenticator app.
+  package static let challengeCookieSeconds = 600
+
+  /// Holds what a log-in gave that a code has yet to complete.
+  package let challenge: PortalCookie
+  /// Holds an authenticator app's secret, sealed, until its first code is entered.
+  package let authenticator: PortalCookie
+  /// Holds new recovery codes, sealed, until they have been shown.
+  package let codes: PortalCookie
 
   package init(isSecure: Bool) {
     session = PortalCookie("chatelaine-session", isSecure: isSecure)
@@ -78,6 +87,9 @@ package struct PortalCookies: Sendable {
     zone = PortalCookie("chatelaine-zone", isSecure: isSecure)
     start = PortalCookie("chatelaine-start", isSecure: isSecure)
     token = PortalCookie("chatelaine-token", isSecure: isSecure)
+    challenge = PortalCookie("chatelaine-challenge", isSecure: isSecure)
+    authenticator = PortalCookie("chatelaine-authenticator", isSecure: isSecure)
+    codes = PortalCookie("chatelaine-codes", isSecure: isSecure)
   }
 }
 

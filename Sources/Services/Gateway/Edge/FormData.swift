@@ -1,11 +1,12 @@
 import Encodings
 import HTTPTypes
 
-/// The fields of a posted form (`application/x-www-form-urlencoded`).
+/// The fields of a posted form (`application/x-www-form-urlencoded`, or `multipart/form-data` of a
+/// form that may bring a file).
 package struct FormData: Sendable {
   package static let contentType = "application/x-www-form-urlencoded"
   package static let bytesMax = 64 << 10
-  package static let fieldsMax = 64
+  package static let fieldsMax = 256
 
   private let values: [String: String]
 
@@ -24,12 +25,27 @@ package struct FormData: Sendable {
     self.values = values
   }
 
+  private init(_ body: [UInt8], boundary: String) throws(Problem) {
+    let malformed = Problem(.badRequest, "the form is malformed")
+    guard let fields = MultipartForm.fields(body, boundary: boundary) else { throw malformed }
+    var values: [String: String] = [:]
+    for (name, value) in fields {
+      guard !value.utf8.contains(0), values.updateValue(value, forKey: name) == nil else {
+        throw malformed
+      }
+    }
+    self.values = values
+  }
+
   /// Line breaks and tabs are text in a form.
   private static func decode(_ text: Substring) -> String? {
     PercentCoding.decode(text, plusIsSpace: true, controls: .allowedButNUL)
   }
 
   package static func read(_ exchange: Exchange) async throws(Problem) -> FormData {
+    if let boundary = MultipartForm.boundary(of: exchange.headers[.contentType, default: ""]) {
+      return try FormData(try await exchange.body(bytesMax: bytesMax), boundary: boundary)
+    }
     try exchange.requireContentType(contentType)
     return try FormData(try await exchange.body(bytesMax: bytesMax))
   }

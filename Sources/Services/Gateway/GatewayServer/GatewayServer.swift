@@ -17,6 +17,8 @@ import TLS
 /// The gateway, put together: used by the process and by the tests.
 struct GatewayServer: Sendable {
   let edge: EdgeServer
+  /// Everything that is answered.
+  let routes: [Edge.Route]
   let upstream: Upstream
 
   /// Throws for a malformed template or route, which is a bug of the build, and for a file of
@@ -66,6 +68,7 @@ struct GatewayServer: Sendable {
       limits: configuration.upstreamLimits
     ).routes()
 
+    self.routes = routes
     let responder = EdgeResponder(
       routes: RouteTable(routes),
       securityHeaders: SecurityHeaders(isSecure: configuration.isSecure),

@@ -99,7 +99,7 @@ struct AccessTokenPages: Sendable {
         "until": Field(
           "until", "Last day", type: "date", value: until,
           hint: "In UTC; only with “Until the date below”.",
-          isOptional: true, mistakes: mistakes), "once": OnceForms.newID(),
+          isOptional: true, mistakes: mistakes),
         "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
           as Any,
       ], status: mistakes == nil ? .ok : .unprocessableContent)
@@ -108,9 +108,7 @@ struct AccessTokenPages: Sendable {
   /// Leads to the page that shows the token once: a reload makes no other.
   private func create(_ exchange: Exchange) async throws -> Response {
     try await portal.confirmed(exchange, page: Self.section) { visitor, form in
-      try await portal.onceForms.run(form["once"], of: visitor.account.id) {
-        try await create(exchange, visitor, form)
-      }
+      try await create(exchange, visitor, form)
     }
   }
 

@@ -2,6 +2,7 @@ import Backend
 import Callers
 import Cryptography
 import Edge
+import Encodings
 import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
@@ -13,6 +14,8 @@ import ServiceAPI
 
 /// The pages on which people come and go.
 struct AccountPages: Sendable {
+  private static let codeAddress = "/log-in/code"
+
   let portal: Portal
 
   func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
@@ -26,12 +29,33 @@ struct AccountPages: Sendable {
             invitation: invitation.utf8.count <= Self.invitationBytesMax ? invitation : "")
         }
       },
-      try Edge.Route(["POST"], "/sign-up", .page) { try await signUp($0) },
+      try Edge.Route(["POST"], "/sign-up", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await signUp(exchange, $0, isCurrent: $1)
+        }
+      },
       try Edge.Route(["GET"], "/log-in", .page) { exchange in
         try await forStranger(exchange) { try logInPage(exchange, next: $0) }
       },
-      try Edge.Route(["POST"], "/log-in", .page) { try await logIn($0) },
-      try Edge.Route(["POST"], "/log-in/code", .page) { try await enterCode($0) },
+      try Edge.Route(["POST"], "/log-in", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await logIn(exchange, $0, isCurrent: $1)
+        }
+      },
+      try Edge.Route(["GET"], Self.codeAddress, .page) { exchange in
+        try await forStranger(exchange) { next in
+          // Whoever comes here without a log-in that waits for a code begins with that.
+          guard challenge(exchange) != nil else {
+            return portal.redirect(to: next?.logIn ?? "/log-in")
+          }
+          return try codePage(exchange, next: next)
+        }
+      },
+      try Edge.Route(["POST"], Self.codeAddress, .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await enterCode(exchange, $0, isCurrent: $1)
+        }
+      },
       try Edge.Route(["GET"], "/log-out", .page) { exchange in
         try await portal.forVisitor(exchange) {
           portal.page(exchange, $0, "log-out", title: "Log out", section: "", [:])
@@ -115,8 +139,9 @@ struct AccountPages: Sendable {
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  private func signUp(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
+  private func signUp(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
     let email = form.trimmed("email")
     let displayName = form.trimmed("displayName")
     let next = next(form[ReturnAddress.name])
@@ -154,7 +179,7 @@ struct AccountPages: Sendable {
         to: next?.logIn ?? "/log-in", notice: Notice(.accountCreatedOnly))
     }
     guard session.secondFactorToken.isEmpty else {
-      return try codePage(exchange, token: session.secondFactorToken, next: next)
+      return askForCode(session.secondFactorToken, next: next)
     }
     return await enter(exchange, session, next, notice: Notice(.accountCreated))
   }
@@ -179,8 +204,9 @@ struct AccountPages: Sendable {
       ], status: status)
   }
 
-  private func logIn(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
+  private func logIn(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
     let email = form.trimmed("email")
     let next = next(form[ReturnAddress.name])
     guard isCurrent else {
@@ -219,20 +245,34 @@ struct AccountPages: Sendable {
       }
     }
     guard session.secondFactorToken.isEmpty else {
-      return try codePage(exchange, token: session.secondFactorToken, next: next)
+      return askForCode(session.secondFactorToken, next: next)
     }
     return await enter(exchange, session, next)
   }
 
   // MARK: The second factor
 
+  /// Leads to the page that asks for the code; what waits for it travels in a cookie.
+  private func askForCode(_ token: String, next: ReturnAddress?) -> Response {
+    let query = next.map { "?\(ReturnAddress.name)=\(PercentCoding.encode($0.text))" } ?? ""
+    var response = portal.redirect(to: Self.codeAddress + query)
+    response.headers.append(
+      cookie: portal.cookies.challenge.setting(
+        token, maxAgeSeconds: PortalCookies.challengeCookieSeconds))
+    return response
+  }
+
+  private func challenge(_ exchange: Exchange) -> String? {
+    portal.cookies.challenge.value(in: exchange.headers)
+  }
+
   private func codePage(
-    _ exchange: Exchange, token: String, next: ReturnAddress?, mistakes: Mistakes? = nil
+    _ exchange: Exchange, next: ReturnAddress?, mistakes: Mistakes? = nil
   ) throws -> Response {
     try portal.strangersPage(
       exchange, "log-in-code", title: mistakes == nil ? "Enter a code" : "Error: enter a code",
       [
-        "mistakes": mistakes as Any, "next": next?.text as Any, "token": token,
+        "mistakes": mistakes as Any, "next": next?.text as Any,
         "code": Field(
           "code", "Code of your authenticator app", hint: "A recovery code works too.",
           autocomplete: "one-time-code", isPlain: true, lengthMax: 64, isFirst: true,
@@ -240,11 +280,17 @@ struct AccountPages: Sendable {
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  private func enterCode(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
-    let (token, next) = (form["token"], next(form[ReturnAddress.name]))
+  private func enterCode(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
+    let next = next(form[ReturnAddress.name])
+    guard let token = challenge(exchange) else {
+      return portal.redirect(to: next?.logIn ?? "/log-in", notice: Notice(.logInFirst))
+    }
     guard isCurrent else {
-      return try codePage(exchange, token: token, next: next, mistakes: Self.staleForm)
+      return try codePage(
+        exchange, next: next,
+        mistakes: Mistakes("This page had been open for too long. Please send the code again"))
     }
     do {
       let session = try await portal.services.auth.completeSession(
@@ -255,7 +301,7 @@ struct AccountPages: Sendable {
     } catch {
       let problem = Problem(error)
       guard let mistakes = Mistakes(problem, labels: ["code": "Code"]) else { throw problem }
-      return try codePage(exchange, token: token, next: next, mistakes: mistakes)
+      return try codePage(exchange, next: next, mistakes: mistakes)
     }
   }
 
@@ -284,6 +330,9 @@ struct AccountPages: Sendable {
     var response = portal.redirect(to: next?.text ?? ReturnAddress.home, notice: notice)
     response.headers.append(cookie: SessionCookieText.of(session, cookies: portal.cookies))
     response.headers.append(cookie: portal.cookies.form.clearing())
+    if challenge(exchange) != nil {
+      response.headers.append(cookie: portal.cookies.challenge.clearing())
+    }
     if !session.deviceToken.isEmpty {
       response.headers.append(
         cookie: portal.cookies.device.setting(

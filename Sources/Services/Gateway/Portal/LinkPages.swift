@@ -19,15 +19,27 @@ struct LinkPages: Sendable {
   func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["GET"], "/forgot-password", .page) { try forgotPage($0) },
-      try Edge.Route(["POST"], "/forgot-password", .page) { try await forgot($0) },
+      try Edge.Route(["POST"], "/forgot-password", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await forgot(exchange, $0, isCurrent: $1)
+        }
+      },
       try Edge.Route(["GET"], "/reset-password", .page) { exchange in
         try resetPage(exchange, token: token(of: exchange))
       },
-      try Edge.Route(["POST"], "/reset-password", .page) { try await reset($0) },
+      try Edge.Route(["POST"], "/reset-password", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await reset(exchange, $0, isCurrent: $1)
+        }
+      },
       try Edge.Route(["GET"], "/confirm", .page) { exchange in
         try confirmPage(exchange, token: token(of: exchange))
       },
-      try Edge.Route(["POST"], "/confirm", .page) { try await confirm($0) },
+      try Edge.Route(["POST"], "/confirm", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await confirm(exchange, $0, isCurrent: $1)
+        }
+      },
     ]
   }
 
@@ -39,13 +51,13 @@ struct LinkPages: Sendable {
   // MARK: A lost password
 
   private func forgotPage(
-    _ exchange: Exchange, email: String = "", isSent: Bool = false, mistakes: Mistakes? = nil
+    _ exchange: Exchange, email: String = "", mistakes: Mistakes? = nil
   ) throws -> Response {
     try portal.strangersPage(
       exchange, "forgot-password",
       title: mistakes == nil ? "Choose a new password" : "Error: choose a new password",
       [
-        "mistakes": mistakes as Any, "isSent": isSent, "sentTo": email,
+        "mistakes": mistakes as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email,
           hint: "A link goes there, if it has an account here.", autocomplete: "username",
@@ -53,8 +65,9 @@ struct LinkPages: Sendable {
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  private func forgot(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
+  private func forgot(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
     let email = form.trimmed("email")
     guard isCurrent else {
       return try forgotPage(exchange, email: email, mistakes: AccountPages.staleForm)
@@ -69,7 +82,7 @@ struct LinkPages: Sendable {
       }
       return try forgotPage(exchange, email: email, mistakes: mistakes)
     }
-    return try forgotPage(exchange, email: email, isSent: true)
+    return portal.redirect(to: "/log-in", notice: Notice(.linkSent))
   }
 
   private func resetPage(
@@ -87,8 +100,9 @@ struct LinkPages: Sendable {
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  private func reset(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
+  private func reset(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
     let token = form["token"]
     guard isCurrent else {
       return try resetPage(exchange, token: token, mistakes: AccountPages.staleForm)
@@ -118,8 +132,9 @@ struct LinkPages: Sendable {
       status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
-  private func confirm(_ exchange: Exchange) async throws -> Response {
-    let (form, isCurrent) = try await portal.strangersForm(exchange)
+  private func confirm(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
     let token = form["token"]
     guard isCurrent else {
       return try confirmPage(

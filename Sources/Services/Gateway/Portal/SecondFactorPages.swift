@@ -10,6 +10,8 @@ import ServiceAPI
 /// The pages on which people add and remove an authenticator app.
 struct SecondFactorPages: Sendable {
   private static let page = "/settings/second-factor"
+  private static let newPage = "/settings/second-factor/new"
+  private static let codesPage = "/settings/second-factor/recovery-codes"
   private static let labels = ["code": "Code"]
 
   let portal: Portal
@@ -24,36 +26,66 @@ struct SecondFactorPages: Sendable {
         }
       },
       try Edge.Route(["POST"], "/settings/second-factor", .page) { try await begin($0) },
+      try Edge.Route(["GET"], Self.newPage, .page) { exchange in
+        try await portal.forVisitor(exchange) { codePage(exchange, $0) }
+      },
       try Edge.Route(["POST"], "/settings/second-factor/enable", .page) { try await enable($0) },
       try Edge.Route(["POST"], "/settings/second-factor/disable", .page) {
         try await disable($0)
       },
-      try Edge.Route(["POST"], "/settings/second-factor/recovery-codes", .page) {
-        try await renewCodes($0)
+      try Edge.Route(["GET"], Self.codesPage, .page) { exchange in
+        try await portal.forVisitor(exchange) { shownCodes(exchange, $0) }
       },
+      try Edge.Route(["POST"], Self.codesPage, .page) { try await renewCodes($0) },
     ]
   }
 
-  /// Answers with the page itself: the secret is in this answer only.
+  /// Leads to the page with the secret, which travels sealed in a cookie.
   private func begin(_ exchange: Exchange) async throws -> Response {
     try await portal.confirmed(exchange, page: Self.page) { visitor, _ in
       let new = try await portal.services.auth.createAuthenticator(
         AuthAPI.CreateAuthenticatorRequest(), options: visitor.options(for: exchange))
-      return codePage(exchange, visitor, secret: new.secret, uri: new.uri)
+      return sealed(
+        "\(new.secret) \(new.uri)", as: .authenticator, in: portal.cookies.authenticator,
+        to: Self.newPage, visitor)
     }
   }
 
-  private func codePage(
-    _ exchange: Exchange, _ visitor: Visitor, secret: String, uri: String,
-    mistakes: Mistakes? = nil
+  private func sealed(
+    _ text: String, as purpose: SessionSeal.Purpose, in cookie: PortalCookie, to page: String,
+    _ visitor: Visitor
   ) -> Response {
-    portal.page(
+    var response = portal.redirect(to: page)
+    if let sealed = SessionSeal(visitor)?.seal(text, as: purpose) {
+      response.headers.append(
+        cookie: cookie.setting(sealed, maxAgeSeconds: SessionSeal.lifetimeSeconds))
+    }
+    return response
+  }
+
+  /// What a cookie of these pages holds, in its parts; empty for one that is over or another's.
+  private func opened(
+    _ cookie: PortalCookie, as purpose: SessionSeal.Purpose, _ exchange: Exchange,
+    _ visitor: Visitor
+  ) -> [String] {
+    cookie.value(in: exchange.headers)
+      .flatMap { SessionSeal(visitor)?.open($0, as: purpose) }?
+      .split(atByte: " ").map(String.init) ?? []
+  }
+
+  private func codePage(
+    _ exchange: Exchange, _ visitor: Visitor, mistakes: Mistakes? = nil
+  ) -> Response {
+    let parts = opened(portal.cookies.authenticator, as: .authenticator, exchange, visitor)
+    guard parts.count == 2 else { return portal.redirect(to: Self.page) }
+    let (secret, uri) = (parts[0], parts[1])
+    return portal.page(
       exchange, visitor, "second-factor",
       title: mistakes == nil ? "Authenticator app" : "Error: authenticator app",
       section: SettingsPage.section,
       [
-        "mistakes": mistakes as Any, "secret": grouped(secret), "plainSecret": secret,
-        "uri": uri, "picture": QRCode(uri)?.svg as Any,
+        "mistakes": mistakes as Any, "secret": grouped(secret), "uri": uri,
+        "picture": QRCode(uri)?.svg as Any,
         "code": Field(
           "code", "Code that the app shows", autocomplete: "one-time-code", isPlain: true,
           lengthMax: 10, isFirst: true, mistakes: mistakes),
@@ -77,20 +109,28 @@ struct SecondFactorPages: Sendable {
       } catch {
         let problem = Problem(catching: error)
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
-        // The page brings the secret along, which its owner has on it anyway.
-        return codePage(
-          exchange, visitor, secret: form["secret"], uri: form["uri"], mistakes: mistakes)
+        return codePage(exchange, visitor, mistakes: mistakes)
       }
-      return codesPage(exchange, visitor, answer.codes)
+      var response = toCodes(answer.codes, visitor)
+      response.headers.append(cookie: portal.cookies.authenticator.clearing())
+      return response
     }
   }
 
-  private func codesPage(
-    _ exchange: Exchange, _ visitor: Visitor, _ codes: [String]
-  ) -> Response {
-    portal.page(
+  private func toCodes(_ codes: [String], _ visitor: Visitor) -> Response {
+    sealed(
+      codes.joined(separator: " "), as: .recoveryCodes, in: portal.cookies.codes,
+      to: Self.codesPage, visitor)
+  }
+
+  /// Shows new codes, once: the cookie that has them is cleared with this answer.
+  private func shownCodes(_ exchange: Exchange, _ visitor: Visitor) -> Response {
+    let codes = opened(portal.cookies.codes, as: .recoveryCodes, exchange, visitor)
+    var response = portal.page(
       exchange, visitor, "recovery-codes", title: "Your recovery codes",
-      section: SettingsPage.section, ["codes": codes], isSecret: true)
+      section: SettingsPage.section, ["codes": codes, "hasCodes": !codes.isEmpty], isSecret: true)
+    response.headers.append(cookie: portal.cookies.codes.clearing())
+    return response
   }
 
   private func disable(_ exchange: Exchange) async throws -> Response {
@@ -105,7 +145,7 @@ struct SecondFactorPages: Sendable {
     try await portal.confirmed(exchange, page: SecurityPages.page) { visitor, _ in
       let answer = try await portal.services.auth.createRecoveryCodes(
         AuthAPI.CreateRecoveryCodesRequest(), options: visitor.options(for: exchange))
-      return codesPage(exchange, visitor, answer.codes)
+      return toCodes(answer.codes, visitor)
     }
   }
 }
@@ -115,16 +155,15 @@ extension Portal {
   /// and back to the form's own.
   func confirmed(
     _ exchange: Exchange, page: String,
-    _ answer: (Visitor, FormData) async throws -> Response
+    _ answer: @escaping @Sendable (Visitor, FormData) async throws -> Response
   ) async throws -> Response {
-    try await forVisitorsForm(exchange, page: page) { visitor, form in
-      do {
-        return try await answer(visitor, form)
-      } catch let error as RPCError where error.needsConfirmation {
-        let back = ReturnAddress(page: "/confirm-password", fields: [(ReturnAddress.name, page)])
-        return redirect(to: back?.text ?? "/confirm-password", notice: Notice(.confirmFirst))
-      }
-    }
+    try await forVisitorsForm(exchange, page: page, answer)
+  }
+
+  /// Leads to the page that asks for the password, and from there back to `page`.
+  func askForPassword(backTo page: String) -> Response {
+    let back = ReturnAddress(page: "/confirm-password", fields: [(ReturnAddress.name, page)])
+    return redirect(to: back?.text ?? "/confirm-password", notice: Notice(.confirmFirst))
   }
 }
 

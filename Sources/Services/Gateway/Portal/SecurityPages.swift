@@ -103,7 +103,7 @@ struct SecurityPages: Sendable {
   /// Runs a form of the page; what is wrong with its fields is shown on it.
   private func act(
     _ exchange: Exchange, notice: Notice.Kind,
-    _ body: (Visitor, FormData, CallOptions) async throws -> Void
+    _ body: @escaping @Sendable (Visitor, FormData, CallOptions) async throws -> Void
   ) async throws -> Response {
     try await portal.forVisitorsForm(exchange, page: Self.page) { visitor, form in
       do {

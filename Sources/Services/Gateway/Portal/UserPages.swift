@@ -153,7 +153,7 @@ struct UserPages: Sendable {
 
   private func run(
     _ exchange: Exchange,
-    _ body: (AuthAPI.AuthClient, String, CallOptions) async throws -> Void
+    _ body: @escaping @Sendable (AuthAPI.AuthClient, String, CallOptions) async throws -> Void
   ) async throws -> Response {
     try await portal.confirmed(exchange, page: Self.section) { visitor, _ in
       do {

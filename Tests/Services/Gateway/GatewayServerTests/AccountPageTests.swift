@@ -42,8 +42,9 @@ import Testing
       }
       let answer = try await send(
         gateway, "/forgot-password", to: "/forgot-password", [("email", "ann@example.com")])
-      #expect(answer.status == 200)
-      #expect(answer.body.contains("If <bdi>ann@example.com</bdi> has an account here"))
+      #expect(answer.status == 303)
+      #expect(answer.headers["location"] == ["/log-in"])
+      #expect(answer.cookie("chatelaine-notice") == "link-sent")
       // Another site's form is not taken.
       let forged = try await gateway.form(
         "/forgot-password", cookies: [], [("csrf", "x"), ("email", "ann@example.com")])
@@ -122,16 +123,30 @@ import Testing
       }
       let asked = try await send(
         gateway, "/log-in", to: "/log-in",
-        [("email", FakeBackend.email), ("password", FakeBackend.password)])
-      #expect(asked.status == 200)
-      #expect(asked.body.contains("value=\"chl_pending\""))
+        [("next", "/audit"), ("email", FakeBackend.email), ("password", FakeBackend.password)])
+      #expect(asked.status == 303)
+      #expect(asked.headers["location"] == ["/log-in/code?next=%2Faudit"])
       #expect(asked.cookie("chatelaine-session") == nil)
-      let wrong = try await send(
-        gateway, "/log-in", to: "/log-in/code", [("token", "chl_pending"), ("code", "1")])
+      let challenge = "chatelaine-challenge=\(try #require(asked.cookie("chatelaine-challenge")))"
+      let page = try await gateway.send(
+        .GET, "/log-in/code?next=%2Faudit", headers: [("cookie", challenge)])
+      #expect(page.status == 200)
+      #expect(page.body.contains("value=\"/audit\""))
+      let cookies = [challenge, "chatelaine-form=\(try #require(page.cookie("chatelaine-form")))"]
+      func enter(_ code: String) async throws -> TestGateway.Answer {
+        try await gateway.form(
+          "/log-in/code", cookies: cookies,
+          [("csrf", try formToken(page)), ("next", "/audit"), ("code", code)])
+      }
+      let wrong = try await enter("1")
       #expect(wrong.status == 422)
-      let answer = try await send(
-        gateway, "/log-in", to: "/log-in/code", [("token", "chl_pending"), ("code", "123456")])
+      let answer = try await enter("123456")
       #expect(answer.status == 303)
+      #expect(answer.headers["location"] == ["/audit"])
+      #expect(answer.cookie("chatelaine-challenge") == "")
+      // Without a log-in that waits for it there is nothing to enter a code for.
+      let alone = try await gateway.send(.GET, "/log-in/code")
+      #expect(alone.headers["location"] == ["/log-in"])
       #expect(answer.cookie("chatelaine-session") == FakeBackend.sessionToken)
       #expect(answer.cookie("chatelaine-device") == "device-token")
     }
@@ -216,15 +231,33 @@ import Testing
       let first = try await gateway.send(
         .GET, "/settings/second-factor", headers: [Self.session])
       let token = try formToken(first)
-      let page = try await gateway.form(
+      let begun = try await gateway.form(
         "/settings/second-factor", cookies: [Self.session.1], [("csrf", token)])
-      #expect(page.body.contains("<svg class=\"qr\""))
-      #expect(page.body.contains("ABCD EFGH"))
-      let codes = try await gateway.form(
-        "/settings/second-factor/enable", cookies: [Self.session.1],
+      #expect(begun.headers["location"] == ["/settings/second-factor/new"])
+      let sealed = try #require(begun.cookie("chatelaine-authenticator"))
+      #expect(!sealed.contains("ABCDEFGH"))
+      let cookies = "\(Self.session.1); chatelaine-authenticator=\(sealed)"
+      // A reload shows the same secret.
+      for _ in 0..<2 {
+        let page = try await gateway.send(
+          .GET, "/settings/second-factor/new", headers: [("cookie", cookies)])
+        #expect(page.body.contains("<svg class=\"qr\""))
+        #expect(page.body.contains("ABCD EFGH"))
+      }
+      let enabled = try await gateway.form(
+        "/settings/second-factor/enable", cookies: [cookies],
         [("csrf", token), ("code", "123456")])
+      #expect(enabled.headers["location"] == ["/settings/second-factor/recovery-codes"])
+      #expect(enabled.cookie("chatelaine-authenticator") == "")
+      let shown = try #require(enabled.cookie("chatelaine-codes"))
+      let place = "/settings/second-factor/recovery-codes"
+      let codes = try await gateway.send(
+        .GET, place, headers: [("cookie", "\(Self.session.1); chatelaine-codes=\(shown)")])
       #expect(codes.body.contains("AAAA-BBBB-CCCC-DDDD"))
       #expect(codes.headers["cache-control"].first?.contains("no-store") == true)
+      #expect(codes.cookie("chatelaine-codes") == "")
+      let again = try await gateway.send(.GET, place, headers: [Self.session])
+      #expect(again.body.contains("were shown already"))
     }
   }
 
@@ -250,6 +283,11 @@ import Testing
       #expect(refused.status == 403)
       let stranger = try await gateway.send(.GET, "/users")
       #expect(stranger.status == 303)
+      #expect(!refused.body.contains("Administration"))
+      gateway.backend.role(.admin)
+      let settings = try await gateway.send(.GET, "/settings", headers: [Self.session])
+      #expect(settings.body.contains("href=\"/users\""))
+      #expect(settings.body.contains("Administration"))
     }
   }
 

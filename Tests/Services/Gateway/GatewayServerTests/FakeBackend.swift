@@ -27,6 +27,7 @@ final class FakeBackend: Sendable {
     var tokenNames: [String] = []
     var shownUserAgent = "<script>alert(1)</script>"
     var searches: [AuditAPI.ListEventsRequest] = []
+    var role = AuthAPI.Account.Role.user
 
     mutating func resolved(_ id: String) throws -> VaultAPI.ResolveCredentialResponse {
       guard let config = configs.first(where: { $0.id == id }) else {
@@ -105,6 +106,9 @@ final class FakeBackend: Sendable {
     }
   }
 
+  /// Makes the account another one's.
+  func role(_ role: AuthAPI.Account.Role) { state.withLock { $0.role = role } }
+
   /// What the log's one event says about the program that failed to log in.
   func show(userAgent: String) {
     state.withLock { $0.shownUserAgent = userAgent }
@@ -164,6 +168,8 @@ final class FakeBackend: Sendable {
     auth.on(AuthAPI.AuthMethods.authenticate) {
       [state] (request: AuthAPI.AuthenticateRequest, _) in
       let (isAlive, isRevoked) = state.withLock { ($0.isSessionAlive, $0.isTokenRevoked) }
+      var account = account
+      account.role = state.withLock { $0.role }
       switch request.credential {
       case .sessionToken(Self.sessionToken) where isAlive: break
       case .accessToken(Self.accessToken) where !isRevoked: break
@@ -206,6 +212,10 @@ final class FakeBackend: Sendable {
       try Self.requireAssertion(metadata)
       return account
     }
+    answerTokens()
+  }
+
+  private func answerTokens() {
     auth.on(AuthAPI.AuthMethods.createAccessToken) {
       [state] (request: AuthAPI.CreateAccessTokenRequest, metadata) in
       try Self.requireAssertion(metadata)

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import RPC
 import ServiceAPI
 import Testing
 
@@ -206,7 +207,8 @@ import Testing
         GROQ_API_KEY=gsk_q9ZkW3r7Tt1LmB8xVn2c
         DATABASE_URL=postgres://u:secret-word@db/x
         """
-      let plan = try await post(gateway, "/providers/import", [("env", file)])
+      let taken = try await post(gateway, "/providers/import", [("env", file)])
+      let plan = try await get(gateway, try #require(taken.headers["location"].first))
       #expect(plan.status == 200)
       #expect(plan.body.contains("OpenAI, default") && plan.body.contains("Groq, default"))
       #expect(plan.body.contains("Left alone: a placeholder"))
@@ -214,10 +216,11 @@ import Testing
       for secret in ["q9ZkW3r7", "secret-word"] { #expect(!plan.body.contains(secret)) }
       #expect(gateway.backend.storedKeys.isEmpty)
       let fields = [
-        ("kept", try value("kept", plan)), ("once", try value("once", plan)), ("c.1", "1"),
+        ("csrf", try value("csrf", plan)), ("once", try value("once", plan)), ("c.1", "1"),
       ]
       for _ in 0..<2 {
-        let done = try await post(gateway, "/providers/import/apply", fields)
+        let done = try await gateway.form(
+          try #require(taken.headers["location"].first), cookies: [Self.cookie], fields)
         let place = try #require(done.headers["location"].first)
         #expect(try await get(gateway, place).body.contains("1 key is stored."))
       }
@@ -230,8 +233,57 @@ import Testing
     try await TestGateway.run { gateway in
       let answer = try await post(gateway, "/providers/import", [("env", text)])
       #expect(answer.status == 422)
-      let late = try await post(gateway, "/providers/import/apply", [("kept", "x")])
-      #expect(late.status == 422)
+      let late = try await post(gateway, "/providers/import/nothing", [("c.0", "1")])
+      #expect(late.headers["location"] == ["/providers/import"])
+      #expect(late.cookie("chatelaine-notice") == "file-over")
+    }
+  }
+
+  /// As a browser sends a file.
+  @Test func aFileIsTakenAndWhatIsStoredAlreadyIsAskedAbout() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.store(provider: "openai", label: "default", key: "old")
+      gateway.backend.store(provider: "groq", label: "default", key: "old")
+      gateway.backend.store(provider: "groq", label: "default-2", key: "old")
+      gateway.backend.vault.on(VaultAPI.VaultMethods.updateProviderConfig) {
+        (request: VaultAPI.UpdateProviderConfigRequest, _) in
+        VaultAPI.ProviderConfig(id: request.id, label: request.apiKey ?? "")
+      }
+      let form = try await get(gateway, "/providers/import")
+      let parts = [
+        ("csrf", "", try value("csrf", form)), ("env", "", ""),
+        (
+          "file", "; filename=\"a;b.env\"\r\nContent-Type: application/octet-stream",
+          "OPENAI_API_KEY=sk-q9ZkW3r7Tt1LmB8xVn2c\nGROQ_API_KEY=gsk_q9ZkW3r7Tt1LmB8xVn2c\n"
+        ),
+      ]
+      let body =
+        parts.map { name, more, text in
+          "--bound\r\nContent-Disposition: form-data; name=\"\(name)\"\(more)\r\n\r\n\(text)\r\n"
+        }.joined() + "--bound--\r\n"
+      let taken = try await gateway.send(
+        .POST, "/providers/import",
+        headers: [
+          ("content-type", "multipart/form-data; boundary=bound"), ("cookie", Self.cookie),
+        ], body: body)
+      let place = try #require(taken.headers["location"].first)
+      let plan = try await get(gateway, place)
+      #expect(plan.body.contains("OpenAI, default is stored already (sk-…3f9a)"))
+      #expect(plan.body.contains("value=\"default-3\""))
+      let wrong = try await post(
+        gateway, place, [("x.0", "label"), ("l.0", "default"), ("x.1", "label"), ("l.1", "Ü!")])
+      #expect(wrong.status == 422)
+      #expect(wrong.body.contains("is taken. Choose another label."))
+      #expect(wrong.body.contains("2 things to fix"))
+      let done = try await post(
+        gateway, place, [("x.0", "replace"), ("x.1", "label"), ("l.1", "default-3")])
+      let result = try await get(gateway, try #require(done.headers["location"].first))
+      #expect(result.body.contains("1 key is stored. 1 is replaced."))
+      #expect(gateway.backend.storedKeys.last == "default-3 gsk_q9ZkW3r7Tt1LmB8xVn2c")
+      let update = VaultAPI.VaultMethods.updateProviderConfig.path
+      #expect(gateway.backend.vault.calls.count { $0.path == update } == 1)
+      // It is kept no longer.
+      #expect(try await get(gateway, place).headers["location"] == ["/providers/import"])
     }
   }
 }

@@ -36,6 +36,8 @@ struct TestGateway: Sendable {
 
   let address: String
   let backend: FakeBackend
+  /// Everything that it answers.
+  let routes: [Edge.Route]
   /// What it takes for known; no stream of revocations runs, the test says what it tells.
   let credentials: KnownCredentials
   private let client = TestHTTPClient()
@@ -79,7 +81,8 @@ struct TestGateway: Sendable {
       tasks.addTask { try await UseReporter(services, logger: logger).run() }
       guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
       let gateway = TestGateway(
-        address: "http://127.0.0.1:\(port)", backend: backend, credentials: services.credentials)
+        address: "http://127.0.0.1:\(port)", backend: backend, routes: server.routes,
+        credentials: services.credentials)
       do {
         let result = try await body(gateway)
         await server.upstream.close()

@@ -41,12 +41,12 @@ extension Portal {
   private func audience(
     _ framed: FramedProblem?, _ problem: Problem, _ exchange: Exchange
   ) async -> Frame.Audience {
-    if let framed { return .person(email: framed.visitor.account.email) }
+    if let framed { return .of(framed.visitor) }
     guard cookies.session.value(in: exchange.headers) != nil else { return .stranger }
     guard problem.status.kind != .serverError else { return .unknown }
     do {
       let visitor = try await authenticator.pageVisitor(of: exchange)
-      return visitor.map { .person(email: $0.account.email) } ?? .stranger
+      return visitor.map { .of($0) } ?? .stranger
     } catch {
       return .unknown
     }

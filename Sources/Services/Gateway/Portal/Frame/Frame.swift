@@ -1,14 +1,20 @@
+import Backend
 import Edge
 import HTTPTypes
+import ServiceAPI
 
 /// Everything around a page's own content.
 struct Frame: Sendable {
   /// Whom the frame is drawn for.
   enum Audience: Sendable {
     case stranger
-    case person(email: String)
+    case person(email: String, role: AuthAPI.Account.Role)
     /// There is a session, and `auth` can't say whose.
     case unknown
+
+    static func of(_ visitor: Visitor) -> Audience {
+      .person(email: visitor.account.email, role: visitor.account.role)
+    }
   }
 
   /// One place of the side bar, as the template draws it.
@@ -36,21 +42,32 @@ struct Frame: Sendable {
   var mayCompress = false
 
   var email: String? {
-    if case .person(let email) = audience { email } else { nil }
+    if case .person(let email, _) = audience { email } else { nil }
   }
 
   var isStranger: Bool {
     if case .stranger = audience { true } else { false }
   }
 
-  private static let places: [(name: String, href: String, icon: Icon)] = [
+  private typealias Place = (name: String, href: String, icon: Icon)
+
+  private static let places: [Place] = [
     ("Overview", "/", .overview), ("Provider keys", "/providers", .keys),
     ("Access tokens", "/access-tokens", .tokens), ("Audit log", "/audit", .audit),
     ("Settings", "/settings", .settings),
   ]
+  /// What only some roles have, behind what everybody has.
+  private static let placesOfRoles: [(roles: [AuthAPI.Account.Role], place: Place)] = [
+    ([.admin], ("Administration", "/users", .administration))
+  ]
+
+  private var role: AuthAPI.Account.Role {
+    if case .person(_, let role) = audience { role } else { .user }
+  }
 
   var sections: [Section] {
-    Self.places.map { place in
+    let places = Self.places + Self.placesOfRoles.filter { $0.roles.contains(role) }.map(\.place)
+    return places.map { place in
       Section(
         name: place.name, href: place.href, icon: place.icon.svg,
         isCurrent: place.href == section, count: counts[place.href].flatMap { $0 > 0 ? $0 : nil })

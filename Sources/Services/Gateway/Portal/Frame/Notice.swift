@@ -29,6 +29,8 @@ struct Notice: Sendable, Hashable {
     case emailConfirmed = "email-confirmed"
     case unlocked = "unlocked"
     case lookIntoMail = "look-into-mail"
+    case linkSent = "link-sent"
+    case fileOver = "file-over"
     case sessionsEnded = "sessions-ended"
     case confirmed = "confirmed"
     case confirmFirst = "confirm-first"
@@ -115,6 +117,10 @@ extension Notice {
       case .emailConfirmed: "Your e-mail address is confirmed."
       case .unlocked: "Log-in is open again."
       case .lookIntoMail: "Look into your mail: open the link in it to go on."
+      case .linkSent:
+        "If that address has an account here, a link is on its way there. It works for an hour. "
+          + "Nothing comes? Look among unwanted mail."
+      case .fileOver: "The file is kept for ten minutes, and they are over: give it once more."
       case .sessionsEnded: "Ended."
       case .confirmed: "Thank you. You can go on now."
       case .confirmFirst: "Enter your password once more, then do it again."
@@ -129,6 +135,7 @@ extension Notice {
       default: nil
       }
     return View(
-      text: text, isGood: ![.sessionEnded, .logInFirst, .confirmFirst].contains(kind), undo: undo)
+      text: text, isGood: ![.sessionEnded, .logInFirst, .confirmFirst, .fileOver].contains(kind),
+      undo: undo)
   }
 }

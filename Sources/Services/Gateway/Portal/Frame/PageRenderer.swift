@@ -32,13 +32,14 @@ package struct PageRenderer: Sendable {
     status: HTTPResponse.Status = .ok
   ) -> Response {
     var content = content.compactMapValues(TemplateValue.present)
-    content["formToken"] = frame.formToken
+    let once = OnceForms.newID()
+    (content["formToken"], content["once"]) = (frame.formToken, once)
     content["zone"] = frame.preferences.zone.name
     let body = library.render(content, withTemplate: template) ?? ""
     let html =
       library.render(
         [
-          "title": frame.title, "body": body, "formToken": frame.formToken,
+          "title": frame.title, "body": body, "formToken": frame.formToken, "once": once,
           "email": frame.email as Any, "initial": Self.initial(of: frame.email) as Any,
           "isStranger": frame.isStranger, "kind": frame.isStranger ? "stranger" : "person",
           "theme": frame.preferences.theme?.rawValue as Any,

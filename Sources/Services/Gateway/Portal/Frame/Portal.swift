@@ -25,6 +25,7 @@ package struct Portal: Sendable {
   /// Asks providers about keys.
   let tester: KeyTester
   let onceForms = OnceForms()
+  let keptFiles = KeptFiles()
 
   /// - Parameter look: Asks each service what keeps it from its work.
   package init(
@@ -83,9 +84,12 @@ package struct Portal: Sendable {
   ///   - page: Where the form is: there a person goes on whose session has ended meanwhile, and
   ///     there leads the way back from an error.
   ///   - kept: The fields that page takes from its query, for such a person; never a secret.
+  ///   - answer: Leads on with `redirect`, or shows the form with its mistakes. Of a form that is
+  ///     sent twice it runs once. When a service wants the password once more, the person is asked
+  ///     for it, and comes back to `page`.
   func forVisitorsForm(
     _ exchange: Exchange, page: String? = nil, keeping kept: [String] = [],
-    _ answer: (Visitor, FormData) async throws -> Response
+    _ answer: @escaping @Sendable (Visitor, FormData) async throws -> Response
   ) async throws -> Response {
     try await authenticator.refusingForgery(exchange) { () throws(Problem) in
       try authenticator.provenance.check(exchange.head)
@@ -101,7 +105,13 @@ package struct Portal: Sendable {
           CSRFToken.isValid(form["csrf"], forSession: session)
         else { throw Self.staleForm }
       }
-      return try await answer(visitor, form)
+      do {
+        return try await onceForms.run(form, to: exchange, of: visitor.account.id) {
+          try await answer(visitor, form)
+        }
+      } catch let error as RPCError where error.needsConfirmation && page != nil {
+        return askForPassword(backTo: page ?? ReturnAddress.home)
+      }
     }
   }
 
@@ -126,15 +136,23 @@ package struct Portal: Sendable {
     return redirect(to: logIn, notice: Notice(hadSession ? .sessionEnded : .logInFirst))
   }
 
-  /// The form of someone without a session, which must come from our own page too. One that isn't
-  /// current must not be acted on: most often its page was open for longer than its cookie lives,
-  /// or another tab has logged in.
-  func strangersForm(
-    _ exchange: Exchange
-  ) async throws -> (form: FormData, isCurrent: Bool) {
+  /// Runs `answer` for the form of someone without a session, which must come from our own page.
+  ///
+  /// One that isn't current must not be acted on: most often its page was open for longer than its
+  /// cookie lives, or another tab has logged in.
+  func forStrangersForm(
+    _ exchange: Exchange,
+    _ answer: @escaping @Sendable (_ form: FormData, _ isCurrent: Bool) async throws -> Response
+  ) async throws -> Response {
     try authenticator.provenance.check(exchange.head)
     let form = try await FormData.read(exchange)
-    return (form, FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies))
+    guard FormToken.isValid(form["csrf"], exchange.headers, cookies: cookies) else {
+      return try await answer(form, false)
+    }
+    let browser = cookies.form.value(in: exchange.headers) ?? ""
+    return try await onceForms.run(form, to: exchange, of: browser) {
+      try await answer(form, true)
+    }
   }
 
   static let staleForm = Problem(
@@ -159,7 +177,7 @@ package struct Portal: Sendable {
     nameOf: (String) -> String? = { _ in nil }
   ) -> Response {
     var frame = Frame(title: title, section: section)
-    frame.audience = .person(email: visitor.account.email)
+    frame.audience = .of(visitor)
     // Without random bytes there is no mask, and without a token no form: nothing is given away.
     frame.formToken = visitor.csrfToken.flatMap { try? TokenMask.masked($0) } ?? ""
     frame.modules = modules

@@ -8,7 +8,7 @@ struct ReturnAddress: Sendable, Hashable {
   static let name = "next"
   static let home = "/"
   /// Pages that would lead in a circle, or end the session again.
-  private static let refused: Set<String> = ["/log-in", "/log-out", "/sign-up"]
+  private static let refused: Set<String> = ["/log-in", "/log-in/code", "/log-out", "/sign-up"]
 
   /// Path and query.
   let text: String

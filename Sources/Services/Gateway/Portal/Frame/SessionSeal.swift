@@ -20,11 +20,14 @@ struct SessionSeal: Sendable {
     /// An environment file whose plan is looked at.
     case typedFile = "typed file"
     case importResult = "import result"
+    /// Secret and address of an authenticator app that is being added.
+    case authenticator
+    case recoveryCodes = "recovery codes"
   }
 
   static let lifetimeSeconds = 600
   private static let label = Array("chatelaine page seal".utf8)
-  static let textBytesMax = 16 << 10
+  static let textBytesMax = 48 << 10
 
   private let key: SecretBytes
 

@@ -10,25 +10,11 @@ import Providers
 import RPC
 import ServiceAPI
 
-/// Moves the keys of a pasted environment file into the vault: first a plan, then what of it was
-/// chosen.
+/// Moves the keys of an environment file into the vault: first a plan, then what of it was chosen.
 ///
-/// The text stays in the browser, sealed for its session; nothing is stored before it is chosen.
+/// The text is kept sealed for its session; nothing is stored before it is chosen.
 struct ImportPage: Sendable {
-  /// A line of the file, as the plan shows it.
-  struct Row: Sendable {
-    let line: Int
-    let name: String
-    let text: String
-    /// Of the candidate that it makes; nil where nothing would be stored.
-    let choice: Int?
-    let target: String?
-  }
-
-  private static let address = "/providers/import"
-  /// Boxes are named by this and the candidate's place in the plan.
-  private static let checkPrefix = "c."
-  private static let nameBytesMax = 64
+  static let address = "/providers/import"
 
   let portal: Portal
 
@@ -39,8 +25,11 @@ struct ImportPage: Sendable {
           try await result(exchange, visitor)
         }
       },
-      try Edge.Route(["POST"], Self.address, .page) { try await plan($0) },
-      try Edge.Route(["POST"], "/providers/import/apply", .page) { try await apply($0) },
+      try Edge.Route(["POST"], Self.address, .page) { try await take($0) },
+      try Edge.Route(["GET"], "/providers/import/{id}", .page) { exchange in
+        try await portal.forVisitor(exchange) { try await plan(exchange, $0) }
+      },
+      try Edge.Route(["POST"], "/providers/import/{id}", .page) { try await apply($0) },
     ]
   }
 
@@ -60,147 +49,155 @@ struct ImportPage: Sendable {
 
   private func page(
     _ exchange: Exchange, _ visitor: Visitor, _ content: [String: Any],
-    status: HTTPResponse.Status = .ok
+    mistakes: Mistakes? = nil
   ) -> Response {
-    portal.page(
-      exchange, visitor, "import", title: "Import a .env file", section: KeyListPage.section,
-      content, status: status, isSecret: true)
+    var content = content
+    content["mistakes"] = mistakes
+    return portal.page(
+      exchange, visitor, "import",
+      title: mistakes == nil ? "Import a .env file" : "Error: import a .env file",
+      section: KeyListPage.section, content, status: mistakes == nil ? .ok : .unprocessableContent,
+      isSecret: true)
   }
 
-  private func mistake(
-    _ exchange: Exchange, _ visitor: Visitor, _ text: String
-  ) -> Response {
-    page(
-      exchange, visitor,
-      ["mistakes": Mistakes(items: [.init("env", label: "File", text)])],
-      status: .unprocessableContent)
-  }
-
-  private func parsed(_ text: String) throws(DotEnvError) -> ImportPlan {
-    let file = try DotEnvFile(parsing: SecretBytes(utf8: text))
-    return ImportPlan(file.entries, catalogue: portal.catalogue)
+  private func mistake(_ exchange: Exchange, _ visitor: Visitor, _ text: String) -> Response {
+    page(exchange, visitor, [:], mistakes: Mistakes(items: [.init("env", label: "File", text)]))
   }
 
   // MARK: Plan
 
-  private func plan(_ exchange: Exchange) async throws -> Response {
+  /// Takes the file, and leads to its plan.
+  private func take(_ exchange: Exchange) async throws -> Response {
     try await portal.forVisitorsForm(exchange, page: Self.address) { visitor, form in
-      let text = form["env"]
+      let text = form["file"].isEmpty ? form["env"] : form["file"]
       guard text.utf8.contains(where: { $0 > 0x20 }) else {
-        return mistake(exchange, visitor, "Paste the file's text")
+        return mistake(exchange, visitor, "Choose the file, or paste its text")
       }
-      let plan: ImportPlan
       do {
-        plan = try parsed(text)
+        _ = try DotEnvFile(parsing: SecretBytes(utf8: text))
       } catch {
         return mistake(exchange, visitor, "\(error)")
       }
-      guard let kept = SessionSeal(visitor)?.seal(text, as: .typedFile) else {
+      guard let sealed = SessionSeal(visitor)?.seal(text, as: .typedFile) else {
         return mistake(
           exchange, visitor,
           "It is larger than \(SessionSeal.textBytesMax) bytes: use chatelaine env import")
       }
-      let rows = rows(of: plan)
-      return page(
-        exchange, visitor,
-        [
-          "rows": rows, "hasRows": true, "kept": kept, "once": OnceForms.newID(),
-          "hasCandidates": !plan.candidates.isEmpty,
-        ])
+      let id = portal.keptFiles.keep(sealed, of: visitor.account.id)
+      return portal.redirect(to: "\(Self.address)/\(id)")
     }
   }
 
-  private func rows(of plan: ImportPlan) -> [Row] {
-    var shown: Set<Int> = []
-    return plan.items.flatMap { item in
-      Self.single(item.verdict).map { verdict in
-        let (text, candidate) = describe(verdict, plan)
-        // A candidate has one box, at the line that it comes from.
-        let choice = candidate.flatMap { shown.insert($0).inserted ? $0 : nil }
-        return Row(
-          line: item.lines.lowerBound, name: Self.shown(item.name), text: text, choice: choice,
-          target: choice.map { target(plan.candidates[$0]) })
-      }
-    }
+  /// The file of this address with what is stored already; nil when it is kept no longer.
+  private func choices(
+    _ exchange: Exchange, _ visitor: Visitor
+  ) async throws -> ImportChoices? {
+    let id = exchange.variable("id")
+    guard let sealed = portal.keptFiles.sealed(id, of: visitor.account.id),
+      let text = SessionSeal(visitor)?.open(sealed, as: .typedFile),
+      let file = try? DotEnvFile(parsing: SecretBytes(utf8: text))
+    else { return nil }
+    return ImportChoices(
+      ImportPlan(file.entries, catalogue: portal.catalogue),
+      stored: try await KeyListPage(portal: portal).all(exchange, visitor))
   }
 
-  private static func single(_ verdict: ImportPlan.Verdict) -> [ImportPlan.Verdict] {
-    guard case .list(let verdicts) = verdict else { return [verdict] }
-    return verdicts.flatMap(single)
+  private func over() -> Response {
+    portal.redirect(to: Self.address, notice: Notice(.fileOver))
   }
 
-  /// Never a value; and the end of an unquoted private key can look like a name.
-  private static func shown(_ name: String?) -> String {
-    guard let name, name.utf8.count <= nameBytesMax,
-      name.utf8.allSatisfy({ $0.isASCIIUpper || $0.isASCIIDigit || $0 == UInt8(ascii: "_") })
-    else { return "–" }
-    return name
-  }
-
-  private func target(_ candidate: ImportPlan.Candidate) -> String {
-    "\(candidate.provider.displayName), \(candidate.label)"
-  }
-
-  private func describe(
-    _ verdict: ImportPlan.Verdict, _ plan: ImportPlan
-  ) -> (text: String, candidate: Int?) {
-    switch verdict {
-    case .stored(let index, let note):
-      let place = plan.candidates[index].baseURL.map { ", for \($0.displayHint)" } ?? ""
-      return ("A key" + place + (note.map { " (\($0))" } ?? ""), index)
-    case .endpoint(let index): return ("The address of \(target(plan.candidates[index]))", nil)
-    case .repeated(let line): return ("As line \(line)", nil)
-    case .notProvider: return ("Not of a provider", nil)
-    case .skipped(let reason): return ("Left alone: \(reason)", nil)
-    case .conflict(let reason): return ("In conflict: \(reason)", nil)
-    case .refused(let reason): return ("Can't be stored: \(reason)", nil)
-    case .malformed(let problem): return ("Malformed: \(problem)", nil)
-    case .list: return ("", nil)
-    }
+  private func plan(
+    _ exchange: Exchange, _ visitor: Visitor, mistakes: Mistakes? = nil, form: FormData? = nil
+  ) async throws -> Response {
+    guard let choices = try await choices(exchange, visitor) else { return over() }
+    let rows = choices.rows(form)
+    return page(
+      exchange, visitor,
+      [
+        "rows": rows, "hasRows": true, "id": exchange.variable("id"),
+        "hasCandidates": !choices.plan.candidates.isEmpty,
+      ], mistakes: mistakes)
   }
 
   // MARK: Apply
 
   private func apply(_ exchange: Exchange) async throws -> Response {
-    try await portal.forVisitorsForm(exchange, page: Self.address) { visitor, form in
-      try await portal.onceForms.run(form["once"], of: visitor.account.id) {
-        try await apply(exchange, visitor, form)
+    let id = exchange.variable("id")
+    return try await portal.forVisitorsForm(exchange, page: "\(Self.address)/\(id)") {
+      visitor, form in
+      guard let choices = try await choices(exchange, visitor) else { return over() }
+      let wrong = choices.mistakes(form)
+      guard wrong.isEmpty else {
+        return try await plan(exchange, visitor, mistakes: Mistakes(items: wrong), form: form)
       }
+      var result = ImportResult()
+      for index in choices.plan.candidates.indices {
+        let candidate = choices.plan.candidates[index]
+        do {
+          if let url = candidate.baseURL { try portal.checkEndpoint(url.description) }
+          switch choices.choice(at: index, form) {
+          case .leave: break
+          case .store(let label):
+            result.stored.append(try await store(candidate, as: label, exchange, visitor))
+          case .replace(let config):
+            try await replace(config, by: candidate, exchange, visitor)
+            result.replacedCount += 1
+          }
+        } catch {
+          if let error = error as? RPCError, error.needsConfirmation { throw error }
+          let problem = Problem(catching: error)
+          guard problem.status.kind == .clientError else { throw problem }
+          result.others.append(
+            "\(choices.target(candidate)): \(problem.fields.first?.detail ?? problem.detail).")
+        }
+      }
+      portal.keptFiles.forget(id, of: visitor.account.id)
+      return portal.redirect(to: Self.address + result.query(SessionSeal(visitor)))
     }
   }
 
-  private func apply(
-    _ exchange: Exchange, _ visitor: Visitor, _ form: FormData
-  ) async throws -> Response {
-    guard let text = SessionSeal(visitor)?.open(form["kept"], as: .typedFile),
-      let plan = try? parsed(text)
-    else {
-      return mistake(exchange, visitor, "Ten minutes are over: paste the file's text again")
+  private func store(
+    _ candidate: ImportPlan.Candidate, as label: String, _ exchange: Exchange, _ visitor: Visitor
+  ) async throws -> String {
+    let request = candidate.key.withUTF8String { key in
+      VaultAPI.CreateProviderConfigRequest(
+        provider: candidate.provider.id, label: label, apiKey: key,
+        baseUrl: candidate.baseURL?.description)
     }
-    var (stored, others): ([String], [String]) = ([], [])
-    for (index, candidate) in plan.candidates.enumerated()
-    where !form[Self.checkPrefix + "\(index)"].isEmpty {
-      do {
-        if let url = candidate.baseURL { try portal.checkEndpoint(url.description) }
-        let request = candidate.key.withUTF8String { key in
-          VaultAPI.CreateProviderConfigRequest(
-            provider: candidate.provider.id, label: candidate.label, apiKey: key,
-            baseUrl: candidate.baseURL?.description)
-        }
-        let config = try await portal.services.vault.createProviderConfig(
-          request, options: visitor.options(for: exchange))
-        stored.append(config.id)
-      } catch {
-        let problem = Problem(catching: error)
-        guard problem.status.kind == .clientError else { throw problem }
-        others.append("\(target(candidate)): \(problem.fields.first?.detail ?? problem.detail)")
-      }
+    return try await portal.services.vault.createProviderConfig(
+      request, options: visitor.options(for: exchange)
+    ).id
+  }
+
+  /// The file's key takes the stored one's place, with the address that the file has for it: a key
+  /// goes nowhere that its file doesn't name.
+  private func replace(
+    _ config: VaultAPI.ProviderConfig, by candidate: ImportPlan.Candidate, _ exchange: Exchange,
+    _ visitor: Visitor
+  ) async throws {
+    let request = candidate.key.withUTF8String { key in
+      VaultAPI.UpdateProviderConfigRequest(
+        id: config.id, apiKey: key, baseUrl: candidate.baseURL?.description ?? "")
     }
-    let count = stored.count == 1 ? "1 key is stored." : "\(stored.count) keys are stored."
-    let words = ([count] + others).joined(separator: " ")
-    let sealed = SessionSeal(visitor)?.seal(words, as: .importResult) ?? ""
-    // Those that were stored can be taken back together.
-    let undo = stored.map { "&undo=\(PercentCoding.encode($0))" }.joined()
-    return portal.redirect(to: "\(Self.address)?done=\(sealed)\(undo)")
+    _ = try await portal.services.vault.updateProviderConfig(
+      request, options: visitor.options(for: exchange))
+  }
+}
+
+/// What came of an import, for the page behind it.
+private struct ImportResult {
+  /// Ids; they can be taken back together.
+  var stored: [String] = []
+  var replacedCount = 0
+  /// What was not done, in words.
+  var others: [String] = []
+
+  func query(_ seal: SessionSeal?) -> String {
+    var words = [stored.count == 1 ? "1 key is stored." : "\(stored.count) keys are stored."]
+    if replacedCount > 0 {
+      words.append(replacedCount == 1 ? "1 is replaced." : "\(replacedCount) are replaced.")
+    }
+    let sealed = seal?.seal((words + others).joined(separator: " "), as: .importResult) ?? ""
+    return "?done=\(sealed)" + stored.map { "&undo=\(PercentCoding.encode($0))" }.joined()
   }
 }

@@ -59,7 +59,7 @@ struct NewKeyPage: Sendable {
       section: KeyListPage.section,
       [
         "mistakes": mistakes as Any, "notes": notes, "kept": kept as Any,
-        "mayStoreAnyway": mayStoreAnyway, "once": OnceForms.newID(),
+        "mayStoreAnyway": mayStoreAnyway,
         "cards": Array(cards.prefix(Self.firstCardsMax)),
         "moreCards": Array(cards.dropFirst(Self.firstCardsMax)),
         "isMoreOpen": cards.dropFirst(Self.firstCardsMax).contains(where: \.isChosen),
@@ -114,9 +114,7 @@ struct NewKeyPage: Sendable {
     try await portal.forVisitorsForm(
       exchange, page: Self.address, keeping: ["provider", "label", "baseUrl"]
     ) { visitor, data in
-      try await portal.onceForms.run(data["once"], of: visitor.account.id) {
-        try await create(exchange, visitor, data)
-      }
+      try await create(exchange, visitor, data)
     }
   }
 

@@ -80,18 +80,18 @@ struct ProviderForm: Sendable {
     return items
   }
 
-  func mistakesOfLabel() -> [Mistakes.Item] {
-    let isLabel =
-      label.utf8.count <= Self.labelBytesMax
-      && label.utf8.allSatisfy {
+  static let labelRule = "Use at most \(labelBytesMax) small letters, digits, and . _ -"
+
+  /// Whether a key can be called that; an empty one stands for `default`.
+  static func isLabel(_ text: String) -> Bool {
+    text.utf8.count <= labelBytesMax
+      && text.utf8.allSatisfy {
         $0.isASCIILower || $0.isASCIIDigit || "._-".utf8.contains($0)
       }
-    guard !isLabel else { return [] }
-    return [
-      .init(
-        "label", label: "Label",
-        "Use at most \(Self.labelBytesMax) small letters, digits, and . _ -")
-    ]
+  }
+
+  func mistakesOfLabel() -> [Mistakes.Item] {
+    Self.isLabel(label) ? [] : [.init("label", label: "Label", Self.labelRule)]
   }
 
   func mistakes(_ problem: Problem) -> Mistakes? {
