@@ -14,6 +14,9 @@ package struct AuditService: Sendable {
   /// Events that one count looks at, so that it costs no more than a part of a second.
   package static let countedEventsMax = 200_000
 
+  /// Entries that one call takes a person out of.
+  static let erasedEventsMax = 2_000
+
   /// The name under which the log records what it refused itself.
   static let name = "audit"
 
@@ -109,6 +112,25 @@ package struct AuditService: Sendable {
       return try PageRequest(size: size, token: token, of: query.name(for: caller.userID))
     } catch {
       throw .invalid(error == .size ? .pageSize : .pageToken, reason: error.reason)
+    }
+  }
+
+  /// Takes the person out of some further entries of an account that is no more, and out of those
+  /// that arrive from now on; says whether none is left. With the last it leaves an entry.
+  package func eraseAccount(
+    _ id: String, by service: String
+  ) async throws(AuditError) -> (events: Int, isComplete: Bool) {
+    try await door.perform(.accountErase, by: .service(service), from: CallOrigin()) {
+      (entry) async throws(AuditError) -> Act<(events: Int, isComplete: Bool)> in
+      guard let account = UserID(id) else {
+        throw .invalid(.accountID, reason: "must be the id of an account")
+      }
+      entry.show(in: account)
+      entry.set(Receipt.Target(type: "account", id: account.text))
+      return .committed(
+        try await store.eraseAccount(
+          account, eventsMax: Self.erasedEventsMax,
+          event: AuditEvent(entry.success(at: door.now), source: Self.name)))
     }
   }
 

@@ -15,6 +15,13 @@ package protocol AuditStore: Sendable {
     of account: UserID?, matching query: EventQuery, below position: PagePosition?, limit: Int
   ) async throws(AuditError) -> [RecordedEvent]
 
+  /// Takes the person out of up to `eventsMax` further entries of the account, and out of those
+  /// that arrive later; adds `event` with the last of them. Says how many there were, and whether
+  /// none is left.
+  func eraseAccount(
+    _ account: UserID, eventsMax: Int, event: AuditEvent
+  ) async throws(AuditError) -> (events: Int, isComplete: Bool)
+
   /// How many matching events of the account's log there are between each boundary and the next,
   /// among the newest `eventsMax` of them; those that there are none of are left out.
   ///

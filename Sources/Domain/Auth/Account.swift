@@ -12,10 +12,13 @@ package struct Account: Sendable, Hashable {
   package let verifyTime: Date?
   /// Since when it is shut out; nil when it is not.
   package let disableTime: Date?
+  /// When it is deleted unless its owner keeps it; nil when it stays.
+  package let deleteTime: Date?
 
   package init(
     id: UserID, email: EmailAddress, displayName: DisplayName, createTime: Date,
-    role: Role = .user, verifyTime: Date? = nil, disableTime: Date? = nil
+    role: Role = .user, verifyTime: Date? = nil, disableTime: Date? = nil,
+    deleteTime: Date? = nil
   ) {
     self.id = id
     self.email = email
@@ -24,10 +27,17 @@ package struct Account: Sendable, Hashable {
     self.role = role
     self.verifyTime = verifyTime
     self.disableTime = disableTime
+    self.deleteTime = deleteTime
   }
 
   package var isVerified: Bool { verifyTime != nil }
   package var isDisabled: Bool { disableTime != nil }
+
+  /// Whether nothing can be done with it: an admin has shut it out, or it is to be deleted.
+  var isOutOfUse: Bool { isDisabled || deleteTime != nil }
+
+  /// Whether nobody can keep it any more.
+  func isGone(at now: Date) -> Bool { deleteTime.map { $0 <= now } ?? false }
 }
 
 /// What a person wants to be called; may be empty.

@@ -11,11 +11,18 @@ package struct AccountPolicy: Sendable, Hashable {
   package var firstIsAdmin: Bool
   /// What authenticator apps call the portal.
   package var issuer: String
+  /// How long an account can still be kept that is to be deleted.
+  package var deletionGrace: Duration
+
+  package static let deletionGraceDefault: Duration = .seconds(7 * 86_400)
+  package static let deletionGraceMax: Duration = .seconds(90 * 86_400)
 
   package init(
     signUp: SignUpMode = .open, emailDomains: Set<String> = [], sendsMail: Bool = false,
-    allowsUnverified: Bool = true, firstIsAdmin: Bool = false, issuer: String = "Chatelaine"
+    allowsUnverified: Bool = true, firstIsAdmin: Bool = false, issuer: String = "Chatelaine",
+    deletionGrace: Duration = AccountPolicy.deletionGraceDefault
   ) {
+    self.deletionGrace = deletionGrace
     self.issuer = issuer
     self.signUp = signUp
     self.emailDomains = emailDomains

@@ -156,6 +156,13 @@ extension AccountService {
     _ entry: inout Entry
   ) async throws(AuthError) -> User {
     let account = try await account(user, &entry)
+    return try await apply(change, to: account, telling: occasion, entry)
+  }
+
+  func apply(
+    _ change: AccountChange, to account: Account, telling occasion: MailOrder.Occasion?,
+    _ entry: Entry
+  ) async throws(AuthError) -> User {
     let now = door.now
     var change = change
     change.receipts = [entry.success(at: now)]
@@ -168,7 +175,7 @@ extension AccountService {
   }
 
   /// By its id or e-mail address; its owner's log shows what is done.
-  private func account(_ user: String, _ entry: inout Entry) async throws(AuthError) -> Account {
+  func account(_ user: String, _ entry: inout Entry) async throws(AuthError) -> Account {
     let found: Account?
     if let id = UserID(user) {
       found = try await store.storedAccount(id)?.account

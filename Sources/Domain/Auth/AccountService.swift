@@ -76,6 +76,7 @@ package struct AccountService: Sendable {
       case .verifyEmail: try await verify(link, hash, stored.account, from: origin)
       case .changeEmail: try await changeEmail(link, hash, stored.account, from: origin)
       case .unlock: try await unlock(link, hash, stored.account, from: origin)
+      case .keepAccount: try await keep(hash, stored.account, from: origin)
       case .resetPassword, .invitation, .secondFactor: throw .linkOver
       }
       let isUnlocked = link.purpose == .unlock

@@ -27,6 +27,26 @@ package protocol AccountStore: Sendable {
   ) async throws(AuthError) -> [User]
   func user(_ id: UserID) async throws(AuthError) -> User?
 
+  // MARK: Deletion
+
+  /// Accounts whose time has come, at most `limit`.
+  func accountsToErase(at now: Date, limit: Int) async throws(AuthError) -> [Account]
+
+  /// Deletes an account whose time has come with everything of it, and remembers to tell the other
+  /// services; false when it is kept or gone.
+  func erase(
+    _ account: UserID, at now: Date, receipt: Receipt, mail: MailOrder?
+  ) async throws(AuthError) -> Bool
+
+  /// Remembers to tell the other services of accounts that are no more, whether or not they have
+  /// been told; those that are there are to be deleted at once. Returns how many these are.
+  func repeatErasures(of accounts: [UserID], at now: Date) async throws(AuthError) -> Int
+
+  /// Accounts that are no more, the first one first, those behind `position`, at most `limit`.
+  func erasures(
+    behind position: PagePosition?, limit: Int
+  ) async throws(AuthError) -> [Erasure]
+
   // MARK: Links
 
   /// Keeps a link, and of those of its purpose and account the `countMax` newest.
@@ -108,6 +128,10 @@ package struct AccountChange: Sendable {
   package var disableTime: Date?
   /// Lets it in again.
   package var isEnabled = false
+  /// Has the account deleted then, unless it is to be deleted sooner already.
+  package var deleteTime: Date?
+  /// Keeps one that is to be deleted.
+  package var isKept = false
   /// The authenticator counts from now on; the step is that of the code that was seen.
   package var enabledAuthenticator: (time: Date, step: Int64)?
   package var removesSecondFactor = false
@@ -123,7 +147,21 @@ package struct AccountChange: Sendable {
 
   /// Whether an admin that it is applied to would be none any more.
   package var takesAdminAway: Bool {
-    disableTime != nil || role.map { $0 != .admin } ?? false
+    disableTime != nil || deleteTime != nil || role.map { $0 != .admin } ?? false
+  }
+}
+
+/// An account that is no more.
+package struct Erasure: Sendable, Hashable {
+  package let accountID: UserID
+  package let time: Date
+  /// Whether the other services have destroyed what they had.
+  package let isComplete: Bool
+
+  package init(accountID: UserID, time: Date, isComplete: Bool) {
+    self.accountID = accountID
+    self.time = time
+    self.isComplete = isComplete
   }
 }
 

@@ -22,6 +22,7 @@ package enum AuthError: Error, Hashable {
     case request
     case pageSize
     case pageToken
+    case accountIDs = "accountIds"
   }
 
   /// Bad input; `reason` names the limit and never repeats the value.
@@ -40,6 +41,8 @@ package enum AuthError: Error, Hashable {
   case unverified
   /// Nobody would be left to look after accounts.
   case lastAdmin
+  /// The account stays anyway, or can't be kept any more.
+  case notToBeDeleted
   /// Log-in needs a second factor already.
   case secondFactorOn
   /// There is no second factor, or none that was begun.
@@ -81,6 +84,7 @@ extension AuthError: UseCaseError {
     case .tooManyAccessTokens: "too-many-access-tokens"
     case .lastAdmin: "last-admin"
     case .disabled: "disabled"
+    case .notToBeDeleted: "not-to-be-deleted"
     // Before anyone is known: a flood of them must not fill the log.
     case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
       .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff:

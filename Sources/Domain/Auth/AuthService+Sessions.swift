@@ -76,6 +76,7 @@ extension AuthService {
         if isHeldUp { try await offerUnlocking(account, from: origin, at: now) }
         return .failed(nil, reason: "wrong-password")
       }
+      guard !account.isGone(at: now) else { return .failed(nil, reason: "deleted") }
       // Only who knows the password learns of it.
       guard !account.isDisabled else { throw .disabled }
       if accounts.hidesAccounts, !account.isVerified {
@@ -110,7 +111,8 @@ extension AuthService {
       let hash = try Link.hash(token)
       guard let factors, let link = try await factors.store.link(tokenHash: hash, at: now),
         link.purpose == .secondFactor, let id = link.accountID,
-        let account = try await store.account(id), !account.isDisabled
+        let account = try await store.account(id), !account.isDisabled,
+        !account.isGone(at: now)
       else { throw .linkOver }
       entry.show(in: account.id)
       entry.set(.account(account))
@@ -167,6 +169,8 @@ extension AuthService {
       expireTime: now.advanced(by: policy.maxAge.timeInterval), origin: origin)
     entry.isBy(account.id, email: account.email.text)
     entry.set(.session(session.id))
+    // Whoever logs in wants the account.
+    if account.deleteTime != nil { try await restore(account, from: origin) }
     try await store.insert(
       session, tokenHash: token.storageHash, rehash: rehash,
       sessionsMax: Self.sessionsPerAccountMax, receipt: entry.success(at: now))
@@ -181,6 +185,24 @@ extension AuthService {
     return StartedSession(
       token: token, session: session, account: account,
       deviceToken: devices?.issue(for: account.id, device: device ?? UUID(), at: now) ?? "")
+  }
+
+  /// Keeps an account that is to be deleted, because its owner has just proved who they are.
+  private func restore(_ account: Account, from origin: CallOrigin) async throws(AuthError) {
+    try await door.perform(.accountRestore, by: .stranger, from: origin) {
+      (entry) async throws(AuthError) -> Act<Void> in
+      entry.isBy(account.id, email: account.email.text)
+      entry.set(.account(account))
+      let now = door.now
+      guard
+        try await store.restore(
+          account.id, at: now, receipt: entry.success(at: now),
+          mail: accounts.sendsMail
+            ? MailOrder(.accountKept, to: account.email, of: account.id, from: origin, at: now)
+            : nil)
+      else { throw .wrongCredentials }
+      return .committed(())
+    }
   }
 
   /// Exchanges a session token or access token for an assertion; `.unauthenticated` for one that is
@@ -203,7 +225,7 @@ extension AuthService {
     let now = door.now
     guard let token = SecureToken(text, prefix: Session.tokenPrefix),
       let (session, account) = try await store.session(tokenHash: token.storageHash),
-      policy.isAlive(session, at: now), !account.isDisabled
+      policy.isAlive(session, at: now), !account.isOutOfUse
     else { throw .unauthenticated }
     let threshold = now.advanced(by: -SessionPolicy.lastSeenInterval.timeInterval)
     if session.lastSeenTime <= threshold {
@@ -220,7 +242,7 @@ extension AuthService {
     let now = door.now
     guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
       let (stored, account) = try await store.accessToken(hash: token.storageHash),
-      stored.isAlive(at: now), !account.isDisabled
+      stored.isAlive(at: now), !account.isOutOfUse
     else { throw .unauthenticated }
     guard accounts.admits(account) else { throw .unverified }
     let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)

@@ -37,6 +37,12 @@ package protocol AuthStore: Sendable {
     receipt: Receipt
   ) async throws(AuthError)
 
+  /// Keeps an account that is to be deleted, unless that time has come; false then, or when it was
+  /// kept already.
+  func restore(
+    _ account: UserID, at now: Date, receipt: Receipt, mail: MailOrder?
+  ) async throws(AuthError) -> Bool
+
   // MARK: Sessions
 
   /// The session with this token and whose it is, whether or not it is over.

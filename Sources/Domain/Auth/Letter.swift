@@ -73,6 +73,19 @@ package struct Letter: Sendable, Hashable {
               + "held up for a while. The link opens it again, and works for an hour."
           ], action: "Open log-in again",
           closing: ["Your password was not guessed. If the tries weren't yours, leave it at that."])
+      case .deletionAsked:
+        Words(
+          "Your account is about to be deleted",
+          [
+            "The account of \(email) will be deleted with all its keys, access tokens and names in "
+              + "the log. Nothing of it works meanwhile.",
+            "To keep it, open the link, or just log in, before the time is over that the page "
+              + "has named.",
+          ], action: "Keep the account",
+          closing: [
+            "If you didn't ask for this, keep the account and choose a new password: somebody "
+              + "knows yours."
+          ])
       // An invitation is the only other one with a link.
       default:
         Words(
@@ -130,6 +143,21 @@ package struct Letter: Sendable, Hashable {
             "From now on, log-in to the account of \(email) needs a code of your authenticator app."
           ],
           closing: worry)
+      case .accountKept:
+        Words(
+          "Your account stays",
+          [
+            "The account of \(email) was to be deleted, and is kept: somebody has logged in, or "
+              + "opened the link of the mail."
+          ], closing: worry)
+      case .accountDeleted:
+        Words(
+          "Your account was deleted",
+          [
+            "The account of \(email) is no more. Its keys were destroyed, its name and address are "
+              + "taken out of the log. Providers know nothing of that: revoke keys there that "
+              + "nobody needs."
+          ])
       // The last one without a link.
       default:
         Words(

@@ -14,6 +14,8 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
   case unlock
   /// Lets its holder sign up.
   case invitation
+  /// Keeps an account that is to be deleted.
+  case keepAccount = "keep-account"
   /// Not of a mail: a log-in whose password was right waits for its second factor.
   case secondFactor = "second-factor"
 
@@ -23,6 +25,8 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
     case .resetPassword, .unlock: .seconds(3_600)
     case .verifyEmail, .changeEmail: .seconds(86_400)
     case .invitation: .seconds(7 * 86_400)
+    // As long as there is something to keep.
+    case .keepAccount: AccountPolicy.deletionGraceMax
     case .secondFactor: .seconds(300)
     }
   }
@@ -30,7 +34,7 @@ package enum LinkPurpose: String, Sendable, Hashable, CaseIterable {
   /// The portal's page that takes the token.
   var path: String {
     switch self {
-    case .verifyEmail, .changeEmail, .unlock: "/confirm?token="
+    case .verifyEmail, .changeEmail, .unlock, .keepAccount: "/confirm?token="
     case .resetPassword: "/reset-password?token="
     case .invitation: "/sign-up?invitation="
     case .secondFactor: "/log-in?token="

@@ -23,6 +23,10 @@ package struct MailOrder: Sendable, Hashable {
     case newDevice = "new-device"
     case secondFactorOn = "second-factor-on"
     case secondFactorOff = "second-factor-off"
+    /// The account is to be deleted; the link keeps it.
+    case deletionAsked = "deletion-asked"
+    case accountKept = "account-kept"
+    case accountDeleted = "account-deleted"
 
     /// The link that stands in it.
     package var purpose: LinkPurpose? {
@@ -32,8 +36,10 @@ package struct MailOrder: Sendable, Hashable {
       case .resetPassword: .resetPassword
       case .unlock: .unlock
       case .invitation: .invitation
+      case .deletionAsked: .keepAccount
       case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
-        .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff:
+        .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff, .accountKept,
+        .accountDeleted:
         nil
       }
     }

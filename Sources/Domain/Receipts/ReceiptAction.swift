@@ -100,6 +100,14 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case recoveryCodesCreate = "second-factor.create-recovery-codes"
   /// An admin or operator removes an account's authenticator app.
   case accountFactorReset = "account.reset-second-factor"
+  /// Its owner wants an account deleted; it is kept for the grace period.
+  case accountDeleteRequest = "account.request-deletion"
+  /// An account that was to be deleted is kept: by a link, a log-in, an admin or operator.
+  case accountRestore = "account.restore"
+  /// An account is no more; each service records what it has destroyed.
+  case accountErase = "account.erase"
+  /// An admin or operator has an account deleted, after the grace period or at once.
+  case accountDelete = "account.delete"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.

@@ -114,6 +114,11 @@ package enum Permissions {
       [.stranger, .role(.admin), .operator], .everything, needsConfirmation: true),
     .accountSignOut: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
     .accountPasswordReset: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountDeleteRequest: Rule([.session], .everything, needsConfirmation: true),
+    .accountDelete: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountRestore: Rule(
+      [.stranger, .role(.admin), .operator], .everything, needsConfirmation: true),
+    .accountErase: Rule([.service("auth"), .operator], .everything),
 
     .providerConfigCreate: Rule([.session, .accessToken(.manage)], .everything),
     .providerConfigImport: Rule([.session, .accessToken(.manage), .operator], .everything),

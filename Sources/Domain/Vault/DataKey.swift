@@ -71,6 +71,11 @@ package final class DataKeyCache: Sendable {
     return key
   }
 
+  /// Drops the keys of an account that is no more.
+  func forget(_ userID: UserID) {
+    keys.withLock { keys in keys.removeAll { _, held in held.key.userID == userID } }
+  }
+
   /// Drops keys that were not used for a lifetime; to be called about once per `lifetime`.
   package func dropIdle(at now: ContinuousClock.Instant = .now) {
     keys.withLock { $0.dropIdle(at: now) }

@@ -77,7 +77,7 @@ package final class KnownConfigs: Sendable {
 
   /// Forgets everything of a user, who is changing something.
   func forget(_ userID: UserID) {
-    configs.withLock { $0.removeAll { $0.userID == userID } }
+    configs.withLock { $0.removeAll { question, _ in question.userID == userID } }
   }
 
   /// Drops configurations that were not used for a lifetime; to be called about once per

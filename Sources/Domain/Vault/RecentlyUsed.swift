@@ -37,9 +37,9 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// Drops every value whose key is refused; walks through all.
-  mutating func removeAll(where isRefused: (Key) -> Bool) {
-    young = young.filter { !isRefused($0.key) }
-    old = old.filter { !isRefused($0.key) }
+  mutating func removeAll(where isRefused: (Key, Value) -> Bool) {
+    young = young.filter { !isRefused($0.key, $0.value) }
+    old = old.filter { !isRefused($0.key, $0.value) }
   }
 
   /// Drops what was not used for a lifetime; to be called about once per lifetime.

@@ -15,6 +15,7 @@ package enum VaultError: Error, Hashable {
     case uses
     case pageSize
     case pageToken
+    case accountID = "accountId"
   }
 
   /// Bad input; `reason` names the limit and never repeats a secret.
@@ -30,6 +31,8 @@ package enum VaultError: Error, Hashable {
   case alreadyExists(provider: String, label: Label)
   /// The user switched the configuration off, and it was asked for.
   case disabled(provider: String, label: Label)
+  /// The account is no more, and its assertion valid for a moment longer.
+  case accountErased
   /// The user has `VaultService.configsPerUserMax` configurations already.
   case tooManyConfigs
   /// What is to be stored is probably not a key of this provider; `storeAnyway` stores it.
@@ -76,7 +79,7 @@ extension VaultError: UseCaseError {
 
   package var receiptReason: String? {
     switch self {
-    case .invalid, .denied, .doubtful, .storedAlready: nil
+    case .invalid, .denied, .doubtful, .storedAlready, .accountErased: nil
     case .notFound, .noKey: "not-found"
     case .alreadyExists: "already-exists"
     case .disabled: "disabled"

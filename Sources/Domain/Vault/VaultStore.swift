@@ -64,6 +64,12 @@ package protocol VaultStore: Sendable {
       @escaping @Sendable (StoredConfig, WrappedDataKey) throws(VaultError) -> ConfigChange
   ) async throws(VaultError) -> ProviderConfig
 
+  /// Destroys the configurations and data keys of an account and has nothing stored for it again;
+  /// keeps the receipt that `receipt` makes of their numbers, the first time.
+  func eraseAccount(
+    _ account: UserID, receipt: @Sendable (DestroyedKeys) -> Receipt
+  ) async throws(VaultError) -> DestroyedKeys
+
   /// Commits a receipt that has no change with it; concurrent ones may share a transaction.
   ///
   /// With `use`, the configuration's time of last use moves too. Throws `.overloaded`.

@@ -29,6 +29,14 @@ struct AuditHandler: AuditAPI.AuditServiceProtocol {
     return try AuditAPI.ListEventsResponse(page)
   }
 
+  func eraseAccount(
+    _ request: AuditAPI.EraseAccountRequest, context: ServerContext
+  ) async throws -> AuditAPI.EraseAccountResponse {
+    let (events, isComplete) = try await audit.eraseAccount(
+      request.accountId, by: PeerIdentity.name(in: context.peer.identities))
+    return AuditAPI.EraseAccountResponse(events: Int32(clamping: events), isComplete: isComplete)
+  }
+
   func countEvents(
     _ request: AuditAPI.CountEventsRequest, context: ServerContext
   ) async throws -> AuditAPI.CountEventsResponse {

@@ -8,5 +8,6 @@ enum AuditSchema {
     Migration(number: 1, name: "events", sql: PackageResources._001_events_sql),
     Migration(number: 2, name: "events_by_time", sql: PackageResources._002_events_by_time_sql),
     Migration(number: 3, name: "filters", sql: PackageResources._003_filters_sql),
+    Migration(number: 4, name: "erasure", sql: PackageResources._004_erasure_sql),
   ]
 }

@@ -14,6 +14,7 @@ enum AuditServer {
   static let allowedPeers: PeerAllowList.Rules = [
     AuditAPI.AuditMethods.appendEvents.path: [PeerIdentity.auth, PeerIdentity.vault],
     AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
+    AuditAPI.AuditMethods.eraseAccount.path: [PeerIdentity.auth],
     AuditAPI.AuditMethods.countEvents.path: [PeerIdentity.gateway],
   ]
 

@@ -28,6 +28,35 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
     }
   }
 
+  func eraseAccount(
+    _ account: UserID, eventsMax: Int, event: AuditEvent
+  ) async throws(AuditError) -> (events: Int, isComplete: Bool) {
+    try await transaction { transaction in
+      try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+      try await transaction.execute("SELECT begin_erasure(\(account.uuid))")
+    }
+    return try await transaction { transaction in
+      let step = try await transaction.first(
+        """
+        SELECT events, is_complete, has_ended
+          FROM continue_erasure(\(account.uuid), \(eventsMax)::int)
+        """
+      ) { row throws(PostgresError) in
+        (
+          events: try row.decode("events", as: Int.self),
+          isComplete: try row.decode("is_complete", as: Bool.self),
+          hasEnded: try row.decode("has_ended", as: Bool.self)
+        )
+      }
+      guard let step else { return (0, false) }
+      if step.hasEnded {
+        try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+        try await transaction.execute(Self.insertion(of: EventColumns([event])))
+      }
+      return (step.events, step.isComplete)
+    }
+  }
+
   private static func insertion(of columns: EventColumns) -> PostgresQuery {
     """
     INSERT INTO events

@@ -43,7 +43,8 @@ extension AuthAPI.User {
       sessionCount: Int32(clamping: user.sessionCount),
       accessTokenCount: Int32(clamping: user.accessTokenCount),
       lastSeenTime: user.lastSeenTime.map { Timestamp($0) },
-      hasSecondFactor: user.hasSecondFactor)
+      hasSecondFactor: user.hasSecondFactor,
+      deleteTime: user.account.deleteTime.map { Timestamp($0) })
   }
 }
 
@@ -63,6 +64,7 @@ extension AuthAPI.RedeemLinkResponse.Purpose {
     case .verifyEmail: self = .verifyEmail
     case .changeEmail: self = .changeEmail
     case .unlock: self = .unlock
+    case .keepAccount: self = .keepAccount
     case .resetPassword, .invitation, .secondFactor: self = .unspecified
     }
   }

@@ -12,6 +12,7 @@ struct AuthConfiguration: ServiceConfiguration {
   let database: DatabaseConfiguration
   let signingKey: Ed25519.SigningKey
   let auditAddresses: [NetworkAddress]
+  let vaultAddresses: [NetworkAddress]
   let sessions: SessionPolicy
   let rates: AttemptLimits.Rates
   let accounts: AccountPolicy
@@ -28,6 +29,7 @@ struct AuthConfiguration: ServiceConfiguration {
       "ASSERTION_SIGNING_KEY",
       doc: "Ed25519 private key (PKCS #8 PEM) that signs who a call is made for.",
       parse: { try Ed25519.SigningKey(pem: $0) })
+    vaultAddresses = reader.addresses(of: "vault", "VAULT_ADDRESS")
     auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     sessions = SessionPolicy(
       maxAge: reader.duration(
@@ -132,6 +134,10 @@ extension AccountPolicy {
     let domains = reader.list(
       "SIGN_UP_EMAIL_DOMAINS",
       doc: "Domains whose addresses may sign up, with commas between them; any without.")
+    let grace = reader.duration(
+      "ACCOUNT_DELETION_GRACE", default: AccountPolicy.deletionGraceDefault,
+      in: .zero...AccountPolicy.deletionGraceMax,
+      doc: "How long an account that is to be deleted can still be kept: seconds, or e.g. 7d.")
     let loopbackHosts: Set<String> = ["localhost", "127.0.0.1", "[::1]", "::1"]
     let isLoopback = publicURL?.host().map(loopbackHosts.contains) ?? false
     let unverified = reader.parsed(
@@ -147,7 +153,8 @@ extension AccountPolicy {
     self.init(
       signUp: signUp, emailDomains: Set(domains.map { $0.lowercased() }), sendsMail: sendsMail,
       allowsUnverified: unverified ?? true, firstIsAdmin: isLoopback,
-      issuer: isLoopback ? "Chatelaine" : publicURL?.host() ?? "Chatelaine")
+      issuer: isLoopback ? "Chatelaine" : publicURL?.host() ?? "Chatelaine",
+      deletionGrace: grace)
   }
 }
 

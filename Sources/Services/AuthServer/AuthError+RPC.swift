@@ -42,6 +42,10 @@ extension AuthError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition, "this is the last admin; make another one first",
         details: [.errorInfo(reason: "LAST_ADMIN", domain: Self.domain)])
+    case .notToBeDeleted:
+      RPCError(
+        .failedPrecondition, "this account is not to be deleted, or is deleted already",
+        details: [.errorInfo(reason: "NOT_TO_BE_DELETED", domain: Self.domain)])
     case .secondFactorOn:
       RPCError(
         .failedPrecondition, "log-in needs a second factor already; switch that off first",

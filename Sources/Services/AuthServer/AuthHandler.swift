@@ -318,6 +318,51 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
       to: request.user, for: context.principal(), from: context.origin)
     return AuthAPI.SendUserPasswordResetResponse(link: link ?? "")
   }
+
+  // MARK: The end of an account
+
+  func requestAccountDeletion(
+    _ request: AuthAPI.RequestAccountDeletionRequest, context: ServerContext
+  ) async throws -> AuthAPI.AccountDeletion {
+    let time = try await accounts.requestDeletion(for: context.caller(), from: context.origin)
+    return AuthAPI.AccountDeletion(deleteTime: Timestamp(time))
+  }
+
+  func deleteUser(
+    _ request: AuthAPI.DeleteUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.delete(
+        request.user, atOnce: request.atOnce, for: context.principal(), from: context.origin))
+  }
+
+  func restoreUser(
+    _ request: AuthAPI.RestoreUserRequest, context: ServerContext
+  ) async throws -> AuthAPI.User {
+    AuthAPI.User(
+      try await accounts.restore(request.user, for: context.principal(), from: context.origin))
+  }
+
+  func listErasures(
+    _ request: AuthAPI.ListErasuresRequest, context: ServerContext
+  ) async throws -> AuthAPI.ListErasuresResponse {
+    let page = try await accounts.erasures(
+      size: Int(request.pageSize), pageToken: request.pageToken, for: context.principal(),
+      from: context.origin)
+    return AuthAPI.ListErasuresResponse(
+      erasures: page.elements.map {
+        AuthAPI.Erasure(
+          accountId: $0.accountID.text, eraseTime: Timestamp($0.time), isComplete: $0.isComplete)
+      }, nextPageToken: page.nextPageToken ?? "")
+  }
+
+  func repeatErasures(
+    _ request: AuthAPI.RepeatErasuresRequest, context: ServerContext
+  ) async throws -> AuthAPI.RepeatErasuresResponse {
+    let count = try await accounts.repeatErasures(
+      of: request.accountIds, for: context.principal(), from: context.origin)
+    return AuthAPI.RepeatErasuresResponse(accounts: Int32(clamping: count))
+  }
 }
 
 extension ServerContext {

@@ -17,5 +17,6 @@ enum AuthSchema {
     Migration(
       number: 6, name: "second_factors_and_attempts",
       sql: PackageResources._006_second_factors_and_attempts_sql),
+    Migration(number: 7, name: "deletion", sql: PackageResources._007_deletion_sql),
   ]
 }

@@ -15,11 +15,13 @@ enum AuthServer {
   /// Which peers may call which method; what is not listed here is denied to all.
   static let allowedPeers: PeerAllowList.Rules = {
     let methods = AuthAPI.AuthMethods.self
-    let forOperatorsOnly = [methods.issueOperatorAssertion]
+    let forOperatorsOnly = [
+      methods.issueOperatorAssertion, methods.listErasures, methods.repeatErasures,
+    ]
     let forOperatorsToo = [
       methods.listUsers, methods.inviteUser, methods.setUserRole, methods.disableUser,
       methods.enableUser, methods.unlockUser, methods.signOutUser, methods.sendUserPasswordReset,
-      methods.resetUserSecondFactor,
+      methods.resetUserSecondFactor, methods.deleteUser, methods.restoreUser,
     ]
     let forUsers = methods.all.filter { !forOperatorsOnly.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
@@ -36,6 +38,7 @@ enum AuthServer {
     let database = try await chassis.database(
       configuration.database, schema: AuthSchema.schema)
     let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
+    let vault = chassis.client(to: configuration.vaultAddresses, identity: PeerIdentity.vault)
     let outbox = PostgresOutbox()
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)
@@ -67,6 +70,9 @@ enum AuthServer {
       callPolicy(
         AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
         onRefusal: refusals.note))
+    let erasures = ErasureRelay(
+      accounts: accounts, postgres: database.client, vault: vault.client, audit: audit.client,
+      logger: chassis.logger)
     let sweeper = SessionSweeper(auth: auth, accounts: accounts, logger: chassis.logger)
     var mailRelay: [any Service] = []
     if let mail = configuration.mail {
@@ -81,7 +87,7 @@ enum AuthServer {
     }
     // Stopped in reverse: whoever watches is let go before the server waits for its calls.
     return [
-      database.service, audit.service, relay,
+      database.service, audit.service, vault.service, relay, erasures,
     ] + mailRelay + [refusals, sweeper, uses, server, revocations]
   }
 }

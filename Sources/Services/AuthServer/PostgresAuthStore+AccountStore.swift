@@ -22,7 +22,7 @@ extension PostgresAuthStore: AccountStore {
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
-               verify_time, disable_time, password_hash,
+               verify_time, disable_time, delete_time, password_hash,
                EXISTS (SELECT FROM authenticators AS f
                         WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
                  AS has_second_factor
@@ -52,7 +52,8 @@ extension PostgresAuthStore: AccountStore {
       let admins = try await transaction.all(
         """
         SELECT id FROM accounts
-         WHERE role = 'admin' AND disable_time IS NULL ORDER BY id FOR UPDATE
+         WHERE role = 'admin' AND disable_time IS NULL AND delete_time IS NULL
+         ORDER BY id FOR UPDATE
         """
       ) { row throws(PostgresError) in try row.decode("id", as: UUID.self) }
       if admins == [account.uuid] { throw AuthError.lastAdmin }
@@ -66,7 +67,9 @@ extension PostgresAuthStore: AccountStore {
              verify_time = coalesce(\(change.verifyTime), verify_time),
              role = coalesce(\(change.role?.rawValue), role),
              disable_time = CASE WHEN \(change.isEnabled) THEN NULL
-                                 ELSE coalesce(disable_time, \(change.disableTime)) END
+                                 ELSE coalesce(disable_time, \(change.disableTime)) END,
+             delete_time = CASE WHEN \(change.isKept) THEN NULL
+                                ELSE least(delete_time, \(change.deleteTime)) END
        WHERE id = \(account.uuid)
          AND coalesce(\(change.expectedPasswordHash), password_hash) = password_hash
       """)
@@ -140,7 +143,7 @@ extension PostgresAuthStore: AccountStore {
       try await postgres.all(
         """
         SELECT a.id AS account_id, a.email, a.display_name, a.create_time AS account_create_time,
-               a.role, a.verify_time, a.disable_time,
+               a.role, a.verify_time, a.disable_time, a.delete_time,
                (SELECT count(*) FROM sessions AS s
                  WHERE s.account_id = a.id AND s.expire_time > now()) AS session_count,
                (SELECT count(*) FROM access_tokens AS t

@@ -17,7 +17,7 @@ extension PostgresAuthStore {
       try await postgres.first(
         """
         SELECT \(columns), a.email, a.display_name, a.create_time AS account_create_time,
-               a.role, a.verify_time, a.disable_time
+               a.role, a.verify_time, a.disable_time, a.delete_time
           FROM \(table) AS c
           JOIN accounts AS a ON a.id = c.account_id
          WHERE c.token_hash = \(hash)

@@ -41,7 +41,7 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
                CASE WHEN \(new.mayBecomeAdmin) AND NOT EXISTS (SELECT FROM accounts)
                     THEN 'admin' ELSE 'user' END
         RETURNING id AS account_id, email, display_name, create_time AS account_create_time, role,
-                  verify_time, disable_time
+                  verify_time, disable_time, delete_time
         """, as: Account.init(row:))
       try await mails.insert(new.mails, in: transaction)
       try await outbox.insert(new.receipt, in: transaction)
@@ -60,7 +60,7 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
-               verify_time, disable_time, password_hash,
+               verify_time, disable_time, delete_time, password_hash,
                EXISTS (SELECT FROM authenticators AS f
                         WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
                  AS has_second_factor
@@ -75,7 +75,7 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
       try await postgres.first(
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
-               verify_time, disable_time
+               verify_time, disable_time, delete_time
           FROM accounts
          WHERE id = \(id.uuid)
         """, as: Account.init(row:))
@@ -135,6 +135,9 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
           """)
       }
       try await outbox.insert(receipt, in: transaction)
+    } refusal: { error in
+      // The account was deleted meanwhile.
+      error.isForeignKeyViolation() ? .wrongCredentials : nil
     }
   }
 }
@@ -149,7 +152,7 @@ extension Account {
       displayName: DisplayName(stored: try row.decode("display_name")),
       createTime: try row.decode("account_create_time"),
       role: Role(word: try row.decode("role")), verifyTime: try row.decode("verify_time"),
-      disableTime: try row.decode("disable_time"))
+      disableTime: try row.decode("disable_time"), deleteTime: try row.decode("delete_time"))
   }
 }
 

@@ -28,6 +28,8 @@ extension PostgresVaultStore {
                 \(dataKey.wrapped))
         ON CONFLICT (user_id) WHERE active DO NOTHING
         """)
+    } refusal: { error in
+      error.isForeignKeyViolation(constraint: Self.erasedConstraint) ? .accountErased : nil
     }
     // Whoever came first: two calls of a new user may both have made a key.
     guard let adopted = try await self.dataKey(of: dataKey.userID) else {
@@ -176,6 +178,7 @@ extension PostgresVaultStore {
     do {
       return try await body()
     } catch {
+      if error.isForeignKeyViolation(constraint: erasedConstraint) { throw .accountErased }
       throw error.isUniqueViolation(constraint: labelConstraint)
         ? .alreadyExists(provider: config.provider, label: config.label) : VaultError(error)
     }

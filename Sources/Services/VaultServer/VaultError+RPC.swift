@@ -29,6 +29,8 @@ extension VaultError: RPCErrorConvertible {
         "the configuration for provider '\(provider)' with label '\(label.text)' is disabled: "
           + "enable it first",
         details: [Self.reason("CONFIGURATION_DISABLED")])
+    case .accountErased:
+      RPCError(.unauthenticated, "the account is no more")
     case .tooManyConfigs:
       RPCError(
         .resourceExhausted,

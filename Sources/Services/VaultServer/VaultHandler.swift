@@ -104,4 +104,14 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     return VaultAPI.RecordUsesResponse(
       recorded: Int32(ends.count), refused: Int32(request.uses.count - ends.count))
   }
+
+  func eraseAccount(
+    _ request: VaultAPI.EraseAccountRequest, context: ServerContext
+  ) async throws -> VaultAPI.EraseAccountResponse {
+    let destroyed = try await vault.eraseAccount(
+      request.accountId, by: PeerIdentity.name(in: context.peer.identities))
+    return VaultAPI.EraseAccountResponse(
+      providerConfigs: Int32(clamping: destroyed.configCount),
+      dataKeys: Int32(clamping: destroyed.dataKeyCount))
+  }
 }

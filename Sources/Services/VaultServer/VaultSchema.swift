@@ -11,5 +11,6 @@ enum VaultSchema {
     OutboxSchema.migration(number: 2, runtimeRole: "vault"),
     Migration(number: 3, name: "key_health", sql: PackageResources._003_key_health_sql),
     Migration(number: 4, name: "key_rotation", sql: PackageResources._004_key_rotation_sql),
+    Migration(number: 5, name: "erasure", sql: PackageResources._005_erasure_sql),
   ]
 }

@@ -19,8 +19,12 @@ enum VaultServer {
     ]
     let forUsers = VaultAPI.VaultMethods.all.filter {
       $0 != VaultAPI.VaultMethods.importProviderConfig
+        && $0 != VaultAPI.VaultMethods.eraseAccount
     }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
+      .merging(
+        PeerAllowList.rules([VaultAPI.VaultMethods.eraseAccount], allow: [PeerIdentity.auth])
+      ) { $0.union($1) }
       .merging(
         PeerAllowList.rules(
           forOperators + VaultAPI.KeyManagementMethods.all, allow: [PeerIdentity.operator])

@@ -16,6 +16,7 @@ struct UsersCommand: AsyncParsableCommand {
     subcommands: [
       List.self, Show.self, Invite.self, MakeAdmin.self, SetRole.self, Disable.self, Enable.self,
       Unlock.self, SignOut.self, ResetPassword.self, ResetSecondFactor.self,
+      Delete.self, Restore.self, Deleted.self, DeleteAgain.self,
     ])
 
   /// The account that a command is about.
@@ -237,16 +238,20 @@ struct UserText {
   /// All of it on one line.
   let line: String
 
+  /// In UTC, as ISO 8601 has it.
+  static func time(_ timestamp: Timestamp?) -> String {
+    guard let timestamp else { return "never" }
+    return Date(timeIntervalSince1970: TimeInterval(timestamp.seconds)).formatted(.iso8601)
+  }
+
   init(_ user: AuthAPI.User) {
     let account = user.account ?? AuthAPI.Account()
     let role = Self.roles.first { $0.role == account.role }?.name ?? "user"
     let states =
-      (user.isDisabled ? ["disabled"] : []) + (account.isEmailVerified ? [] : ["unconfirmed"])
+      (user.deleteTime.map { ["to be deleted on \(Self.time($0))"] } ?? [])
+      + (user.isDisabled ? ["disabled"] : []) + (account.isEmailVerified ? [] : ["unconfirmed"])
       + (user.hasSecondFactor ? ["second factor"] : [])
-    func time(_ timestamp: Timestamp?) -> String {
-      guard let timestamp else { return "never" }
-      return Date(timeIntervalSince1970: TimeInterval(timestamp.seconds)).formatted(.iso8601)
-    }
+    let time = Self.time
     line =
       ([account.email, role] + states + ["last seen \(time(user.lastSeenTime))", account.id])
       .joined(separator: "  ")

@@ -73,7 +73,7 @@ struct ServiceEnvironment: Sendable {
 
 /// The four services, in the order in which they start.
 package enum ServiceName: String, CaseIterable, Sendable {
-  case audit, auth, vault, gateway
+  case audit, vault, auth, gateway
 
   /// Certificates are issued for each service and for the operator's command line.
   package static let operatorCertificate = "operator"
@@ -82,14 +82,15 @@ package enum ServiceName: String, CaseIterable, Sendable {
   var dependencies: [ServiceName] {
     switch self {
     case .audit: []
-    case .auth, .vault: [.audit]
+    case .vault: [.audit]
+    case .auth: [.audit, .vault]
     case .gateway: [.auth, .vault, .audit]
     }
   }
 
   /// Each stage starts together once the one before is ready; stopping goes backwards, so that
   /// nobody loses a service that it still calls.
-  static let stages: [[ServiceName]] = [[.audit], [.auth, .vault], [.gateway]]
+  static let stages: [[ServiceName]] = [[.audit], [.vault], [.auth], [.gateway]]
 
   /// Nil for the gateway, which owns no data.
   var schema: String? { self == .gateway ? nil : rawValue }

@@ -36,6 +36,19 @@ final class InMemoryAuditStore: AuditStore {
     return Array(below.prefix(limit))
   }
 
+  func eraseAccount(
+    _ account: UserID, eventsMax: Int, event: AuditEvent
+  ) async throws(AuditError) -> (events: Int, isComplete: Bool) {
+    let count = recorded.withLock { recorded in
+      for index in recorded.indices where recorded[index].event.accountID == account {
+        recorded[index].event.actor.name = "deleted account"
+      }
+      return recorded.count { $0.event.accountID == account }
+    }
+    _ = try await append([event])
+    return (count, true)
+  }
+
   func counts(
     of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
     eventsMax: Int

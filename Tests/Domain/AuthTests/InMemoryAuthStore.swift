@@ -91,6 +91,24 @@ final class InMemoryAuthStore: AuthStore {
     }
   }
 
+  func restore(
+    _ account: UserID, at now: Date, receipt: Receipt, mail: MailOrder?
+  ) async throws(AuthError) -> Bool {
+    state.withLock { state in
+      guard let stored = state.accounts[account], let time = stored.account.deleteTime, now < time
+      else { return false }
+      let old = stored.account
+      state.accounts[account] = StoredAccount(
+        account: Account(
+          id: old.id, email: old.email, displayName: old.displayName, createTime: old.createTime,
+          role: old.role, verifyTime: old.verifyTime, disableTime: old.disableTime),
+        passwordHash: stored.passwordHash)
+      state.mails += mail.map { [$0] } ?? []
+      state.receipts.append(receipt)
+      return true
+    }
+  }
+
   func session(tokenHash: [UInt8]) async throws(AuthError) -> (session: Session, account: Account)?
   {
     state.withLock { state in

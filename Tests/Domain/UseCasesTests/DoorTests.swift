@@ -154,12 +154,13 @@ private final class Ledger: Sendable {
   private static let accountActions: Set<ReceiptAction> = [
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
     .sessionConfirm, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
-    .recoveryCodesCreate,
+    .recoveryCodesCreate, .accountDeleteRequest,
   ]
   /// On other people's.
   private static let adminActions: Set<ReceiptAction> = [
     .accountList, .accountInvite, .accountRoleSet, .accountDisable, .accountEnable,
     .accountUnlock, .accountSignOut, .accountPasswordReset, .accountFactorReset,
+    .accountDelete, .accountRestore,
   ]
 
   private static let now = Date(timeIntervalSince1970: 1_800_000_000)
@@ -216,6 +217,7 @@ private final class Ledger: Sendable {
     let never = Self.caller(.session(UUID()), role: .admin, confirmTime: nil)
     let needing = Self.adminActions.subtracting([.accountList]).union([
       .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
+      .accountDeleteRequest,
     ])
     for caller in [late, never] {
       #expect(
@@ -247,6 +249,8 @@ private final class Ledger: Sendable {
       .accountGet, .providerConfigImport, .providerConfigList,
       // Asked for by the command line's certificate; an assertion of it grants no more.
       .operatorImpersonate, .masterKeyGet, .masterKeyRotate, .masterKeyVerify,
+      // After a restore.
+      .accountErase,
     ]
     #expect(Self.allowed(Self.caller(.operator)) == allowed.union(Self.adminActions))
   }
@@ -257,13 +261,13 @@ private final class Ledger: Sendable {
         .accountCreate, .sessionCreate, .credentialAuthenticate,
         // By the token of a link.
         .linkRedeem, .emailVerify, .emailChange, .accountUnlock, .passwordReset,
-        .passwordResetRequest,
+        .passwordResetRequest, .accountRestore,
       ])
   }
 
   @Test func servicesDoWhatNobodyElseDoes() {
     #expect(Self.allowed(.service("vault")) == [.auditEventAppend])
-    #expect(Self.allowed(.service("auth")) == [.auditEventAppend, .sessionSweep])
+    #expect(Self.allowed(.service("auth")) == [.auditEventAppend, .sessionSweep, .accountErase])
     #expect(Self.allowed(.service("gateway")) == [.credentialUse])
     #expect(Self.allowed(.service("audit")).isEmpty)
   }

@@ -144,6 +144,20 @@ final class InMemoryVaultStore: VaultStore {
     }
   }
 
+  func eraseAccount(
+    _ account: UserID, receipt: @Sendable (DestroyedKeys) -> Receipt
+  ) async throws(VaultError) -> DestroyedKeys {
+    try rows.withLock { (rows) throws(VaultError) in
+      let configs = rows.configs.filter { $0.value.config.userID == account }
+      for id in configs.keys { rows.configs[id] = nil }
+      let dataKey = rows.dataKeys.removeValue(forKey: account)
+      let destroyed = DestroyedKeys(
+        configCount: configs.count, dataKeyCount: dataKey == nil ? 0 : 1)
+      try rows.append(receipt(destroyed))
+      return destroyed
+    }
+  }
+
   func recordUses(
     _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
   ) async throws(VaultError) {

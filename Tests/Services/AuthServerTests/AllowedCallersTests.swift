@@ -10,12 +10,12 @@ import Testing
     #expect(Set(AuthServer.allowedPeers.keys) == Set(AuthAPI.AuthMethods.all.map(\.path)))
     let shared: Set<String> = [
       "ListUsers", "InviteUser", "SetUserRole", "DisableUser", "EnableUser", "UnlockUser",
-      "SignOutUser", "SendUserPasswordReset", "ResetUserSecondFactor",
+      "SignOutUser", "SendUserPasswordReset", "ResetUserSecondFactor", "DeleteUser", "RestoreUser",
     ]
     for method in AuthAPI.AuthMethods.all {
       let peers: PeerAllowList.Callers =
         switch method.method {
-        case "IssueOperatorAssertion": [PeerIdentity.operator]
+        case "IssueOperatorAssertion", "ListErasures", "RepeatErasures": [PeerIdentity.operator]
         case let name where shared.contains(name): [PeerIdentity.gateway, PeerIdentity.operator]
         default: [PeerIdentity.gateway]
         }

@@ -85,6 +85,12 @@ final class AuthBench: Sendable {
       accounts: accounts, portal: Self.portal, logger: .silent)
   }
 
+  func erasureRelay(over channel: any RPCChannel) -> ErasureRelay {
+    ErasureRelay(
+      accounts: accounts, postgres: database.postgres, vault: channel, audit: channel,
+      logger: .silent)
+  }
+
   // MARK: People
 
   let nobody = CallOptions.acting(with: nil, origin: AuthBench.origin)

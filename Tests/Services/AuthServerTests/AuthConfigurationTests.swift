@@ -11,7 +11,7 @@ import Testing
       "DATABASE_URL": "postgres://auth@localhost/chatelaine",
       "ASSERTION_SIGNING_KEY": try Ed25519.SigningKey.generate().pemRepresentation
         .withUTF8String { $0 },
-      "AUDIT_ADDRESS": "localhost:7003",
+      "AUDIT_ADDRESS": "localhost:7003", "VAULT_ADDRESS": "localhost:7002",
     ]
   }
 
@@ -49,7 +49,7 @@ import Testing
     } catch {
       #expect(
         error.problems.map(\.variable) == [
-          "DATABASE_URL", "ASSERTION_SIGNING_KEY", "AUDIT_ADDRESS",
+          "DATABASE_URL", "ASSERTION_SIGNING_KEY", "VAULT_ADDRESS", "AUDIT_ADDRESS",
           "SESSION_MAX_AGE",
         ])
       #expect(!"\(error)".contains("hunter2"))

@@ -74,6 +74,12 @@ final class FakeAuditLog: AuditAPI.AuditServiceProtocol {
     throw RPCError(.unimplemented, "a relay never reads")
   }
 
+  func eraseAccount(
+    _ request: AuditAPI.EraseAccountRequest, context: ServerContext
+  ) async throws -> AuditAPI.EraseAccountResponse {
+    throw RPCError(.unimplemented, "a relay never erases")
+  }
+
   func countEvents(
     _ request: AuditAPI.CountEventsRequest, context: ServerContext
   ) async throws -> AuditAPI.CountEventsResponse {

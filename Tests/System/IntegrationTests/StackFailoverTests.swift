@@ -87,16 +87,17 @@ private struct SeparateServices {
     }
     let audit = try await start("audit", database("audit").merging(verifier("audit")) { $1 })
     let auditAddress = ["AUDIT_ADDRESS": audit.address]
-    let auth = try await start(
-      "auth",
-      auditAddress.merging(database("auth")) { $1 }.merging([
-        "ASSERTION_SIGNING_KEY_FILE": "\(secrets)/auth/assertion-signing.pem",
-        "SIGN_UPS_PER_HOUR_PER_CLIENT": "100000", "LOG_INS_PER_MINUTE_PER_CLIENT": "100000",
-      ]) { $1 })
     let vault = try await start(
       "vault",
       auditAddress.merging(database("vault")) { $1 }.merging(verifier("vault")) { $1 }.merging([
         "ENCRYPTION_MASTER_KEY_FILE": "\(secrets)/vault/master.key"
+      ]) { $1 })
+    let auth = try await start(
+      "auth",
+      auditAddress.merging(database("auth")) { $1 }.merging([
+        "VAULT_ADDRESS": vault.address,
+        "ASSERTION_SIGNING_KEY_FILE": "\(secrets)/auth/assertion-signing.pem",
+        "SIGN_UPS_PER_HOUR_PER_CLIENT": "100000", "LOG_INS_PER_MINUTE_PER_CLIENT": "100000",
       ]) { $1 })
     let gateway = try await start(
       "gateway",

@@ -52,5 +52,9 @@ extension AuditActionName {
     ("second-factor.disable", "Switched the second factor off"),
     ("second-factor.create-recovery-codes", "Made new recovery codes"),
     ("account.reset-second-factor", "Took the second factor away"),
+    ("account.request-deletion", "Asked to have the account deleted"),
+    ("account.restore", "Kept the account"),
+    ("account.erase", "Deleted the account"),
+    ("account.delete", "Had the account deleted"),
   ]
 }

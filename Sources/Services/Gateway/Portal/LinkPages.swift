@@ -154,6 +154,7 @@ struct LinkPages: Sendable {
       switch answer.purpose {
       case .changeEmail: .emailChanged
       case .unlock: .unlocked
+      case .keepAccount: .accountKept
       default: .emailConfirmed
       }
     let isThere = try await portal.authenticator.pageVisitor(of: exchange) != nil

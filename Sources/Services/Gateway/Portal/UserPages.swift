@@ -25,9 +25,11 @@ struct UserPages: Sendable {
       email = account.email
       role = UserPages.roles.first { $0.role == account.role }?.text ?? "User"
       state =
-        user.isDisabled
-        ? StatePill("Disabled", .bad)
-        : account.isEmailVerified ? StatePill("Active", .good) : StatePill("Unconfirmed", .warn)
+        user.deleteTime != nil
+        ? StatePill("To be deleted", .bad)
+        : user.isDisabled
+          ? StatePill("Disabled", .bad)
+          : account.isEmailVerified ? StatePill("Active", .good) : StatePill("Unconfirmed", .warn)
       sessions = "\(user.sessionCount)"
       tokens = "\(user.accessTokenCount)"
       created = account.createTime.map { Moment($0) }
@@ -45,6 +47,9 @@ struct UserPages: Sendable {
       }
       items.append(
         user.isDisabled ? .act("Enable", "\(base)/enable") : .act("Disable", "\(base)/disable"))
+      items.append(
+        user.deleteTime == nil
+          ? .act("Delete", "\(base)/delete") : .act("Keep the account", "\(base)/restore"))
       menu = RowMenu(id: "menu-\(account.id)", name: "Actions for \(account.email)", items)
     }
   }
@@ -146,6 +151,10 @@ struct UserPages: Sendable {
       case "reset-second-factor":
         _ = try await auth.resetUserSecondFactor(
           AuthAPI.ResetUserSecondFactorRequest(user: id), options: options)
+      case "delete":
+        _ = try await auth.deleteUser(AuthAPI.DeleteUserRequest(user: id), options: options)
+      case "restore":
+        _ = try await auth.restoreUser(AuthAPI.RestoreUserRequest(user: id), options: options)
       default: throw Problem(.notFound)
       }
     }

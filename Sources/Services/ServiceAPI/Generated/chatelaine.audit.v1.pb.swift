@@ -1005,6 +1005,110 @@ package enum AuditAPI {
     }
   }
 
+  /// `chatelaine.audit.v1.EraseAccountRequest`.
+  package struct EraseAccountRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var accountId: String
+
+    /// Every field defaulted.
+    package init(
+      accountId: String = ""
+    ) {
+      self.accountId = accountId
+    }
+
+    package init() {
+      self.accountId = ""
+    }
+
+    package static let messageName = "chatelaine.audit.v1.EraseAccountRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__erase_account_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__EraseAccountRequest.self).pointee
+      self.accountId = try CField.string(c.account_id, "accountId")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__EraseAccountRequest.self)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accountId", self.accountId)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.audit.v1.EraseAccountResponse`.
+  package struct EraseAccountResponse: GeneratedMessage, JSONArrayElement {
+    /// Events that this call has gone through.
+    package var events: Int32
+    /// Field 2.
+    package var isComplete: Bool
+
+    /// Every field defaulted.
+    package init(
+      events: Int32 = 0,
+      isComplete: Bool = false
+    ) {
+      self.events = events
+      self.isComplete = isComplete
+    }
+
+    package init() {
+      self.events = 0
+      self.isComplete = false
+    }
+
+    package static let messageName = "chatelaine.audit.v1.EraseAccountResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__erase_account_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__EraseAccountResponse.self).pointee
+      self.events = c.events
+      self.isComplete = c.is_complete != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__EraseAccountResponse.self)
+      c.pointee.events = self.events
+      c.pointee.is_complete = self.isComplete ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("events", self.events)
+      writer.field("isComplete", self.isComplete)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "events":
+        self.events = try .reading(value, "events")
+      case "isComplete", "is_complete":
+        self.isComplete = try .reading(value, "isComplete")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// The methods of `chatelaine.audit.v1.Audit`.
   package enum AuditMethods {
     /// Adds events; one that is there already, by id, is counted and left as it is.
@@ -1031,15 +1135,25 @@ package enum AuditAPI {
       httpRules: [
       ])
 
+    /// Takes names, addresses and free text out of the entries of an account that is no more, some at a
+    /// time, until `is_complete`. For auth; doing it again changes nothing.
+    package static let eraseAccount = MethodDescriptor(
+      service: "chatelaine.audit.v1.Audit", method: "EraseAccount",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       appendEvents,
       listEvents,
       countEvents,
+      eraseAccount,
     ]
   }
 
-  /// Owns the record of who did what. Entries are only ever added.
+  /// Owns the record of who did what. Entries are only ever added; those of an account that is no more
+  /// lose what tells of a person.
   package protocol AuditServiceProtocol: RPCService {
     /// Adds events; one that is there already, by id, is counted and left as it is.
     func appendEvents(
@@ -1056,9 +1170,16 @@ package enum AuditAPI {
       _ request: AuditAPI.CountEventsRequest, context: ServerContext
     ) async throws -> AuditAPI.CountEventsResponse
 
+    /// Takes names, addresses and free text out of the entries of an account that is no more, some at a
+    /// time, until `is_complete`. For auth; doing it again changes nothing.
+    func eraseAccount(
+      _ request: AuditAPI.EraseAccountRequest, context: ServerContext
+    ) async throws -> AuditAPI.EraseAccountResponse
+
   }
 
-  /// Owns the record of who did what. Entries are only ever added.
+  /// Owns the record of who did what. Entries are only ever added; those of an account that is no more
+  /// lose what tells of a person.
   package struct AuditClient: Sendable {
     private let channel: any RPCChannel
 
@@ -1094,6 +1215,16 @@ package enum AuditAPI {
         AuditMethods.countEvents, request, options: options)
     }
 
+    /// Takes names, addresses and free text out of the entries of an account that is no more, some at a
+    /// time, until `is_complete`. For auth; doing it again changes nothing.
+    package func eraseAccount(
+      _ request: AuditAPI.EraseAccountRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuditAPI.EraseAccountResponse {
+      try await channel.unary(
+        AuditMethods.eraseAccount, request, options: options)
+    }
+
     /// The methods that have an HTTP route.
     package static let transcodedMethods: [TranscodedMethod] = [
       TranscodedMethod(
@@ -1125,6 +1256,12 @@ extension AuditAPI.AuditServiceProtocol {
         .unary { request, context in
           let request = try AuditAPI.CountEventsRequest(request: request)
           return try await self.countEvents(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuditAPI.AuditMethods.eraseAccount,
+        .unary { request, context in
+          let request = try AuditAPI.EraseAccountRequest(request: request)
+          return try await self.eraseAccount(request, context: context).enveloped()
         }),
     ]
   }
@@ -1174,11 +1311,14 @@ extension ProtoFileDescriptor {
       YXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZS5Db3VudFIGY291bnRzEh0KCmlzX3BhcnRpYWwYAiAB\
       KAhSCWlzUGFydGlhbBqZAQoFQ291bnQSGgoIaW50ZXJ2YWwYASABKAVSCGludGVydmFsEkEKB291dGNvbWUYAiABKA4y\
       Jy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRIbCgl0YXJnZXRfaWQYAyABKAlS\
-      CHRhcmdldElkEhQKBWNvdW50GAQgASgDUgVjb3VudDLLAgoFQXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWlu\
-      ZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNw\
-      b25zZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFp\
-      bmUuYXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzEmAKC0NvdW50\
-      RXZlbnRzEicuY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1ZGl0LnYx\
-      LkNvdW50RXZlbnRzUmVzcG9uc2ViBnByb3RvMw==
+      CHRhcmdldElkEhQKBWNvdW50GAQgASgDUgVjb3VudCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0Eh0KCmFjY291bnRfaWQY\
+      ASABKAlSCWFjY291bnRJZCJPChRFcmFzZUFjY291bnRSZXNwb25zZRIWCgZldmVudHMYASABKAVSBmV2ZW50cxIfCgtp\
+      c19jb21wbGV0ZRgCIAEoCFIKaXNDb21wbGV0ZTKwAwoFQXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWluZS5h\
+      dWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNwb25z\
+      ZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFpbmUu\
+      YXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzEmAKC0NvdW50RXZl\
+      bnRzEicuY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkNv\
+      dW50RXZlbnRzUmVzcG9uc2USYwoMRXJhc2VBY2NvdW50EiguY2hhdGVsYWluZS5hdWRpdC52MS5FcmFzZUFjY291bnRS\
+      ZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5FcmFzZUFjY291bnRSZXNwb25zZWIGcHJvdG8z
       """)
 }

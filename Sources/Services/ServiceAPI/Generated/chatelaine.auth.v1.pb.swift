@@ -544,6 +544,8 @@ package enum AuthAPI {
       case changeEmail
       /// It has opened log-in again.
       case unlock
+      /// It has kept an account that was to be deleted.
+      case keepAccount
       /// A number that this code has no name for.
       case unrecognized(Int32)
 
@@ -553,6 +555,7 @@ package enum AuthAPI {
         case 1: self = .verifyEmail
         case 2: self = .changeEmail
         case 3: self = .unlock
+        case 4: self = .keepAccount
         default: self = .unrecognized(rawValue)
         }
       }
@@ -563,6 +566,7 @@ package enum AuthAPI {
         case .verifyEmail: 1
         case .changeEmail: 2
         case .unlock: 3
+        case .keepAccount: 4
         case .unrecognized(let number): number
         }
       }
@@ -573,6 +577,7 @@ package enum AuthAPI {
         case .verifyEmail: "VERIFY_EMAIL"
         case .changeEmail: "CHANGE_EMAIL"
         case .unlock: "UNLOCK"
+        case .keepAccount: "KEEP_ACCOUNT"
         case .unrecognized: nil
         }
       }
@@ -583,6 +588,7 @@ package enum AuthAPI {
         case "VERIFY_EMAIL": self = Self(rawValue: 1)
         case "CHANGE_EMAIL": self = Self(rawValue: 2)
         case "UNLOCK": self = Self(rawValue: 3)
+        case "KEEP_ACCOUNT": self = Self(rawValue: 4)
         default: return nil
         }
       }
@@ -974,6 +980,8 @@ package enum AuthAPI {
     package var lastSeenTime: Timestamp?
     /// Field 6.
     package var hasSecondFactor: Bool
+    /// When it will be deleted; missing unless it is to be.
+    package var deleteTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -982,7 +990,8 @@ package enum AuthAPI {
       sessionCount: Int32 = 0,
       accessTokenCount: Int32 = 0,
       lastSeenTime: Timestamp? = nil,
-      hasSecondFactor: Bool = false
+      hasSecondFactor: Bool = false,
+      deleteTime: Timestamp? = nil
     ) {
       self.account = account
       self.isDisabled = isDisabled
@@ -990,6 +999,7 @@ package enum AuthAPI {
       self.accessTokenCount = accessTokenCount
       self.lastSeenTime = lastSeenTime
       self.hasSecondFactor = hasSecondFactor
+      self.deleteTime = deleteTime
     }
 
     package init() {
@@ -999,6 +1009,7 @@ package enum AuthAPI {
       self.accessTokenCount = 0
       self.lastSeenTime = nil
       self.hasSecondFactor = false
+      self.deleteTime = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.User"
@@ -1014,6 +1025,7 @@ package enum AuthAPI {
       self.accessTokenCount = c.access_token_count
       if c._last_seen_time_case.rawValue == 5 { self.lastSeenTime = try CField.required(c.last_seen_time, "lastSeenTime") }
       self.hasSecondFactor = c.has_second_factor != 0
+      if c._delete_time_case.rawValue == 7 { self.deleteTime = try CField.required(c.delete_time, "deleteTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1027,6 +1039,10 @@ package enum AuthAPI {
         c.pointee.last_seen_time = CField.pointer(value, in: arena)
       }
       c.pointee.has_second_factor = self.hasSecondFactor ? 1 : 0
+      if let value = self.deleteTime {
+        c.pointee._delete_time_case = .init(rawValue: 7)
+        c.pointee.delete_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1036,6 +1052,7 @@ package enum AuthAPI {
       writer.field("accessTokenCount", self.accessTokenCount)
       writer.field("lastSeenTime", self.lastSeenTime)
       writer.field("hasSecondFactor", self.hasSecondFactor)
+      writer.field("deleteTime", self.deleteTime)
     }
 
     package mutating func setField(
@@ -1054,6 +1071,8 @@ package enum AuthAPI {
         self.lastSeenTime = try .reading(value, "lastSeenTime")
       case "hasSecondFactor", "has_second_factor":
         self.hasSecondFactor = try .reading(value, "hasSecondFactor")
+      case "deleteTime", "delete_time":
+        self.deleteTime = try .reading(value, "deleteTime")
       default: return false
       }
       return true
@@ -1612,6 +1631,463 @@ package enum AuthAPI {
       switch name {
       case "link":
         self.link = try .reading(value, "link")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteUserRequest`.
+  package struct DeleteUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+    /// Leaves out the grace period: there is no way back.
+    package var atOnce: Bool
+
+    /// Every field defaulted.
+    package init(
+      user: String = "",
+      atOnce: Bool = false
+    ) {
+      self.user = user
+      self.atOnce = atOnce
+    }
+
+    package init() {
+      self.user = ""
+      self.atOnce = false
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+      self.atOnce = c.at_once != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+      c.pointee.at_once = self.atOnce ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+      writer.field("atOnce", self.atOnce)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      case "atOnce", "at_once":
+        self.atOnce = try .reading(value, "atOnce")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RestoreUserRequest`.
+  package struct RestoreUserRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RestoreUserRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__restore_user_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RestoreUserRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RestoreUserRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RequestAccountDeletionRequest`.
+  package struct RequestAccountDeletionRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RequestAccountDeletionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__request_account_deletion_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.AccountDeletion`.
+  package struct AccountDeletion: GeneratedMessage, JSONArrayElement {
+    /// Until then the account can be kept.
+    package var deleteTime: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      deleteTime: Timestamp? = nil
+    ) {
+      self.deleteTime = deleteTime
+    }
+
+    package init() {
+      self.deleteTime = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.AccountDeletion"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__account_deletion__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AccountDeletion.self).pointee
+      self.deleteTime = try CField.message(c.delete_time, "deleteTime")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AccountDeletion.self)
+      c.pointee.delete_time = CField.pointer(self.deleteTime, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("deleteTime", self.deleteTime)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "deleteTime", "delete_time":
+        self.deleteTime = try .reading(value, "deleteTime")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// An account that is no more.
+  package struct Erasure: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var accountId: String
+    /// Field 2.
+    package var eraseTime: Timestamp?
+    /// Whether vault and audit have destroyed what they had.
+    package var isComplete: Bool
+
+    /// Every field defaulted.
+    package init(
+      accountId: String = "",
+      eraseTime: Timestamp? = nil,
+      isComplete: Bool = false
+    ) {
+      self.accountId = accountId
+      self.eraseTime = eraseTime
+      self.isComplete = isComplete
+    }
+
+    package init() {
+      self.accountId = ""
+      self.eraseTime = nil
+      self.isComplete = false
+    }
+
+    package static let messageName = "chatelaine.auth.v1.Erasure"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__erasure__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Erasure.self).pointee
+      self.accountId = try CField.string(c.account_id, "accountId")
+      self.eraseTime = try CField.message(c.erase_time, "eraseTime")
+      self.isComplete = c.is_complete != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Erasure.self)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+      c.pointee.erase_time = CField.pointer(self.eraseTime, in: arena)
+      c.pointee.is_complete = self.isComplete ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accountId", self.accountId)
+      writer.field("eraseTime", self.eraseTime)
+      writer.field("isComplete", self.isComplete)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      case "eraseTime", "erase_time":
+        self.eraseTime = try .reading(value, "eraseTime")
+      case "isComplete", "is_complete":
+        self.isComplete = try .reading(value, "isComplete")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListErasuresRequest`.
+  package struct ListErasuresRequest: GeneratedMessage, JSONArrayElement {
+    /// 1 to 200; 0 means 50.
+    package var pageSize: Int32
+    /// Field 2.
+    package var pageToken: String
+
+    /// Every field defaulted.
+    package init(
+      pageSize: Int32 = 0,
+      pageToken: String = ""
+    ) {
+      self.pageSize = pageSize
+      self.pageToken = pageToken
+    }
+
+    package init() {
+      self.pageSize = 0
+      self.pageToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListErasuresRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_erasures_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListErasuresRequest.self).pointee
+      self.pageSize = c.page_size
+      self.pageToken = try CField.string(c.page_token, "pageToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListErasuresRequest.self)
+      c.pointee.page_size = self.pageSize
+      c.pointee.page_token = CField.data(self.pageToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("pageSize", self.pageSize)
+      writer.field("pageToken", self.pageToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "pageSize", "page_size":
+        self.pageSize = try .reading(value, "pageSize")
+      case "pageToken", "page_token":
+        self.pageToken = try .reading(value, "pageToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListErasuresResponse`.
+  package struct ListErasuresResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var erasures: [AuthAPI.Erasure]
+    /// Field 2.
+    package var nextPageToken: String
+
+    /// Every field defaulted.
+    package init(
+      erasures: [AuthAPI.Erasure] = [],
+      nextPageToken: String = ""
+    ) {
+      self.erasures = erasures
+      self.nextPageToken = nextPageToken
+    }
+
+    package init() {
+      self.erasures = []
+      self.nextPageToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListErasuresResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_erasures_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListErasuresResponse.self).pointee
+      self.erasures = try CField.messages(c.erasures, c.n_erasures, "erasures")
+      self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListErasuresResponse.self)
+      c.pointee.n_erasures = self.erasures.count
+      c.pointee.erasures = CField.array(self.erasures, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.next_page_token = CField.data(self.nextPageToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("erasures", self.erasures)
+      writer.field("nextPageToken", self.nextPageToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "erasures":
+        self.erasures = try .reading(value, "erasures")
+      case "nextPageToken", "next_page_token":
+        self.nextPageToken = try .reading(value, "nextPageToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RepeatErasuresRequest`.
+  package struct RepeatErasuresRequest: GeneratedMessage, JSONArrayElement {
+    /// At most 500.
+    package var accountIds: [String]
+
+    /// Every field defaulted.
+    package init(
+      accountIds: [String] = []
+    ) {
+      self.accountIds = accountIds
+    }
+
+    package init() {
+      self.accountIds = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RepeatErasuresRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__repeat_erasures_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RepeatErasuresRequest.self).pointee
+      self.accountIds = try CField.strings(c.account_ids, c.n_account_ids, "accountIds")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RepeatErasuresRequest.self)
+      c.pointee.n_account_ids = self.accountIds.count
+      c.pointee.account_ids = CField.array(self.accountIds, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accountIds", self.accountIds)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accountIds", "account_ids":
+        self.accountIds = try .reading(value, "accountIds")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RepeatErasuresResponse`.
+  package struct RepeatErasuresResponse: GeneratedMessage, JSONArrayElement {
+    /// Accounts that there were again.
+    package var accounts: Int32
+
+    /// Every field defaulted.
+    package init(
+      accounts: Int32 = 0
+    ) {
+      self.accounts = accounts
+    }
+
+    package init() {
+      self.accounts = 0
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RepeatErasuresResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__repeat_erasures_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RepeatErasuresResponse.self).pointee
+      self.accounts = c.accounts
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RepeatErasuresResponse.self)
+      c.pointee.accounts = self.accounts
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accounts", self.accounts)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accounts":
+        self.accounts = try .reading(value, "accounts")
       default: return false
       }
       return true
@@ -3419,6 +3895,17 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Has the caller's account deleted once the grace period is over. Until then its owner keeps it by
+    /// the link of the mail, or by logging in; meanwhile nothing else can be done with it.
+    package static let requestAccountDeletion = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RequestAccountDeletion",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me:delete",
+          body: .all),
+      ])
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package static let listUsers = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "ListUsers",
@@ -3487,6 +3974,42 @@ package enum AuthAPI {
         HTTPRule(
           verb: "POST", template: "/api/v1/users/{user}:signOut",
           body: .all),
+      ])
+
+    /// Has an account deleted once the grace period is over. The last admin stays.
+    package static let deleteUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeleteUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:delete",
+          body: .all),
+      ])
+
+    /// Keeps an account that was to be deleted.
+    package static let restoreUser = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RestoreUser",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:restore",
+          body: .all),
+      ])
+
+    /// Lists accounts that were deleted, by id, the first one first: what a restored backup must delete
+    /// again.
+    package static let listErasures = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListErasures",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Deletes accounts again, which a restored backup has brought back, and tells the other services.
+    /// No account need have the ids.
+    package static let repeatErasures = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RepeatErasures",
+      shape: .unary,
+      httpRules: [
       ])
 
     /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
@@ -3621,6 +4144,7 @@ package enum AuthAPI {
       enableSecondFactor,
       deleteSecondFactor,
       createRecoveryCodes,
+      requestAccountDeletion,
       listUsers,
       inviteUser,
       setUserRole,
@@ -3628,6 +4152,10 @@ package enum AuthAPI {
       enableUser,
       unlockUser,
       signOutUser,
+      deleteUser,
+      restoreUser,
+      listErasures,
+      repeatErasures,
       resetUserSecondFactor,
       sendUserPasswordReset,
       createSession,
@@ -3727,6 +4255,12 @@ package enum AuthAPI {
       _ request: AuthAPI.CreateRecoveryCodesRequest, context: ServerContext
     ) async throws -> AuthAPI.RecoveryCodes
 
+    /// Has the caller's account deleted once the grace period is over. Until then its owner keeps it by
+    /// the link of the mail, or by logging in; meanwhile nothing else can be done with it.
+    func requestAccountDeletion(
+      _ request: AuthAPI.RequestAccountDeletionRequest, context: ServerContext
+    ) async throws -> AuthAPI.AccountDeletion
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     func listUsers(
       _ request: AuthAPI.ListUsersRequest, context: ServerContext
@@ -3761,6 +4295,28 @@ package enum AuthAPI {
     func signOutUser(
       _ request: AuthAPI.SignOutUserRequest, context: ServerContext
     ) async throws -> AuthAPI.User
+
+    /// Has an account deleted once the grace period is over. The last admin stays.
+    func deleteUser(
+      _ request: AuthAPI.DeleteUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Keeps an account that was to be deleted.
+    func restoreUser(
+      _ request: AuthAPI.RestoreUserRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
+    /// Lists accounts that were deleted, by id, the first one first: what a restored backup must delete
+    /// again.
+    func listErasures(
+      _ request: AuthAPI.ListErasuresRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListErasuresResponse
+
+    /// Deletes accounts again, which a restored backup has brought back, and tells the other services.
+    /// No account need have the ids.
+    func repeatErasures(
+      _ request: AuthAPI.RepeatErasuresRequest, context: ServerContext
+    ) async throws -> AuthAPI.RepeatErasuresResponse
 
     /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
     func resetUserSecondFactor(
@@ -3989,6 +4545,16 @@ package enum AuthAPI {
         AuthMethods.createRecoveryCodes, request, options: options)
     }
 
+    /// Has the caller's account deleted once the grace period is over. Until then its owner keeps it by
+    /// the link of the mail, or by logging in; meanwhile nothing else can be done with it.
+    package func requestAccountDeletion(
+      _ request: AuthAPI.RequestAccountDeletionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.AccountDeletion {
+      try await channel.unary(
+        AuthMethods.requestAccountDeletion, request, options: options)
+    }
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package func listUsers(
       _ request: AuthAPI.ListUsersRequest,
@@ -4050,6 +4616,44 @@ package enum AuthAPI {
     ) async throws(RPCError) -> AuthAPI.User {
       try await channel.unary(
         AuthMethods.signOutUser, request, options: options)
+    }
+
+    /// Has an account deleted once the grace period is over. The last admin stays.
+    package func deleteUser(
+      _ request: AuthAPI.DeleteUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.deleteUser, request, options: options)
+    }
+
+    /// Keeps an account that was to be deleted.
+    package func restoreUser(
+      _ request: AuthAPI.RestoreUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.restoreUser, request, options: options)
+    }
+
+    /// Lists accounts that were deleted, by id, the first one first: what a restored backup must delete
+    /// again.
+    package func listErasures(
+      _ request: AuthAPI.ListErasuresRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListErasuresResponse {
+      try await channel.unary(
+        AuthMethods.listErasures, request, options: options)
+    }
+
+    /// Deletes accounts again, which a restored backup has brought back, and tells the other services.
+    /// No account need have the ids.
+    package func repeatErasures(
+      _ request: AuthAPI.RepeatErasuresRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.RepeatErasuresResponse {
+      try await channel.unary(
+        AuthMethods.repeatErasures, request, options: options)
     }
 
     /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
@@ -4243,6 +4847,10 @@ package enum AuthAPI {
         AuthAPI.CreateRecoveryCodesRequest.self,
         AuthAPI.RecoveryCodes.self),
       TranscodedMethod(
+        AuthMethods.requestAccountDeletion,
+        AuthAPI.RequestAccountDeletionRequest.self,
+        AuthAPI.AccountDeletion.self),
+      TranscodedMethod(
         AuthMethods.listUsers,
         AuthAPI.ListUsersRequest.self,
         AuthAPI.ListUsersResponse.self),
@@ -4269,6 +4877,14 @@ package enum AuthAPI {
       TranscodedMethod(
         AuthMethods.signOutUser,
         AuthAPI.SignOutUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.deleteUser,
+        AuthAPI.DeleteUserRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
+        AuthMethods.restoreUser,
+        AuthAPI.RestoreUserRequest.self,
         AuthAPI.User.self),
       TranscodedMethod(
         AuthMethods.resetUserSecondFactor,
@@ -4399,6 +5015,12 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.createRecoveryCodes(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.requestAccountDeletion,
+        .unary { request, context in
+          let request = try AuthAPI.RequestAccountDeletionRequest(request: request)
+          return try await self.requestAccountDeletion(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listUsers,
         .unary { request, context in
           let request = try AuthAPI.ListUsersRequest(request: request)
@@ -4439,6 +5061,30 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.SignOutUserRequest(request: request)
           return try await self.signOutUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deleteUser,
+        .unary { request, context in
+          let request = try AuthAPI.DeleteUserRequest(request: request)
+          return try await self.deleteUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.restoreUser,
+        .unary { request, context in
+          let request = try AuthAPI.RestoreUserRequest(request: request)
+          return try await self.restoreUser(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.listErasures,
+        .unary { request, context in
+          let request = try AuthAPI.ListErasuresRequest(request: request)
+          return try await self.listErasures(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.repeatErasures,
+        .unary { request, context in
+          let request = try AuthAPI.RepeatErasuresRequest(request: request)
+          return try await self.repeatErasures(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.resetUserSecondFactor,
@@ -4547,142 +5193,162 @@ extension ProtoFileDescriptor {
       c3QSKQoQY3VycmVudF9wYXNzd29yZBgBIAEoCVIPY3VycmVudFBhc3N3b3JkEiEKDG5ld19wYXNzd29yZBgCIAEoCVIL\
       bmV3UGFzc3dvcmQiMwobUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCJIChRS\
       ZXNldFBhc3N3b3JkUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SGgoIcGFzc3dvcmQYAiABKAlSCHBhc3N3b3Jk\
-      IikKEVJlZGVlbUxpbmtSZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbiLrAQoSUmVkZWVtTGlua1Jlc3BvbnNlEkgK\
+      IikKEVJlZGVlbUxpbmtSZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbiL9AQoSUmVkZWVtTGlua1Jlc3BvbnNlEkgK\
       B3B1cnBvc2UYASABKA4yLi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlLlB1cnBvc2VSB3B1cnBv\
-      c2USFAoFZW1haWwYAiABKAlSBWVtYWlsEiEKDGRldmljZV90b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iUgoHUHVycG9z\
+      c2USFAoFZW1haWwYAiABKAlSBWVtYWlsEiEKDGRldmljZV90b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iZAoHUHVycG9z\
       ZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASEAoMVkVSSUZZX0VNQUlMEAESEAoMQ0hBTkdFX0VNQUlMEAISCgoGVU5M\
-      T0NLEAMiqwIKB1Nlc3Npb24SDgoCaWQYASABKAlSAmlkEhYKBmRldmljZRgCIAEoCVIGZGV2aWNlEh0KCmlwX2FkZHJl\
-      c3MYAyABKAlSCWlwQWRkcmVzcxI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBS\
-      CmNyZWF0ZVRpbWUSQAoObGFzdF9zZWVuX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgxsYXN0\
-      U2VlblRpbWUSOwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1l\
-      Eh0KCmlzX2N1cnJlbnQYByABKAhSCWlzQ3VycmVudCIVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Ik8KFExpc3RTZXNzaW9u\
-      c1Jlc3BvbnNlEjcKCHNlc3Npb25zGAEgAygLMhsuY2hhdGVsYWluZS5hdXRoLnYxLlNlc3Npb25SCHNlc3Npb25zIiYK\
-      FERlbGV0ZVNlc3Npb25SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCIcChpEZWxldGVPdGhlclNlc3Npb25zUmVxdWVzdCIz\
-      ChtEZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2USFAoFZW5kZWQYASABKAVSBWVuZGVkIrcCCgRVc2VyEjUKB2FjY291\
-      bnQYASABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBIfCgtpc19kaXNhYmxlZBgCIAEoCFIK\
-      aXNEaXNhYmxlZBIjCg1zZXNzaW9uX2NvdW50GAMgASgFUgxzZXNzaW9uQ291bnQSLAoSYWNjZXNzX3Rva2VuX2NvdW50\
-      GAQgASgFUhBhY2Nlc3NUb2tlbkNvdW50EkUKDmxhc3Rfc2Vlbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp\
-      bWVzdGFtcEgAUgxsYXN0U2VlblRpbWWIAQESKgoRaGFzX3NlY29uZF9mYWN0b3IYBiABKAhSD2hhc1NlY29uZEZhY3Rv\
-      ckIRCg9fbGFzdF9zZWVuX3RpbWUiZAoQTGlzdFVzZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXpl\
-      Eh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbhIUCgVlbWFpbBgDIAEoCVIFZW1haWwiawoRTGlzdFVzZXJzUmVz\
-      cG9uc2USLgoFdXNlcnMYASADKAsyGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlclIFdXNlcnMSJgoPbmV4dF9wYWdlX3Rv\
-      a2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIikKEUludml0ZVVzZXJSZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIo\
-      ChJJbnZpdGVVc2VyUmVzcG9uc2USEgoEbGluaxgBIAEoCVIEbGluayJeChJTZXRVc2VyUm9sZVJlcXVlc3QSEgoEdXNl\
-      chgBIAEoCVIEdXNlchI0CgRyb2xlGAIgASgOMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQuUm9sZVIEcm9sZSIo\
-      ChJEaXNhYmxlVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciInChFFbmFibGVVc2VyUmVxdWVzdBISCgR1c2Vy\
-      GAEgASgJUgR1c2VyIicKEVVubG9ja1VzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIiKAoSU2lnbk91dFVzZXJS\
-      ZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIiMgocU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVzdBISCgR1c2VyGAEg\
-      ASgJUgR1c2VyIjMKHVNlbmRVc2VyUGFzc3dvcmRSZXNldFJlc3BvbnNlEhIKBGxpbmsYASABKAlSBGxpbmsiGgoYR2V0\
-      Q3VycmVudEFjY291bnRSZXF1ZXN0ImsKFENyZWF0ZVNlc3Npb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIa\
-      CghwYXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGV2aWNlX3Rva2VuGAMgASgJUgtkZXZpY2VUb2tlbiJlChZDb21w\
-      bGV0ZVNlc3Npb25SZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbhISCgRjb2RlGAIgASgJUgRjb2RlEiEKDGRldmlj\
-      ZV90b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iRwoVQ29uZmlybVNlc3Npb25SZXF1ZXN0EhoKCHBhc3N3b3JkGAEgASgJ\
-      UghwYXNzd29yZBISCgRjb2RlGAIgASgJUgRjb2RlIhgKFkdldFNlY29uZEZhY3RvclJlcXVlc3QirwEKDFNlY29uZEZh\
-      Y3RvchIdCgppc19lbmFibGVkGAEgASgIUglpc0VuYWJsZWQSQAoLZW5hYmxlX3RpbWUYAiABKAsyGi5nb29nbGUucHJv\
-      dG9idWYuVGltZXN0YW1wSABSCmVuYWJsZVRpbWWIAQESLgoTcmVjb3ZlcnlfY29kZXNfbGVmdBgDIAEoBVIRcmVjb3Zl\
-      cnlDb2Rlc0xlZnRCDgoMX2VuYWJsZV90aW1lIhwKGkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0IkcKG0NyZWF0ZUF1\
-      dGhlbnRpY2F0b3JSZXNwb25zZRIWCgZzZWNyZXQYASABKAlSBnNlY3JldBIQCgN1cmkYAiABKAlSA3VyaSIvChlFbmFi\
-      bGVTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiGwoZRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVz\
-      dCIcChpDcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdCIlCg1SZWNvdmVyeUNvZGVzEhQKBWNvZGVzGAEgAygJUgVjb2Rl\
-      cyIyChxSZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIigwIKFUNyZWF0ZVNlc3Np\
-      b25SZXNwb25zZRIjCg1zZXNzaW9uX3Rva2VuGAEgASgJUgxzZXNzaW9uVG9rZW4SNQoHYWNjb3VudBgCIAEoCzIbLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjsKC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3Rv\
-      YnVmLlRpbWVzdGFtcFIKZXhwaXJlVGltZRIuChNzZWNvbmRfZmFjdG9yX3Rva2VuGAQgASgJUhFzZWNvbmRGYWN0b3JU\
-      b2tlbhIhCgxkZXZpY2VfdG9rZW4YBSABKAlSC2RldmljZVRva2VuIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVz\
-      dCJvChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFj\
-      Y2Vzc190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsItoCChRBdXRoZW50aWNhdGVSZXNwb25z\
-      ZRIcCglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1\
-      Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50\
-      UgdhY2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoN\
-      Y3JlZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkEkIKDGNvbmZpcm1fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90\
-      b2J1Zi5UaW1lc3RhbXBIAFILY29uZmlybVRpbWWIAQFCDwoNX2NvbmZpcm1fdGltZSJAChdXYXRjaFJldm9jYXRpb25z\
-      UmVxdWVzdBIlCg5hZnRlcl9wb3NpdGlvbhgBIAEoA1INYWZ0ZXJQb3NpdGlvbiLZAQoYV2F0Y2hSZXZvY2F0aW9uc1Jl\
-      c3BvbnNlEhoKCHBvc2l0aW9uGAEgASgDUghwb3NpdGlvbhI6Cgtrbm93bl91bnRpbBgCIAEoCzIZLmdvb2dsZS5wcm90\
-      b2J1Zi5EdXJhdGlvblIKa25vd25VbnRpbBIjCg1pc19pbmNvbXBsZXRlGAMgASgIUgxpc0luY29tcGxldGUSQAoLcmV2\
-      b2NhdGlvbnMYBCADKAsyHi5jaGF0ZWxhaW5lLmF1dGgudjEuUmV2b2NhdGlvblILcmV2b2NhdGlvbnMiUAoKUmV2b2Nh\
-      dGlvbhIdCgphY2NvdW50X2lkGAEgASgJUglhY2NvdW50SWQSIwoNY3JlZGVudGlhbF9pZBgCIAEoCVIMY3JlZGVudGlh\
-      bElkIjUKHUlzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbCIwChRSZXBvcnRG\
-      b3JnZXJ5UmVxdWVzdBIYCgdyZXF1ZXN0GAEgASgJUgdyZXF1ZXN0IrMDCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVIC\
-      aWQSEgoEbmFtZRgCIAEoCVIEbmFtZRIWCgZwcmVmaXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIa\
-      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUu\
-      cHJvdG9idWYuVGltZXN0YW1wSABSCmV4cGlyZVRpbWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5w\
-      cm90b2J1Zi5UaW1lc3RhbXBIAVILbGFzdFVzZVRpbWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRo\
-      LnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQ\
-      ARIKCgZNQU5BR0UQAhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lIrsBChhD\
-      cmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBpcmVzX2luGAIgASgLMhkuZ29v\
-      Z2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyADKA4yJS5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3Blc0INCgtfZXhwaXJlc19pbiJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJl\
-      c3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tlbhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2VuIlUKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgB\
-      IAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIogBChhMaXN0QWNjZXNzVG9rZW5zUmVz\
-      cG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlblIMYWNjZXNz\
-      VG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxldGVBY2Nlc3NUb2tlblJl\
-      cXVlc3QSDgoCaWQYASABKAlSAmlkMuAjCgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0ZWxhaW5lLmF1dGgudjEu\
-      Q3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPkkwIVIhAvYXBpL3YxL2Fj\
-      Y291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdldEN1cnJlbnRBY2NvdW50\
-      UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEvbWUSjwEKFVNlbmRFbWFp\
-      bFZlcmlmaWNhdGlvbhIwLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kRW1haWxWZXJpZmljYXRpb25SZXF1ZXN0GhYuZ29v\
-      Z2xlLnByb3RvYnVmLkVtcHR5IiyC0+STAiYiIS9hcGkvdjEvbWUvZW1haWw6c2VuZFZlcmlmaWNhdGlvbjoBKhJ/ChJS\
-      ZXF1ZXN0RW1haWxDaGFuZ2USLS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEVtYWlsQ2hhbmdlUmVxdWVzdBoWLmdv\
-      b2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL21lL2VtYWlsOmNoYW5nZToBKhJ6Cg5DaGFuZ2VQYXNz\
-      d29yZBIpLmNoYXRlbGFpbmUuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1w\
-      dHkiJYLT5JMCHyIaL2FwaS92MS9tZS9wYXNzd29yZDpjaGFuZ2U6ASoSgwEKFFJlcXVlc3RQYXNzd29yZFJlc2V0Ei8u\
-      Y2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0\
-      eSIigtPkkwIcIhcvYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czoBKhJ8Cg1SZXNldFBhc3N3b3JkEiguY2hhdGVsYWluZS5h\
-      dXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IimC0+STAiMiHi9hcGkvdjEv\
-      cGFzc3dvcmQtcmVzZXRzOnJlZGVlbToBKhJ8CgpSZWRlZW1MaW5rEiUuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxp\
-      bmtSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxpbmtSZXNwb25zZSIfgtPkkwIZIhQvYXBpL3YxL2xp\
-      bmtzOnJlZGVlbToBKhJ7CgxMaXN0U2Vzc2lvbnMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFNlc3Npb25zUmVxdWVz\
-      dBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIYgtPkkwISEhAvYXBpL3YxL3Nlc3Npb25z\
-      EnAKDURlbGV0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlU2Vzc2lvblJlcXVlc3QaFi5nb29nbGUu\
-      cHJvdG9idWYuRW1wdHkiHYLT5JMCFyoVL2FwaS92MS9zZXNzaW9ucy97aWR9EqABChNEZWxldGVPdGhlclNlc3Npb25z\
-      Ei4uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXF1ZXN0Gi8uY2hhdGVsYWluZS5hdXRoLnYx\
-      LkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXNwb25zZSIogtPkkwIiIh0vYXBpL3YxL3Nlc3Npb25zOmRlbGV0ZU90aGVyczoB\
-      KhKBAQoPR2V0U2Vjb25kRmFjdG9yEiouY2hhdGVsYWluZS5hdXRoLnYxLkdldFNlY29uZEZhY3RvclJlcXVlc3QaIC5j\
-      aGF0ZWxhaW5lLmF1dGgudjEuU2Vjb25kRmFjdG9yIiCC0+STAhoSGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvchKbAQoT\
-      Q3JlYXRlQXV0aGVudGljYXRvchIuLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVxdWVzdBov\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2UiI4LT5JMCHSIYL2FwaS92MS9tZS9z\
-      ZWNvbmQtZmFjdG9yOgEqEpIBChJFbmFibGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1dGgudjEuRW5hYmxlU2Vj\
-      b25kRmFjdG9yUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiqC0+STAiQiHy9hcGkvdjEv\
-      bWUvc2Vjb25kLWZhY3RvcjplbmFibGU6ASoSfQoSRGVsZXRlU2Vjb25kRmFjdG9yEi0uY2hhdGVsYWluZS5hdXRoLnYx\
-      LkRlbGV0ZVNlY29uZEZhY3RvclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIILT5JMCGioYL2FwaS92MS9t\
-      ZS9zZWNvbmQtZmFjdG9yEo4BChNDcmVhdGVSZWNvdmVyeUNvZGVzEi4uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVJl\
-      Y292ZXJ5Q29kZXNSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMiJILT5JMCHiIZL2FwaS92\
-      MS9tZS9yZWNvdmVyeS1jb2RlczoBKhJvCglMaXN0VXNlcnMSJC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFVzZXJzUmVx\
-      dWVzdBolLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3YxL3VzZXJzEnwK\
-      Ckludml0ZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuSW52aXRlVXNlclJlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuSW52aXRlVXNlclJlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEvdXNlcnM6aW52aXRlOgEqEngKC1NldFVzZXJSb2xl\
-      EiYuY2hhdGVsYWluZS5hdXRoLnYxLlNldFVzZXJSb2xlUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC\
-      0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNldFJvbGU6ASoSeAoLRGlzYWJsZVVzZXISJi5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91\
-      c2Vycy97dXNlcn06ZGlzYWJsZToBKhJ1CgpFbmFibGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkVuYWJsZVVzZXJS\
-      ZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNlcn06ZW5hYmxl\
-      OgEqEnUKClVubG9ja1VzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuVW5sb2NrVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTp1bmxvY2s6ASoSeAoLU2lnbk91dFVzZXIS\
-      Ji5jaGF0ZWxhaW5lLmF1dGgudjEuU2lnbk91dFVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT\
-      5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2lnbk91dDoBKhKWAQoVUmVzZXRVc2VyU2Vjb25kRmFjdG9yEjAuY2hh\
-      dGVsYWluZS5hdXRoLnYxLlJlc2V0VXNlclNlY29uZEZhY3RvclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNl\
-      ciIxgtPkkwIrIiYvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXNldFNlY29uZEZhY3RvcjoBKhKrAQoVU2VuZFVzZXJQYXNz\
-      d29yZFJlc2V0EjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRVc2VyUGFzc3dvcmRSZXNldFJlcXVlc3QaMS5jaGF0ZWxh\
-      aW5lLmF1dGgudjEuU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVzcG9uc2UiLYLT5JMCJyIiL2FwaS92MS91c2Vycy97dXNl\
-      cn06cmVzZXRQYXNzd29yZDoBKhJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Np\
-      b25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJoCg9Db21wbGV0ZVNlc3Np\
-      b24SKi5jaGF0ZWxhaW5lLmF1dGgudjEuQ29tcGxldGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5D\
-      cmVhdGVTZXNzaW9uUmVzcG9uc2USgAEKDkNvbmZpcm1TZXNzaW9uEikuY2hhdGVsYWluZS5hdXRoLnYxLkNvbmZpcm1T\
-      ZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIrgtPkkwIlIiAvYXBpL3YxL3Nlc3Npb25zL2N1cnJl\
-      bnQ6Y29uZmlybToBKhJfChREZWxldGVDdXJyZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJy\
-      ZW50U2Vzc2lvblJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWlu\
-      ZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9u\
-      c2USbwoQV2F0Y2hSZXZvY2F0aW9ucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBos\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0\
-      aW9uEjEuY2hhdGVsYWluZS5hdXRoLnYxLklzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5h\
-      dXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVw\
-      b3J0Rm9yZ2VyeVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hh\
-      dGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVB\
-      Y2Nlc3NUb2tlblJlc3BvbnNlIiCC0+STAhoiFS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rv\
-      a2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFj\
-      Y2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90\
-      b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
+      T0NLEAMSEAoMS0VFUF9BQ0NPVU5UEAQiqwIKB1Nlc3Npb24SDgoCaWQYASABKAlSAmlkEhYKBmRldmljZRgCIAEoCVIG\
+      ZGV2aWNlEh0KCmlwX2FkZHJlc3MYAyABKAlSCWlwQWRkcmVzcxI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5w\
+      cm90b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQAoObGFzdF9zZWVuX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9i\
+      dWYuVGltZXN0YW1wUgxsYXN0U2VlblRpbWUSOwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt\
+      ZXN0YW1wUgpleHBpcmVUaW1lEh0KCmlzX2N1cnJlbnQYByABKAhSCWlzQ3VycmVudCIVChNMaXN0U2Vzc2lvbnNSZXF1\
+      ZXN0Ik8KFExpc3RTZXNzaW9uc1Jlc3BvbnNlEjcKCHNlc3Npb25zGAEgAygLMhsuY2hhdGVsYWluZS5hdXRoLnYxLlNl\
+      c3Npb25SCHNlc3Npb25zIiYKFERlbGV0ZVNlc3Npb25SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCIcChpEZWxldGVPdGhl\
+      clNlc3Npb25zUmVxdWVzdCIzChtEZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2USFAoFZW5kZWQYASABKAVSBWVuZGVk\
+      IokDCgRVc2VyEjUKB2FjY291bnQYASABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBIfCgtp\
+      c19kaXNhYmxlZBgCIAEoCFIKaXNEaXNhYmxlZBIjCg1zZXNzaW9uX2NvdW50GAMgASgFUgxzZXNzaW9uQ291bnQSLAoS\
+      YWNjZXNzX3Rva2VuX2NvdW50GAQgASgFUhBhY2Nlc3NUb2tlbkNvdW50EkUKDmxhc3Rfc2Vlbl90aW1lGAUgASgLMhou\
+      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgxsYXN0U2VlblRpbWWIAQESKgoRaGFzX3NlY29uZF9mYWN0b3IYBiAB\
+      KAhSD2hhc1NlY29uZEZhY3RvchJACgtkZWxldGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBI\
+      AVIKZGVsZXRlVGltZYgBAUIRCg9fbGFzdF9zZWVuX3RpbWVCDgoMX2RlbGV0ZV90aW1lImQKEExpc3RVc2Vyc1JlcXVl\
+      c3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4SFAoFZW1h\
+      aWwYAyABKAlSBWVtYWlsImsKEUxpc3RVc2Vyc1Jlc3BvbnNlEi4KBXVzZXJzGAEgAygLMhguY2hhdGVsYWluZS5hdXRo\
+      LnYxLlVzZXJSBXVzZXJzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIpChFJbnZpdGVVc2Vy\
+      UmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1haWwiKAoSSW52aXRlVXNlclJlc3BvbnNlEhIKBGxpbmsYASABKAlSBGxp\
+      bmsiXgoSU2V0VXNlclJvbGVSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXISNAoEcm9sZRgCIAEoDjIgLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5BY2NvdW50LlJvbGVSBHJvbGUiKAoSRGlzYWJsZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVz\
+      ZXIiJwoRRW5hYmxlVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciInChFVbmxvY2tVc2VyUmVxdWVzdBISCgR1\
+      c2VyGAEgASgJUgR1c2VyIigKElNpZ25PdXRVc2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIjIKHFNlbmRVc2Vy\
+      UGFzc3dvcmRSZXNldFJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciIzCh1TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXNw\
+      b25zZRISCgRsaW5rGAEgASgJUgRsaW5rIkAKEURlbGV0ZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXISFwoH\
+      YXRfb25jZRgCIAEoCFIGYXRPbmNlIigKElJlc3RvcmVVc2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIh8KHVJl\
+      cXVlc3RBY2NvdW50RGVsZXRpb25SZXF1ZXN0Ik4KD0FjY291bnREZWxldGlvbhI7CgtkZWxldGVfdGltZRgBIAEoCzIa\
+      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmRlbGV0ZVRpbWUihAEKB0VyYXN1cmUSHQoKYWNjb3VudF9pZBgBIAEo\
+      CVIJYWNjb3VudElkEjkKCmVyYXNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgllcmFzZVRp\
+      bWUSHwoLaXNfY29tcGxldGUYAyABKAhSCmlzQ29tcGxldGUiUQoTTGlzdEVyYXN1cmVzUmVxdWVzdBIbCglwYWdlX3Np\
+      emUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiJ3ChRMaXN0RXJhc3VyZXNSZXNw\
+      b25zZRI3CghlcmFzdXJlcxgBIAMoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5FcmFzdXJlUghlcmFzdXJlcxImCg9uZXh0\
+      X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iOAoVUmVwZWF0RXJhc3VyZXNSZXF1ZXN0Eh8KC2FjY291bnRf\
+      aWRzGAEgAygJUgphY2NvdW50SWRzIjQKFlJlcGVhdEVyYXN1cmVzUmVzcG9uc2USGgoIYWNjb3VudHMYASABKAVSCGFj\
+      Y291bnRzIhoKGEdldEN1cnJlbnRBY2NvdW50UmVxdWVzdCJrChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIUCgVlbWFpbBgB\
+      IAEoCVIFZW1haWwSGgoIcGFzc3dvcmQYAiABKAlSCHBhc3N3b3JkEiEKDGRldmljZV90b2tlbhgDIAEoCVILZGV2aWNl\
+      VG9rZW4iZQoWQ29tcGxldGVTZXNzaW9uUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SEgoEY29kZRgCIAEoCVIE\
+      Y29kZRIhCgxkZXZpY2VfdG9rZW4YAyABKAlSC2RldmljZVRva2VuIkcKFUNvbmZpcm1TZXNzaW9uUmVxdWVzdBIaCghw\
+      YXNzd29yZBgBIAEoCVIIcGFzc3dvcmQSEgoEY29kZRgCIAEoCVIEY29kZSIYChZHZXRTZWNvbmRGYWN0b3JSZXF1ZXN0\
+      Iq8BCgxTZWNvbmRGYWN0b3ISHQoKaXNfZW5hYmxlZBgBIAEoCFIJaXNFbmFibGVkEkAKC2VuYWJsZV90aW1lGAIgASgL\
+      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgplbmFibGVUaW1liAEBEi4KE3JlY292ZXJ5X2NvZGVzX2xlZnQY\
+      AyABKAVSEXJlY292ZXJ5Q29kZXNMZWZ0Qg4KDF9lbmFibGVfdGltZSIcChpDcmVhdGVBdXRoZW50aWNhdG9yUmVxdWVz\
+      dCJHChtDcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2USFgoGc2VjcmV0GAEgASgJUgZzZWNyZXQSEAoDdXJpGAIgASgJ\
+      UgN1cmkiLwoZRW5hYmxlU2Vjb25kRmFjdG9yUmVxdWVzdBISCgRjb2RlGAEgASgJUgRjb2RlIhsKGURlbGV0ZVNlY29u\
+      ZEZhY3RvclJlcXVlc3QiHAoaQ3JlYXRlUmVjb3ZlcnlDb2Rlc1JlcXVlc3QiJQoNUmVjb3ZlcnlDb2RlcxIUCgVjb2Rl\
+      cxgBIAMoCVIFY29kZXMiMgocUmVzZXRVc2VyU2Vjb25kRmFjdG9yUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIoMC\
+      ChVDcmVhdGVTZXNzaW9uUmVzcG9uc2USIwoNc2Vzc2lvbl90b2tlbhgBIAEoCVIMc2Vzc2lvblRva2VuEjUKB2FjY291\
+      bnQYAiABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBI7CgtleHBpcmVfdGltZRgDIAEoCzIa\
+      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSLgoTc2Vjb25kX2ZhY3Rvcl90b2tlbhgEIAEoCVIR\
+      c2Vjb25kRmFjdG9yVG9rZW4SIQoMZGV2aWNlX3Rva2VuGAUgASgJUgtkZXZpY2VUb2tlbiIdChtEZWxldGVDdXJyZW50\
+      U2Vzc2lvblJlcXVlc3QibwoTQXV0aGVudGljYXRlUmVxdWVzdBIlCg1zZXNzaW9uX3Rva2VuGAEgASgJSABSDHNlc3Np\
+      b25Ub2tlbhIjCgxhY2Nlc3NfdG9rZW4YAiABKAlIAFILYWNjZXNzVG9rZW5CDAoKY3JlZGVudGlhbCLaAgoUQXV0aGVu\
+      dGljYXRlUmVzcG9uc2USHAoJYXNzZXJ0aW9uGAEgASgMUglhc3NlcnRpb24SOwoLZXhwaXJlX3RpbWUYAiABKAsyGi5n\
+      b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lEjUKB2FjY291bnQYAyABKAsyGy5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuQWNjb3VudFIHYWNjb3VudBI2Cgl2YWxpZF9mb3IYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25S\
+      CHZhbGlkRm9yEiMKDWNyZWRlbnRpYWxfaWQYBSABKAlSDGNyZWRlbnRpYWxJZBJCCgxjb25maXJtX3RpbWUYBiABKAsy\
+      Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSC2NvbmZpcm1UaW1liAEBQg8KDV9jb25maXJtX3RpbWUiQAoXV2F0\
+      Y2hSZXZvY2F0aW9uc1JlcXVlc3QSJQoOYWZ0ZXJfcG9zaXRpb24YASABKANSDWFmdGVyUG9zaXRpb24i2QEKGFdhdGNo\
+      UmV2b2NhdGlvbnNSZXNwb25zZRIaCghwb3NpdGlvbhgBIAEoA1IIcG9zaXRpb24SOgoLa25vd25fdW50aWwYAiABKAsy\
+      GS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SCmtub3duVW50aWwSIwoNaXNfaW5jb21wbGV0ZRgDIAEoCFIMaXNJbmNv\
+      bXBsZXRlEkAKC3Jldm9jYXRpb25zGAQgAygLMh4uY2hhdGVsYWluZS5hdXRoLnYxLlJldm9jYXRpb25SC3Jldm9jYXRp\
+      b25zIlAKClJldm9jYXRpb24SHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElkEiMKDWNyZWRlbnRpYWxfaWQYAiAB\
+      KAlSDGNyZWRlbnRpYWxJZCI1Ch1Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1h\
+      aWwiMAoUUmVwb3J0Rm9yZ2VyeVJlcXVlc3QSGAoHcmVxdWVzdBgBIAEoCVIHcmVxdWVzdCKzAwoLQWNjZXNzVG9rZW4S\
+      DgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRl\
+      X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUg\
+      ASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiAB\
+      KAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSC2xhc3RVc2VUaW1liAEBEj0KBnNjb3BlcxgHIAMoDjIlLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzIkMKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lG\
+      SUVEEAASBwoDVVNFEAESCgoGTUFOQUdFEAISDgoKUkVBRF9BVURJVBADQg4KDF9leHBpcmVfdGltZUIQCg5fbGFzdF91\
+      c2VfdGltZSK7AQoYQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0EhIKBG5hbWUYASABKAlSBG5hbWUSPQoKZXhwaXJlc19p\
+      bhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAUglleHBpcmVzSW6IAQESPQoGc2NvcGVzGAMgAygOMiUu\
+      Y2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXNCDQoLX2V4cGlyZXNfaW4idQoZQ3JlYXRl\
+      QWNjZXNzVG9rZW5SZXNwb25zZRIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SQgoMYWNjZXNzX3Rva2VuGAIgASgLMh8uY2hh\
+      dGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgthY2Nlc3NUb2tlbiJVChdMaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBIb\
+      CglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKIAQoYTGlzdEFj\
+      Y2Vzc1Rva2Vuc1Jlc3BvbnNlEkQKDWFjY2Vzc190b2tlbnMYASADKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNz\
+      VG9rZW5SDGFjY2Vzc1Rva2VucxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iKgoYRGVsZXRl\
+      QWNjZXNzVG9rZW5SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZDKuKAoEQXV0aBJzCg1DcmVhdGVBY2NvdW50EiguY2hhdGVs\
+      YWluZS5hdXRoLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiG4LT5JMC\
+      FSIQL2FwaS92MS9hY2NvdW50czoBKhJyChFHZXRDdXJyZW50QWNjb3VudBIsLmNoYXRlbGFpbmUuYXV0aC52MS5HZXRD\
+      dXJyZW50QWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCISgtPkkwIMEgovYXBpL3YxL21l\
+      Eo8BChVTZW5kRW1haWxWZXJpZmljYXRpb24SMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZEVtYWlsVmVyaWZpY2F0aW9u\
+      UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIsgtPkkwImIiEvYXBpL3YxL21lL2VtYWlsOnNlbmRWZXJpZmlj\
+      YXRpb246ASoSfwoSUmVxdWVzdEVtYWlsQ2hhbmdlEi0uY2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RFbWFpbENoYW5n\
+      ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9tZS9lbWFpbDpjaGFuZ2U6ASoS\
+      egoOQ2hhbmdlUGFzc3dvcmQSKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xl\
+      LnByb3RvYnVmLkVtcHR5IiWC0+STAh8iGi9hcGkvdjEvbWUvcGFzc3dvcmQ6Y2hhbmdlOgEqEoMBChRSZXF1ZXN0UGFz\
+      c3dvcmRSZXNldBIvLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaFi5nb29nbGUu\
+      cHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9wYXNzd29yZC1yZXNldHM6ASoSfAoNUmVzZXRQYXNzd29yZBIo\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIpgtPk\
+      kwIjIh4vYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czpyZWRlZW06ASoSfAoKUmVkZWVtTGluaxIlLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5SZWRlZW1MaW5rUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5SZWRlZW1MaW5rUmVzcG9uc2UiH4LT5JMC\
+      GSIUL2FwaS92MS9saW5rczpyZWRlZW06ASoSewoMTGlzdFNlc3Npb25zEicuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RT\
+      ZXNzaW9uc1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiGILT5JMCEhIQL2Fw\
+      aS92MS9zZXNzaW9ucxJwCg1EZWxldGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZVNlc3Npb25SZXF1\
+      ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Ih2C0+STAhcqFS9hcGkvdjEvc2Vzc2lvbnMve2lkfRKgAQoTRGVsZXRl\
+      T3RoZXJTZXNzaW9ucxIuLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25zUmVxdWVzdBovLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2UiKILT5JMCIiIdL2FwaS92MS9zZXNzaW9uczpk\
+      ZWxldGVPdGhlcnM6ASoSgQEKD0dldFNlY29uZEZhY3RvchIqLmNoYXRlbGFpbmUuYXV0aC52MS5HZXRTZWNvbmRGYWN0\
+      b3JSZXF1ZXN0GiAuY2hhdGVsYWluZS5hdXRoLnYxLlNlY29uZEZhY3RvciIggtPkkwIaEhgvYXBpL3YxL21lL3NlY29u\
+      ZC1mYWN0b3ISmwEKE0NyZWF0ZUF1dGhlbnRpY2F0b3ISLi5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQXV0aGVudGlj\
+      YXRvclJlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQXV0aGVudGljYXRvclJlc3BvbnNlIiOC0+STAh0i\
+      GC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvcjoBKhKSAQoSRW5hYmxlU2Vjb25kRmFjdG9yEi0uY2hhdGVsYWluZS5hdXRo\
+      LnYxLkVuYWJsZVNlY29uZEZhY3RvclJlcXVlc3QaIS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVjb3ZlcnlDb2RlcyIqgtPk\
+      kwIkIh8vYXBpL3YxL21lL3NlY29uZC1mYWN0b3I6ZW5hYmxlOgEqEn0KEkRlbGV0ZVNlY29uZEZhY3RvchItLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5EZWxldGVTZWNvbmRGYWN0b3JSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+ST\
+      AhoqGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvchKOAQoTQ3JlYXRlUmVjb3ZlcnlDb2RlcxIuLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5DcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiSC\
+      0+STAh4iGS9hcGkvdjEvbWUvcmVjb3ZlcnktY29kZXM6ASoSjgEKFlJlcXVlc3RBY2NvdW50RGVsZXRpb24SMS5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEFjY291bnREZWxldGlvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNj\
+      b3VudERlbGV0aW9uIhyC0+STAhYiES9hcGkvdjEvbWU6ZGVsZXRlOgEqEm8KCUxpc3RVc2VycxIkLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiUuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhWC0+ST\
+      Ag8SDS9hcGkvdjEvdXNlcnMSfAoKSW52aXRlVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVxdWVz\
+      dBomLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVzcG9uc2UiH4LT5JMCGSIUL2FwaS92MS91c2VyczppbnZp\
+      dGU6ASoSeAoLU2V0VXNlclJvbGUSJi5jaGF0ZWxhaW5lLmF1dGgudjEuU2V0VXNlclJvbGVSZXF1ZXN0GhguY2hhdGVs\
+      YWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2V0Um9sZToBKhJ4CgtEaXNhYmxl\
+      VXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5EaXNhYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNl\
+      ciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpkaXNhYmxlOgEqEnUKCkVuYWJsZVVzZXISJS5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3Yx\
+      L3VzZXJzL3t1c2VyfTplbmFibGU6ASoSdQoKVW5sb2NrVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5VbmxvY2tVc2Vy\
+      UmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OnVubG9j\
+      azoBKhJ4CgtTaWduT3V0VXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5TaWduT3V0VXNlclJlcXVlc3QaGC5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpzaWduT3V0OgEqEnUKCkRlbGV0ZVVz\
+      ZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIm\
+      gtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTpkZWxldGU6ASoSeAoLUmVzdG9yZVVzZXISJi5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuUmVzdG9yZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91\
+      c2Vycy97dXNlcn06cmVzdG9yZToBKhJhCgxMaXN0RXJhc3VyZXMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEVyYXN1\
+      cmVzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0RXJhc3VyZXNSZXNwb25zZRJnCg5SZXBlYXRFcmFzdXJl\
+      cxIpLmNoYXRlbGFpbmUuYXV0aC52MS5SZXBlYXRFcmFzdXJlc1JlcXVlc3QaKi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVw\
+      ZWF0RXJhc3VyZXNSZXNwb25zZRKWAQoVUmVzZXRVc2VyU2Vjb25kRmFjdG9yEjAuY2hhdGVsYWluZS5hdXRoLnYxLlJl\
+      c2V0VXNlclNlY29uZEZhY3RvclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIxgtPkkwIrIiYvYXBpL3Yx\
+      L3VzZXJzL3t1c2VyfTpyZXNldFNlY29uZEZhY3RvcjoBKhKrAQoVU2VuZFVzZXJQYXNzd29yZFJlc2V0EjAuY2hhdGVs\
+      YWluZS5hdXRoLnYxLlNlbmRVc2VyUGFzc3dvcmRSZXNldFJlcXVlc3QaMS5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZFVz\
+      ZXJQYXNzd29yZFJlc2V0UmVzcG9uc2UiLYLT5JMCJyIiL2FwaS92MS91c2Vycy97dXNlcn06cmVzZXRQYXNzd29yZDoB\
+      KhJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GikuY2hhdGVs\
+      YWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJoCg9Db21wbGV0ZVNlc3Npb24SKi5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuQ29tcGxldGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9u\
+      c2USgAEKDkNvbmZpcm1TZXNzaW9uEikuY2hhdGVsYWluZS5hdXRoLnYxLkNvbmZpcm1TZXNzaW9uUmVxdWVzdBoWLmdv\
+      b2dsZS5wcm90b2J1Zi5FbXB0eSIrgtPkkwIlIiAvYXBpL3YxL3Nlc3Npb25zL2N1cnJlbnQ6Y29uZmlybToBKhJfChRE\
+      ZWxldGVDdXJyZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lvblJlcXVlc3Qa\
+      Fi5nb29nbGUucHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRp\
+      Y2F0ZVJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USbwoQV2F0Y2hSZXZvY2F0\
+      aW9ucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uEjEuY2hhdGVsYWluZS5h\
+      dXRoLnYxLklzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0\
+      ZVJlc3BvbnNlElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwb3J0Rm9yZ2VyeVJlcXVlc3Qa\
+      Fi5nb29nbGUucHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNy\
+      ZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNl\
+      IiCC0+STAhoiFS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5z\
+      UmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVs\
+      YWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIc\
+      KhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
       """)
 }

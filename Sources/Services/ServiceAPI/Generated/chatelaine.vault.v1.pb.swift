@@ -1494,6 +1494,110 @@ package enum VaultAPI {
     }
   }
 
+  /// `chatelaine.vault.v1.EraseAccountRequest`.
+  package struct EraseAccountRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var accountId: String
+
+    /// Every field defaulted.
+    package init(
+      accountId: String = ""
+    ) {
+      self.accountId = accountId
+    }
+
+    package init() {
+      self.accountId = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.EraseAccountRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__erase_account_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EraseAccountRequest.self).pointee
+      self.accountId = try CField.string(c.account_id, "accountId")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EraseAccountRequest.self)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("accountId", self.accountId)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.EraseAccountResponse`.
+  package struct EraseAccountResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var providerConfigs: Int32
+    /// Field 2.
+    package var dataKeys: Int32
+
+    /// Every field defaulted.
+    package init(
+      providerConfigs: Int32 = 0,
+      dataKeys: Int32 = 0
+    ) {
+      self.providerConfigs = providerConfigs
+      self.dataKeys = dataKeys
+    }
+
+    package init() {
+      self.providerConfigs = 0
+      self.dataKeys = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.EraseAccountResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__erase_account_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EraseAccountResponse.self).pointee
+      self.providerConfigs = c.provider_configs
+      self.dataKeys = c.data_keys
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EraseAccountResponse.self)
+      c.pointee.provider_configs = self.providerConfigs
+      c.pointee.data_keys = self.dataKeys
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("providerConfigs", self.providerConfigs)
+      writer.field("dataKeys", self.dataKeys)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "providerConfigs", "provider_configs":
+        self.providerConfigs = try .reading(value, "providerConfigs")
+      case "dataKeys", "data_keys":
+        self.dataKeys = try .reading(value, "dataKeys")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// The methods of `chatelaine.vault.v1.Vault`.
   package enum VaultMethods {
     /// Seals and stores a key.
@@ -1596,6 +1700,14 @@ package enum VaultAPI {
       httpRules: [
       ])
 
+    /// Destroys everything of an account that is no more: its configurations and the data keys without
+    /// which no copy of them opens. For auth; doing it again changes nothing.
+    package static let eraseAccount = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "EraseAccount",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createProviderConfig,
@@ -1609,6 +1721,7 @@ package enum VaultAPI {
       resolveCredential,
       resolveForTest,
       recordUses,
+      eraseAccount,
     ]
   }
 
@@ -1670,6 +1783,12 @@ package enum VaultAPI {
     func recordUses(
       _ request: VaultAPI.RecordUsesRequest, context: ServerContext
     ) async throws -> VaultAPI.RecordUsesResponse
+
+    /// Destroys everything of an account that is no more: its configurations and the data keys without
+    /// which no copy of them opens. For auth; doing it again changes nothing.
+    func eraseAccount(
+      _ request: VaultAPI.EraseAccountRequest, context: ServerContext
+    ) async throws -> VaultAPI.EraseAccountResponse
 
   }
 
@@ -1781,6 +1900,16 @@ package enum VaultAPI {
     ) async throws(RPCError) -> VaultAPI.RecordUsesResponse {
       try await channel.unary(
         VaultMethods.recordUses, request, options: options)
+    }
+
+    /// Destroys everything of an account that is no more: its configurations and the data keys without
+    /// which no copy of them opens. For auth; doing it again changes nothing.
+    package func eraseAccount(
+      _ request: VaultAPI.EraseAccountRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.EraseAccountResponse {
+      try await channel.unary(
+        VaultMethods.eraseAccount, request, options: options)
     }
 
     /// The methods that have an HTTP route.
@@ -2662,6 +2791,12 @@ extension VaultAPI.VaultServiceProtocol {
           let request = try VaultAPI.RecordUsesRequest(request: request)
           return try await self.recordUses(request, context: context).enveloped()
         }),
+      MethodHandler(
+        VaultAPI.VaultMethods.eraseAccount,
+        .unary { request, context in
+          let request = try VaultAPI.EraseAccountRequest(request: request)
+          return try await self.eraseAccount(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -2755,29 +2890,33 @@ extension ProtoFileDescriptor {
       RRAGEhUKEVJFUVVFU1RfVE9PX0xBUkdFEAcSCwoHUkVWT0tFRBAIEhIKDkdBVEVXQVlfRkFJTEVEEAkSEgoOQU5TV0VS\
       X1JFRlVTRUQQCkIaChhfZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMiRAoRUmVjb3JkVXNlc1JlcXVlc3QSLwoEdXNlcxgB\
       IAMoCzIbLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5kUgR1c2VzIkoKElJlY29yZFVzZXNSZXNwb25zZRIaCghyZWNv\
-      cmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgCIAEoBVIHcmVmdXNlZDLxCwoFVmF1bHQSkgEKFENyZWF0ZVBy\
-      b3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0\
-      ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoBKhKa\
-      AQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1JlcXVl\
-      c3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBpL3Yx\
-      L3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQcm92\
-      aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9hcGkv\
-      djEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQu\
-      djEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIo\
-      gtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcSMC5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0\
-      eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcSMC5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEu\
-      UHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEBChVE\
-      aXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVl\
-      c3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXItY29u\
-      Zmlncy97aWR9OmRpc2FibGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLklt\
-      cG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdS\
-      ZXNwb25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxS\
-      ZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwKDlJlc29sdmVGb3JU\
-      ZXN0EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYx\
-      LlJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3Jk\
-      VXNlc1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZWIGcHJvdG8z
+      cmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgCIAEoBVIHcmVmdXNlZCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0\
+      Eh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZCJeChRFcmFzZUFjY291bnRSZXNwb25zZRIpChBwcm92aWRlcl9j\
+      b25maWdzGAEgASgFUg9wcm92aWRlckNvbmZpZ3MSGwoJZGF0YV9rZXlzGAIgASgFUghkYXRhS2V5czLWDAoFVmF1bHQS\
+      kgEKFENyZWF0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1Jl\
+      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXIt\
+      Y29uZmlnczoBKhKaAQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVy\
+      Q29uZmlnc1JlcXVlc3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPk\
+      kwIaEhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVs\
+      dC52MS5HZXRQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC\
+      0+STAh8SHS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRl\
+      bGFpbmUudmF1bHQudjEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92\
+      aWRlckNvbmZpZyIogtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlk\
+      ZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5w\
+      cm90b2J1Zi5FbXB0eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlk\
+      ZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFp\
+      bmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5h\
+      YmxlOgEqEqEBChVEaXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRl\
+      ckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEv\
+      cHJvdmlkZXItY29uZmlncy97aWR9OmRpc2FibGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJv\
+      dmlkZXJDb25maWdSZXNwb25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2\
+      ZUNyZWRlbnRpYWxSZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwK\
+      DlJlc29sdmVGb3JUZXN0EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxh\
+      aW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1\
+      bHQudjEuUmVjb3JkVXNlc1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZRJjCgxF\
+      cmFzZUFjY291bnQSKC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLnZh\
+      dWx0LnYxLkVyYXNlQWNjb3VudFJlc3BvbnNlYgZwcm90bzM=
       """)
 }
 

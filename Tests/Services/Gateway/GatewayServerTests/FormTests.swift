@@ -63,6 +63,7 @@ import Testing
     "/settings/security/sessions/{id}/end": Sample(path: "/settings/security/sessions/s2/end"),
     "/settings/security/sessions/end-others": Sample(
       path: "/settings/security/sessions/end-others"),
+    "/settings/delete": Sample(path: "/settings/delete", fields: [("understood", "yes")]),
     "/confirm-password": Sample(path: "/confirm-password", fields: account),
     "/settings/second-factor": Sample(path: "/settings/second-factor"),
     "/settings/second-factor/enable": Sample(
@@ -193,6 +194,9 @@ extension FakeBackend {
     changed(Methods.signOutUser, AuthAPI.SignOutUserRequest.self)
     auth.on(Methods.deleteOtherSessions) { (_: AuthAPI.DeleteOtherSessionsRequest, _) in
       AuthAPI.DeleteOtherSessionsResponse()
+    }
+    auth.on(Methods.requestAccountDeletion) { (_: AuthAPI.RequestAccountDeletionRequest, _) in
+      AuthAPI.AccountDeletion(deleteTime: Timestamp(seconds: 1_800_000_000, nanos: 0))
     }
     auth.on(Methods.createAuthenticator) { (_: AuthAPI.CreateAuthenticatorRequest, _) in
       AuthAPI.CreateAuthenticatorResponse(secret: "ABCDEFGH", uri: "otpauth://totp/x")

@@ -37,6 +37,9 @@ struct Notice: Sendable, Hashable {
     case secondFactorOff = "second-factor-off"
     case invited = "invited"
     case userChanged = "user-changed"
+    case accountKept = "account-kept"
+    /// The subject is the day, in UTC.
+    case accountLeaves = "account-leaves"
   }
 
   private static let subjectBytesMax = 64
@@ -127,6 +130,10 @@ extension Notice {
       case .secondFactorOff: "The authenticator app is removed."
       case .invited: "The invitation is on its way."
       case .userChanged: "Done."
+      case .accountLeaves:
+        "The account is out of use, and is deleted on \(subject ?? "the day that you were told"). "
+          + "Log in before that to keep it."
+      case .accountKept: "Your account stays. Log in to go on."
       }
     let undo: String? =
       switch kind {

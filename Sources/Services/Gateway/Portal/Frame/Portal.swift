@@ -54,6 +54,7 @@ package struct Portal: Sendable {
     routes += try HelpPages(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
+    routes += try DeletionPages(portal: self).routes()
     routes += try SecondFactorPages(portal: self).routes() + UserPages(portal: self).routes()
     #if DEBUG
       routes += try ComponentsPage(portal: self).routes()

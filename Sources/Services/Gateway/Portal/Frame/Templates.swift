@@ -3,6 +3,7 @@
 /// A page is one of them; so is each part that several pages have (`{{>field}}`, `{{>state}}`).
 extension PageRenderer {
   static let templates: [(String, [UInt8])] = [
+    ("account-delete", PackageResources.account_delete_mustache),
     ("access-token-created", PackageResources.access_token_created_mustache),
     ("access-token-revoke", PackageResources.access_token_revoke_mustache),
     ("access-tokens", PackageResources.access_tokens_mustache),

@@ -385,6 +385,96 @@ void   chatelaine__audit__v1__count_events_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__audit__v1__count_events_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__audit__v1__erase_account_request__init
+                     (Chatelaine__Audit__V1__EraseAccountRequest         *message)
+{
+  static const Chatelaine__Audit__V1__EraseAccountRequest init_value = CHATELAINE__AUDIT__V1__ERASE_ACCOUNT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__erase_account_request__get_packed_size
+                     (const Chatelaine__Audit__V1__EraseAccountRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__erase_account_request__pack
+                     (const Chatelaine__Audit__V1__EraseAccountRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__erase_account_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__EraseAccountRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__EraseAccountRequest *
+       chatelaine__audit__v1__erase_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__EraseAccountRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__erase_account_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__erase_account_request__free_unpacked
+                     (Chatelaine__Audit__V1__EraseAccountRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__erase_account_response__init
+                     (Chatelaine__Audit__V1__EraseAccountResponse         *message)
+{
+  static const Chatelaine__Audit__V1__EraseAccountResponse init_value = CHATELAINE__AUDIT__V1__ERASE_ACCOUNT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__erase_account_response__get_packed_size
+                     (const Chatelaine__Audit__V1__EraseAccountResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__erase_account_response__pack
+                     (const Chatelaine__Audit__V1__EraseAccountResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__erase_account_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__EraseAccountResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__EraseAccountResponse *
+       chatelaine__audit__v1__erase_account_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__EraseAccountResponse *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__erase_account_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__erase_account_response__free_unpacked
+                     (Chatelaine__Audit__V1__EraseAccountResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor chatelaine__audit__v1__audit_event__actor__field_descriptors[3] =
 {
   {
@@ -1368,15 +1458,106 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__d
   (ProtobufCMessageInit) chatelaine__audit__v1__count_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__erase_account_request__field_descriptors[1] =
+{
+  {
+    "account_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__EraseAccountRequest, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__erase_account_request__field_indices_by_name[] = {
+  0,   /* field[0] = account_id */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__erase_account_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__erase_account_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.EraseAccountRequest",
+  "EraseAccountRequest",
+  "Chatelaine__Audit__V1__EraseAccountRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__EraseAccountRequest),
+  1,
+  chatelaine__audit__v1__erase_account_request__field_descriptors,
+  chatelaine__audit__v1__erase_account_request__field_indices_by_name,
+  1,  chatelaine__audit__v1__erase_account_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__erase_account_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__erase_account_response__field_descriptors[2] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__EraseAccountResponse, events),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_complete",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__EraseAccountResponse, is_complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__erase_account_response__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+  1,   /* field[1] = is_complete */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__erase_account_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__erase_account_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.EraseAccountResponse",
+  "EraseAccountResponse",
+  "Chatelaine__Audit__V1__EraseAccountResponse",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__EraseAccountResponse),
+  2,
+  chatelaine__audit__v1__erase_account_response__field_descriptors,
+  chatelaine__audit__v1__erase_account_response__field_indices_by_name,
+  1,  chatelaine__audit__v1__erase_account_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__erase_account_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[4] =
 {
   { "AppendEvents", &chatelaine__audit__v1__append_events_request__descriptor, &chatelaine__audit__v1__append_events_response__descriptor },
   { "ListEvents", &chatelaine__audit__v1__list_events_request__descriptor, &chatelaine__audit__v1__list_events_response__descriptor },
   { "CountEvents", &chatelaine__audit__v1__count_events_request__descriptor, &chatelaine__audit__v1__count_events_response__descriptor },
+  { "EraseAccount", &chatelaine__audit__v1__erase_account_request__descriptor, &chatelaine__audit__v1__erase_account_response__descriptor },
 };
 const unsigned chatelaine__audit__v1__audit__method_indices_by_name[] = {
   0,        /* AppendEvents */
   2,        /* CountEvents */
+  3,        /* EraseAccount */
   1         /* ListEvents */
 };
 const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
@@ -1386,7 +1567,7 @@ const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
   "Audit",
   "Chatelaine__Audit__V1__Audit",
   "chatelaine.audit.v1",
-  3,
+  4,
   chatelaine__audit__v1__audit__method_descriptors,
   chatelaine__audit__v1__audit__method_indices_by_name
 };
@@ -1413,6 +1594,14 @@ void chatelaine__audit__v1__audit__count_events(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__audit__v1__audit__erase_account(ProtobufCService *service,
+                                                 const Chatelaine__Audit__V1__EraseAccountRequest *input,
+                                                 Chatelaine__Audit__V1__EraseAccountResponse_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
                                          Chatelaine__Audit__V1__Audit_ServiceDestroy destroy)

@@ -1222,6 +1222,411 @@ void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__delete_user_request__init
+                     (Chatelaine__Auth__V1__DeleteUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteUserRequest init_value = CHATELAINE__AUTH__V1__DELETE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_user_request__pack
+                     (const Chatelaine__Auth__V1__DeleteUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteUserRequest *
+       chatelaine__auth__v1__delete_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__restore_user_request__init
+                     (Chatelaine__Auth__V1__RestoreUserRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RestoreUserRequest init_value = CHATELAINE__AUTH__V1__RESTORE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__restore_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RestoreUserRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__restore_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__restore_user_request__pack
+                     (const Chatelaine__Auth__V1__RestoreUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__restore_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__restore_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RestoreUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__restore_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RestoreUserRequest *
+       chatelaine__auth__v1__restore_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RestoreUserRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__restore_user_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__restore_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__RestoreUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__restore_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__request_account_deletion_request__init
+                     (Chatelaine__Auth__V1__RequestAccountDeletionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RequestAccountDeletionRequest init_value = CHATELAINE__AUTH__V1__REQUEST_ACCOUNT_DELETION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__request_account_deletion_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_account_deletion_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__request_account_deletion_request__pack
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_account_deletion_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__request_account_deletion_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_account_deletion_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RequestAccountDeletionRequest *
+       chatelaine__auth__v1__request_account_deletion_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RequestAccountDeletionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__request_account_deletion_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__request_account_deletion_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestAccountDeletionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__request_account_deletion_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__account_deletion__init
+                     (Chatelaine__Auth__V1__AccountDeletion         *message)
+{
+  static const Chatelaine__Auth__V1__AccountDeletion init_value = CHATELAINE__AUTH__V1__ACCOUNT_DELETION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__account_deletion__get_packed_size
+                     (const Chatelaine__Auth__V1__AccountDeletion *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__account_deletion__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__account_deletion__pack
+                     (const Chatelaine__Auth__V1__AccountDeletion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__account_deletion__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__account_deletion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AccountDeletion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__account_deletion__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__AccountDeletion *
+       chatelaine__auth__v1__account_deletion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__AccountDeletion *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__account_deletion__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__account_deletion__free_unpacked
+                     (Chatelaine__Auth__V1__AccountDeletion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__account_deletion__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__erasure__init
+                     (Chatelaine__Auth__V1__Erasure         *message)
+{
+  static const Chatelaine__Auth__V1__Erasure init_value = CHATELAINE__AUTH__V1__ERASURE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__erasure__get_packed_size
+                     (const Chatelaine__Auth__V1__Erasure *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__erasure__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__erasure__pack
+                     (const Chatelaine__Auth__V1__Erasure *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__erasure__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__erasure__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Erasure *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__erasure__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__Erasure *
+       chatelaine__auth__v1__erasure__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__Erasure *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__erasure__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__erasure__free_unpacked
+                     (Chatelaine__Auth__V1__Erasure *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__erasure__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_erasures_request__init
+                     (Chatelaine__Auth__V1__ListErasuresRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListErasuresRequest init_value = CHATELAINE__AUTH__V1__LIST_ERASURES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_erasures_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListErasuresRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_erasures_request__pack
+                     (const Chatelaine__Auth__V1__ListErasuresRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_erasures_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListErasuresRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListErasuresRequest *
+       chatelaine__auth__v1__list_erasures_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListErasuresRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_erasures_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_erasures_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListErasuresRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_erasures_response__init
+                     (Chatelaine__Auth__V1__ListErasuresResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListErasuresResponse init_value = CHATELAINE__AUTH__V1__LIST_ERASURES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_erasures_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListErasuresResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_erasures_response__pack
+                     (const Chatelaine__Auth__V1__ListErasuresResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_erasures_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListErasuresResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListErasuresResponse *
+       chatelaine__auth__v1__list_erasures_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListErasuresResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_erasures_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_erasures_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListErasuresResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_erasures_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__repeat_erasures_request__init
+                     (Chatelaine__Auth__V1__RepeatErasuresRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RepeatErasuresRequest init_value = CHATELAINE__AUTH__V1__REPEAT_ERASURES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__repeat_erasures_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__repeat_erasures_request__pack
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__repeat_erasures_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RepeatErasuresRequest *
+       chatelaine__auth__v1__repeat_erasures_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RepeatErasuresRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__repeat_erasures_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__repeat_erasures_request__free_unpacked
+                     (Chatelaine__Auth__V1__RepeatErasuresRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__repeat_erasures_response__init
+                     (Chatelaine__Auth__V1__RepeatErasuresResponse         *message)
+{
+  static const Chatelaine__Auth__V1__RepeatErasuresResponse init_value = CHATELAINE__AUTH__V1__REPEAT_ERASURES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__repeat_erasures_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__repeat_erasures_response__pack
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__repeat_erasures_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RepeatErasuresResponse *
+       chatelaine__auth__v1__repeat_erasures_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RepeatErasuresResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__repeat_erasures_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__repeat_erasures_response__free_unpacked
+                     (Chatelaine__Auth__V1__RepeatErasuresResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__repeat_erasures_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__get_current_account_request__init
                      (Chatelaine__Auth__V1__GetCurrentAccountRequest         *message)
 {
@@ -2941,19 +3346,21 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__redeem_link_request__desc
   (ProtobufCMessageInit) chatelaine__auth__v1__redeem_link_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_number[4] =
+static const ProtobufCEnumValue chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_number[5] =
 {
   { "PURPOSE_UNSPECIFIED", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED", 0 },
   { "VERIFY_EMAIL", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__VERIFY_EMAIL", 1 },
   { "CHANGE_EMAIL", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__CHANGE_EMAIL", 2 },
   { "UNLOCK", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__UNLOCK", 3 },
+  { "KEEP_ACCOUNT", "CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__KEEP_ACCOUNT", 4 },
 };
 static const ProtobufCIntRange chatelaine__auth__v1__redeem_link_response__purpose__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_name[5] =
 {
   { "CHANGE_EMAIL", 2 },
+  { "KEEP_ACCOUNT", 4 },
   { "PURPOSE_UNSPECIFIED", 0 },
   { "UNLOCK", 3 },
   { "VERIFY_EMAIL", 1 },
@@ -2965,9 +3372,9 @@ const ProtobufCEnumDescriptor chatelaine__auth__v1__redeem_link_response__purpos
   "Purpose",
   "Chatelaine__Auth__V1__RedeemLinkResponse__Purpose",
   "chatelaine.auth.v1",
-  4,
+  5,
   chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_number,
-  4,
+  5,
   chatelaine__auth__v1__redeem_link_response__purpose__enum_values_by_name,
   1,
   chatelaine__auth__v1__redeem_link_response__purpose__value_ranges,
@@ -3303,7 +3710,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_other_sessions_res
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_other_sessions_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descriptors[7] =
 {
   {
     "account",
@@ -3377,10 +3784,23 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__user__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "delete_time",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__User, _delete_time_case),
+    offsetof(Chatelaine__Auth__V1__User, delete_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__user__field_indices_by_name[] = {
   3,   /* field[3] = access_token_count */
   0,   /* field[0] = account */
+  6,   /* field[6] = delete_time */
   5,   /* field[5] = has_second_factor */
   1,   /* field[1] = is_disabled */
   4,   /* field[4] = last_seen_time */
@@ -3389,7 +3809,7 @@ static const unsigned chatelaine__auth__v1__user__field_indices_by_name[] = {
 static const ProtobufCIntRange chatelaine__auth__v1__user__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor =
 {
@@ -3399,7 +3819,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__user__descriptor =
   "Chatelaine__Auth__V1__User",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__User),
-  6,
+  7,
   chatelaine__auth__v1__user__field_descriptors,
   chatelaine__auth__v1__user__field_indices_by_name,
   1,  chatelaine__auth__v1__user__number_ranges,
@@ -3874,6 +4294,393 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_
   chatelaine__auth__v1__send_user_password_reset_response__field_indices_by_name,
   1,  chatelaine__auth__v1__send_user_password_reset_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__send_user_password_reset_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_user_request__field_descriptors[2] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeleteUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at_once",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeleteUserRequest, at_once),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__delete_user_request__field_indices_by_name[] = {
+  1,   /* field[1] = at_once */
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__delete_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteUserRequest",
+  "DeleteUserRequest",
+  "Chatelaine__Auth__V1__DeleteUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteUserRequest),
+  2,
+  chatelaine__auth__v1__delete_user_request__field_descriptors,
+  chatelaine__auth__v1__delete_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__delete_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__restore_user_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RestoreUserRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__restore_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__restore_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__restore_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RestoreUserRequest",
+  "RestoreUserRequest",
+  "Chatelaine__Auth__V1__RestoreUserRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RestoreUserRequest),
+  1,
+  chatelaine__auth__v1__restore_user_request__field_descriptors,
+  chatelaine__auth__v1__restore_user_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__restore_user_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__restore_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__request_account_deletion_request__field_descriptors NULL
+#define chatelaine__auth__v1__request_account_deletion_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__request_account_deletion_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__request_account_deletion_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RequestAccountDeletionRequest",
+  "RequestAccountDeletionRequest",
+  "Chatelaine__Auth__V1__RequestAccountDeletionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RequestAccountDeletionRequest),
+  0,
+  chatelaine__auth__v1__request_account_deletion_request__field_descriptors,
+  chatelaine__auth__v1__request_account_deletion_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__request_account_deletion_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__request_account_deletion_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__account_deletion__field_descriptors[1] =
+{
+  {
+    "delete_time",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AccountDeletion, delete_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__account_deletion__field_indices_by_name[] = {
+  0,   /* field[0] = delete_time */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__account_deletion__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__account_deletion__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.AccountDeletion",
+  "AccountDeletion",
+  "Chatelaine__Auth__V1__AccountDeletion",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__AccountDeletion),
+  1,
+  chatelaine__auth__v1__account_deletion__field_descriptors,
+  chatelaine__auth__v1__account_deletion__field_indices_by_name,
+  1,  chatelaine__auth__v1__account_deletion__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__account_deletion__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__erasure__field_descriptors[3] =
+{
+  {
+    "account_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Erasure, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "erase_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Erasure, erase_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_complete",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Erasure, is_complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__erasure__field_indices_by_name[] = {
+  0,   /* field[0] = account_id */
+  1,   /* field[1] = erase_time */
+  2,   /* field[2] = is_complete */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__erasure__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__erasure__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.Erasure",
+  "Erasure",
+  "Chatelaine__Auth__V1__Erasure",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__Erasure),
+  3,
+  chatelaine__auth__v1__erasure__field_descriptors,
+  chatelaine__auth__v1__erasure__field_indices_by_name,
+  1,  chatelaine__auth__v1__erasure__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__erasure__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_erasures_request__field_descriptors[2] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListErasuresRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListErasuresRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_erasures_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_erasures_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_erasures_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListErasuresRequest",
+  "ListErasuresRequest",
+  "Chatelaine__Auth__V1__ListErasuresRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListErasuresRequest),
+  2,
+  chatelaine__auth__v1__list_erasures_request__field_descriptors,
+  chatelaine__auth__v1__list_erasures_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_erasures_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_erasures_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_erasures_response__field_descriptors[2] =
+{
+  {
+    "erasures",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListErasuresResponse, n_erasures),
+    offsetof(Chatelaine__Auth__V1__ListErasuresResponse, erasures),
+    &chatelaine__auth__v1__erasure__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListErasuresResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_erasures_response__field_indices_by_name[] = {
+  0,   /* field[0] = erasures */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_erasures_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_erasures_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListErasuresResponse",
+  "ListErasuresResponse",
+  "Chatelaine__Auth__V1__ListErasuresResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListErasuresResponse),
+  2,
+  chatelaine__auth__v1__list_erasures_response__field_descriptors,
+  chatelaine__auth__v1__list_erasures_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_erasures_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_erasures_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__repeat_erasures_request__field_descriptors[1] =
+{
+  {
+    "account_ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__RepeatErasuresRequest, n_account_ids),
+    offsetof(Chatelaine__Auth__V1__RepeatErasuresRequest, account_ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__repeat_erasures_request__field_indices_by_name[] = {
+  0,   /* field[0] = account_ids */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__repeat_erasures_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__repeat_erasures_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RepeatErasuresRequest",
+  "RepeatErasuresRequest",
+  "Chatelaine__Auth__V1__RepeatErasuresRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RepeatErasuresRequest),
+  1,
+  chatelaine__auth__v1__repeat_erasures_request__field_descriptors,
+  chatelaine__auth__v1__repeat_erasures_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__repeat_erasures_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__repeat_erasures_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__repeat_erasures_response__field_descriptors[1] =
+{
+  {
+    "accounts",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RepeatErasuresResponse, accounts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__repeat_erasures_response__field_indices_by_name[] = {
+  0,   /* field[0] = accounts */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__repeat_erasures_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__repeat_erasures_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RepeatErasuresResponse",
+  "RepeatErasuresResponse",
+  "Chatelaine__Auth__V1__RepeatErasuresResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RepeatErasuresResponse),
+  1,
+  chatelaine__auth__v1__repeat_erasures_response__field_descriptors,
+  chatelaine__auth__v1__repeat_erasures_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__repeat_erasures_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__repeat_erasures_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define chatelaine__auth__v1__get_current_account_request__field_descriptors NULL
@@ -5281,7 +6088,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[36] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[41] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -5299,6 +6106,7 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "EnableSecondFactor", &chatelaine__auth__v1__enable_second_factor_request__descriptor, &chatelaine__auth__v1__recovery_codes__descriptor },
   { "DeleteSecondFactor", &chatelaine__auth__v1__delete_second_factor_request__descriptor, &google__protobuf__empty__descriptor },
   { "CreateRecoveryCodes", &chatelaine__auth__v1__create_recovery_codes_request__descriptor, &chatelaine__auth__v1__recovery_codes__descriptor },
+  { "RequestAccountDeletion", &chatelaine__auth__v1__request_account_deletion_request__descriptor, &chatelaine__auth__v1__account_deletion__descriptor },
   { "ListUsers", &chatelaine__auth__v1__list_users_request__descriptor, &chatelaine__auth__v1__list_users_response__descriptor },
   { "InviteUser", &chatelaine__auth__v1__invite_user_request__descriptor, &chatelaine__auth__v1__invite_user_response__descriptor },
   { "SetUserRole", &chatelaine__auth__v1__set_user_role_request__descriptor, &chatelaine__auth__v1__user__descriptor },
@@ -5306,6 +6114,10 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "EnableUser", &chatelaine__auth__v1__enable_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "UnlockUser", &chatelaine__auth__v1__unlock_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SignOutUser", &chatelaine__auth__v1__sign_out_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "DeleteUser", &chatelaine__auth__v1__delete_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "RestoreUser", &chatelaine__auth__v1__restore_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "ListErasures", &chatelaine__auth__v1__list_erasures_request__descriptor, &chatelaine__auth__v1__list_erasures_response__descriptor },
+  { "RepeatErasures", &chatelaine__auth__v1__repeat_erasures_request__descriptor, &chatelaine__auth__v1__repeat_erasures_response__descriptor },
   { "ResetUserSecondFactor", &chatelaine__auth__v1__reset_user_second_factor_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SendUserPasswordReset", &chatelaine__auth__v1__send_user_password_reset_request__descriptor, &chatelaine__auth__v1__send_user_password_reset_response__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
@@ -5321,42 +6133,47 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  29,        /* Authenticate */
+  34,        /* Authenticate */
   4,        /* ChangePassword */
-  26,        /* CompleteSession */
-  27,        /* ConfirmSession */
-  33,        /* CreateAccessToken */
+  31,        /* CompleteSession */
+  32,        /* ConfirmSession */
+  38,        /* CreateAccessToken */
   0,        /* CreateAccount */
   12,        /* CreateAuthenticator */
   15,        /* CreateRecoveryCodes */
-  25,        /* CreateSession */
-  35,        /* DeleteAccessToken */
-  28,        /* DeleteCurrentSession */
+  30,        /* CreateSession */
+  40,        /* DeleteAccessToken */
+  33,        /* DeleteCurrentSession */
   10,        /* DeleteOtherSessions */
   14,        /* DeleteSecondFactor */
   9,        /* DeleteSession */
-  19,        /* DisableUser */
+  24,        /* DeleteUser */
+  20,        /* DisableUser */
   13,        /* EnableSecondFactor */
-  20,        /* EnableUser */
+  21,        /* EnableUser */
   1,        /* GetCurrentAccount */
   11,        /* GetSecondFactor */
-  17,        /* InviteUser */
-  31,        /* IssueOperatorAssertion */
-  34,        /* ListAccessTokens */
+  18,        /* InviteUser */
+  36,        /* IssueOperatorAssertion */
+  39,        /* ListAccessTokens */
+  26,        /* ListErasures */
   8,        /* ListSessions */
-  16,        /* ListUsers */
+  17,        /* ListUsers */
   7,        /* RedeemLink */
-  32,        /* ReportForgery */
+  27,        /* RepeatErasures */
+  37,        /* ReportForgery */
+  16,        /* RequestAccountDeletion */
   3,        /* RequestEmailChange */
   5,        /* RequestPasswordReset */
   6,        /* ResetPassword */
-  23,        /* ResetUserSecondFactor */
+  28,        /* ResetUserSecondFactor */
+  25,        /* RestoreUser */
   2,        /* SendEmailVerification */
-  24,        /* SendUserPasswordReset */
-  18,        /* SetUserRole */
-  22,        /* SignOutUser */
-  21,        /* UnlockUser */
-  30         /* WatchRevocations */
+  29,        /* SendUserPasswordReset */
+  19,        /* SetUserRole */
+  23,        /* SignOutUser */
+  22,        /* UnlockUser */
+  35         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -5365,7 +6182,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  36,
+  41,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -5497,13 +6314,21 @@ void chatelaine__auth__v1__auth__create_recovery_codes(ProtobufCService *service
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__request_account_deletion(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__RequestAccountDeletionRequest *input,
+                                                          Chatelaine__Auth__V1__AccountDeletion_Closure closure,
+                                                          void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__InviteUserRequest *input,
@@ -5511,7 +6336,7 @@ void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SetUserRoleRequest *input,
@@ -5519,7 +6344,7 @@ void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__DisableUserRequest *input,
@@ -5527,7 +6352,7 @@ void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__EnableUserRequest *input,
@@ -5535,7 +6360,7 @@ void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__UnlockUserRequest *input,
@@ -5543,7 +6368,7 @@ void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
@@ -5551,7 +6376,39 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__DeleteUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
+                                              const Chatelaine__Auth__V1__RestoreUserRequest *input,
+                                              Chatelaine__Auth__V1__User_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListErasuresRequest *input,
+                                               Chatelaine__Auth__V1__ListErasuresResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
+                                                 Chatelaine__Auth__V1__RepeatErasuresResponse_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
@@ -5559,7 +6416,7 @@ void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
@@ -5567,7 +6424,7 @@ void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
@@ -5575,7 +6432,7 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
@@ -5583,7 +6440,7 @@ void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
@@ -5591,7 +6448,7 @@ void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -5599,7 +6456,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -5607,7 +6464,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -5615,7 +6472,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -5623,7 +6480,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -5631,7 +6488,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -5639,7 +6496,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -5647,7 +6504,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -5655,7 +6512,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

@@ -817,6 +817,96 @@ void   chatelaine__vault__v1__record_uses_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__record_uses_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__erase_account_request__init
+                     (Chatelaine__Vault__V1__EraseAccountRequest         *message)
+{
+  static const Chatelaine__Vault__V1__EraseAccountRequest init_value = CHATELAINE__VAULT__V1__ERASE_ACCOUNT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__erase_account_request__get_packed_size
+                     (const Chatelaine__Vault__V1__EraseAccountRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__erase_account_request__pack
+                     (const Chatelaine__Vault__V1__EraseAccountRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__erase_account_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__EraseAccountRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__EraseAccountRequest *
+       chatelaine__vault__v1__erase_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__EraseAccountRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__erase_account_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__erase_account_request__free_unpacked
+                     (Chatelaine__Vault__V1__EraseAccountRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__erase_account_response__init
+                     (Chatelaine__Vault__V1__EraseAccountResponse         *message)
+{
+  static const Chatelaine__Vault__V1__EraseAccountResponse init_value = CHATELAINE__VAULT__V1__ERASE_ACCOUNT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__erase_account_response__get_packed_size
+                     (const Chatelaine__Vault__V1__EraseAccountResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__erase_account_response__pack
+                     (const Chatelaine__Vault__V1__EraseAccountResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__erase_account_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__EraseAccountResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__EraseAccountResponse *
+       chatelaine__vault__v1__erase_account_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__EraseAccountResponse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__erase_account_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__erase_account_response__free_unpacked
+                     (Chatelaine__Vault__V1__EraseAccountResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__field_descriptors[10] =
 {
   {
@@ -2164,7 +2254,96 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__de
   (ProtobufCMessageInit) chatelaine__vault__v1__record_uses_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[11] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__erase_account_request__field_descriptors[1] =
+{
+  {
+    "account_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__EraseAccountRequest, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__erase_account_request__field_indices_by_name[] = {
+  0,   /* field[0] = account_id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__erase_account_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.EraseAccountRequest",
+  "EraseAccountRequest",
+  "Chatelaine__Vault__V1__EraseAccountRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__EraseAccountRequest),
+  1,
+  chatelaine__vault__v1__erase_account_request__field_descriptors,
+  chatelaine__vault__v1__erase_account_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__erase_account_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__erase_account_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__erase_account_response__field_descriptors[2] =
+{
+  {
+    "provider_configs",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__EraseAccountResponse, provider_configs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data_keys",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__EraseAccountResponse, data_keys),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__erase_account_response__field_indices_by_name[] = {
+  1,   /* field[1] = data_keys */
+  0,   /* field[0] = provider_configs */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__erase_account_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.EraseAccountResponse",
+  "EraseAccountResponse",
+  "Chatelaine__Vault__V1__EraseAccountResponse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__EraseAccountResponse),
+  2,
+  chatelaine__vault__v1__erase_account_response__field_descriptors,
+  chatelaine__vault__v1__erase_account_response__field_indices_by_name,
+  1,  chatelaine__vault__v1__erase_account_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__erase_account_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[12] =
 {
   { "CreateProviderConfig", &chatelaine__vault__v1__create_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ListProviderConfigs", &chatelaine__vault__v1__list_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_configs_response__descriptor },
@@ -2177,12 +2356,14 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "ResolveCredential", &chatelaine__vault__v1__resolve_credential_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
   { "ResolveForTest", &chatelaine__vault__v1__resolve_for_test_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
   { "RecordUses", &chatelaine__vault__v1__record_uses_request__descriptor, &chatelaine__vault__v1__record_uses_response__descriptor },
+  { "EraseAccount", &chatelaine__vault__v1__erase_account_request__descriptor, &chatelaine__vault__v1__erase_account_response__descriptor },
 };
 const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
   0,        /* CreateProviderConfig */
   4,        /* DeleteProviderConfig */
   6,        /* DisableProviderConfig */
   5,        /* EnableProviderConfig */
+  11,        /* EraseAccount */
   2,        /* GetProviderConfig */
   7,        /* ImportProviderConfig */
   1,        /* ListProviderConfigs */
@@ -2198,7 +2379,7 @@ const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
   "Vault",
   "Chatelaine__Vault__V1__Vault",
   "chatelaine.vault.v1",
-  11,
+  12,
   chatelaine__vault__v1__vault__method_descriptors,
   chatelaine__vault__v1__vault__method_indices_by_name
 };
@@ -2289,6 +2470,14 @@ void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
   service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
+                                                 const Chatelaine__Vault__V1__EraseAccountRequest *input,
+                                                 Chatelaine__Vault__V1__EraseAccountResponse_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
                                          Chatelaine__Vault__V1__Vault_ServiceDestroy destroy)

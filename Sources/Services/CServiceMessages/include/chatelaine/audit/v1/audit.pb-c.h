@@ -29,6 +29,8 @@ typedef struct Chatelaine__Audit__V1__ListEventsResponse Chatelaine__Audit__V1__
 typedef struct Chatelaine__Audit__V1__CountEventsRequest Chatelaine__Audit__V1__CountEventsRequest;
 typedef struct Chatelaine__Audit__V1__CountEventsResponse Chatelaine__Audit__V1__CountEventsResponse;
 typedef struct Chatelaine__Audit__V1__CountEventsResponse__Count Chatelaine__Audit__V1__CountEventsResponse__Count;
+typedef struct Chatelaine__Audit__V1__EraseAccountRequest Chatelaine__Audit__V1__EraseAccountRequest;
+typedef struct Chatelaine__Audit__V1__EraseAccountResponse Chatelaine__Audit__V1__EraseAccountResponse;
 
 
 /* --- enums --- */
@@ -217,6 +219,27 @@ struct  Chatelaine__Audit__V1__CountEventsResponse
     , 0,NULL, 0 }
 
 
+struct  Chatelaine__Audit__V1__EraseAccountRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData account_id;
+};
+#define CHATELAINE__AUDIT__V1__ERASE_ACCOUNT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__erase_account_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Audit__V1__EraseAccountResponse
+{
+  ProtobufCMessage base;
+  int32_t events;
+  protobuf_c_boolean is_complete;
+};
+#define CHATELAINE__AUDIT__V1__ERASE_ACCOUNT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__erase_account_response__descriptor) \
+    , 0, 0 }
+
+
 /* Chatelaine__Audit__V1__AuditEvent__Actor methods */
 void   chatelaine__audit__v1__audit_event__actor__init
                      (Chatelaine__Audit__V1__AuditEvent__Actor         *message);
@@ -378,6 +401,44 @@ Chatelaine__Audit__V1__CountEventsResponse *
 void   chatelaine__audit__v1__count_events_response__free_unpacked
                      (Chatelaine__Audit__V1__CountEventsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__EraseAccountRequest methods */
+void   chatelaine__audit__v1__erase_account_request__init
+                     (Chatelaine__Audit__V1__EraseAccountRequest         *message);
+size_t chatelaine__audit__v1__erase_account_request__get_packed_size
+                     (const Chatelaine__Audit__V1__EraseAccountRequest   *message);
+size_t chatelaine__audit__v1__erase_account_request__pack
+                     (const Chatelaine__Audit__V1__EraseAccountRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__erase_account_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__EraseAccountRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__EraseAccountRequest *
+       chatelaine__audit__v1__erase_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__erase_account_request__free_unpacked
+                     (Chatelaine__Audit__V1__EraseAccountRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__EraseAccountResponse methods */
+void   chatelaine__audit__v1__erase_account_response__init
+                     (Chatelaine__Audit__V1__EraseAccountResponse         *message);
+size_t chatelaine__audit__v1__erase_account_response__get_packed_size
+                     (const Chatelaine__Audit__V1__EraseAccountResponse   *message);
+size_t chatelaine__audit__v1__erase_account_response__pack
+                     (const Chatelaine__Audit__V1__EraseAccountResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__erase_account_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__EraseAccountResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__EraseAccountResponse *
+       chatelaine__audit__v1__erase_account_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__erase_account_response__free_unpacked
+                     (Chatelaine__Audit__V1__EraseAccountResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Audit__V1__AuditEvent__Actor_Closure)
@@ -413,6 +474,12 @@ typedef void (*Chatelaine__Audit__V1__CountEventsResponse__Count_Closure)
 typedef void (*Chatelaine__Audit__V1__CountEventsResponse_Closure)
                  (const Chatelaine__Audit__V1__CountEventsResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Audit__V1__EraseAccountRequest_Closure)
+                 (const Chatelaine__Audit__V1__EraseAccountRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__EraseAccountResponse_Closure)
+                 (const Chatelaine__Audit__V1__EraseAccountResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -432,6 +499,10 @@ struct Chatelaine__Audit__V1__Audit_Service
                        const Chatelaine__Audit__V1__CountEventsRequest *input,
                        Chatelaine__Audit__V1__CountEventsResponse_Closure closure,
                        void *closure_data);
+  void (*erase_account)(Chatelaine__Audit__V1__Audit_Service *service,
+                        const Chatelaine__Audit__V1__EraseAccountRequest *input,
+                        Chatelaine__Audit__V1__EraseAccountResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Chatelaine__Audit__V1__Audit_ServiceDestroy)(Chatelaine__Audit__V1__Audit_Service *);
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
@@ -442,7 +513,8 @@ void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *s
     { CHATELAINE__AUDIT__V1__AUDIT__BASE_INIT,\
       function_prefix__ ## append_events,\
       function_prefix__ ## list_events,\
-      function_prefix__ ## count_events  }
+      function_prefix__ ## count_events,\
+      function_prefix__ ## erase_account  }
 void chatelaine__audit__v1__audit__append_events(ProtobufCService *service,
                                                  const Chatelaine__Audit__V1__AppendEventsRequest *input,
                                                  Chatelaine__Audit__V1__AppendEventsResponse_Closure closure,
@@ -455,6 +527,10 @@ void chatelaine__audit__v1__audit__count_events(ProtobufCService *service,
                                                 const Chatelaine__Audit__V1__CountEventsRequest *input,
                                                 Chatelaine__Audit__V1__CountEventsResponse_Closure closure,
                                                 void *closure_data);
+void chatelaine__audit__v1__audit__erase_account(ProtobufCService *service,
+                                                 const Chatelaine__Audit__V1__EraseAccountRequest *input,
+                                                 Chatelaine__Audit__V1__EraseAccountResponse_Closure closure,
+                                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -470,6 +546,8 @@ extern const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_respo
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__count__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__erase_account_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__erase_account_response__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -46,6 +46,15 @@ typedef struct Chatelaine__Auth__V1__UnlockUserRequest Chatelaine__Auth__V1__Unl
 typedef struct Chatelaine__Auth__V1__SignOutUserRequest Chatelaine__Auth__V1__SignOutUserRequest;
 typedef struct Chatelaine__Auth__V1__SendUserPasswordResetRequest Chatelaine__Auth__V1__SendUserPasswordResetRequest;
 typedef struct Chatelaine__Auth__V1__SendUserPasswordResetResponse Chatelaine__Auth__V1__SendUserPasswordResetResponse;
+typedef struct Chatelaine__Auth__V1__DeleteUserRequest Chatelaine__Auth__V1__DeleteUserRequest;
+typedef struct Chatelaine__Auth__V1__RestoreUserRequest Chatelaine__Auth__V1__RestoreUserRequest;
+typedef struct Chatelaine__Auth__V1__RequestAccountDeletionRequest Chatelaine__Auth__V1__RequestAccountDeletionRequest;
+typedef struct Chatelaine__Auth__V1__AccountDeletion Chatelaine__Auth__V1__AccountDeletion;
+typedef struct Chatelaine__Auth__V1__Erasure Chatelaine__Auth__V1__Erasure;
+typedef struct Chatelaine__Auth__V1__ListErasuresRequest Chatelaine__Auth__V1__ListErasuresRequest;
+typedef struct Chatelaine__Auth__V1__ListErasuresResponse Chatelaine__Auth__V1__ListErasuresResponse;
+typedef struct Chatelaine__Auth__V1__RepeatErasuresRequest Chatelaine__Auth__V1__RepeatErasuresRequest;
+typedef struct Chatelaine__Auth__V1__RepeatErasuresResponse Chatelaine__Auth__V1__RepeatErasuresResponse;
 typedef struct Chatelaine__Auth__V1__GetCurrentAccountRequest Chatelaine__Auth__V1__GetCurrentAccountRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionRequest Chatelaine__Auth__V1__CreateSessionRequest;
 typedef struct Chatelaine__Auth__V1__CompleteSessionRequest Chatelaine__Auth__V1__CompleteSessionRequest;
@@ -89,7 +98,8 @@ typedef enum _Chatelaine__Auth__V1__RedeemLinkResponse__Purpose {
   CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__PURPOSE_UNSPECIFIED = 0,
   CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__VERIFY_EMAIL = 1,
   CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__CHANGE_EMAIL = 2,
-  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__UNLOCK = 3
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__UNLOCK = 3,
+  CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE__KEEP_ACCOUNT = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__REDEEM_LINK_RESPONSE__PURPOSE)
 } Chatelaine__Auth__V1__RedeemLinkResponse__Purpose;
 typedef enum _Chatelaine__Auth__V1__AccessToken__Scope {
@@ -275,6 +285,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__CASE)
 } Chatelaine__Auth__V1__User__LastSeenTimeCase;
 
+typedef enum {
+  CHATELAINE__AUTH__V1__USER___DELETE_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__USER___DELETE_TIME_DELETE_TIME = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__USER___DELETE_TIME__CASE)
+} Chatelaine__Auth__V1__User__DeleteTimeCase;
+
 struct  Chatelaine__Auth__V1__User
 {
   ProtobufCMessage base;
@@ -287,10 +303,14 @@ struct  Chatelaine__Auth__V1__User
   union {
     Google__Protobuf__Timestamp *last_seen_time;
   };
+  Chatelaine__Auth__V1__User__DeleteTimeCase _delete_time_case;
+  union {
+    Google__Protobuf__Timestamp *delete_time;
+  };
 };
 #define CHATELAINE__AUTH__V1__USER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__user__descriptor) \
-    , NULL, 0, 0, 0, 0, CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET, {0} }
+    , NULL, 0, 0, 0, 0, CHATELAINE__AUTH__V1__USER___LAST_SEEN_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__USER___DELETE_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__ListUsersRequest
@@ -406,6 +426,102 @@ struct  Chatelaine__Auth__V1__SendUserPasswordResetResponse
 #define CHATELAINE__AUTH__V1__SEND_USER_PASSWORD_RESET_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__send_user_password_reset_response__descriptor) \
     , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__DeleteUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+  protobuf_c_boolean at_once;
+};
+#define CHATELAINE__AUTH__V1__DELETE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_user_request__descriptor) \
+    , {0,NULL}, 0 }
+
+
+struct  Chatelaine__Auth__V1__RestoreUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__RESTORE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__restore_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__RequestAccountDeletionRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__REQUEST_ACCOUNT_DELETION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__request_account_deletion_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__AccountDeletion
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *delete_time;
+};
+#define CHATELAINE__AUTH__V1__ACCOUNT_DELETION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__account_deletion__descriptor) \
+    , NULL }
+
+
+struct  Chatelaine__Auth__V1__Erasure
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData account_id;
+  Google__Protobuf__Timestamp *erase_time;
+  protobuf_c_boolean is_complete;
+};
+#define CHATELAINE__AUTH__V1__ERASURE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__erasure__descriptor) \
+    , {0,NULL}, NULL, 0 }
+
+
+struct  Chatelaine__Auth__V1__ListErasuresRequest
+{
+  ProtobufCMessage base;
+  int32_t page_size;
+  ProtobufCBinaryData page_token;
+};
+#define CHATELAINE__AUTH__V1__LIST_ERASURES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_erasures_request__descriptor) \
+    , 0, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ListErasuresResponse
+{
+  ProtobufCMessage base;
+  size_t n_erasures;
+  Chatelaine__Auth__V1__Erasure **erasures;
+  ProtobufCBinaryData next_page_token;
+};
+#define CHATELAINE__AUTH__V1__LIST_ERASURES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_erasures_response__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__RepeatErasuresRequest
+{
+  ProtobufCMessage base;
+  size_t n_account_ids;
+  ProtobufCBinaryData *account_ids;
+};
+#define CHATELAINE__AUTH__V1__REPEAT_ERASURES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__repeat_erasures_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__RepeatErasuresResponse
+{
+  ProtobufCMessage base;
+  int32_t accounts;
+};
+#define CHATELAINE__AUTH__V1__REPEAT_ERASURES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__repeat_erasures_response__descriptor) \
+    , 0 }
 
 
 struct  Chatelaine__Auth__V1__GetCurrentAccountRequest
@@ -1288,6 +1404,177 @@ Chatelaine__Auth__V1__SendUserPasswordResetResponse *
 void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
                      (Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteUserRequest methods */
+void   chatelaine__auth__v1__delete_user_request__init
+                     (Chatelaine__Auth__V1__DeleteUserRequest         *message);
+size_t chatelaine__auth__v1__delete_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteUserRequest   *message);
+size_t chatelaine__auth__v1__delete_user_request__pack
+                     (const Chatelaine__Auth__V1__DeleteUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteUserRequest *
+       chatelaine__auth__v1__delete_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RestoreUserRequest methods */
+void   chatelaine__auth__v1__restore_user_request__init
+                     (Chatelaine__Auth__V1__RestoreUserRequest         *message);
+size_t chatelaine__auth__v1__restore_user_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RestoreUserRequest   *message);
+size_t chatelaine__auth__v1__restore_user_request__pack
+                     (const Chatelaine__Auth__V1__RestoreUserRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__restore_user_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RestoreUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RestoreUserRequest *
+       chatelaine__auth__v1__restore_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__restore_user_request__free_unpacked
+                     (Chatelaine__Auth__V1__RestoreUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RequestAccountDeletionRequest methods */
+void   chatelaine__auth__v1__request_account_deletion_request__init
+                     (Chatelaine__Auth__V1__RequestAccountDeletionRequest         *message);
+size_t chatelaine__auth__v1__request_account_deletion_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest   *message);
+size_t chatelaine__auth__v1__request_account_deletion_request__pack
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__request_account_deletion_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RequestAccountDeletionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RequestAccountDeletionRequest *
+       chatelaine__auth__v1__request_account_deletion_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__request_account_deletion_request__free_unpacked
+                     (Chatelaine__Auth__V1__RequestAccountDeletionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__AccountDeletion methods */
+void   chatelaine__auth__v1__account_deletion__init
+                     (Chatelaine__Auth__V1__AccountDeletion         *message);
+size_t chatelaine__auth__v1__account_deletion__get_packed_size
+                     (const Chatelaine__Auth__V1__AccountDeletion   *message);
+size_t chatelaine__auth__v1__account_deletion__pack
+                     (const Chatelaine__Auth__V1__AccountDeletion   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__account_deletion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AccountDeletion   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__AccountDeletion *
+       chatelaine__auth__v1__account_deletion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__account_deletion__free_unpacked
+                     (Chatelaine__Auth__V1__AccountDeletion *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__Erasure methods */
+void   chatelaine__auth__v1__erasure__init
+                     (Chatelaine__Auth__V1__Erasure         *message);
+size_t chatelaine__auth__v1__erasure__get_packed_size
+                     (const Chatelaine__Auth__V1__Erasure   *message);
+size_t chatelaine__auth__v1__erasure__pack
+                     (const Chatelaine__Auth__V1__Erasure   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__erasure__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Erasure   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__Erasure *
+       chatelaine__auth__v1__erasure__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__erasure__free_unpacked
+                     (Chatelaine__Auth__V1__Erasure *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListErasuresRequest methods */
+void   chatelaine__auth__v1__list_erasures_request__init
+                     (Chatelaine__Auth__V1__ListErasuresRequest         *message);
+size_t chatelaine__auth__v1__list_erasures_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListErasuresRequest   *message);
+size_t chatelaine__auth__v1__list_erasures_request__pack
+                     (const Chatelaine__Auth__V1__ListErasuresRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_erasures_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListErasuresRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListErasuresRequest *
+       chatelaine__auth__v1__list_erasures_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_erasures_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListErasuresRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListErasuresResponse methods */
+void   chatelaine__auth__v1__list_erasures_response__init
+                     (Chatelaine__Auth__V1__ListErasuresResponse         *message);
+size_t chatelaine__auth__v1__list_erasures_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListErasuresResponse   *message);
+size_t chatelaine__auth__v1__list_erasures_response__pack
+                     (const Chatelaine__Auth__V1__ListErasuresResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_erasures_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListErasuresResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListErasuresResponse *
+       chatelaine__auth__v1__list_erasures_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_erasures_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListErasuresResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RepeatErasuresRequest methods */
+void   chatelaine__auth__v1__repeat_erasures_request__init
+                     (Chatelaine__Auth__V1__RepeatErasuresRequest         *message);
+size_t chatelaine__auth__v1__repeat_erasures_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest   *message);
+size_t chatelaine__auth__v1__repeat_erasures_request__pack
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__repeat_erasures_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RepeatErasuresRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RepeatErasuresRequest *
+       chatelaine__auth__v1__repeat_erasures_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__repeat_erasures_request__free_unpacked
+                     (Chatelaine__Auth__V1__RepeatErasuresRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RepeatErasuresResponse methods */
+void   chatelaine__auth__v1__repeat_erasures_response__init
+                     (Chatelaine__Auth__V1__RepeatErasuresResponse         *message);
+size_t chatelaine__auth__v1__repeat_erasures_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse   *message);
+size_t chatelaine__auth__v1__repeat_erasures_response__pack
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__repeat_erasures_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RepeatErasuresResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RepeatErasuresResponse *
+       chatelaine__auth__v1__repeat_erasures_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__repeat_erasures_response__free_unpacked
+                     (Chatelaine__Auth__V1__RepeatErasuresResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__GetCurrentAccountRequest methods */
 void   chatelaine__auth__v1__get_current_account_request__init
                      (Chatelaine__Auth__V1__GetCurrentAccountRequest         *message);
@@ -1903,6 +2190,33 @@ typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure)
                  (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeleteUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RestoreUserRequest_Closure)
+                 (const Chatelaine__Auth__V1__RestoreUserRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RequestAccountDeletionRequest_Closure)
+                 (const Chatelaine__Auth__V1__RequestAccountDeletionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__AccountDeletion_Closure)
+                 (const Chatelaine__Auth__V1__AccountDeletion *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__Erasure_Closure)
+                 (const Chatelaine__Auth__V1__Erasure *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListErasuresRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListErasuresRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListErasuresResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListErasuresResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RepeatErasuresRequest_Closure)
+                 (const Chatelaine__Auth__V1__RepeatErasuresRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RepeatErasuresResponse_Closure)
+                 (const Chatelaine__Auth__V1__RepeatErasuresResponse *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__GetCurrentAccountRequest_Closure)
                  (const Chatelaine__Auth__V1__GetCurrentAccountRequest *message,
                   void *closure_data);
@@ -2058,6 +2372,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                                 const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *input,
                                 Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
                                 void *closure_data);
+  void (*request_account_deletion)(Chatelaine__Auth__V1__Auth_Service *service,
+                                   const Chatelaine__Auth__V1__RequestAccountDeletionRequest *input,
+                                   Chatelaine__Auth__V1__AccountDeletion_Closure closure,
+                                   void *closure_data);
   void (*list_users)(Chatelaine__Auth__V1__Auth_Service *service,
                      const Chatelaine__Auth__V1__ListUsersRequest *input,
                      Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -2086,6 +2404,22 @@ struct Chatelaine__Auth__V1__Auth_Service
                         const Chatelaine__Auth__V1__SignOutUserRequest *input,
                         Chatelaine__Auth__V1__User_Closure closure,
                         void *closure_data);
+  void (*delete_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                      const Chatelaine__Auth__V1__DeleteUserRequest *input,
+                      Chatelaine__Auth__V1__User_Closure closure,
+                      void *closure_data);
+  void (*restore_user)(Chatelaine__Auth__V1__Auth_Service *service,
+                       const Chatelaine__Auth__V1__RestoreUserRequest *input,
+                       Chatelaine__Auth__V1__User_Closure closure,
+                       void *closure_data);
+  void (*list_erasures)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__ListErasuresRequest *input,
+                        Chatelaine__Auth__V1__ListErasuresResponse_Closure closure,
+                        void *closure_data);
+  void (*repeat_erasures)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
+                          Chatelaine__Auth__V1__RepeatErasuresResponse_Closure closure,
+                          void *closure_data);
   void (*reset_user_second_factor)(Chatelaine__Auth__V1__Auth_Service *service,
                                    const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
                                    Chatelaine__Auth__V1__User_Closure closure,
@@ -2162,6 +2496,7 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## enable_second_factor,\
       function_prefix__ ## delete_second_factor,\
       function_prefix__ ## create_recovery_codes,\
+      function_prefix__ ## request_account_deletion,\
       function_prefix__ ## list_users,\
       function_prefix__ ## invite_user,\
       function_prefix__ ## set_user_role,\
@@ -2169,6 +2504,10 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## enable_user,\
       function_prefix__ ## unlock_user,\
       function_prefix__ ## sign_out_user,\
+      function_prefix__ ## delete_user,\
+      function_prefix__ ## restore_user,\
+      function_prefix__ ## list_erasures,\
+      function_prefix__ ## repeat_erasures,\
       function_prefix__ ## reset_user_second_factor,\
       function_prefix__ ## send_user_password_reset,\
       function_prefix__ ## create_session,\
@@ -2246,6 +2585,10 @@ void chatelaine__auth__v1__auth__create_recovery_codes(ProtobufCService *service
                                                        const Chatelaine__Auth__V1__CreateRecoveryCodesRequest *input,
                                                        Chatelaine__Auth__V1__RecoveryCodes_Closure closure,
                                                        void *closure_data);
+void chatelaine__auth__v1__auth__request_account_deletion(ProtobufCService *service,
+                                                          const Chatelaine__Auth__V1__RequestAccountDeletionRequest *input,
+                                                          Chatelaine__Auth__V1__AccountDeletion_Closure closure,
+                                                          void *closure_data);
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -2274,6 +2617,22 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
                                                Chatelaine__Auth__V1__User_Closure closure,
                                                void *closure_data);
+void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
+                                             const Chatelaine__Auth__V1__DeleteUserRequest *input,
+                                             Chatelaine__Auth__V1__User_Closure closure,
+                                             void *closure_data);
+void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
+                                              const Chatelaine__Auth__V1__RestoreUserRequest *input,
+                                              Chatelaine__Auth__V1__User_Closure closure,
+                                              void *closure_data);
+void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListErasuresRequest *input,
+                                               Chatelaine__Auth__V1__ListErasuresResponse_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
+                                                 Chatelaine__Auth__V1__RepeatErasuresResponse_Closure closure,
+                                                 void *closure_data);
 void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
                                                           Chatelaine__Auth__V1__User_Closure closure,
@@ -2358,6 +2717,15 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__unlock_user_reques
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__sign_out_user_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__restore_user_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__request_account_deletion_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__account_deletion__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__erasure__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_erasures_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_erasures_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__repeat_erasures_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__repeat_erasures_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__get_current_account_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__complete_session_request__descriptor;

@@ -36,6 +36,8 @@ typedef struct Chatelaine__Vault__V1__ResolveForTestRequest Chatelaine__Vault__V
 typedef struct Chatelaine__Vault__V1__UseEnd Chatelaine__Vault__V1__UseEnd;
 typedef struct Chatelaine__Vault__V1__RecordUsesRequest Chatelaine__Vault__V1__RecordUsesRequest;
 typedef struct Chatelaine__Vault__V1__RecordUsesResponse Chatelaine__Vault__V1__RecordUsesResponse;
+typedef struct Chatelaine__Vault__V1__EraseAccountRequest Chatelaine__Vault__V1__EraseAccountRequest;
+typedef struct Chatelaine__Vault__V1__EraseAccountResponse Chatelaine__Vault__V1__EraseAccountResponse;
 
 
 /* --- enums --- */
@@ -399,6 +401,27 @@ struct  Chatelaine__Vault__V1__RecordUsesResponse
     , 0, 0 }
 
 
+struct  Chatelaine__Vault__V1__EraseAccountRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData account_id;
+};
+#define CHATELAINE__VAULT__V1__ERASE_ACCOUNT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__erase_account_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__EraseAccountResponse
+{
+  ProtobufCMessage base;
+  int32_t provider_configs;
+  int32_t data_keys;
+};
+#define CHATELAINE__VAULT__V1__ERASE_ACCOUNT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__erase_account_response__descriptor) \
+    , 0, 0 }
+
+
 /* Chatelaine__Vault__V1__ProviderConfig methods */
 void   chatelaine__vault__v1__provider_config__init
                      (Chatelaine__Vault__V1__ProviderConfig         *message);
@@ -741,6 +764,44 @@ Chatelaine__Vault__V1__RecordUsesResponse *
 void   chatelaine__vault__v1__record_uses_response__free_unpacked
                      (Chatelaine__Vault__V1__RecordUsesResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__EraseAccountRequest methods */
+void   chatelaine__vault__v1__erase_account_request__init
+                     (Chatelaine__Vault__V1__EraseAccountRequest         *message);
+size_t chatelaine__vault__v1__erase_account_request__get_packed_size
+                     (const Chatelaine__Vault__V1__EraseAccountRequest   *message);
+size_t chatelaine__vault__v1__erase_account_request__pack
+                     (const Chatelaine__Vault__V1__EraseAccountRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__erase_account_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__EraseAccountRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__EraseAccountRequest *
+       chatelaine__vault__v1__erase_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__erase_account_request__free_unpacked
+                     (Chatelaine__Vault__V1__EraseAccountRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__EraseAccountResponse methods */
+void   chatelaine__vault__v1__erase_account_response__init
+                     (Chatelaine__Vault__V1__EraseAccountResponse         *message);
+size_t chatelaine__vault__v1__erase_account_response__get_packed_size
+                     (const Chatelaine__Vault__V1__EraseAccountResponse   *message);
+size_t chatelaine__vault__v1__erase_account_response__pack
+                     (const Chatelaine__Vault__V1__EraseAccountResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__erase_account_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__EraseAccountResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__EraseAccountResponse *
+       chatelaine__vault__v1__erase_account_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__erase_account_response__free_unpacked
+                     (Chatelaine__Vault__V1__EraseAccountResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Vault__V1__ProviderConfig_Closure)
@@ -797,6 +858,12 @@ typedef void (*Chatelaine__Vault__V1__RecordUsesRequest_Closure)
 typedef void (*Chatelaine__Vault__V1__RecordUsesResponse_Closure)
                  (const Chatelaine__Vault__V1__RecordUsesResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Vault__V1__EraseAccountRequest_Closure)
+                 (const Chatelaine__Vault__V1__EraseAccountRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__EraseAccountResponse_Closure)
+                 (const Chatelaine__Vault__V1__EraseAccountResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -848,6 +915,10 @@ struct Chatelaine__Vault__V1__Vault_Service
                       const Chatelaine__Vault__V1__RecordUsesRequest *input,
                       Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
                       void *closure_data);
+  void (*erase_account)(Chatelaine__Vault__V1__Vault_Service *service,
+                        const Chatelaine__Vault__V1__EraseAccountRequest *input,
+                        Chatelaine__Vault__V1__EraseAccountResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Chatelaine__Vault__V1__Vault_ServiceDestroy)(Chatelaine__Vault__V1__Vault_Service *);
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
@@ -866,7 +937,8 @@ void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *s
       function_prefix__ ## import_provider_config,\
       function_prefix__ ## resolve_credential,\
       function_prefix__ ## resolve_for_test,\
-      function_prefix__ ## record_uses  }
+      function_prefix__ ## record_uses,\
+      function_prefix__ ## erase_account  }
 void chatelaine__vault__v1__vault__create_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__CreateProviderConfigRequest *input,
                                                           Chatelaine__Vault__V1__ProviderConfig_Closure closure,
@@ -911,6 +983,10 @@ void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                const Chatelaine__Vault__V1__RecordUsesRequest *input,
                                                Chatelaine__Vault__V1__RecordUsesResponse_Closure closure,
                                                void *closure_data);
+void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
+                                                 const Chatelaine__Vault__V1__EraseAccountRequest *input,
+                                                 Chatelaine__Vault__V1__EraseAccountResponse_Closure closure,
+                                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -934,6 +1010,8 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descript
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__use_end__failure__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_response__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor;
 
 PROTOBUF_C__END_DECLS
