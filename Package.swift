@@ -210,7 +210,7 @@ let package = Package(
       ]),
 
     // Domain: types, rules, use cases. Never RPC, Postgres or C.
-    library(.domain, "Identity", ["Encodings"]),
+    library(.domain, "Identity", ["Addresses", "Encodings"]),
     library(.domain, "Receipts", ["Cryptography", "Identity"]),
     library(.domain, "UseCases", ["Encodings", "Identity", "Receipts"]),
     library(
@@ -308,7 +308,8 @@ let package = Package(
       .gateway, "Proxy",
       [
         "Backend", "Edge", "Egress", "Cryptography", "Encodings", "Identity", "Networking",
-        "Providers", "RPC", "ServiceAPI", hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+        "Protobuf", "Providers", "RPC", "ServiceAPI", hummingbird, httpTypes, nioCore, nioHTTP1,
+        logging,
         metrics,
       ]),
     executable(
@@ -438,7 +439,8 @@ let package = Package(
     tests(
       "Services/Gateway", "ProxyTests",
       [
-        "Proxy", "Cryptography", "Edge", "Encodings", "Providers", "RPC", httpTypes, nioHTTP1,
+        "Proxy", "Cryptography", "Edge", "Encodings", "Identity", "Providers", "RPC", httpTypes,
+        nioHTTP1,
       ]),
     tests(
       "Services/Gateway", "GatewayServerTests",

@@ -96,7 +96,7 @@ let testsAndTheirTools: [Target] = [
   library(
     "Cryptography", ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
   library("Files", ["Cryptography"]),
-  library("Identity", ["Encodings"]),
+  library("Identity", ["Addresses", "Encodings"]),
   library(
     "Postgres",
     [

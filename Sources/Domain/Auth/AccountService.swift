@@ -146,13 +146,19 @@ package struct AccountService: Sendable {
     }
   }
 
-  /// Forgets links that nobody can use any more.
+  /// How long it is known how often strangers tried addresses that nobody has.
+  private static let unknownLogInMemory: TimeInterval = 30 * 86_400
+
+  /// Forgets links and access tokens that nobody can use any more, and counts of tries.
   package func removeEndedLinks() async throws(AuthError) -> Int {
     try await door.perform(.sessionSweep, by: .service(AuthService.name), from: CallOrigin()) {
       (_) async throws(AuthError) -> Act<Int> in
       let now = door.now
       try await limits.sweep(at: now)
-      return .looked(try await store.deleteLinks(overAt: now))
+      try await store.deleteUnknownLogIns(before: now.advanced(by: -Self.unknownLogInMemory))
+      let tokens = try await store.deleteAccessTokens(
+        overAt: now, ownSince: now.advanced(by: -AccessToken.keptAfterEnd.timeInterval))
+      return .looked(try await store.deleteLinks(overAt: now) + tokens)
     }
   }
 }

@@ -104,6 +104,33 @@ package protocol AccountStore: Sendable {
     of account: UserID, but kept: UUID, receipt: @Sendable (Int) -> Receipt
   ) async throws(AuthError) -> Int
 
+  // MARK: Access tokens
+
+  /// The account's session with this id, whether or not it is over.
+  func session(_ id: UUID, of account: UserID) async throws(AuthError) -> Session?
+
+  /// The account's access token with this id, whether or not it is over.
+  func storedAccessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken?
+
+  /// Throws `.tooManyDerivedTokens` when its parent or account has too many that are not over, or
+  /// `.unauthenticated` when its parent is gone.
+  func insertDerived(
+    _ token: AccessToken, hash: [UInt8], receipt: Receipt
+  ) async throws(AuthError)
+
+  /// Gives a token another hash; the one that it had works until `oldSecretExpireTime`. Without
+  /// such a time it ends at once, and what was derived from the token too. Throws `.notFound`
+  /// without a token.
+  func rotate(_ token: AccessToken, hash: [UInt8], receipt: Receipt) async throws(AuthError)
+
+  /// Deletes tokens that are over, those of one's own since `threshold`; returns how many.
+  func deleteAccessTokens(
+    overAt now: Date, ownSince threshold: Date
+  ) async throws(AuthError) -> Int
+
+  /// Deletes counts of what strangers tried before `threshold`.
+  func deleteUnknownLogIns(before threshold: Date) async throws(AuthError)
+
   /// Deletes links that are over; returns how many.
   func deleteLinks(overAt now: Date) async throws(AuthError) -> Int
 }
@@ -138,6 +165,8 @@ package struct AccountChange: Sendable {
   /// Hashes of the recovery codes that replace those from before.
   package var recoveryCodeHashes: [[UInt8]]?
   package var endedSessions = EndedSessions.none
+  /// All access tokens are revoked.
+  package var endsAccessTokens = false
   /// Links of these purposes stop working.
   package var endedLinks: Set<LinkPurpose> = []
   package var receipts: [Receipt] = []

@@ -23,6 +23,9 @@ package enum AuthError: Error, Hashable {
     case pageSize
     case pageToken
     case accountIDs = "accountIds"
+    case limits
+    case overlap
+    case parentID = "parentId"
   }
 
   /// Bad input; `reason` names the limit and never repeats the value.
@@ -57,6 +60,10 @@ package enum AuthError: Error, Hashable {
   case notFound
   /// The user has `AuthService.accessTokensPerAccountMax` access tokens already.
   case tooManyAccessTokens
+  /// As many tokens as may be are derived from the caller's credential, or in its account.
+  case tooManyDerivedTokens
+  /// The caller's token is `AccessToken.depthMax` derivations away from one of its own.
+  case derivedTooDeep
   /// Too many attempts from one place; one more makes sense after the delay.
   case tooManyAttempts(retryAfter: Duration)
   /// More passwords are waiting to be checked than may wait.
@@ -82,6 +89,8 @@ extension AuthError: UseCaseError {
     switch self {
     case .notFound: "not-found"
     case .tooManyAccessTokens: "too-many-access-tokens"
+    case .tooManyDerivedTokens: "too-many-derived-tokens"
+    case .derivedTooDeep: "derived-too-deep"
     case .lastAdmin: "last-admin"
     case .disabled: "disabled"
     case .notToBeDeleted: "not-to-be-deleted"

@@ -29,6 +29,8 @@ package struct Authenticated: Sendable {
   package let validFor: Duration
   /// When the user last proved in this session who they are.
   package let confirmTime: Date?
+  /// What an access token is limited to.
+  package let limits: AccessLimits
 
   /// Names the session or access token in revocations; nil for an operator.
   package var credentialID: UUID? {
@@ -214,7 +216,8 @@ extension AuthService {
       (_) async throws(AuthError) -> Act<Authenticated> in
       switch credential {
       case .sessionToken(let text): .looked(try await authenticate(sessionToken: text))
-      case .accessToken(let text): .looked(try await authenticate(accessToken: text))
+      case .accessToken(let text):
+        .looked(try await authenticate(accessToken: text, from: origin))
       }
     }
   }
@@ -237,21 +240,26 @@ extension AuthService {
   }
 
   private func authenticate(
-    accessToken text: SecretBytes
+    accessToken text: SecretBytes, from origin: CallOrigin
   ) async throws(AuthError) -> Authenticated {
     let now = door.now
     guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
-      let (stored, account) = try await store.accessToken(hash: token.storageHash),
+      let (stored, isOld, account) = try await store.accessToken(hash: token.storageHash),
       stored.isAlive(at: now), !account.isOutOfUse
     else { throw .unauthenticated }
+    var end = stored.expireTime
+    if isOld {
+      guard let oldEnd = stored.oldSecretExpireTime, now < oldEnd else { throw .unauthenticated }
+      end = end.map { min($0, oldEnd) } ?? oldEnd
+    }
     guard accounts.admits(account) else { throw .unverified }
     let threshold = now.advanced(by: -AccessToken.lastUseInterval.timeInterval)
     if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
-      store.noteUse(accessToken: stored.id, at: now)
+      store.noteUse(accessToken: stored.id, at: now, from: origin.ipAddress)
     }
     return try authenticated(
-      account, by: .accessToken(stored.id), scopes: stored.scopes, until: stored.expireTime,
-      at: now)
+      account, by: .accessToken(stored.id), scopes: stored.scopes, limits: stored.limits,
+      until: end, at: now)
   }
 
   /// Ends the caller's session; one that is over already stays over.

@@ -49,16 +49,17 @@ package struct AuthService: Sendable {
 
   func authenticated(
     _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
-    until end: Date? = nil, confirmTime: Date? = nil, at now: Date
+    limits: AccessLimits = .none, until end: Date? = nil, confirmTime: Date? = nil, at now: Date
   ) throws(AuthError) -> Authenticated {
     let caller = Caller(
       userID: account.id, email: account.email.text, credential: credential, scopes: scopes,
-      role: account.role, confirmTime: confirmTime)
+      role: account.role, confirmTime: confirmTime, limits: limits)
     let assertion = try assertions.issue(for: caller, at: now)
     let lastMoment = end.map { min($0, assertion.expireTime) } ?? assertion.expireTime
     return Authenticated(
       account: account, credential: credential, assertion: assertion,
-      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))), confirmTime: confirmTime)
+      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))), confirmTime: confirmTime,
+      limits: limits)
   }
 
   static func token(prefix: String) throws(AuthError) -> SecureToken {

@@ -64,23 +64,27 @@ package protocol AuthStore: Sendable {
 
   // MARK: Access tokens
 
-  /// Throws `.tooManyAccessTokens` when the account has `countMax` already.
+  /// Throws `.tooManyAccessTokens` when the account has `countMax` already, derived ones apart.
   func insert(
     _ token: AccessToken, hash: [UInt8], countMax: Int, receipt: Receipt
   ) async throws(AuthError)
 
-  /// The access token with this hash and whose it is, whether or not it is over.
-  func accessToken(hash: [UInt8]) async throws(AuthError) -> (token: AccessToken, account: Account)?
+  /// The access token with this hash and whose it is, whether or not it is over; `isOld` for the
+  /// secret from before its last rotation.
+  func accessToken(
+    hash: [UInt8]
+  ) async throws(AuthError) -> (token: AccessToken, isOld: Bool, account: Account)?
 
   /// The account's access token with this id, whether or not it is over.
   func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken?
 
-  /// Notes that the token was used at `now`, sooner or later; never goes back.
-  func noteUse(accessToken id: UUID, at now: Date)
+  /// Notes that the token was used at `now` from `address`, sooner or later; never goes back.
+  func noteUse(accessToken id: UUID, at now: Date, from address: String)
 
-  /// Newest first, those behind `position`, at most `limit`.
+  /// Newest first, those behind `position`, at most `limit`; those that were derived from `parent`,
+  /// or without one those that were not derived.
   func accessTokens(
-    of account: UserID, behind position: PagePosition?, limit: Int
+    of account: UserID, derivedFrom parent: UUID?, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken]
 
   /// Revokes a token of this account and keeps the receipt that `receipt` makes of it; throws

@@ -61,14 +61,18 @@ package struct Caller: Sendable, Hashable {
   package let role: Role
   /// When the user last proved in this session who they are; nil without a session.
   package let confirmTime: Date?
+  /// The providers and labels that an access token is limited to; what else it is limited to, the
+  /// gateway looks at.
+  package let limits: AccessLimits
 
   /// How long somebody who has proved who they are may do what takes an account over.
   package static let confirmationLifetime: TimeInterval = 600
 
   package init(
     userID: UserID, email: String, credential: Credential, scopes: Scopes = Scopes([]),
-    role: Role = .user, confirmTime: Date? = nil
+    role: Role = .user, confirmTime: Date? = nil, limits: AccessLimits = .none
   ) {
+    self.limits = limits
     self.userID = userID
     self.email = email
     self.credential = credential

@@ -106,8 +106,14 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case accountRestore = "account.restore"
   /// An account is no more; each service records what it has destroyed.
   case accountErase = "account.erase"
+  /// A session or access token mints a short-lived token for itself.
+  case accessTokenDerive = "access-token.derive"
+  /// An access token gets another secret.
+  case accessTokenRotate = "access-token.rotate"
   /// An admin or operator has an account deleted, after the grace period or at once.
   case accountDelete = "account.delete"
+  /// An admin or operator revokes all of an account's access tokens.
+  case accountTokensRevoke = "account.revoke-tokens"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.

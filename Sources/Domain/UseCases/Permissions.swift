@@ -38,6 +38,10 @@ package enum Refusal: String, Error, Sendable, Hashable {
   case wrongCredential = "wrong-credential"
   /// An access token that was asked for more than the token that asks has.
   case moreThanOwn = "more-than-own"
+  /// A provider that the access token is not for.
+  case providerNotAllowed = "provider-not-allowed"
+  /// A key whose label the access token is not for.
+  case labelNotAllowed = "label-not-allowed"
   /// A form or request that the person's own pages didn't send.
   case crossSite = "cross-site"
   /// A service that called a method which is not for it.
@@ -84,6 +88,12 @@ package enum Permissions {
     .credentialAuthenticate: Rule([.stranger], .nothing),
     .accessTokenCreate: Rule(
       [.session, .accessToken(.manage)], .everything, needsConfirmation: true),
+    .accessTokenDerive: Rule(
+      [.session, .accessToken(.use), .accessToken(.manage), .accessToken(.readAudit)],
+      .everything),
+    .accessTokenRotate: Rule(
+      [.session, .accessToken(.manage)], .everything, needsConfirmation: true),
+    .accountTokensRevoke: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
     .accessTokenDelete: Rule([.session, .accessToken(.manage)], .everything),
     .accessTokenList: Rule([.session, .accessToken(.manage)], .refusals),
     .operatorImpersonate: Rule([.operator], .everything),
@@ -187,6 +197,11 @@ extension Refusal {
     case .wrongCredential: "this can't be done with this kind of credential"
     case .moreThanOwn:
       "an access token can't create one with more scopes or a longer life than its own"
+    case .providerNotAllowed:
+      "the access token is limited to other providers; whoever made it can make one for this"
+    case .labelNotAllowed:
+      "the access token is limited to keys with other labels; name one of them "
+        + "(X-Chatelaine-Label), or use another token"
     case .crossSite: "the request didn't come from the portal's own pages"
     case .peerNotAllowed: "this peer may not call this method"
     }

@@ -32,10 +32,11 @@ extension VaultService {
     try await door.perform(.credentialResolve, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ResolvedCredential> in
       let provider = try catalogue.known(provider)
-      let label = label.isEmpty ? nil : try Label(label)
+      let label = try self.label(label, for: caller)
       try Self.check(purpose: purpose)
       entry.set("purpose", .text(purpose))
       entry.isAbout(provider: provider.id, label: label)
+      try Self.check(caller.limits, provider.id, label)
       let question = ConfigQuestion(
         userID: caller.userID, provider: provider.id, label: label)
       if let credential = try await useKnown(question, entry) { return .committed(credential) }
@@ -72,6 +73,23 @@ extension VaultService {
     }
     return ResolvedCredential(
       config: known.stored.config, key: key, baseURL: known.baseURL, receipt: receipt)
+  }
+
+  /// The label that is meant; nil for the preferred key. A token that is limited to labels has no
+  /// preferred key: without a label it means `default`, or its only one.
+  private func label(_ text: String, for caller: Caller) throws(VaultError) -> Label? {
+    guard text.isEmpty else { return try Label(text) }
+    let labels = caller.limits.labels
+    if labels.isEmpty { return nil }
+    return labels.count == 1 ? try Label(labels[0]) : .default
+  }
+
+  /// Refuses what the caller's access token is not for.
+  static func check(
+    _ limits: AccessLimits, _ provider: String, _ label: Label?
+  ) throws(VaultError) {
+    guard limits.allow(provider: provider) else { throw .denied(.providerNotAllowed) }
+    if let label, !limits.allow(label: label.text) { throw .denied(.labelNotAllowed) }
   }
 
   private func found(_ question: ConfigQuestion) async throws(VaultError) -> StoredConfig? {

@@ -32,6 +32,7 @@ extension VaultService {
         throw .notFound
       }
       entry.isAbout(stored.config)
+      try Self.check(caller.limits, stored.config.provider, stored.config.label)
       let provider = try catalogue.known(stored.config.provider)
       entry.set("purpose", .text(try provider.testable().purpose))
       let (key, baseURL) = try openEvenIfDisabled(stored, of: provider)
@@ -53,6 +54,7 @@ extension VaultService {
       (entry) async throws(VaultError) -> Act<KeyUnderTest> in
       let draft = try ConfigDraft(new, catalogue: catalogue)
       entry.isAbout(provider: draft.provider.id, label: nil)
+      try Self.check(caller.limits, draft.provider.id, nil)
       entry.set("origin", .text(draft.endpoint.origin))
       entry.set("purpose", .text(try draft.provider.testable().purpose))
       return .committed(

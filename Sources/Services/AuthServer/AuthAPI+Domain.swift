@@ -78,7 +78,25 @@ extension AuthAPI.AccessToken {
       lastUseTime: token.lastUseTime.map { Timestamp($0) },
       scopes: Identity.Scope.allCases.filter(token.scopes.all.contains).map {
         AuthAPI.AccessToken.Scope($0)
-      })
+      }, lastUseAddress: token.lastUseAddress, limits: AuthAPI.AccessLimits(token.limits),
+      parentId: token.parent?.id.text ?? "",
+      oldSecretExpireTime: token.oldSecretExpireTime.map { Timestamp($0) })
+  }
+}
+
+extension AuthAPI.AccessLimits {
+  init(_ limits: Identity.AccessLimits) {
+    self.init(
+      providers: limits.providers, labels: limits.labels, models: limits.models,
+      networks: limits.networks)
+  }
+}
+
+extension Identity.AccessLimits {
+  init(_ limits: AuthAPI.AccessLimits?) {
+    self.init(
+      providers: limits?.providers ?? [], labels: limits?.labels ?? [],
+      models: limits?.models ?? [], networks: limits?.networks ?? [])
   }
 }
 
@@ -133,7 +151,8 @@ extension AuthAPI.AuthenticateResponse {
       account: AuthAPI.Account(answer.account),
       validFor: ProtoDuration(answer.validFor),
       credentialId: answer.credentialID?.text ?? "",
-      confirmTime: answer.confirmTime.map { Timestamp($0) })
+      confirmTime: answer.confirmTime.map { Timestamp($0) },
+      limits: answer.limits.areNone ? nil : AuthAPI.AccessLimits(answer.limits))
   }
 }
 

@@ -67,6 +67,18 @@ extension AuthError: RPCErrorConvertible {
         .failedPrecondition,
         "an account has at most \(AuthService.accessTokensPerAccountMax) access tokens",
         details: [.errorInfo(reason: "TOO_MANY_ACCESS_TOKENS", domain: Self.domain)])
+    case .tooManyDerivedTokens:
+      RPCError(
+        .resourceExhausted,
+        "at most \(AccessToken.derivedPerParentMax) tokens can be derived from one credential at a "
+          + "time, and \(AccessToken.derivedPerAccountMax) in one account",
+        details: [.errorInfo(reason: "TOO_MANY_DERIVED_TOKENS", domain: Self.domain)])
+    case .derivedTooDeep:
+      RPCError(
+        .failedPrecondition,
+        "no further token can be derived from this one: it is \(AccessToken.depthMax) away from "
+          + "the first",
+        details: [.errorInfo(reason: "DERIVED_TOO_DEEP", domain: Self.domain)])
     case .tooManyAttempts(let delay):
       RPCError(
         .resourceExhausted, "too many attempts; try again later",

@@ -18,5 +18,8 @@ enum AuthSchema {
       number: 6, name: "second_factors_and_attempts",
       sql: PackageResources._006_second_factors_and_attempts_sql),
     Migration(number: 7, name: "deletion", sql: PackageResources._007_deletion_sql),
+    Migration(
+      number: 8, name: "access_token_limits",
+      sql: PackageResources._008_access_token_limits_sql),
   ]
 }

@@ -22,6 +22,7 @@ enum AuthServer {
       methods.listUsers, methods.inviteUser, methods.setUserRole, methods.disableUser,
       methods.enableUser, methods.unlockUser, methods.signOutUser, methods.sendUserPasswordReset,
       methods.resetUserSecondFactor, methods.deleteUser, methods.restoreUser,
+      methods.revokeUserAccessTokens,
     ]
     let forUsers = methods.all.filter { !forOperatorsOnly.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])

@@ -83,14 +83,8 @@ struct PostgresAttemptStore: AttemptStore, PostgresStore {
   }
 
   func sweep(at now: Date) async throws(AuthError) {
+    _ = try await sweep(Leftovers.attemptsForgiven(at: now))
     let memory = AttemptLimits.failureMemory / .seconds(1)
-    try await query { postgres throws(PostgresError) in
-      try await postgres.execute("DELETE FROM attempts WHERE full_time <= \(now)")
-      try await postgres.execute(
-        """
-        DELETE FROM log_in_failures
-         WHERE last_time < \(now) - \(memory) * interval '1 second'
-        """)
-    }
+    _ = try await sweep(Leftovers.failuresForgotten(since: now.addingTimeInterval(-memory)))
   }
 }

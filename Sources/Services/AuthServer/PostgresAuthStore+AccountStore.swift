@@ -85,6 +85,10 @@ extension PostgresAuthStore: AccountStore {
       try await transaction.execute(
         "DELETE FROM sessions WHERE account_id = \(account.uuid) AND id <> \(kept)")
     }
+    if change.endsAccessTokens {
+      try await transaction.execute(
+        "DELETE FROM access_tokens WHERE account_id = \(account.uuid)")
+    }
     if !change.endedLinks.isEmpty {
       try await transaction.execute(
         """
@@ -237,9 +241,7 @@ extension PostgresAuthStore: AccountStore {
   }
 
   func deleteLinks(overAt now: Date) async throws(AuthError) -> Int {
-    try await query { postgres throws(PostgresError) in
-      try await postgres.execute("DELETE FROM links WHERE expire_time <= \(now)")
-    }
+    try await sweep(Leftovers.linksOver(at: now))
   }
 }
 

@@ -168,14 +168,3 @@ extension Session {
       confirmTime: try row.decode("confirm_time"))
   }
 }
-
-extension AccessToken {
-  init(row: PostgresRow) throws(PostgresError) {
-    self.init(
-      id: try row.decode("id"), accountID: UserID(try row.decode("account_id")),
-      name: try row.decode("name"), hint: try row.decode("hint"),
-      scopes: Scopes(text: try row.decode("scope")),
-      createTime: try row.decode("create_time"), expireTime: try row.decode("expire_time"),
-      lastUseTime: try row.decode("last_use_time"))
-  }
-}

@@ -13,9 +13,14 @@ final class UseNotes: Service {
   /// Of each kind; more are not noted until these are written.
   static let countMax = 20_000
 
+  private struct Use {
+    let time: Date
+    let address: String
+  }
+
   private struct Notes {
     var sessions: [UUID: Date] = [:]
-    var accessTokens: [UUID: Date] = [:]
+    var accessTokens: [UUID: Use] = [:]
 
     static func add(_ id: UUID, _ time: Date, to notes: inout [UUID: Date]) {
       if let noted = notes[id] {
@@ -39,8 +44,14 @@ final class UseNotes: Service {
     notes.withLock { Notes.add(id, time, to: &$0.sessions) }
   }
 
-  func note(accessToken id: UUID, at time: Date) {
-    notes.withLock { Notes.add(id, time, to: &$0.accessTokens) }
+  func note(accessToken id: UUID, at time: Date, from address: String) {
+    notes.withLock { notes in
+      if let noted = notes.accessTokens[id] {
+        if noted.time < time { notes.accessTokens[id] = Use(time: time, address: address) }
+      } else if notes.accessTokens.count < Self.countMax {
+        notes.accessTokens[id] = Use(time: time, address: address)
+      }
+    }
   }
 
   func run() async throws {
@@ -83,17 +94,20 @@ final class UseNotes: Service {
         """)
     }
     if !notes.accessTokens.isEmpty {
-      let (ids, times) = (Array(notes.accessTokens.keys), Array(notes.accessTokens.values))
+      let ids = Array(notes.accessTokens.keys)
+      let times = notes.accessTokens.values.map(\.time)
+      let addresses = notes.accessTokens.values.map(\.address)
       try await postgres.execute(
         """
         WITH used AS (
-          SELECT t.id, n.time
-            FROM unnest(\(ids), \(times)) AS n (id, time)
+          SELECT t.id, n.time, n.address
+            FROM unnest(\(ids), \(times), \(addresses)) AS n (id, time, address)
             JOIN access_tokens AS t ON t.id = n.id
            WHERE t.last_use_time IS NULL OR t.last_use_time < n.time
              FOR UPDATE OF t SKIP LOCKED
         )
-        UPDATE access_tokens AS t SET last_use_time = used.time FROM used WHERE t.id = used.id
+        UPDATE access_tokens AS t SET last_use_time = used.time, last_use_address = used.address
+          FROM used WHERE t.id = used.id
         """)
     }
   }

@@ -34,7 +34,8 @@ package struct AssertionSigner: Sendable {
       audience: audience.map(\.rawValue).sorted(), issueTime: Timestamp(issued),
       expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes),
       scope: caller.scopes.text, role: caller.role == .user ? "" : caller.role.rawValue,
-      confirmTime: caller.confirmTime.map { Timestamp($0) })
+      confirmTime: caller.confirmTime.map { Timestamp($0) },
+      providers: caller.limits.providers, labels: caller.limits.labels)
     let packed = assertion.packed()
     let signed = IdentityAPI.SignedAssertion(
       keyId: key.verifyingKey.keyID, assertion: packed,

@@ -68,7 +68,8 @@ package struct AssertionVerifier: Sendable {
       caller: Caller(
         userID: userID, email: assertion.email, credential: credential,
         scopes: scopes(of: assertion), role: Role(word: assertion.role),
-        confirmTime: assertion.confirmTime?.date),
+        confirmTime: assertion.confirmTime?.date,
+        limits: AccessLimits(providers: assertion.providers, labels: assertion.labels)),
       issueTime: issued, expireTime: expires)
   }
 

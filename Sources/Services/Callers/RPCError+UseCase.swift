@@ -51,6 +51,8 @@ extension Refusal {
     case .missingRole: "MISSING_ROLE"
     case .wrongCredential: "WRONG_CREDENTIAL"
     case .moreThanOwn: "MORE_THAN_OWN"
+    case .providerNotAllowed: "PROVIDER_NOT_ALLOWED"
+    case .labelNotAllowed: "LABEL_NOT_ALLOWED"
     case .crossSite: "CROSS_SITE"
     case .peerNotAllowed: "PEER_NOT_ALLOWED"
     }

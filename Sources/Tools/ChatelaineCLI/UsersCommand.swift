@@ -16,7 +16,7 @@ struct UsersCommand: AsyncParsableCommand {
     subcommands: [
       List.self, Show.self, Invite.self, MakeAdmin.self, SetRole.self, Disable.self, Enable.self,
       Unlock.self, SignOut.self, ResetPassword.self, ResetSecondFactor.self,
-      Delete.self, Restore.self, Deleted.self, DeleteAgain.self,
+      RevokeTokens.self, Delete.self, Restore.self, Deleted.self, DeleteAgain.self,
     ])
 
   /// The account that a command is about.
@@ -180,6 +180,21 @@ struct UsersCommand: AsyncParsableCommand {
       let user = try await target.call("sign-out") { auth, options in
         try await auth.signOutUser(
           AuthAPI.SignOutUserRequest(user: target.user), options: options)
+      }
+      Terminal.print(UserText(user).line)
+    }
+  }
+
+  struct RevokeTokens: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "revoke-tokens", abstract: "Revoke all of an account's access tokens.")
+
+    @OptionGroup var target: Target
+
+    func run() async throws {
+      let user = try await target.call("revoke-tokens") { auth, options in
+        try await auth.revokeUserAccessTokens(
+          AuthAPI.RevokeUserAccessTokensRequest(user: target.user), options: options)
       }
       Terminal.print(UserText(user).line)
     }

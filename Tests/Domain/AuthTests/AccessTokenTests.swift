@@ -181,10 +181,15 @@ import UseCases
     await #expect(throws: AuthError.denied(.moreThanOwn)) {
       try await create("longer", expiresIn: .seconds(7200), for: account, by: manager)
     }
+    // When nobody says how long, it ends with the other at the latest.
+    let (_, unsaid) = try await create("unsaid", for: account, by: manager)
+    #expect(unsaid.expireTime == parent.expireTime)
     await #expect(throws: AuthError.denied(.moreThanOwn)) {
-      try await create("endless", for: account, by: manager)
+      try await auth.service.createAccessToken(
+        name: "endless", scopes: .standard, expiresIn: nil, isEndless: true, for: manager,
+        from: TestAuth.origin)
     }
-    #expect(auth.store.accessTokenHashes.count == 2)
+    #expect(auth.store.accessTokenHashes.count == 3)
   }
 
   @Test func theScopesOfATokenAreInItsAssertion() async throws {

@@ -173,11 +173,11 @@ final class InMemoryAuthStore: AuthStore {
 
   func accessToken(
     hash: [UInt8]
-  ) async throws(AuthError) -> (token: AccessToken, account: Account)? {
+  ) async throws(AuthError) -> (token: AccessToken, isOld: Bool, account: Account)? {
     state.withLock { state in
       guard let token = state.tokens[hash], let account = state.accounts[token.accountID]?.account
       else { return nil }
-      return (token, account)
+      return (token, false, account)
     }
   }
 
@@ -185,7 +185,7 @@ final class InMemoryAuthStore: AuthStore {
     state.withLock { $0.tokens.values.first { $0.id == id && $0.accountID == account } }
   }
 
-  func noteUse(accessToken id: UUID, at now: Date) {
+  func noteUse(accessToken id: UUID, at now: Date, from address: String) {
     state.withLock { state in
       for (hash, old) in state.tokens where old.id == id {
         state.tokens[hash] = AccessToken(
@@ -198,10 +198,10 @@ final class InMemoryAuthStore: AuthStore {
   }
 
   func accessTokens(
-    of account: UserID, behind position: PagePosition?, limit: Int
+    of account: UserID, derivedFrom parent: UUID?, behind position: PagePosition?, limit: Int
   ) async throws(AuthError) -> [AccessToken] {
     state.withLock { state in
-      let sorted = state.tokens.values.filter { $0.accountID == account }
+      let sorted = state.tokens.values.filter { $0.accountID == account && $0.parent?.id == parent }
         .sorted { ($0.createTime, $0.id.uuidString) > ($1.createTime, $1.id.uuidString) }
       let rest = sorted.drop { token in
         guard let position else { return false }

@@ -149,6 +149,7 @@ private final class Ledger: Sendable {
     .providerConfigCreate, .providerConfigImport, .providerConfigUpdate, .providerConfigEnable,
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
     .credentialResolve, .credentialTest, .auditEventList,
+    .accessTokenDerive, .accessTokenRotate,
   ]).union(accountActions)
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
@@ -160,7 +161,7 @@ private final class Ledger: Sendable {
   private static let adminActions: Set<ReceiptAction> = [
     .accountList, .accountInvite, .accountRoleSet, .accountDisable, .accountEnable,
     .accountUnlock, .accountSignOut, .accountPasswordReset, .accountFactorReset,
-    .accountDelete, .accountRestore,
+    .accountDelete, .accountRestore, .accountTokensRevoke,
   ]
 
   private static let now = Date(timeIntervalSince1970: 1_800_000_000)
@@ -185,7 +186,7 @@ private final class Ledger: Sendable {
   @Test func aTokenForUseUsesKeysAndNothingElse() {
     #expect(
       Self.allowed(Self.caller(.accessToken(UUID()), .use)) == [
-        .accountGet, .credentialResolve, .credentialTest,
+        .accountGet, .credentialResolve, .credentialTest, .accessTokenDerive,
       ])
   }
 
@@ -200,7 +201,9 @@ private final class Ledger: Sendable {
 
   @Test func aTokenThatReadsTheLogDoesNothingElse() {
     #expect(
-      Self.allowed(Self.caller(.accessToken(UUID()), .readAudit)) == [.accountGet, .auditEventList])
+      Self.allowed(Self.caller(.accessToken(UUID()), .readAudit)) == [
+        .accountGet, .auditEventList, .accessTokenDerive,
+      ])
   }
 
   @Test func aTokenWithoutScopesMayNothing() {
@@ -217,7 +220,7 @@ private final class Ledger: Sendable {
     let never = Self.caller(.session(UUID()), role: .admin, confirmTime: nil)
     let needing = Self.adminActions.subtracting([.accountList]).union([
       .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
-      .accountDeleteRequest,
+      .accountDeleteRequest, .accessTokenRotate,
     ])
     for caller in [late, never] {
       #expect(

@@ -11,6 +11,7 @@ import Testing
     let shared: Set<String> = [
       "ListUsers", "InviteUser", "SetUserRole", "DisableUser", "EnableUser", "UnlockUser",
       "SignOutUser", "SendUserPasswordReset", "ResetUserSecondFactor", "DeleteUser", "RestoreUser",
+      "RevokeUserAccessTokens",
     ]
     for method in AuthAPI.AuthMethods.all {
       let peers: PeerAllowList.Callers =

@@ -32,6 +32,7 @@ final class AuthBench: Sendable {
   let operators: AuthAPI.AuthClient
   let clock = BenchClock()
   let queue = MailQueue()
+  let uses: UseNotes
   private let store: PostgresAuthStore
   private let links: LinkIssuer
   private let accounts: AccountService
@@ -43,9 +44,9 @@ final class AuthBench: Sendable {
     database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
     mailbox = Mailbox(path: "/tmp/chatelaine-mail-\(UUID().uuidString)")
     let postgres = database.postgres
+    uses = UseNotes(postgres: postgres, logger: .silent)
     store = PostgresAuthStore(
-      postgres: postgres, outbox: PostgresOutbox(),
-      uses: UseNotes(postgres: postgres, logger: .silent), mails: queue)
+      postgres: postgres, outbox: PostgresOutbox(), uses: uses, mails: queue)
     links = LinkIssuer(store: store, portal: Self.portal)
     let signer = AssertionSigner(key: try .generate())
     let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
@@ -145,6 +146,18 @@ final class AuthBench: Sendable {
   }
 
   // MARK: Traces
+
+  /// Of what gateways are told that it is not valid any more.
+  func revocationCount() async throws -> Int {
+    try await database.postgres.first("SELECT count(*) AS count FROM revocations") {
+      row throws(PostgresError) in try row.decode("count", as: Int.self)
+    } ?? 0
+  }
+
+  func sweepSessions() async throws -> Int {
+    try await store.deleteSessions(
+      overAt: Date(), orUnseenSince: Date().addingTimeInterval(-7 * 86_400))
+  }
 
   /// Actions and outcomes in the account's log, oldest first.
   func log(of account: AuthAPI.Account) async throws -> [String] {

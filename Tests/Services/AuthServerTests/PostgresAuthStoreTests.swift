@@ -217,8 +217,8 @@ import UseCases
 
     let use = now.addingTimeInterval(90)
     for time in [use, now] {
-      database.store.noteUse(accessToken: token.id, at: time)
-      database.store.noteUse(accessToken: token.id, at: now)
+      database.store.noteUse(accessToken: token.id, at: time, from: "192.0.2.9")
+      database.store.noteUse(accessToken: token.id, at: now, from: "192.0.2.8")
       try await database.store.uses.write()
     }
     #expect(try await database.store.accessToken(hash: hash)?.token.lastUseTime == use)
@@ -238,7 +238,9 @@ import UseCases
       try await database.store.deleteAccessToken(token.id, of: stranger.id) { _ in end }
     }
     #expect(
-      try await database.store.accessTokens(of: stranger.id, behind: nil, limit: 9).isEmpty)
+      try await database.store.accessTokens(
+        of: stranger.id, derivedFrom: nil, behind: nil, limit: 9
+      ).isEmpty)
     try await database.store.deleteAccessToken(token.id, of: owner.id) { deleted in
       #expect(deleted == token)
       return end
@@ -261,7 +263,7 @@ import UseCases
     var position: PagePosition?
     while true {
       let page = try await database.store.accessTokens(
-        of: account.id, behind: position, limit: 2)
+        of: account.id, derivedFrom: nil, behind: position, limit: 2)
       guard let last = page.last else { break }
       names += page.map(\.name)
       // Through its text, as a caller would send it back.
@@ -301,7 +303,7 @@ import UseCases
       try await database.client.execute("ALTER TABLE accounts ADD COLUMN extra text")
     }
     await #expect(throws: PostgresError.self) {
-      try await database.client.execute("DELETE FROM unknown_log_ins")
+      try await database.client.execute("DELETE FROM erasures")
     }
   }
 

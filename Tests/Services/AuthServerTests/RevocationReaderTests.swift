@@ -107,7 +107,7 @@ import UseCases
     let ended = try await addSession(endingIn: -1)
     var reader = try await reader()
     let later = now.addingTimeInterval(90)
-    store.noteUse(accessToken: token, at: later)
+    store.noteUse(accessToken: token, at: later, from: "")
     store.noteSeen(session: session, at: later)
     try await store.uses.write()
     try await postgres.execute(

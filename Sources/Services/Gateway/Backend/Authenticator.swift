@@ -2,6 +2,7 @@ import Callers
 package import Cryptography
 package import Edge
 package import HTTPTypes
+package import Identity
 import Logging
 package import RPC
 package import ServiceAPI
@@ -81,6 +82,10 @@ package struct Authenticator: Sendable {
     }
   }
 
+  private static let otherNetwork = Problem(
+    .forbidden,
+    "the access token is limited to other networks than the one that this request comes from")
+
   /// The user of an access token.
   package func bearer(_ token: SecretBytes, _ exchange: Exchange) async throws -> Visitor {
     try await exchangeForAssertion(.accessToken(token), exchange)
@@ -104,9 +109,12 @@ package struct Authenticator: Sendable {
           token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .accessToken($0)) },
           options: exchange.strangersOptions)
       }
+      guard known.limits.allow(address: exchange.origin.ipAddress) else {
+        throw Self.otherNetwork
+      }
       return Visitor(
         credential: credential, assertion: known.assertion, account: known.account,
-        name: known.name, mark: known.mark)
+        limits: known.limits, name: known.name, mark: known.mark)
     }
   }
 }
@@ -122,6 +130,8 @@ package struct Visitor: Sendable {
   /// What `auth` signed, for the services to verify.
   package let assertion: [UInt8]
   package let account: AuthAPI.Account
+  /// What an access token is limited to; its network was looked at.
+  package var limits = AccessLimits.none
   /// Of an access token whose revocation is told.
   var name: CredentialName?
   /// Since when it is to be told, among the revocations that were heard.

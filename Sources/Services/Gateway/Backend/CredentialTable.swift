@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Identity
 import ServiceAPI
 
 /// SHA-256 of an access token: what it is remembered by.
@@ -10,6 +11,7 @@ struct TokenDigest: Sendable, Hashable {
 struct KnownCredential: Sendable {
   let assertion: [UInt8]
   let account: AuthAPI.Account
+  let limits: AccessLimits
   /// Nil when `auth` gave it no ids, as one did from before revocations were told.
   let name: CredentialName?
   /// When it was asked for, among the revocations that were heard.
@@ -39,7 +41,8 @@ struct CredentialTable {
 
   private let limits: Limits
   private var entries: [TokenDigest: Entry] = [:]
-  private var digests: [UUID: TokenDigest] = [:]
+  /// A token that was rotated has two for a while.
+  private var digests: [UUID: Set<TokenDigest>] = [:]
   private var countByAccount: [UUID: Int] = [:]
   /// Two generations of a lifetime each stand for the order of time.
   private var unknown: [TokenDigest: Instant] = [:]
@@ -72,20 +75,23 @@ struct CredentialTable {
       countByAccount[name.accountID, default: 0] < limits.entriesPerAccount
     else { return }
     entries[digest] = Entry(known: known, name: name, end: end)
-    digests[name.credentialID] = digest
+    digests[name.credentialID, default: []].insert(digest)
     countByAccount[name.accountID, default: 0] += 1
   }
 
   private mutating func remove(_ digest: TokenDigest) {
     guard let entry = entries.removeValue(forKey: digest) else { return }
-    if digests[entry.name.credentialID] == digest { digests[entry.name.credentialID] = nil }
+    digests[entry.name.credentialID]?.remove(digest)
+    if digests[entry.name.credentialID]?.isEmpty == true {
+      digests[entry.name.credentialID] = nil
+    }
     let left = countByAccount[entry.name.accountID, default: 1] - 1
     countByAccount[entry.name.accountID] = left > 0 ? left : nil
   }
 
   mutating func remove(_ revoked: RevokedCredentials) {
     if let id = revoked.credentialID {
-      if let digest = digests[id] { remove(digest) }
+      for digest in digests[id] ?? [] { remove(digest) }
     } else {
       for (digest, entry) in entries where revoked.include(entry.name) { remove(digest) }
     }

@@ -1,5 +1,6 @@
 import Cryptography
 import FoundationEssentials
+import Identity
 import Protobuf
 import RPC
 import ServiceAPI
@@ -128,6 +129,7 @@ package final class KnownCredentials: Sendable {
     remove(question, digest, &state)
     let known = KnownCredential(
       assertion: response.assertion, account: response.account ?? AuthAPI.Account(),
+      limits: AccessLimits(response.limits),
       name: CredentialName(response), mark: question.mark)
     guard let name = known.name else { return .success(known) }
     switch state.log.verdict(on: name, since: question.mark) {
@@ -208,5 +210,13 @@ package final class KnownCredentials: Sendable {
 
   func end(_ id: ObjectIdentifier) {
     state.withLock { $0.uses.remove(id) }
+  }
+}
+
+extension AccessLimits {
+  init(_ limits: AuthAPI.AccessLimits?) {
+    self.init(
+      providers: limits?.providers ?? [], labels: limits?.labels ?? [],
+      models: limits?.models ?? [], networks: limits?.networks ?? [])
   }
 }

@@ -18,8 +18,24 @@ struct AccessTokenPages: Sendable {
     let created: Moment?
     let ends: Moment?
     let lastUse: Moment?
+    let lastUseAddress: String?
+    /// Such as `openai, anthropic`; nil where there is no limit.
+    let providers: String?
+    let labels: String?
+    let models: String?
+    let networks: String?
+    let oldSecretEnds: Moment?
 
     init(_ token: AuthAPI.AccessToken) {
+      func list(_ words: [String]?) -> String? {
+        (words ?? []).isEmpty ? nil : words?.joined(separator: ", ")
+      }
+      lastUseAddress = token.lastUseAddress.isEmpty ? nil : token.lastUseAddress
+      providers = list(token.limits?.providers)
+      labels = list(token.limits?.labels)
+      models = list(token.limits?.models)
+      networks = list(token.limits?.networks)
+      oldSecretEnds = token.oldSecretExpireTime.map { Moment($0) }
       id = token.id
       name = token.name
       prefix = token.prefix
@@ -36,6 +52,7 @@ struct AccessTokenPages: Sendable {
   static let searchedPagesMax = 20
   private static let labels = [
     "name": "Name", "scopes": "May", "expiresIn": "Valid for", "until": "Last day",
+    "limits": "Only for",
   ]
   private static let validities: [(value: String, text: String)] = [
     ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"),
@@ -64,6 +81,7 @@ struct AccessTokenPages: Sendable {
       try Edge.Route(["POST"], "/access-tokens", .page) { try await create($0) },
       try Edge.Route(["GET"], "/access-tokens/new/{id}", .page) { try await createdPage($0) },
       try Edge.Route(["GET"], "/access-tokens/{id}", .page) { try await tokenPage($0) },
+      try Edge.Route(["POST"], "/access-tokens/{id}/rotate", .page) { try await rotate($0) },
       try Edge.Route(["GET"], "/access-tokens/{id}/revoke", .page) { try await revokePage($0) },
       try Edge.Route(["POST"], "/access-tokens/{id}/revoke", .page) { try await revoke($0) },
     ]
@@ -72,7 +90,8 @@ struct AccessTokenPages: Sendable {
   private func list(
     _ exchange: Exchange, _ visitor: Visitor, name: String = "",
     scope: String = AccessTokenPages.scopeDefault,
-    validity: String = "90", until: String = "", mistakes: Mistakes? = nil
+    validity: String = "90", until: String = "", limits: [String: String] = [:],
+    mistakes: Mistakes? = nil
   ) async throws -> Response {
     let pageToken = try exchange.parameters().first { $0.name == "page" }?.value ?? ""
     let answer = try await portal.services.auth.listAccessTokens(
@@ -100,6 +119,11 @@ struct AccessTokenPages: Sendable {
           "until", "Last day", type: "date", value: until,
           hint: "In UTC; only with “Until the date below”.",
           isOptional: true, mistakes: mistakes),
+        "limits": Self.limitFields.map { field in
+          Field(
+            field.name, field.label, value: limits[field.name] ?? "", hint: field.hint,
+            isOptional: true, isPlain: true, lengthMax: 4_096)
+        }, "hasLimits": !limits.values.allSatisfy(\.isEmpty),
         "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
           as Any,
       ], status: mistakes == nil ? .ok : .unprocessableContent)
@@ -134,7 +158,7 @@ struct AccessTokenPages: Sendable {
         AuthAPI.CreateAccessTokenRequest(
           name: name,
           expiresIn: seconds.map { ProtoDuration(seconds: $0, nanos: 0) },
-          scopes: scopes),
+          scopes: scopes, limits: Self.limits(form), isEndless: seconds == nil),
         options: visitor.options(for: exchange))
     } catch {
       if let error = error as? RPCError, error.needsConfirmation { throw error }
@@ -142,8 +166,17 @@ struct AccessTokenPages: Sendable {
       guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
       return try await list(
         exchange, visitor, name: name, scope: scope, validity: validity,
-        until: form["until"], mistakes: mistakes)
+        until: form["until"],
+        limits: Dictionary(uniqueKeysWithValues: Self.limitFields.map { ($0.name, form[$0.name]) }),
+        mistakes: mistakes)
     }
+    return shown(answer, visitor)
+  }
+
+  /// Leads to the page that shows a token's secret once.
+  private func shown(
+    _ answer: AuthAPI.CreateAccessTokenResponse, _ visitor: Visitor
+  ) -> Response {
     let id = answer.accessToken?.id ?? ""
     var response = portal.redirect(to: "/access-tokens/new/\(PercentCoding.encode(id))")
     if let sealed = SessionSeal(visitor)?.seal("\(id) \(answer.token)", as: .newToken) {
@@ -152,6 +185,39 @@ struct AccessTokenPages: Sendable {
           sealed, maxAgeSeconds: SessionSeal.lifetimeSeconds))
     }
     return response
+  }
+
+  private static let limitFields: [(name: String, label: String, hint: String)] = [
+    ("providers", "Only these providers", "Such as openai, anthropic."),
+    ("labels", "Only keys with these labels", "Such as default, team."),
+    (
+      "models", "Only these models",
+      "As requests name them, such as gpt-4o*, claude-sonnet-4; * stands for anything at the end."
+    ),
+    ("networks", "Only from these addresses", "Such as 192.0.2.7, 198.51.100.0/24, 2001:db8::/32."),
+  ]
+
+  /// Words between commas, spaces or lines.
+  private static func limits(_ form: FormData) -> AuthAPI.AccessLimits {
+    func words(_ name: String) -> [String] {
+      form[name].utf8.split { [0x20, 0x09, 0x0A, 0x0D, UInt8(ascii: ",")].contains($0) }
+        .map { String(Substring($0)) }
+    }
+    return AuthAPI.AccessLimits(
+      providers: words("providers"), labels: words("labels"), models: words("models"),
+      networks: words("networks"))
+  }
+
+  /// Gives a token another secret, which is shown once; the old one works on for a day.
+  private func rotate(_ exchange: Exchange) async throws -> Response {
+    let page = "/access-tokens/\(PercentCoding.encode(exchange.variable("id")))"
+    return try await portal.confirmed(exchange, page: page) { visitor, form in
+      let overlap = form["atOnce"] == "yes" ? ProtoDuration(seconds: 0, nanos: 0) : nil
+      let answer = try await portal.services.auth.rotateAccessToken(
+        AuthAPI.RotateAccessTokenRequest(id: exchange.variable("id"), overlap: overlap),
+        options: visitor.options(for: exchange))
+      return shown(answer, visitor)
+    }
   }
 
   /// From now to the end of a day; `text` is what a browser's date field sends.
@@ -208,6 +274,9 @@ struct AccessTokenPages: Sendable {
         [
           "id": row.id, "name": row.name, "prefix": row.prefix, "scope": row.scope,
           "created": row.created as Any, "ends": row.ends as Any, "lastUse": row.lastUse as Any,
+          "lastUseAddress": row.lastUseAddress as Any, "providers": row.providers as Any,
+          "labels": row.labels as Any, "models": row.models as Any,
+          "networks": row.networks as Any, "oldSecretEnds": row.oldSecretEnds as Any,
         ])
     }
   }

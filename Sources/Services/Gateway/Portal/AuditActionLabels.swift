@@ -55,6 +55,9 @@ extension AuditActionName {
     ("account.request-deletion", "Asked to have the account deleted"),
     ("account.restore", "Kept the account"),
     ("account.erase", "Deleted the account"),
+    ("access-token.derive", "Derived an access token"),
+    ("access-token.rotate", "Rotated an access token"),
     ("account.delete", "Had the account deleted"),
+    ("account.revoke-tokens", "Revoked all access tokens"),
   ]
 }

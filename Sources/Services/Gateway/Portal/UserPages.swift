@@ -39,7 +39,8 @@ struct UserPages: Sendable {
         RowMenu.Item.act("Make \($0.text.lowercased())", "\(base)/role/\($0.name)")
       }
       items += [
-        .act("Sign out everywhere", "\(base)/sign-out"), .act("Unlock", "\(base)/unlock"),
+        .act("Sign out everywhere", "\(base)/sign-out"),
+        .act("Revoke all access tokens", "\(base)/revoke-tokens"), .act("Unlock", "\(base)/unlock"),
         .act("Send a link for a new password", "\(base)/reset-password"),
       ]
       if user.hasSecondFactor {
@@ -153,6 +154,9 @@ struct UserPages: Sendable {
           AuthAPI.ResetUserSecondFactorRequest(user: id), options: options)
       case "delete":
         _ = try await auth.deleteUser(AuthAPI.DeleteUserRequest(user: id), options: options)
+      case "revoke-tokens":
+        _ = try await auth.revokeUserAccessTokens(
+          AuthAPI.RevokeUserAccessTokensRequest(user: id), options: options)
       case "restore":
         _ = try await auth.restoreUser(AuthAPI.RestoreUserRequest(user: id), options: options)
       default: throw Problem(.notFound)

@@ -2,6 +2,7 @@ import Backend
 package import Edge
 import Egress
 import HTTPTypes
+import Identity
 package import Providers
 package import RPC
 
@@ -56,6 +57,41 @@ package struct ProxyProblem: Sendable {
   /// A browser was led to an address with somebody's token in it.
   package static var navigation: Problem {
     Problem(.badRequest, "a page can't be opened with an access token: send it in a header")
+  }
+
+  // MARK: Beyond what the access token is limited to
+
+  func otherProvider(_ provider: Provider, _ limits: AccessLimits) -> Problem {
+    beyond("it is limited to \(limits.providers.joined(separator: ", ")), not \(provider.id)")
+  }
+
+  func refused(_ refusal: NamedModels.Refusal, _ limits: AccessLimits) -> Problem {
+    let models = limits.models.joined(separator: ", ")
+    switch refusal {
+    case .other(let name):
+      let name = name.utf8.count <= Self.nameBytesMax ? "not '\(name)'" : "not this one"
+      return beyond("it is limited to the models \(models), \(name)")
+    case .unnamed:
+      return beyond(
+        "it is limited to the models \(models), and the request names none in its path or in "
+          + "'model' of a JSON body")
+    case .unreadable:
+      return beyond(
+        "it is limited to the models \(models), and the request's model can't be read: the body "
+          + "must be JSON, not compressed, with each name once")
+    case .tooLarge:
+      return beyond(
+        "it is limited to the models \(models), and the request's body is larger than the "
+          + "\(NamedModels.bodyBytesMax) bytes in which they are looked for")
+    case .webSocket:
+      return beyond(
+        "it is limited to the models \(models), and what is said on a WebSocket is not looked into")
+    }
+  }
+
+  private func beyond(_ what: String) -> Problem {
+    Self.final(
+      "the access token may not be used for this: \(what). See \(publicOrigin)/access-tokens")
   }
 
   /// The request has been here before (RFC 5842, 7.2).
@@ -121,6 +157,44 @@ package struct ProxyProblem: Sendable {
     // It may be at work still, for money.
     problem.headers[.shouldRetry] = "false"
     return problem
+  }
+
+  /// What the client is told; never an error's own words, which may repeat a header.
+  func problem(_ error: UpstreamError) -> Problem {
+    switch error {
+    case .requestTooLarge: .tooLarge(limitBytes: requestBytesMax)
+    case .request(let error): Exchange.unreadableBody(error)
+    case .tooManyConnections:
+      Problem(
+        .serviceUnavailable, "too many requests to this endpoint are under way",
+        headers: [.retryAfter: "1"])
+    case .connectTimeout:
+      Problem(.gatewayTimeout, "the endpoint could not be reached in time")
+    case .connectFailed(let reason):
+      Problem(.badGateway, "the endpoint could not be reached: \(reason)")
+    case .untrusted(let error):
+      Problem(.badGateway, "the endpoint is not trusted: \(error)")
+    case .proxyFailed(let reason):
+      Problem(
+        .badGateway, "the endpoint could not be reached: the operator's proxy did not open a way",
+        logDetail: "outgoing proxy: \(reason)")
+    case .closedBeforeAnswer:
+      Problem(.badGateway, "the endpoint closed the connection without an answer")
+    case .refused, .needsHTTP1:
+      Problem(
+        .serviceUnavailable, "the endpoint did not take the request", headers: [.retryAfter: "1"])
+    case .answerTimeout: Problem(.gatewayTimeout, "the endpoint did not answer in time")
+    case .brokenOff: Problem(.badGateway, "the endpoint's answer broke off")
+    case .cancelled, .stopped: Problem(.badGateway, "the request was given up")
+    case .malformedRequest(let part):
+      Problem(.badRequest, "the request can't be passed on: malformed \(part)")
+    case .unreadableField(let name):
+      Problem(
+        .badGateway,
+        "the endpoint's answer can't be passed on: its header field \(name) is not UTF-8")
+    case .malformedAnswer(let what):
+      Problem(.badGateway, "the endpoint's answer is not HTTP", logDetail: what)
+    }
   }
 
   /// Any problem on the way, as a client of the proxy is told.

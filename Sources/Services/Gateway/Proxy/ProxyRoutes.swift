@@ -4,6 +4,7 @@ package import Edge
 package import Egress
 import HTTPTypes
 import HummingbirdCore
+import Identity
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -81,13 +82,14 @@ package struct ProxyRoutes: Sendable {
     let visitor = try await visitor(of: token, exchange)
     // Ends the request when the token is revoked while it runs.
     let use = authenticator.begin(visitor, on: exchange)
-    guard let provider = catalogue.provider(id: target.providerID) else {
-      throw problems.unknownProvider(target.providerID, catalogue)
-    }
+    let provider = try provider(of: target, for: visitor)
     // The body first, the key last: a client that sends none costs no key and leaves no receipt.
     // From here on every path must end with `finish`: the connection waits for its body's reader.
     let share = try share(of: visitor, provider)
-    let body = try await self.body(of: exchange, share)
+    let body =
+      visitor.limits.models.isEmpty
+      ? try await self.body(of: exchange, share)
+      : try await bodyWithin(visitor.limits, of: exchange, target, query, share)
     var record: ProxiedUse?
     do {
       if use.isRevoked { throw problems.deadToken }
@@ -135,7 +137,7 @@ package struct ProxyRoutes: Sendable {
       await body.finish()
       ClientPresence.of(exchange.channel)?.end()
       if isRevoked { throw problems.deadToken }
-      if let error = error as? UpstreamError { throw problems.unanswered(problem(error)) }
+      if let error = error as? UpstreamError { throw problems.unanswered(problems.problem(error)) }
       throw error
     }
   }
@@ -149,6 +151,17 @@ package struct ProxyRoutes: Sendable {
         interim: HTTPResponse.Status(code: Int(interim.status.code)),
         headers.forClient(interim.headers))
     }
+  }
+
+  /// Throws for a provider that isn't known, or that the visitor's access token is not for.
+  private func provider(of target: ProxyTarget, for visitor: Visitor) throws(Problem) -> Provider {
+    guard let provider = catalogue.provider(id: target.providerID) else {
+      throw problems.unknownProvider(target.providerID, catalogue)
+    }
+    guard visitor.limits.allow(provider: provider.id) else {
+      throw problems.otherProvider(provider, visitor.limits)
+    }
+    return provider
   }
 
   /// The access token, from any header, as Google's `?key=` or from an upload's address; `query` is
@@ -232,12 +245,7 @@ package struct ProxyRoutes: Sendable {
     let length = exchange.headers[.contentLength].flatMap { Int($0) }
     if let length, length > bytesMax { throw .tooLarge(limitBytes: bytesMax) }
     if let length, length <= UpstreamLimits.bufferedBytesMax {
-      do throws(RequestShares.Refusal) {
-        try share.keepBody(bytes: length)
-      } catch {
-        metrics.refused(error)
-        throw ProxyProblem.refused(error)
-      }
+      try keep(length, share)
       return RequestRelay(try await exchange.bodyBuffer(bytesMax: length))
     }
     do {
@@ -245,8 +253,43 @@ package struct ProxyRoutes: Sendable {
         exchange.request.body, length: length, bytesMax: bytesMax,
         on: exchange.channel.eventLoop.taskExecutor)
     } catch {
-      throw problem(error)
+      throw problems.problem(error)
     }
+  }
+
+  private func keep(_ bodyBytes: Int, _ share: RequestShares.Share) throws(Problem) {
+    do throws(RequestShares.Refusal) {
+      try share.keepBody(bytes: bodyBytes)
+    } catch {
+      metrics.refused(error)
+      throw ProxyProblem.refused(error)
+    }
+  }
+
+  /// The whole body, after a look at the models that the request names.
+  private func bodyWithin(
+    _ limits: AccessLimits, of exchange: Exchange, _ target: ProxyTarget, _ query: ProxyQuery,
+    _ share: RequestShares.Share
+  ) async throws(Problem) -> RequestRelay {
+    guard !exchange.offersWebSocket else { throw problems.refused(.webSocket, limits) }
+    var body: ByteBuffer?
+    if exchange.hasBody {
+      let length = exchange.headers[.contentLength].flatMap { Int($0) } ?? .max
+      try keep(min(max(0, length), NamedModels.bodyBytesMax), share)
+      do throws(Problem) {
+        body = try await exchange.bodyBuffer(bytesMax: NamedModels.bodyBytesMax)
+      } catch {
+        throw error.status == .contentTooLarge ? problems.refused(.tooLarge, limits) : error
+      }
+    }
+    do throws(NamedModels.Refusal) {
+      var models = NamedModels(path: target.path, query: query.text)
+      if let body, body.readableBytes > 0 { try models.read(Array(buffer: body)) }
+      try models.check(limits, isSafe: exchange.method.isSafe || exchange.method == .delete)
+    } catch {
+      throw problems.refused(error, limits)
+    }
+    return body.map { RequestRelay($0) } ?? RequestRelay()
   }
 
   private func check(
@@ -318,43 +361,5 @@ package struct ProxyRoutes: Sendable {
       }
     }
     return Response(status: answer.status, headers: fields, body: pieces)
-  }
-
-  /// What the client is told; never an error's own words, which may repeat a header.
-  private func problem(_ error: UpstreamError) -> Problem {
-    switch error {
-    case .requestTooLarge: .tooLarge(limitBytes: limits.requestBytesMax)
-    case .request(let error): Exchange.unreadableBody(error)
-    case .tooManyConnections:
-      Problem(
-        .serviceUnavailable, "too many requests to this endpoint are under way",
-        headers: [.retryAfter: "1"])
-    case .connectTimeout:
-      Problem(.gatewayTimeout, "the endpoint could not be reached in time")
-    case .connectFailed(let reason):
-      Problem(.badGateway, "the endpoint could not be reached: \(reason)")
-    case .untrusted(let error):
-      Problem(.badGateway, "the endpoint is not trusted: \(error)")
-    case .proxyFailed(let reason):
-      Problem(
-        .badGateway, "the endpoint could not be reached: the operator's proxy did not open a way",
-        logDetail: "outgoing proxy: \(reason)")
-    case .closedBeforeAnswer:
-      Problem(.badGateway, "the endpoint closed the connection without an answer")
-    case .refused, .needsHTTP1:
-      Problem(
-        .serviceUnavailable, "the endpoint did not take the request", headers: [.retryAfter: "1"])
-    case .answerTimeout: Problem(.gatewayTimeout, "the endpoint did not answer in time")
-    case .brokenOff: Problem(.badGateway, "the endpoint's answer broke off")
-    case .cancelled, .stopped: Problem(.badGateway, "the request was given up")
-    case .malformedRequest(let part):
-      Problem(.badRequest, "the request can't be passed on: malformed \(part)")
-    case .unreadableField(let name):
-      Problem(
-        .badGateway,
-        "the endpoint's answer can't be passed on: its header field \(name) is not UTF-8")
-    case .malformedAnswer(let what):
-      Problem(.badGateway, "the endpoint's answer is not HTTP", logDetail: what)
-    }
   }
 }

@@ -1637,6 +1637,53 @@ package enum AuthAPI {
     }
   }
 
+  /// `chatelaine.auth.v1.RevokeUserAccessTokensRequest`.
+  package struct RevokeUserAccessTokensRequest: GeneratedMessage, JSONArrayElement {
+    /// An id or an e-mail address.
+    package var user: String
+
+    /// Every field defaulted.
+    package init(
+      user: String = ""
+    ) {
+      self.user = user
+    }
+
+    package init() {
+      self.user = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RevokeUserAccessTokensRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__revoke_user_access_tokens_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RevokeUserAccessTokensRequest.self).pointee
+      self.user = try CField.string(c.user, "user")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RevokeUserAccessTokensRequest.self)
+      c.pointee.user = CField.data(self.user, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("user", self.user)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "user":
+        self.user = try .reading(value, "user")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// `chatelaine.auth.v1.DeleteUserRequest`.
   package struct DeleteUserRequest: GeneratedMessage, JSONArrayElement {
     /// An id or an e-mail address.
@@ -2909,6 +2956,8 @@ package enum AuthAPI {
     package var credentialId: String
     /// When the user last proved in this session who they are; missing without a session.
     package var confirmTime: Timestamp?
+    /// What an access token is limited to; the gateway refuses other networks and models.
+    package var limits: AuthAPI.AccessLimits?
 
     /// Every field defaulted.
     package init(
@@ -2917,7 +2966,8 @@ package enum AuthAPI {
       account: AuthAPI.Account? = nil,
       validFor: ProtoDuration? = nil,
       credentialId: String = "",
-      confirmTime: Timestamp? = nil
+      confirmTime: Timestamp? = nil,
+      limits: AuthAPI.AccessLimits? = nil
     ) {
       self.assertion = assertion
       self.expireTime = expireTime
@@ -2925,6 +2975,7 @@ package enum AuthAPI {
       self.validFor = validFor
       self.credentialId = credentialId
       self.confirmTime = confirmTime
+      self.limits = limits
     }
 
     package init() {
@@ -2934,6 +2985,7 @@ package enum AuthAPI {
       self.validFor = nil
       self.credentialId = ""
       self.confirmTime = nil
+      self.limits = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateResponse"
@@ -2949,6 +3001,7 @@ package enum AuthAPI {
       self.validFor = try CField.message(c.valid_for, "validFor")
       self.credentialId = try CField.string(c.credential_id, "credentialId")
       if c._confirm_time_case.rawValue == 6 { self.confirmTime = try CField.required(c.confirm_time, "confirmTime") }
+      self.limits = try CField.message(c.limits, "limits")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2962,6 +3015,7 @@ package enum AuthAPI {
         c.pointee._confirm_time_case = .init(rawValue: 6)
         c.pointee.confirm_time = CField.pointer(value, in: arena)
       }
+      c.pointee.limits = CField.pointer(self.limits, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -2971,6 +3025,7 @@ package enum AuthAPI {
       writer.field("validFor", self.validFor)
       writer.field("credentialId", self.credentialId)
       writer.field("confirmTime", self.confirmTime)
+      writer.field("limits", self.limits)
     }
 
     package mutating func setField(
@@ -2989,6 +3044,8 @@ package enum AuthAPI {
         self.credentialId = try .reading(value, "credentialId")
       case "confirmTime", "confirm_time":
         self.confirmTime = try .reading(value, "confirmTime")
+      case "limits":
+        self.limits = try .reading(value, "limits")
       default: return false
       }
       return true
@@ -3274,6 +3331,88 @@ package enum AuthAPI {
     }
   }
 
+  /// What an access token is limited to; an empty list sets no limit.
+  package struct AccessLimits: GeneratedMessage, JSONArrayElement {
+    /// Ids of the provider catalogue; at most 20.
+    package var providers: [String]
+    /// Labels of keys; at most 20.
+    package var labels: [String]
+    /// Names of models as requests have them, at most 50 with 128 bytes each; a `*` at the end stands for
+    /// anything.
+    package var models: [String]
+    /// From where it may be used, as addresses or CIDR (RFC 4632), e.g. `192.0.2.0/24`; at most 20.
+    package var networks: [String]
+
+    /// Every field defaulted.
+    package init(
+      providers: [String] = [],
+      labels: [String] = [],
+      models: [String] = [],
+      networks: [String] = []
+    ) {
+      self.providers = providers
+      self.labels = labels
+      self.models = models
+      self.networks = networks
+    }
+
+    package init() {
+      self.providers = []
+      self.labels = []
+      self.models = []
+      self.networks = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.AccessLimits"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__access_limits__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AccessLimits.self).pointee
+      self.providers = try CField.strings(c.providers, c.n_providers, "providers")
+      self.labels = try CField.strings(c.labels, c.n_labels, "labels")
+      self.models = try CField.strings(c.models, c.n_models, "models")
+      self.networks = try CField.strings(c.networks, c.n_networks, "networks")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AccessLimits.self)
+      c.pointee.n_providers = self.providers.count
+      c.pointee.providers = CField.array(self.providers, in: arena) { CField.data($0, in: arena) }
+      c.pointee.n_labels = self.labels.count
+      c.pointee.labels = CField.array(self.labels, in: arena) { CField.data($0, in: arena) }
+      c.pointee.n_models = self.models.count
+      c.pointee.models = CField.array(self.models, in: arena) { CField.data($0, in: arena) }
+      c.pointee.n_networks = self.networks.count
+      c.pointee.networks = CField.array(self.networks, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("providers", self.providers)
+      writer.field("labels", self.labels)
+      writer.field("models", self.models)
+      writer.field("networks", self.networks)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "providers":
+        self.providers = try .reading(value, "providers")
+      case "labels":
+        self.labels = try .reading(value, "labels")
+      case "models":
+        self.models = try .reading(value, "models")
+      case "networks":
+        self.networks = try .reading(value, "networks")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// A named bearer credential for SDKs.
   package struct AccessToken: GeneratedMessage, JSONArrayElement {
     /// What a token may be used for.
@@ -3344,6 +3483,14 @@ package enum AuthAPI {
     package var lastUseTime: Timestamp?
     /// Field 7.
     package var scopes: [AuthAPI.AccessToken.Scope]
+    /// From where it was last used.
+    package var lastUseAddress: String
+    /// Field 9.
+    package var limits: AuthAPI.AccessLimits?
+    /// The access token or session that it was derived from.
+    package var parentId: String
+    /// Until when the secret from before the last rotation works; missing when it doesn't.
+    package var oldSecretExpireTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -3353,7 +3500,11 @@ package enum AuthAPI {
       createTime: Timestamp? = nil,
       expireTime: Timestamp? = nil,
       lastUseTime: Timestamp? = nil,
-      scopes: [AuthAPI.AccessToken.Scope] = []
+      scopes: [AuthAPI.AccessToken.Scope] = [],
+      lastUseAddress: String = "",
+      limits: AuthAPI.AccessLimits? = nil,
+      parentId: String = "",
+      oldSecretExpireTime: Timestamp? = nil
     ) {
       self.id = id
       self.name = name
@@ -3362,6 +3513,10 @@ package enum AuthAPI {
       self.expireTime = expireTime
       self.lastUseTime = lastUseTime
       self.scopes = scopes
+      self.lastUseAddress = lastUseAddress
+      self.limits = limits
+      self.parentId = parentId
+      self.oldSecretExpireTime = oldSecretExpireTime
     }
 
     package init() {
@@ -3372,6 +3527,10 @@ package enum AuthAPI {
       self.expireTime = nil
       self.lastUseTime = nil
       self.scopes = []
+      self.lastUseAddress = ""
+      self.limits = nil
+      self.parentId = ""
+      self.oldSecretExpireTime = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.AccessToken"
@@ -3388,6 +3547,10 @@ package enum AuthAPI {
       if c._expire_time_case.rawValue == 5 { self.expireTime = try CField.required(c.expire_time, "expireTime") }
       if c._last_use_time_case.rawValue == 6 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
       self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
+      self.lastUseAddress = try CField.string(c.last_use_address, "lastUseAddress")
+      self.limits = try CField.message(c.limits, "limits")
+      self.parentId = try CField.string(c.parent_id, "parentId")
+      if c._old_secret_expire_time_case.rawValue == 11 { self.oldSecretExpireTime = try CField.required(c.old_secret_expire_time, "oldSecretExpireTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -3406,6 +3569,13 @@ package enum AuthAPI {
       }
       c.pointee.n_scopes = self.scopes.count
       c.pointee.scopes = CField.array(self.scopes, in: arena) { Chatelaine__Auth__V1__AccessToken__Scope(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
+      c.pointee.last_use_address = CField.data(self.lastUseAddress, in: arena)
+      c.pointee.limits = CField.pointer(self.limits, in: arena)
+      c.pointee.parent_id = CField.data(self.parentId, in: arena)
+      if let value = self.oldSecretExpireTime {
+        c.pointee._old_secret_expire_time_case = .init(rawValue: 11)
+        c.pointee.old_secret_expire_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -3416,6 +3586,10 @@ package enum AuthAPI {
       writer.field("expireTime", self.expireTime)
       writer.field("lastUseTime", self.lastUseTime)
       writer.field("scopes", self.scopes)
+      writer.field("lastUseAddress", self.lastUseAddress)
+      writer.field("limits", self.limits)
+      writer.field("parentId", self.parentId)
+      writer.field("oldSecretExpireTime", self.oldSecretExpireTime)
     }
 
     package mutating func setField(
@@ -3436,6 +3610,14 @@ package enum AuthAPI {
         self.lastUseTime = try .reading(value, "lastUseTime")
       case "scopes":
         self.scopes = try .reading(value, "scopes")
+      case "lastUseAddress", "last_use_address":
+        self.lastUseAddress = try .reading(value, "lastUseAddress")
+      case "limits":
+        self.limits = try .reading(value, "limits")
+      case "parentId", "parent_id":
+        self.parentId = try .reading(value, "parentId")
+      case "oldSecretExpireTime", "old_secret_expire_time":
+        self.oldSecretExpireTime = try .reading(value, "oldSecretExpireTime")
       default: return false
       }
       return true
@@ -3446,26 +3628,36 @@ package enum AuthAPI {
   package struct CreateAccessTokenRequest: GeneratedMessage, JSONArrayElement {
     /// 1 to 100 characters.
     package var name: String
-    /// How long it is valid, 1 minute to 10 years; without it until revoked.
+    /// How long it is valid, 1 minute to 10 years; without it 90 days.
     package var expiresIn: ProtoDuration?
     /// Without any, USE alone. A token that creates another can't give it more than it has itself.
     package var scopes: [AuthAPI.AccessToken.Scope]
+    /// MANAGE goes with limits of networks only: whoever changes keys gets around the others.
+    package var limits: AuthAPI.AccessLimits?
+    /// It is valid until revoked; then without expires_in.
+    package var isEndless: Bool
 
     /// Every field defaulted.
     package init(
       name: String = "",
       expiresIn: ProtoDuration? = nil,
-      scopes: [AuthAPI.AccessToken.Scope] = []
+      scopes: [AuthAPI.AccessToken.Scope] = [],
+      limits: AuthAPI.AccessLimits? = nil,
+      isEndless: Bool = false
     ) {
       self.name = name
       self.expiresIn = expiresIn
       self.scopes = scopes
+      self.limits = limits
+      self.isEndless = isEndless
     }
 
     package init() {
       self.name = ""
       self.expiresIn = nil
       self.scopes = []
+      self.limits = nil
+      self.isEndless = false
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateAccessTokenRequest"
@@ -3478,6 +3670,8 @@ package enum AuthAPI {
       self.name = try CField.string(c.name, "name")
       if c._expires_in_case.rawValue == 2 { self.expiresIn = try CField.required(c.expires_in, "expiresIn") }
       self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
+      self.limits = try CField.message(c.limits, "limits")
+      self.isEndless = c.is_endless != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -3489,12 +3683,16 @@ package enum AuthAPI {
       }
       c.pointee.n_scopes = self.scopes.count
       c.pointee.scopes = CField.array(self.scopes, in: arena) { Chatelaine__Auth__V1__AccessToken__Scope(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
+      c.pointee.limits = CField.pointer(self.limits, in: arena)
+      c.pointee.is_endless = self.isEndless ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("name", self.name)
       writer.field("expiresIn", self.expiresIn)
       writer.field("scopes", self.scopes)
+      writer.field("limits", self.limits)
+      writer.field("isEndless", self.isEndless)
     }
 
     package mutating func setField(
@@ -3507,6 +3705,152 @@ package enum AuthAPI {
         self.expiresIn = try .reading(value, "expiresIn")
       case "scopes":
         self.scopes = try .reading(value, "scopes")
+      case "limits":
+        self.limits = try .reading(value, "limits")
+      case "isEndless", "is_endless":
+        self.isEndless = try .reading(value, "isEndless")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeriveAccessTokenRequest`.
+  package struct DeriveAccessTokenRequest: GeneratedMessage, JSONArrayElement {
+    /// 1 to 100 characters; empty means the name of what it is derived from.
+    package var name: String
+    /// 1 minute to 1 day, without it 1 hour; cut where the caller's own credential ends.
+    package var expiresIn: ProtoDuration?
+    /// Without any, those of the calling token; of a session, USE alone.
+    package var scopes: [AuthAPI.AccessToken.Scope]
+    /// Those lists that are empty are the caller's own.
+    package var limits: AuthAPI.AccessLimits?
+
+    /// Every field defaulted.
+    package init(
+      name: String = "",
+      expiresIn: ProtoDuration? = nil,
+      scopes: [AuthAPI.AccessToken.Scope] = [],
+      limits: AuthAPI.AccessLimits? = nil
+    ) {
+      self.name = name
+      self.expiresIn = expiresIn
+      self.scopes = scopes
+      self.limits = limits
+    }
+
+    package init() {
+      self.name = ""
+      self.expiresIn = nil
+      self.scopes = []
+      self.limits = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeriveAccessTokenRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__derive_access_token_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeriveAccessTokenRequest.self).pointee
+      self.name = try CField.string(c.name, "name")
+      if c._expires_in_case.rawValue == 2 { self.expiresIn = try CField.required(c.expires_in, "expiresIn") }
+      self.scopes = CField.scalars(c.scopes, c.n_scopes).map { AuthAPI.AccessToken.Scope(rawValue: Int32(truncatingIfNeeded: $0.rawValue)) }
+      self.limits = try CField.message(c.limits, "limits")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeriveAccessTokenRequest.self)
+      c.pointee.name = CField.data(self.name, in: arena)
+      if let value = self.expiresIn {
+        c.pointee._expires_in_case = .init(rawValue: 2)
+        c.pointee.expires_in = CField.pointer(value, in: arena)
+      }
+      c.pointee.n_scopes = self.scopes.count
+      c.pointee.scopes = CField.array(self.scopes, in: arena) { Chatelaine__Auth__V1__AccessToken__Scope(rawValue: .init(truncatingIfNeeded: $0.rawValue)) }
+      c.pointee.limits = CField.pointer(self.limits, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("name", self.name)
+      writer.field("expiresIn", self.expiresIn)
+      writer.field("scopes", self.scopes)
+      writer.field("limits", self.limits)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "name":
+        self.name = try .reading(value, "name")
+      case "expiresIn", "expires_in":
+        self.expiresIn = try .reading(value, "expiresIn")
+      case "scopes":
+        self.scopes = try .reading(value, "scopes")
+      case "limits":
+        self.limits = try .reading(value, "limits")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RotateAccessTokenRequest`.
+  package struct RotateAccessTokenRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// How long the secret from before works on, at most 30 days; without it 1 day. With 0 it ends at
+    /// once, and tokens that were derived from it with it.
+    package var overlap: ProtoDuration?
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      overlap: ProtoDuration? = nil
+    ) {
+      self.id = id
+      self.overlap = overlap
+    }
+
+    package init() {
+      self.id = ""
+      self.overlap = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RotateAccessTokenRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__rotate_access_token_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RotateAccessTokenRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      if c._overlap_case.rawValue == 2 { self.overlap = try CField.required(c.overlap, "overlap") }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RotateAccessTokenRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      if let value = self.overlap {
+        c.pointee._overlap_case = .init(rawValue: 2)
+        c.pointee.overlap = CField.pointer(value, in: arena)
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("overlap", self.overlap)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "overlap":
+        self.overlap = try .reading(value, "overlap")
       default: return false
       }
       return true
@@ -3576,19 +3920,24 @@ package enum AuthAPI {
     package var pageSize: Int32
     /// Field 2.
     package var pageToken: String
+    /// Only those that were derived from this token or session; empty lists those that were not derived.
+    package var parentId: String
 
     /// Every field defaulted.
     package init(
       pageSize: Int32 = 0,
-      pageToken: String = ""
+      pageToken: String = "",
+      parentId: String = ""
     ) {
       self.pageSize = pageSize
       self.pageToken = pageToken
+      self.parentId = parentId
     }
 
     package init() {
       self.pageSize = 0
       self.pageToken = ""
+      self.parentId = ""
     }
 
     package static let messageName = "chatelaine.auth.v1.ListAccessTokensRequest"
@@ -3600,17 +3949,20 @@ package enum AuthAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListAccessTokensRequest.self).pointee
       self.pageSize = c.page_size
       self.pageToken = try CField.string(c.page_token, "pageToken")
+      self.parentId = try CField.string(c.parent_id, "parentId")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListAccessTokensRequest.self)
       c.pointee.page_size = self.pageSize
       c.pointee.page_token = CField.data(self.pageToken, in: arena)
+      c.pointee.parent_id = CField.data(self.parentId, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("pageSize", self.pageSize)
       writer.field("pageToken", self.pageToken)
+      writer.field("parentId", self.parentId)
     }
 
     package mutating func setField(
@@ -3621,6 +3973,8 @@ package enum AuthAPI {
         self.pageSize = try .reading(value, "pageSize")
       case "pageToken", "page_token":
         self.pageToken = try .reading(value, "pageToken")
+      case "parentId", "parent_id":
+        self.parentId = try .reading(value, "parentId")
       default: return false
       }
       return true
@@ -3976,6 +4330,16 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Revokes all of an account's access tokens.
+    package static let revokeUserAccessTokens = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RevokeUserAccessTokens",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/users/{user}:revokeTokens",
+          body: .all),
+      ])
+
     /// Has an account deleted once the grace period is over. The last admin stays.
     package static let deleteUser = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "DeleteUser",
@@ -4106,6 +4470,27 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Mints a short-lived access token for the caller's own credential: it may do no more, ends no
+    /// later, and is revoked with it.
+    package static let deriveAccessToken = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeriveAccessToken",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/access-tokens:derive",
+          body: .all),
+      ])
+
+    /// Gives an access token another secret; the one from before works on for as long as is said.
+    package static let rotateAccessToken = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RotateAccessToken",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/access-tokens/{id}:rotate",
+          body: .all),
+      ])
+
     /// Lists the caller's access tokens, newest first.
     package static let listAccessTokens = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "ListAccessTokens",
@@ -4152,6 +4537,7 @@ package enum AuthAPI {
       enableUser,
       unlockUser,
       signOutUser,
+      revokeUserAccessTokens,
       deleteUser,
       restoreUser,
       listErasures,
@@ -4167,6 +4553,8 @@ package enum AuthAPI {
       issueOperatorAssertion,
       reportForgery,
       createAccessToken,
+      deriveAccessToken,
+      rotateAccessToken,
       listAccessTokens,
       deleteAccessToken,
     ]
@@ -4296,6 +4684,11 @@ package enum AuthAPI {
       _ request: AuthAPI.SignOutUserRequest, context: ServerContext
     ) async throws -> AuthAPI.User
 
+    /// Revokes all of an account's access tokens.
+    func revokeUserAccessTokens(
+      _ request: AuthAPI.RevokeUserAccessTokensRequest, context: ServerContext
+    ) async throws -> AuthAPI.User
+
     /// Has an account deleted once the grace period is over. The last admin stays.
     func deleteUser(
       _ request: AuthAPI.DeleteUserRequest, context: ServerContext
@@ -4377,6 +4770,17 @@ package enum AuthAPI {
     /// Creates an access token; the token itself is in this answer only.
     func createAccessToken(
       _ request: AuthAPI.CreateAccessTokenRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateAccessTokenResponse
+
+    /// Mints a short-lived access token for the caller's own credential: it may do no more, ends no
+    /// later, and is revoked with it.
+    func deriveAccessToken(
+      _ request: AuthAPI.DeriveAccessTokenRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateAccessTokenResponse
+
+    /// Gives an access token another secret; the one from before works on for as long as is said.
+    func rotateAccessToken(
+      _ request: AuthAPI.RotateAccessTokenRequest, context: ServerContext
     ) async throws -> AuthAPI.CreateAccessTokenResponse
 
     /// Lists the caller's access tokens, newest first.
@@ -4618,6 +5022,15 @@ package enum AuthAPI {
         AuthMethods.signOutUser, request, options: options)
     }
 
+    /// Revokes all of an account's access tokens.
+    package func revokeUserAccessTokens(
+      _ request: AuthAPI.RevokeUserAccessTokensRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.User {
+      try await channel.unary(
+        AuthMethods.revokeUserAccessTokens, request, options: options)
+    }
+
     /// Has an account deleted once the grace period is over. The last admin stays.
     package func deleteUser(
       _ request: AuthAPI.DeleteUserRequest,
@@ -4762,6 +5175,25 @@ package enum AuthAPI {
         AuthMethods.createAccessToken, request, options: options)
     }
 
+    /// Mints a short-lived access token for the caller's own credential: it may do no more, ends no
+    /// later, and is revoked with it.
+    package func deriveAccessToken(
+      _ request: AuthAPI.DeriveAccessTokenRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateAccessTokenResponse {
+      try await channel.unary(
+        AuthMethods.deriveAccessToken, request, options: options)
+    }
+
+    /// Gives an access token another secret; the one from before works on for as long as is said.
+    package func rotateAccessToken(
+      _ request: AuthAPI.RotateAccessTokenRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateAccessTokenResponse {
+      try await channel.unary(
+        AuthMethods.rotateAccessToken, request, options: options)
+    }
+
     /// Lists the caller's access tokens, newest first.
     package func listAccessTokens(
       _ request: AuthAPI.ListAccessTokensRequest,
@@ -4879,6 +5311,10 @@ package enum AuthAPI {
         AuthAPI.SignOutUserRequest.self,
         AuthAPI.User.self),
       TranscodedMethod(
+        AuthMethods.revokeUserAccessTokens,
+        AuthAPI.RevokeUserAccessTokensRequest.self,
+        AuthAPI.User.self),
+      TranscodedMethod(
         AuthMethods.deleteUser,
         AuthAPI.DeleteUserRequest.self,
         AuthAPI.User.self),
@@ -4901,6 +5337,14 @@ package enum AuthAPI {
       TranscodedMethod(
         AuthMethods.createAccessToken,
         AuthAPI.CreateAccessTokenRequest.self,
+        AuthAPI.CreateAccessTokenResponse.self),
+      TranscodedMethod(
+        AuthMethods.deriveAccessToken,
+        AuthAPI.DeriveAccessTokenRequest.self,
+        AuthAPI.CreateAccessTokenResponse.self),
+      TranscodedMethod(
+        AuthMethods.rotateAccessToken,
+        AuthAPI.RotateAccessTokenRequest.self,
         AuthAPI.CreateAccessTokenResponse.self),
       TranscodedMethod(
         AuthMethods.listAccessTokens,
@@ -5063,6 +5507,12 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.signOutUser(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.revokeUserAccessTokens,
+        .unary { request, context in
+          let request = try AuthAPI.RevokeUserAccessTokensRequest(request: request)
+          return try await self.revokeUserAccessTokens(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.deleteUser,
         .unary { request, context in
           let request = try AuthAPI.DeleteUserRequest(request: request)
@@ -5153,6 +5603,18 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.createAccessToken(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.deriveAccessToken,
+        .unary { request, context in
+          let request = try AuthAPI.DeriveAccessTokenRequest(request: request)
+          return try await self.deriveAccessToken(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.rotateAccessToken,
+        .unary { request, context in
+          let request = try AuthAPI.RotateAccessTokenRequest(request: request)
+          return try await self.rotateAccessToken(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listAccessTokens,
         .unary { request, context in
           let request = try AuthAPI.ListAccessTokensRequest(request: request)
@@ -5220,135 +5682,156 @@ extension ProtoFileDescriptor {
       ZXIiJwoRRW5hYmxlVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciInChFVbmxvY2tVc2VyUmVxdWVzdBISCgR1\
       c2VyGAEgASgJUgR1c2VyIigKElNpZ25PdXRVc2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIjIKHFNlbmRVc2Vy\
       UGFzc3dvcmRSZXNldFJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlciIzCh1TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXNw\
-      b25zZRISCgRsaW5rGAEgASgJUgRsaW5rIkAKEURlbGV0ZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXISFwoH\
-      YXRfb25jZRgCIAEoCFIGYXRPbmNlIigKElJlc3RvcmVVc2VyUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIh8KHVJl\
-      cXVlc3RBY2NvdW50RGVsZXRpb25SZXF1ZXN0Ik4KD0FjY291bnREZWxldGlvbhI7CgtkZWxldGVfdGltZRgBIAEoCzIa\
-      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmRlbGV0ZVRpbWUihAEKB0VyYXN1cmUSHQoKYWNjb3VudF9pZBgBIAEo\
-      CVIJYWNjb3VudElkEjkKCmVyYXNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgllcmFzZVRp\
-      bWUSHwoLaXNfY29tcGxldGUYAyABKAhSCmlzQ29tcGxldGUiUQoTTGlzdEVyYXN1cmVzUmVxdWVzdBIbCglwYWdlX3Np\
-      emUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiJ3ChRMaXN0RXJhc3VyZXNSZXNw\
-      b25zZRI3CghlcmFzdXJlcxgBIAMoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5FcmFzdXJlUghlcmFzdXJlcxImCg9uZXh0\
-      X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iOAoVUmVwZWF0RXJhc3VyZXNSZXF1ZXN0Eh8KC2FjY291bnRf\
-      aWRzGAEgAygJUgphY2NvdW50SWRzIjQKFlJlcGVhdEVyYXN1cmVzUmVzcG9uc2USGgoIYWNjb3VudHMYASABKAVSCGFj\
-      Y291bnRzIhoKGEdldEN1cnJlbnRBY2NvdW50UmVxdWVzdCJrChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIUCgVlbWFpbBgB\
-      IAEoCVIFZW1haWwSGgoIcGFzc3dvcmQYAiABKAlSCHBhc3N3b3JkEiEKDGRldmljZV90b2tlbhgDIAEoCVILZGV2aWNl\
-      VG9rZW4iZQoWQ29tcGxldGVTZXNzaW9uUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SEgoEY29kZRgCIAEoCVIE\
-      Y29kZRIhCgxkZXZpY2VfdG9rZW4YAyABKAlSC2RldmljZVRva2VuIkcKFUNvbmZpcm1TZXNzaW9uUmVxdWVzdBIaCghw\
-      YXNzd29yZBgBIAEoCVIIcGFzc3dvcmQSEgoEY29kZRgCIAEoCVIEY29kZSIYChZHZXRTZWNvbmRGYWN0b3JSZXF1ZXN0\
-      Iq8BCgxTZWNvbmRGYWN0b3ISHQoKaXNfZW5hYmxlZBgBIAEoCFIJaXNFbmFibGVkEkAKC2VuYWJsZV90aW1lGAIgASgL\
-      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgplbmFibGVUaW1liAEBEi4KE3JlY292ZXJ5X2NvZGVzX2xlZnQY\
-      AyABKAVSEXJlY292ZXJ5Q29kZXNMZWZ0Qg4KDF9lbmFibGVfdGltZSIcChpDcmVhdGVBdXRoZW50aWNhdG9yUmVxdWVz\
-      dCJHChtDcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2USFgoGc2VjcmV0GAEgASgJUgZzZWNyZXQSEAoDdXJpGAIgASgJ\
-      UgN1cmkiLwoZRW5hYmxlU2Vjb25kRmFjdG9yUmVxdWVzdBISCgRjb2RlGAEgASgJUgRjb2RlIhsKGURlbGV0ZVNlY29u\
-      ZEZhY3RvclJlcXVlc3QiHAoaQ3JlYXRlUmVjb3ZlcnlDb2Rlc1JlcXVlc3QiJQoNUmVjb3ZlcnlDb2RlcxIUCgVjb2Rl\
-      cxgBIAMoCVIFY29kZXMiMgocUmVzZXRVc2VyU2Vjb25kRmFjdG9yUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIoMC\
-      ChVDcmVhdGVTZXNzaW9uUmVzcG9uc2USIwoNc2Vzc2lvbl90b2tlbhgBIAEoCVIMc2Vzc2lvblRva2VuEjUKB2FjY291\
-      bnQYAiABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBI7CgtleHBpcmVfdGltZRgDIAEoCzIa\
-      Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUSLgoTc2Vjb25kX2ZhY3Rvcl90b2tlbhgEIAEoCVIR\
-      c2Vjb25kRmFjdG9yVG9rZW4SIQoMZGV2aWNlX3Rva2VuGAUgASgJUgtkZXZpY2VUb2tlbiIdChtEZWxldGVDdXJyZW50\
-      U2Vzc2lvblJlcXVlc3QibwoTQXV0aGVudGljYXRlUmVxdWVzdBIlCg1zZXNzaW9uX3Rva2VuGAEgASgJSABSDHNlc3Np\
-      b25Ub2tlbhIjCgxhY2Nlc3NfdG9rZW4YAiABKAlIAFILYWNjZXNzVG9rZW5CDAoKY3JlZGVudGlhbCLaAgoUQXV0aGVu\
-      dGljYXRlUmVzcG9uc2USHAoJYXNzZXJ0aW9uGAEgASgMUglhc3NlcnRpb24SOwoLZXhwaXJlX3RpbWUYAiABKAsyGi5n\
-      b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lEjUKB2FjY291bnQYAyABKAsyGy5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuQWNjb3VudFIHYWNjb3VudBI2Cgl2YWxpZF9mb3IYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25S\
-      CHZhbGlkRm9yEiMKDWNyZWRlbnRpYWxfaWQYBSABKAlSDGNyZWRlbnRpYWxJZBJCCgxjb25maXJtX3RpbWUYBiABKAsy\
-      Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSC2NvbmZpcm1UaW1liAEBQg8KDV9jb25maXJtX3RpbWUiQAoXV2F0\
-      Y2hSZXZvY2F0aW9uc1JlcXVlc3QSJQoOYWZ0ZXJfcG9zaXRpb24YASABKANSDWFmdGVyUG9zaXRpb24i2QEKGFdhdGNo\
-      UmV2b2NhdGlvbnNSZXNwb25zZRIaCghwb3NpdGlvbhgBIAEoA1IIcG9zaXRpb24SOgoLa25vd25fdW50aWwYAiABKAsy\
-      GS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SCmtub3duVW50aWwSIwoNaXNfaW5jb21wbGV0ZRgDIAEoCFIMaXNJbmNv\
-      bXBsZXRlEkAKC3Jldm9jYXRpb25zGAQgAygLMh4uY2hhdGVsYWluZS5hdXRoLnYxLlJldm9jYXRpb25SC3Jldm9jYXRp\
-      b25zIlAKClJldm9jYXRpb24SHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElkEiMKDWNyZWRlbnRpYWxfaWQYAiAB\
-      KAlSDGNyZWRlbnRpYWxJZCI1Ch1Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1h\
-      aWwiMAoUUmVwb3J0Rm9yZ2VyeVJlcXVlc3QSGAoHcmVxdWVzdBgBIAEoCVIHcmVxdWVzdCKzAwoLQWNjZXNzVG9rZW4S\
-      DgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRl\
-      X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUg\
-      ASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiAB\
-      KAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSC2xhc3RVc2VUaW1liAEBEj0KBnNjb3BlcxgHIAMoDjIlLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzIkMKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lG\
-      SUVEEAASBwoDVVNFEAESCgoGTUFOQUdFEAISDgoKUkVBRF9BVURJVBADQg4KDF9leHBpcmVfdGltZUIQCg5fbGFzdF91\
-      c2VfdGltZSK7AQoYQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0EhIKBG5hbWUYASABKAlSBG5hbWUSPQoKZXhwaXJlc19p\
-      bhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAUglleHBpcmVzSW6IAQESPQoGc2NvcGVzGAMgAygOMiUu\
-      Y2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXNCDQoLX2V4cGlyZXNfaW4idQoZQ3JlYXRl\
-      QWNjZXNzVG9rZW5SZXNwb25zZRIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SQgoMYWNjZXNzX3Rva2VuGAIgASgLMh8uY2hh\
-      dGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgthY2Nlc3NUb2tlbiJVChdMaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBIb\
-      CglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbiKIAQoYTGlzdEFj\
-      Y2Vzc1Rva2Vuc1Jlc3BvbnNlEkQKDWFjY2Vzc190b2tlbnMYASADKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNz\
-      VG9rZW5SDGFjY2Vzc1Rva2VucxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iKgoYRGVsZXRl\
-      QWNjZXNzVG9rZW5SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZDKuKAoEQXV0aBJzCg1DcmVhdGVBY2NvdW50EiguY2hhdGVs\
-      YWluZS5hdXRoLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiG4LT5JMC\
-      FSIQL2FwaS92MS9hY2NvdW50czoBKhJyChFHZXRDdXJyZW50QWNjb3VudBIsLmNoYXRlbGFpbmUuYXV0aC52MS5HZXRD\
-      dXJyZW50QWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCISgtPkkwIMEgovYXBpL3YxL21l\
-      Eo8BChVTZW5kRW1haWxWZXJpZmljYXRpb24SMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZEVtYWlsVmVyaWZpY2F0aW9u\
-      UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIsgtPkkwImIiEvYXBpL3YxL21lL2VtYWlsOnNlbmRWZXJpZmlj\
-      YXRpb246ASoSfwoSUmVxdWVzdEVtYWlsQ2hhbmdlEi0uY2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RFbWFpbENoYW5n\
-      ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9tZS9lbWFpbDpjaGFuZ2U6ASoS\
-      egoOQ2hhbmdlUGFzc3dvcmQSKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xl\
-      LnByb3RvYnVmLkVtcHR5IiWC0+STAh8iGi9hcGkvdjEvbWUvcGFzc3dvcmQ6Y2hhbmdlOgEqEoMBChRSZXF1ZXN0UGFz\
-      c3dvcmRSZXNldBIvLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaFi5nb29nbGUu\
-      cHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9wYXNzd29yZC1yZXNldHM6ASoSfAoNUmVzZXRQYXNzd29yZBIo\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIpgtPk\
-      kwIjIh4vYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czpyZWRlZW06ASoSfAoKUmVkZWVtTGluaxIlLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5SZWRlZW1MaW5rUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5SZWRlZW1MaW5rUmVzcG9uc2UiH4LT5JMC\
-      GSIUL2FwaS92MS9saW5rczpyZWRlZW06ASoSewoMTGlzdFNlc3Npb25zEicuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RT\
-      ZXNzaW9uc1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiGILT5JMCEhIQL2Fw\
-      aS92MS9zZXNzaW9ucxJwCg1EZWxldGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZVNlc3Npb25SZXF1\
-      ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Ih2C0+STAhcqFS9hcGkvdjEvc2Vzc2lvbnMve2lkfRKgAQoTRGVsZXRl\
-      T3RoZXJTZXNzaW9ucxIuLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25zUmVxdWVzdBovLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2UiKILT5JMCIiIdL2FwaS92MS9zZXNzaW9uczpk\
-      ZWxldGVPdGhlcnM6ASoSgQEKD0dldFNlY29uZEZhY3RvchIqLmNoYXRlbGFpbmUuYXV0aC52MS5HZXRTZWNvbmRGYWN0\
-      b3JSZXF1ZXN0GiAuY2hhdGVsYWluZS5hdXRoLnYxLlNlY29uZEZhY3RvciIggtPkkwIaEhgvYXBpL3YxL21lL3NlY29u\
-      ZC1mYWN0b3ISmwEKE0NyZWF0ZUF1dGhlbnRpY2F0b3ISLi5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQXV0aGVudGlj\
-      YXRvclJlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQXV0aGVudGljYXRvclJlc3BvbnNlIiOC0+STAh0i\
-      GC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvcjoBKhKSAQoSRW5hYmxlU2Vjb25kRmFjdG9yEi0uY2hhdGVsYWluZS5hdXRo\
-      LnYxLkVuYWJsZVNlY29uZEZhY3RvclJlcXVlc3QaIS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVjb3ZlcnlDb2RlcyIqgtPk\
-      kwIkIh8vYXBpL3YxL21lL3NlY29uZC1mYWN0b3I6ZW5hYmxlOgEqEn0KEkRlbGV0ZVNlY29uZEZhY3RvchItLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5EZWxldGVTZWNvbmRGYWN0b3JSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+ST\
-      AhoqGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvchKOAQoTQ3JlYXRlUmVjb3ZlcnlDb2RlcxIuLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5DcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiSC\
-      0+STAh4iGS9hcGkvdjEvbWUvcmVjb3ZlcnktY29kZXM6ASoSjgEKFlJlcXVlc3RBY2NvdW50RGVsZXRpb24SMS5jaGF0\
-      ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEFjY291bnREZWxldGlvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNj\
-      b3VudERlbGV0aW9uIhyC0+STAhYiES9hcGkvdjEvbWU6ZGVsZXRlOgEqEm8KCUxpc3RVc2VycxIkLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiUuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhWC0+ST\
-      Ag8SDS9hcGkvdjEvdXNlcnMSfAoKSW52aXRlVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVxdWVz\
-      dBomLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVzcG9uc2UiH4LT5JMCGSIUL2FwaS92MS91c2VyczppbnZp\
-      dGU6ASoSeAoLU2V0VXNlclJvbGUSJi5jaGF0ZWxhaW5lLmF1dGgudjEuU2V0VXNlclJvbGVSZXF1ZXN0GhguY2hhdGVs\
-      YWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2V0Um9sZToBKhJ4CgtEaXNhYmxl\
-      VXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5EaXNhYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNl\
-      ciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpkaXNhYmxlOgEqEnUKCkVuYWJsZVVzZXISJS5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3Yx\
-      L3VzZXJzL3t1c2VyfTplbmFibGU6ASoSdQoKVW5sb2NrVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5VbmxvY2tVc2Vy\
-      UmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OnVubG9j\
-      azoBKhJ4CgtTaWduT3V0VXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5TaWduT3V0VXNlclJlcXVlc3QaGC5jaGF0ZWxh\
-      aW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpzaWduT3V0OgEqEnUKCkRlbGV0ZVVz\
-      ZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIm\
-      gtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTpkZWxldGU6ASoSeAoLUmVzdG9yZVVzZXISJi5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuUmVzdG9yZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91\
-      c2Vycy97dXNlcn06cmVzdG9yZToBKhJhCgxMaXN0RXJhc3VyZXMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEVyYXN1\
-      cmVzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0RXJhc3VyZXNSZXNwb25zZRJnCg5SZXBlYXRFcmFzdXJl\
-      cxIpLmNoYXRlbGFpbmUuYXV0aC52MS5SZXBlYXRFcmFzdXJlc1JlcXVlc3QaKi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVw\
-      ZWF0RXJhc3VyZXNSZXNwb25zZRKWAQoVUmVzZXRVc2VyU2Vjb25kRmFjdG9yEjAuY2hhdGVsYWluZS5hdXRoLnYxLlJl\
-      c2V0VXNlclNlY29uZEZhY3RvclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIxgtPkkwIrIiYvYXBpL3Yx\
-      L3VzZXJzL3t1c2VyfTpyZXNldFNlY29uZEZhY3RvcjoBKhKrAQoVU2VuZFVzZXJQYXNzd29yZFJlc2V0EjAuY2hhdGVs\
-      YWluZS5hdXRoLnYxLlNlbmRVc2VyUGFzc3dvcmRSZXNldFJlcXVlc3QaMS5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZFVz\
-      ZXJQYXNzd29yZFJlc2V0UmVzcG9uc2UiLYLT5JMCJyIiL2FwaS92MS91c2Vycy97dXNlcn06cmVzZXRQYXNzd29yZDoB\
-      KhJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GikuY2hhdGVs\
-      YWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJoCg9Db21wbGV0ZVNlc3Npb24SKi5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuQ29tcGxldGVTZXNzaW9uUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9u\
-      c2USgAEKDkNvbmZpcm1TZXNzaW9uEikuY2hhdGVsYWluZS5hdXRoLnYxLkNvbmZpcm1TZXNzaW9uUmVxdWVzdBoWLmdv\
-      b2dsZS5wcm90b2J1Zi5FbXB0eSIrgtPkkwIlIiAvYXBpL3YxL3Nlc3Npb25zL2N1cnJlbnQ6Y29uZmlybToBKhJfChRE\
-      ZWxldGVDdXJyZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lvblJlcXVlc3Qa\
-      Fi5nb29nbGUucHJvdG9idWYuRW1wdHkSYQoMQXV0aGVudGljYXRlEicuY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRp\
-      Y2F0ZVJlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USbwoQV2F0Y2hSZXZvY2F0\
-      aW9ucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwARJ1ChZJc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uEjEuY2hhdGVsYWluZS5h\
-      dXRoLnYxLklzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0\
-      ZVJlc3BvbnNlElEKDVJlcG9ydEZvcmdlcnkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwb3J0Rm9yZ2VyeVJlcXVlc3Qa\
-      Fi5nb29nbGUucHJvdG9idWYuRW1wdHkSkgEKEUNyZWF0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkNy\
-      ZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNl\
-      IiCC0+STAhoiFS9hcGkvdjEvYWNjZXNzLXRva2VuczoBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5z\
-      UmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVs\
-      YWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIc\
-      KhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lkfWIGcHJvdG8z
+      b25zZRISCgRsaW5rGAEgASgJUgRsaW5rIjMKHVJldm9rZVVzZXJBY2Nlc3NUb2tlbnNSZXF1ZXN0EhIKBHVzZXIYASAB\
+      KAlSBHVzZXIiQAoRRGVsZXRlVXNlclJlcXVlc3QSEgoEdXNlchgBIAEoCVIEdXNlchIXCgdhdF9vbmNlGAIgASgIUgZh\
+      dE9uY2UiKAoSUmVzdG9yZVVzZXJSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIiHwodUmVxdWVzdEFjY291bnREZWxl\
+      dGlvblJlcXVlc3QiTgoPQWNjb3VudERlbGV0aW9uEjsKC2RlbGV0ZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVm\
+      LlRpbWVzdGFtcFIKZGVsZXRlVGltZSKEAQoHRXJhc3VyZRIdCgphY2NvdW50X2lkGAEgASgJUglhY2NvdW50SWQSOQoK\
+      ZXJhc2VfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCWVyYXNlVGltZRIfCgtpc19jb21wbGV0\
+      ZRgDIAEoCFIKaXNDb21wbGV0ZSJRChNMaXN0RXJhc3VyZXNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNp\
+      emUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIncKFExpc3RFcmFzdXJlc1Jlc3BvbnNlEjcKCGVyYXN1cmVz\
+      GAEgAygLMhsuY2hhdGVsYWluZS5hdXRoLnYxLkVyYXN1cmVSCGVyYXN1cmVzEiYKD25leHRfcGFnZV90b2tlbhgCIAEo\
+      CVINbmV4dFBhZ2VUb2tlbiI4ChVSZXBlYXRFcmFzdXJlc1JlcXVlc3QSHwoLYWNjb3VudF9pZHMYASADKAlSCmFjY291\
+      bnRJZHMiNAoWUmVwZWF0RXJhc3VyZXNSZXNwb25zZRIaCghhY2NvdW50cxgBIAEoBVIIYWNjb3VudHMiGgoYR2V0Q3Vy\
+      cmVudEFjY291bnRSZXF1ZXN0ImsKFENyZWF0ZVNlc3Npb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIaCghw\
+      YXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGV2aWNlX3Rva2VuGAMgASgJUgtkZXZpY2VUb2tlbiJlChZDb21wbGV0\
+      ZVNlc3Npb25SZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbhISCgRjb2RlGAIgASgJUgRjb2RlEiEKDGRldmljZV90\
+      b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iRwoVQ29uZmlybVNlc3Npb25SZXF1ZXN0EhoKCHBhc3N3b3JkGAEgASgJUghw\
+      YXNzd29yZBISCgRjb2RlGAIgASgJUgRjb2RlIhgKFkdldFNlY29uZEZhY3RvclJlcXVlc3QirwEKDFNlY29uZEZhY3Rv\
+      chIdCgppc19lbmFibGVkGAEgASgIUglpc0VuYWJsZWQSQAoLZW5hYmxlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9i\
+      dWYuVGltZXN0YW1wSABSCmVuYWJsZVRpbWWIAQESLgoTcmVjb3ZlcnlfY29kZXNfbGVmdBgDIAEoBVIRcmVjb3ZlcnlD\
+      b2Rlc0xlZnRCDgoMX2VuYWJsZV90aW1lIhwKGkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0IkcKG0NyZWF0ZUF1dGhl\
+      bnRpY2F0b3JSZXNwb25zZRIWCgZzZWNyZXQYASABKAlSBnNlY3JldBIQCgN1cmkYAiABKAlSA3VyaSIvChlFbmFibGVT\
+      ZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiGwoZRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVzdCIc\
+      ChpDcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdCIlCg1SZWNvdmVyeUNvZGVzEhQKBWNvZGVzGAEgAygJUgVjb2RlcyIy\
+      ChxSZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIigwIKFUNyZWF0ZVNlc3Npb25S\
+      ZXNwb25zZRIjCg1zZXNzaW9uX3Rva2VuGAEgASgJUgxzZXNzaW9uVG9rZW4SNQoHYWNjb3VudBgCIAEoCzIbLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjsKC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVm\
+      LlRpbWVzdGFtcFIKZXhwaXJlVGltZRIuChNzZWNvbmRfZmFjdG9yX3Rva2VuGAQgASgJUhFzZWNvbmRGYWN0b3JUb2tl\
+      bhIhCgxkZXZpY2VfdG9rZW4YBSABKAlSC2RldmljZVRva2VuIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdCJv\
+      ChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFjY2Vz\
+      c190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIpQDChRBdXRoZW50aWNhdGVSZXNwb25zZRIc\
+      Cglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5U\
+      aW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50Ugdh\
+      Y2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoNY3Jl\
+      ZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkEkIKDGNvbmZpcm1fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1\
+      Zi5UaW1lc3RhbXBIAFILY29uZmlybVRpbWWIAQESOAoGbGltaXRzGBQgASgLMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFj\
+      Y2Vzc0xpbWl0c1IGbGltaXRzQg8KDV9jb25maXJtX3RpbWUiQAoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QSJQoOYWZ0\
+      ZXJfcG9zaXRpb24YASABKANSDWFmdGVyUG9zaXRpb24i2QEKGFdhdGNoUmV2b2NhdGlvbnNSZXNwb25zZRIaCghwb3Np\
+      dGlvbhgBIAEoA1IIcG9zaXRpb24SOgoLa25vd25fdW50aWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25S\
+      Cmtub3duVW50aWwSIwoNaXNfaW5jb21wbGV0ZRgDIAEoCFIMaXNJbmNvbXBsZXRlEkAKC3Jldm9jYXRpb25zGAQgAygL\
+      Mh4uY2hhdGVsYWluZS5hdXRoLnYxLlJldm9jYXRpb25SC3Jldm9jYXRpb25zIlAKClJldm9jYXRpb24SHQoKYWNjb3Vu\
+      dF9pZBgBIAEoCVIJYWNjb3VudElkEiMKDWNyZWRlbnRpYWxfaWQYAiABKAlSDGNyZWRlbnRpYWxJZCI1Ch1Jc3N1ZU9w\
+      ZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1haWwiMAoUUmVwb3J0Rm9yZ2VyeVJlcXVlc3QS\
+      GAoHcmVxdWVzdBgBIAEoCVIHcmVxdWVzdCJ4CgxBY2Nlc3NMaW1pdHMSHAoJcHJvdmlkZXJzGAEgAygJUglwcm92aWRl\
+      cnMSFgoGbGFiZWxzGAIgAygJUgZsYWJlbHMSFgoGbW9kZWxzGAMgAygJUgZtb2RlbHMSGgoIbmV0d29ya3MYBCADKAlS\
+      CG5ldHdvcmtzIqUFCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIEbmFtZRIWCgZwcmVm\
+      aXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNy\
+      ZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSCmV4cGlyZVRp\
+      bWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAVILbGFzdFVzZVRp\
+      bWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMS\
+      KAoQbGFzdF91c2VfYWRkcmVzcxgIIAEoCVIObGFzdFVzZUFkZHJlc3MSOAoGbGltaXRzGAkgASgLMiAuY2hhdGVsYWlu\
+      ZS5hdXRoLnYxLkFjY2Vzc0xpbWl0c1IGbGltaXRzEhsKCXBhcmVudF9pZBgKIAEoCVIIcGFyZW50SWQSVAoWb2xkX3Nl\
+      Y3JldF9leHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAlITb2xkU2VjcmV0RXhwaXJl\
+      VGltZYgBASJDCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VTRRABEgoKBk1BTkFHRRACEg4KClJFQURf\
+      QVVESVQQA0IOCgxfZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWVCGQoXX29sZF9zZWNyZXRfZXhwaXJlX3RpbWUi\
+      lAIKGENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsy\
+      GS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzEjgKBmxpbWl0cxgEIAEoCzIgLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0cxIdCgppc19lbmRsZXNzGAUgASgIUglpc0VuZGxlc3NCDQoLX2V4cGlyZXNf\
+      aW4i9QEKGERlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiAB\
+      KAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzEjgKBmxpbWl0cxgEIAEoCzIgLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0c0INCgtfZXhwaXJlc19pbiJwChhSb3RhdGVBY2Nlc3NUb2tlblJlcXVl\
+      c3QSDgoCaWQYASABKAlSAmlkEjgKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIHb3Zl\
+      cmxhcIgBAUIKCghfb3ZlcmxhcCJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tl\
+      bhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2Vu\
+      InIKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tl\
+      bhgCIAEoCVIJcGFnZVRva2VuEhsKCXBhcmVudF9pZBgDIAEoCVIIcGFyZW50SWQiiAEKGExpc3RBY2Nlc3NUb2tlbnNS\
+      ZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nl\
+      c3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2Vu\
+      UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQygSwKBEF1dGgScwoNQ3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEv\
+      YWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291\
+      bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiEoLT5JMCDBIKL2FwaS92MS9tZRKPAQoVU2VuZEVt\
+      YWlsVmVyaWZpY2F0aW9uEjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRFbWFpbFZlcmlmaWNhdGlvblJlcXVlc3QaFi5n\
+      b29nbGUucHJvdG9idWYuRW1wdHkiLILT5JMCJiIhL2FwaS92MS9tZS9lbWFpbDpzZW5kVmVyaWZpY2F0aW9uOgEqEn8K\
+      ElJlcXVlc3RFbWFpbENoYW5nZRItLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GhYu\
+      Z29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwiFy9hcGkvdjEvbWUvZW1haWw6Y2hhbmdlOgEqEnoKDkNoYW5nZVBh\
+      c3N3b3JkEikuY2hhdGVsYWluZS5hdXRoLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
+      bXB0eSIlgtPkkwIfIhovYXBpL3YxL21lL3Bhc3N3b3JkOmNoYW5nZToBKhKDAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQS\
+      Ly5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVt\
+      cHR5IiKC0+STAhwiFy9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOgEqEnwKDVJlc2V0UGFzc3dvcmQSKC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiKYLT5JMCIyIeL2FwaS92\
+      MS9wYXNzd29yZC1yZXNldHM6cmVkZWVtOgEqEnwKClJlZGVlbUxpbmsSJS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVt\
+      TGlua1JlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEv\
+      bGlua3M6cmVkZWVtOgEqEnsKDExpc3RTZXNzaW9ucxInLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXF1\
+      ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhiC0+STAhISEC9hcGkvdjEvc2Vzc2lv\
+      bnMScAoNRGVsZXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVTZXNzaW9uUmVxdWVzdBoWLmdvb2ds\
+      ZS5wcm90b2J1Zi5FbXB0eSIdgtPkkwIXKhUvYXBpL3YxL3Nlc3Npb25zL3tpZH0SoAEKE0RlbGV0ZU90aGVyU2Vzc2lv\
+      bnMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIiiC0+STAiIiHS9hcGkvdjEvc2Vzc2lvbnM6ZGVsZXRlT3RoZXJz\
+      OgEqEoEBCg9HZXRTZWNvbmRGYWN0b3ISKi5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0U2Vjb25kRmFjdG9yUmVxdWVzdBog\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5TZWNvbmRGYWN0b3IiIILT5JMCGhIYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yEpsB\
+      ChNDcmVhdGVBdXRoZW50aWNhdG9yEi4uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0\
+      Gi8uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXNwb25zZSIjgtPkkwIdIhgvYXBpL3YxL21l\
+      L3NlY29uZC1mYWN0b3I6ASoSkgEKEkVuYWJsZVNlY29uZEZhY3RvchItLmNoYXRlbGFpbmUuYXV0aC52MS5FbmFibGVT\
+      ZWNvbmRGYWN0b3JSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMiKoLT5JMCJCIfL2FwaS92\
+      MS9tZS9zZWNvbmQtZmFjdG9yOmVuYWJsZToBKhJ9ChJEZWxldGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIggtPkkwIaKhgvYXBpL3Yx\
+      L21lL3NlY29uZC1mYWN0b3ISjgEKE0NyZWF0ZVJlY292ZXJ5Q29kZXMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRl\
+      UmVjb3ZlcnlDb2Rlc1JlcXVlc3QaIS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVjb3ZlcnlDb2RlcyIkgtPkkwIeIhkvYXBp\
+      L3YxL21lL3JlY292ZXJ5LWNvZGVzOgEqEo4BChZSZXF1ZXN0QWNjb3VudERlbGV0aW9uEjEuY2hhdGVsYWluZS5hdXRo\
+      LnYxLlJlcXVlc3RBY2NvdW50RGVsZXRpb25SZXF1ZXN0GiMuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnREZWxldGlv\
+      biIcgtPkkwIWIhEvYXBpL3YxL21lOmRlbGV0ZToBKhJvCglMaXN0VXNlcnMSJC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlz\
+      dFVzZXJzUmVxdWVzdBolLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3Yx\
+      L3VzZXJzEnwKCkludml0ZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuSW52aXRlVXNlclJlcXVlc3QaJi5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuSW52aXRlVXNlclJlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEvdXNlcnM6aW52aXRlOgEqEngKC1Nl\
+      dFVzZXJSb2xlEiYuY2hhdGVsYWluZS5hdXRoLnYxLlNldFVzZXJSb2xlUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNldFJvbGU6ASoSeAoLRGlzYWJsZVVzZXISJi5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIc\
+      L2FwaS92MS91c2Vycy97dXNlcn06ZGlzYWJsZToBKhJ1CgpFbmFibGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkVu\
+      YWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNl\
+      cn06ZW5hYmxlOgEqEnUKClVubG9ja1VzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuVW5sb2NrVXNlclJlcXVlc3QaGC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTp1bmxvY2s6ASoSeAoLU2ln\
+      bk91dFVzZXISJi5jaGF0ZWxhaW5lLmF1dGgudjEuU2lnbk91dFVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYx\
+      LlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2lnbk91dDoBKhKTAQoWUmV2b2tlVXNlckFjY2Vzc1Rv\
+      a2VucxIxLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZva2VVc2VyQWNjZXNzVG9rZW5zUmVxdWVzdBoYLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5Vc2VyIiyC0+STAiYiIS9hcGkvdjEvdXNlcnMve3VzZXJ9OnJldm9rZVRva2VuczoBKhJ1CgpEZWxldGVV\
+      c2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIi\
+      JoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNlcn06ZGVsZXRlOgEqEngKC1Jlc3RvcmVVc2VyEiYuY2hhdGVsYWluZS5h\
+      dXRoLnYxLlJlc3RvcmVVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEv\
+      dXNlcnMve3VzZXJ9OnJlc3RvcmU6ASoSYQoMTGlzdEVyYXN1cmVzEicuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RFcmFz\
+      dXJlc1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEVyYXN1cmVzUmVzcG9uc2USZwoOUmVwZWF0RXJhc3Vy\
+      ZXMSKS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwZWF0RXJhc3VyZXNSZXF1ZXN0GiouY2hhdGVsYWluZS5hdXRoLnYxLlJl\
+      cGVhdEVyYXN1cmVzUmVzcG9uc2USlgEKFVJlc2V0VXNlclNlY29uZEZhY3RvchIwLmNoYXRlbGFpbmUuYXV0aC52MS5S\
+      ZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiMYLT5JMCKyImL2FwaS92\
+      MS91c2Vycy97dXNlcn06cmVzZXRTZWNvbmRGYWN0b3I6ASoSqwEKFVNlbmRVc2VyUGFzc3dvcmRSZXNldBIwLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXF1ZXN0GjEuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRV\
+      c2VyUGFzc3dvcmRSZXNldFJlc3BvbnNlIi2C0+STAiciIi9hcGkvdjEvdXNlcnMve3VzZXJ9OnJlc2V0UGFzc3dvcmQ6\
+      ASoSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USaAoPQ29tcGxldGVTZXNzaW9uEiouY2hhdGVsYWluZS5h\
+      dXRoLnYxLkNvbXBsZXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlc3Bv\
+      bnNlEoABCg5Db25maXJtU2Vzc2lvbhIpLmNoYXRlbGFpbmUuYXV0aC52MS5Db25maXJtU2Vzc2lvblJlcXVlc3QaFi5n\
+      b29nbGUucHJvdG9idWYuRW1wdHkiK4LT5JMCJSIgL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50OmNvbmZpcm06ASoSXwoU\
+      RGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25SZXF1ZXN0\
+      GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50\
+      aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEm8KEFdhdGNoUmV2b2Nh\
+      dGlvbnMSKy5jaGF0ZWxhaW5lLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLC5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAESdQoWSXNzdWVPcGVyYXRvckFzc2VydGlvbhIxLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNh\
+      dGVSZXNwb25zZRJRCg1SZXBvcnRGb3JnZXJ5EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlcG9ydEZvcmdlcnlSZXF1ZXN0\
+      GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EpIBChFDcmVhdGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0aC52MS5D\
+      cmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QaLS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25z\
+      ZSIggtPkkwIaIhUvYXBpL3YxL2FjY2Vzcy10b2tlbnM6ASoSmQEKEURlcml2ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWlu\
+      ZS5hdXRoLnYxLkRlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NU\
+      b2tlblJlc3BvbnNlIieC0+STAiEiHC9hcGkvdjEvYWNjZXNzLXRva2VuczpkZXJpdmU6ASoSngEKEVJvdGF0ZUFjY2Vz\
+      c1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLlJvdGF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiyC0+STAiYiIS9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9OnJv\
+      dGF0ZToBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVx\
+      dWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9h\
+      Y2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rv\
+      a2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lk\
+      fWIGcHJvdG8z
       """)
 }

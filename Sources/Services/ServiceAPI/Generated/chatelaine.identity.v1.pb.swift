@@ -90,6 +90,10 @@ package enum IdentityAPI {
     package var role: String
     /// When the user last proved in this session who they are; missing without a session.
     package var confirmTime: Timestamp?
+    /// The providers and labels whose keys an access token may use; empty sets no limit.
+    package var providers: [String]
+    /// Field 21.
+    package var labels: [String]
 
     /// Every field defaulted.
     package init(
@@ -103,7 +107,9 @@ package enum IdentityAPI {
       nonce: [UInt8] = [],
       scope: String = "",
       role: String = "",
-      confirmTime: Timestamp? = nil
+      confirmTime: Timestamp? = nil,
+      providers: [String] = [],
+      labels: [String] = []
     ) {
       self.userId = userId
       self.credential = credential
@@ -116,6 +122,8 @@ package enum IdentityAPI {
       self.scope = scope
       self.role = role
       self.confirmTime = confirmTime
+      self.providers = providers
+      self.labels = labels
     }
 
     package init() {
@@ -130,6 +138,8 @@ package enum IdentityAPI {
       self.scope = ""
       self.role = ""
       self.confirmTime = nil
+      self.providers = []
+      self.labels = []
     }
 
     package static let messageName = "chatelaine.identity.v1.Assertion"
@@ -150,6 +160,8 @@ package enum IdentityAPI {
       self.scope = try CField.string(c.scope, "scope")
       self.role = try CField.string(c.role, "role")
       if c._confirm_time_case.rawValue == 11 { self.confirmTime = try CField.required(c.confirm_time, "confirmTime") }
+      self.providers = try CField.strings(c.providers, c.n_providers, "providers")
+      self.labels = try CField.strings(c.labels, c.n_labels, "labels")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -169,6 +181,10 @@ package enum IdentityAPI {
         c.pointee._confirm_time_case = .init(rawValue: 11)
         c.pointee.confirm_time = CField.pointer(value, in: arena)
       }
+      c.pointee.n_providers = self.providers.count
+      c.pointee.providers = CField.array(self.providers, in: arena) { CField.data($0, in: arena) }
+      c.pointee.n_labels = self.labels.count
+      c.pointee.labels = CField.array(self.labels, in: arena) { CField.data($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -183,6 +199,8 @@ package enum IdentityAPI {
       writer.field("scope", self.scope)
       writer.field("role", self.role)
       writer.field("confirmTime", self.confirmTime)
+      writer.field("providers", self.providers)
+      writer.field("labels", self.labels)
     }
 
     package mutating func setField(
@@ -211,6 +229,10 @@ package enum IdentityAPI {
         self.role = try .reading(value, "role")
       case "confirmTime", "confirm_time":
         self.confirmTime = try .reading(value, "confirmTime")
+      case "providers":
+        self.providers = try .reading(value, "providers")
+      case "labels":
+        self.labels = try .reading(value, "labels")
       default: return false
       }
       return true
@@ -293,16 +315,16 @@ extension ProtoFileDescriptor {
     dependencies: [.googleProtobufTimestamp],
     base64: """
       CiZjaGF0ZWxhaW5lL2lkZW50aXR5L3YxL2Fzc2VydGlvbi5wcm90bxIWY2hhdGVsYWluZS5pZGVudGl0eS52MRofZ29v\
-      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byKtBAoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
+      Z2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLjBAoJQXNzZXJ0aW9uEhcKB3VzZXJfaWQYASABKAlSBnVzZXJJZBJM\
       CgpjcmVkZW50aWFsGAIgASgOMiwuY2hhdGVsYWluZS5pZGVudGl0eS52MS5Bc3NlcnRpb24uQ3JlZGVudGlhbFIKY3Jl\
       ZGVudGlhbBIjCg1jcmVkZW50aWFsX2lkGAMgASgJUgxjcmVkZW50aWFsSWQSFAoFZW1haWwYBCABKAlSBWVtYWlsEhoK\
       CGF1ZGllbmNlGAUgAygJUghhdWRpZW5jZRI5Cgppc3N1ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVz\
       dGFtcFIJaXNzdWVUaW1lEjsKC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKZXhw\
       aXJlVGltZRIUCgVub25jZRgIIAEoDFIFbm9uY2USFAoFc2NvcGUYCSABKAlSBXNjb3BlEhIKBHJvbGUYCiABKAlSBHJv\
       bGUSQgoMY29uZmlybV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgtjb25maXJtVGltZYgB\
-      ASJVCgpDcmVkZW50aWFsEhoKFkNSRURFTlRJQUxfVU5TUEVDSUZJRUQQABILCgdTRVNTSU9OEAESEAoMQUNDRVNTX1RP\
-      S0VOEAISDAoIT1BFUkFUT1IQA0IPCg1fY29uZmlybV90aW1lImQKD1NpZ25lZEFzc2VydGlvbhIVCgZrZXlfaWQYASAB\
-      KAlSBWtleUlkEhwKCWFzc2VydGlvbhgCIAEoDFIJYXNzZXJ0aW9uEhwKCXNpZ25hdHVyZRgDIAEoDFIJc2lnbmF0dXJl\
-      YgZwcm90bzM=
+      ARIcCglwcm92aWRlcnMYFCADKAlSCXByb3ZpZGVycxIWCgZsYWJlbHMYFSADKAlSBmxhYmVscyJVCgpDcmVkZW50aWFs\
+      EhoKFkNSRURFTlRJQUxfVU5TUEVDSUZJRUQQABILCgdTRVNTSU9OEAESEAoMQUNDRVNTX1RPS0VOEAISDAoIT1BFUkFU\
+      T1IQA0IPCg1fY29uZmlybV90aW1lImQKD1NpZ25lZEFzc2VydGlvbhIVCgZrZXlfaWQYASABKAlSBWtleUlkEhwKCWFz\
+      c2VydGlvbhgCIAEoDFIJYXNzZXJ0aW9uEhwKCXNpZ25hdHVyZRgDIAEoDFIJc2lnbmF0dXJlYgZwcm90bzM=
       """)
 }

@@ -21,6 +21,7 @@ final class FakeBackend: Sendable {
     var endpoints: [String: String] = [:]
     var isSessionAlive = true
     var isTokenRevoked = false
+    var limits: AuthAPI.AccessLimits?
     var resolvedPurposes: [String] = []
     var uses: [VaultAPI.UseEnd] = []
     var forgeries: [String] = []
@@ -122,6 +123,11 @@ final class FakeBackend: Sendable {
     auth.calls.count { $0.path == AuthAPI.AuthMethods.authenticate.path }
   }
 
+  /// Limits the access token.
+  func limit(_ limits: AuthAPI.AccessLimits) {
+    state.withLock { $0.limits = limits }
+  }
+
   /// Ends the access token, as another gateway would: nobody here is told.
   func revokeToken() {
     state.withLock { $0.isTokenRevoked = true }
@@ -177,7 +183,7 @@ final class FakeBackend: Sendable {
       }
       return AuthAPI.AuthenticateResponse(
         assertion: Self.assertion, account: account, validFor: ProtoDuration(.seconds(60)),
-        credentialId: Self.tokenID)
+        credentialId: Self.tokenID, limits: state.withLock { $0.limits })
     }
     auth.on(AuthAPI.AuthMethods.reportForgery) {
       [state] (request: AuthAPI.ReportForgeryRequest, metadata) in

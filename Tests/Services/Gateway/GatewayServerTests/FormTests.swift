@@ -54,6 +54,7 @@ import Testing
     "/providers/import/{id}": Sample(path: "/providers/import/gone"),
     "/access-tokens": Sample(
       path: "/access-tokens", fields: [("name", "ci"), ("expiresIn", "30")]),
+    "/access-tokens/{id}/rotate": Sample(path: "/access-tokens/t1/rotate"),
     "/access-tokens/{id}/revoke": Sample(path: "/access-tokens/t1/revoke"),
     "/settings/security/password": Sample(
       path: "/settings/security/password",
@@ -197,6 +198,10 @@ extension FakeBackend {
     }
     auth.on(Methods.requestAccountDeletion) { (_: AuthAPI.RequestAccountDeletionRequest, _) in
       AuthAPI.AccountDeletion(deleteTime: Timestamp(seconds: 1_800_000_000, nanos: 0))
+    }
+    auth.on(Methods.rotateAccessToken) { (request: AuthAPI.RotateAccessTokenRequest, _) in
+      AuthAPI.CreateAccessTokenResponse(
+        token: FakeBackend.accessToken, accessToken: AuthAPI.AccessToken(id: request.id))
     }
     auth.on(Methods.createAuthenticator) { (_: AuthAPI.CreateAuthenticatorRequest, _) in
       AuthAPI.CreateAuthenticatorResponse(secret: "ABCDEFGH", uri: "otpauth://totp/x")

@@ -1222,6 +1222,51 @@ void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__send_user_password_reset_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__revoke_user_access_tokens_request__init
+                     (Chatelaine__Auth__V1__RevokeUserAccessTokensRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest init_value = CHATELAINE__AUTH__V1__REVOKE_USER_ACCESS_TOKENS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__pack
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *
+       chatelaine__auth__v1__revoke_user_access_tokens_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__revoke_user_access_tokens_request__free_unpacked
+                     (Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__delete_user_request__init
                      (Chatelaine__Auth__V1__DeleteUserRequest         *message)
 {
@@ -2617,6 +2662,51 @@ void   chatelaine__auth__v1__report_forgery_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__report_forgery_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__access_limits__init
+                     (Chatelaine__Auth__V1__AccessLimits         *message)
+{
+  static const Chatelaine__Auth__V1__AccessLimits init_value = CHATELAINE__AUTH__V1__ACCESS_LIMITS__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__access_limits__get_packed_size
+                     (const Chatelaine__Auth__V1__AccessLimits *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__access_limits__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__access_limits__pack
+                     (const Chatelaine__Auth__V1__AccessLimits *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__access_limits__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__access_limits__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AccessLimits *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__access_limits__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__AccessLimits *
+       chatelaine__auth__v1__access_limits__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__AccessLimits *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__access_limits__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__access_limits__free_unpacked
+                     (Chatelaine__Auth__V1__AccessLimits *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__access_limits__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__access_token__init
                      (Chatelaine__Auth__V1__AccessToken         *message)
 {
@@ -2705,6 +2795,96 @@ void   chatelaine__auth__v1__create_access_token_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &chatelaine__auth__v1__create_access_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__derive_access_token_request__init
+                     (Chatelaine__Auth__V1__DeriveAccessTokenRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeriveAccessTokenRequest init_value = CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__derive_access_token_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__derive_access_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__derive_access_token_request__pack
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__derive_access_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__derive_access_token_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__derive_access_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeriveAccessTokenRequest *
+       chatelaine__auth__v1__derive_access_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeriveAccessTokenRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__derive_access_token_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__derive_access_token_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeriveAccessTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__derive_access_token_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__rotate_access_token_request__init
+                     (Chatelaine__Auth__V1__RotateAccessTokenRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RotateAccessTokenRequest init_value = CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__rotate_access_token_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_access_token_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__rotate_access_token_request__pack
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_access_token_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__rotate_access_token_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_access_token_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RotateAccessTokenRequest *
+       chatelaine__auth__v1__rotate_access_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RotateAccessTokenRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__rotate_access_token_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__rotate_access_token_request__free_unpacked
+                     (Chatelaine__Auth__V1__RotateAccessTokenRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_access_token_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   chatelaine__auth__v1__create_access_token_response__init
@@ -4296,6 +4476,44 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_
   (ProtobufCMessageInit) chatelaine__auth__v1__send_user_password_reset_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__revoke_user_access_tokens_request__field_descriptors[1] =
+{
+  {
+    "user",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RevokeUserAccessTokensRequest, user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__revoke_user_access_tokens_request__field_indices_by_name[] = {
+  0,   /* field[0] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__revoke_user_access_tokens_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RevokeUserAccessTokensRequest",
+  "RevokeUserAccessTokensRequest",
+  "Chatelaine__Auth__V1__RevokeUserAccessTokensRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RevokeUserAccessTokensRequest),
+  1,
+  chatelaine__auth__v1__revoke_user_access_tokens_request__field_descriptors,
+  chatelaine__auth__v1__revoke_user_access_tokens_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__revoke_user_access_tokens_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__revoke_user_access_tokens_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_user_request__field_descriptors[2] =
 {
   {
@@ -5340,7 +5558,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__des
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[7] =
 {
   {
     "assertion",
@@ -5414,6 +5632,18 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_respons
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "limits",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, limits),
+    &chatelaine__auth__v1__access_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__authenticate_response__field_indices_by_name[] = {
   2,   /* field[2] = account */
@@ -5421,12 +5651,14 @@ static const unsigned chatelaine__auth__v1__authenticate_response__field_indices
   5,   /* field[5] = confirm_time */
   4,   /* field[4] = credential_id */
   1,   /* field[1] = expire_time */
+  6,   /* field[6] = limits */
   3,   /* field[3] = valid_for */
 };
-static const ProtobufCIntRange chatelaine__auth__v1__authenticate_response__number_ranges[1 + 1] =
+static const ProtobufCIntRange chatelaine__auth__v1__authenticate_response__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 20, 6 },
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor =
 {
@@ -5436,10 +5668,10 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__de
   "Chatelaine__Auth__V1__AuthenticateResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AuthenticateResponse),
-  6,
+  7,
   chatelaine__auth__v1__authenticate_response__field_descriptors,
   chatelaine__auth__v1__authenticate_response__field_indices_by_name,
-  1,  chatelaine__auth__v1__authenticate_response__number_ranges,
+  2,  chatelaine__auth__v1__authenticate_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5685,6 +5917,83 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__report_forgery_request__d
   (ProtobufCMessageInit) chatelaine__auth__v1__report_forgery_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_limits__field_descriptors[4] =
+{
+  {
+    "providers",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__AccessLimits, n_providers),
+    offsetof(Chatelaine__Auth__V1__AccessLimits, providers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "labels",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__AccessLimits, n_labels),
+    offsetof(Chatelaine__Auth__V1__AccessLimits, labels),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "models",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__AccessLimits, n_models),
+    offsetof(Chatelaine__Auth__V1__AccessLimits, models),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "networks",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__AccessLimits, n_networks),
+    offsetof(Chatelaine__Auth__V1__AccessLimits, networks),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__access_limits__field_indices_by_name[] = {
+  1,   /* field[1] = labels */
+  2,   /* field[2] = models */
+  3,   /* field[3] = networks */
+  0,   /* field[0] = providers */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__access_limits__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__access_limits__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.AccessLimits",
+  "AccessLimits",
+  "Chatelaine__Auth__V1__AccessLimits",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__AccessLimits),
+  4,
+  chatelaine__auth__v1__access_limits__field_descriptors,
+  chatelaine__auth__v1__access_limits__field_indices_by_name,
+  1,  chatelaine__auth__v1__access_limits__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__access_limits__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue chatelaine__auth__v1__access_token__scope__enum_values_by_number[4] =
 {
   { "SCOPE_UNSPECIFIED", "CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__SCOPE_UNSPECIFIED", 0 },
@@ -5717,7 +6026,7 @@ const ProtobufCEnumDescriptor chatelaine__auth__v1__access_token__scope__descrip
   chatelaine__auth__v1__access_token__scope__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_descriptors[7] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_descriptors[11] =
 {
   {
     "id",
@@ -5803,20 +6112,72 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__access_token__field_
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "last_use_address",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AccessToken, last_use_address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AccessToken, limits),
+    &chatelaine__auth__v1__access_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parent_id",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AccessToken, parent_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "old_secret_expire_time",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__AccessToken, _old_secret_expire_time_case),
+    offsetof(Chatelaine__Auth__V1__AccessToken, old_secret_expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__access_token__field_indices_by_name[] = {
   3,   /* field[3] = create_time */
   4,   /* field[4] = expire_time */
   0,   /* field[0] = id */
+  7,   /* field[7] = last_use_address */
   5,   /* field[5] = last_use_time */
+  8,   /* field[8] = limits */
   1,   /* field[1] = name */
+  10,   /* field[10] = old_secret_expire_time */
+  9,   /* field[9] = parent_id */
   2,   /* field[2] = prefix */
   6,   /* field[6] = scopes */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__access_token__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor =
 {
@@ -5826,14 +6187,14 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor 
   "Chatelaine__Auth__V1__AccessToken",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AccessToken),
-  7,
+  11,
   chatelaine__auth__v1__access_token__field_descriptors,
   chatelaine__auth__v1__access_token__field_indices_by_name,
   1,  chatelaine__auth__v1__access_token__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__access_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_request__field_descriptors[5] =
 {
   {
     "name",
@@ -5871,16 +6232,42 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "limits",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateAccessTokenRequest, limits),
+    &chatelaine__auth__v1__access_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_endless",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateAccessTokenRequest, is_endless),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_access_token_request__field_indices_by_name[] = {
   1,   /* field[1] = expires_in */
+  4,   /* field[4] = is_endless */
+  3,   /* field[3] = limits */
   0,   /* field[0] = name */
   2,   /* field[2] = scopes */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_access_token_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_request__descriptor =
 {
@@ -5890,11 +6277,139 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_reque
   "Chatelaine__Auth__V1__CreateAccessTokenRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateAccessTokenRequest),
-  3,
+  5,
   chatelaine__auth__v1__create_access_token_request__field_descriptors,
   chatelaine__auth__v1__create_access_token_request__field_indices_by_name,
   1,  chatelaine__auth__v1__create_access_token_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__create_access_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__derive_access_token_request__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_in",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, _expires_in_case),
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, expires_in),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scopes",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, n_scopes),
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, scopes),
+    &chatelaine__auth__v1__access_token__scope__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeriveAccessTokenRequest, limits),
+    &chatelaine__auth__v1__access_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__derive_access_token_request__field_indices_by_name[] = {
+  1,   /* field[1] = expires_in */
+  3,   /* field[3] = limits */
+  0,   /* field[0] = name */
+  2,   /* field[2] = scopes */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__derive_access_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__derive_access_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeriveAccessTokenRequest",
+  "DeriveAccessTokenRequest",
+  "Chatelaine__Auth__V1__DeriveAccessTokenRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeriveAccessTokenRequest),
+  4,
+  chatelaine__auth__v1__derive_access_token_request__field_descriptors,
+  chatelaine__auth__v1__derive_access_token_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__derive_access_token_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__derive_access_token_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__rotate_access_token_request__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RotateAccessTokenRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "overlap",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__RotateAccessTokenRequest, _overlap_case),
+    offsetof(Chatelaine__Auth__V1__RotateAccessTokenRequest, overlap),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__rotate_access_token_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = overlap */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__rotate_access_token_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_access_token_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RotateAccessTokenRequest",
+  "RotateAccessTokenRequest",
+  "Chatelaine__Auth__V1__RotateAccessTokenRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RotateAccessTokenRequest),
+  2,
+  chatelaine__auth__v1__rotate_access_token_request__field_descriptors,
+  chatelaine__auth__v1__rotate_access_token_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__rotate_access_token_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__rotate_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_access_token_response__field_descriptors[2] =
@@ -5948,7 +6463,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_respo
   (ProtobufCMessageInit) chatelaine__auth__v1__create_access_token_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_access_tokens_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_access_tokens_request__field_descriptors[3] =
 {
   {
     "page_size",
@@ -5974,15 +6489,28 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_access_tokens_r
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "parent_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__ListAccessTokensRequest, parent_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__list_access_tokens_request__field_indices_by_name[] = {
   0,   /* field[0] = page_size */
   1,   /* field[1] = page_token */
+  2,   /* field[2] = parent_id */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__list_access_tokens_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_request__descriptor =
 {
@@ -5992,7 +6520,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_reques
   "Chatelaine__Auth__V1__ListAccessTokensRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__ListAccessTokensRequest),
-  2,
+  3,
   chatelaine__auth__v1__list_access_tokens_request__field_descriptors,
   chatelaine__auth__v1__list_access_tokens_request__field_indices_by_name,
   1,  chatelaine__auth__v1__list_access_tokens_request__number_ranges,
@@ -6088,7 +6616,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[41] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[44] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -6114,6 +6642,7 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "EnableUser", &chatelaine__auth__v1__enable_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "UnlockUser", &chatelaine__auth__v1__unlock_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SignOutUser", &chatelaine__auth__v1__sign_out_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
+  { "RevokeUserAccessTokens", &chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "DeleteUser", &chatelaine__auth__v1__delete_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "RestoreUser", &chatelaine__auth__v1__restore_user_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "ListErasures", &chatelaine__auth__v1__list_erasures_request__descriptor, &chatelaine__auth__v1__list_erasures_response__descriptor },
@@ -6129,51 +6658,56 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "IssueOperatorAssertion", &chatelaine__auth__v1__issue_operator_assertion_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
   { "ReportForgery", &chatelaine__auth__v1__report_forgery_request__descriptor, &google__protobuf__empty__descriptor },
   { "CreateAccessToken", &chatelaine__auth__v1__create_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
+  { "DeriveAccessToken", &chatelaine__auth__v1__derive_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
+  { "RotateAccessToken", &chatelaine__auth__v1__rotate_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
   { "ListAccessTokens", &chatelaine__auth__v1__list_access_tokens_request__descriptor, &chatelaine__auth__v1__list_access_tokens_response__descriptor },
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  34,        /* Authenticate */
+  35,        /* Authenticate */
   4,        /* ChangePassword */
-  31,        /* CompleteSession */
-  32,        /* ConfirmSession */
-  38,        /* CreateAccessToken */
+  32,        /* CompleteSession */
+  33,        /* ConfirmSession */
+  39,        /* CreateAccessToken */
   0,        /* CreateAccount */
   12,        /* CreateAuthenticator */
   15,        /* CreateRecoveryCodes */
-  30,        /* CreateSession */
-  40,        /* DeleteAccessToken */
-  33,        /* DeleteCurrentSession */
+  31,        /* CreateSession */
+  43,        /* DeleteAccessToken */
+  34,        /* DeleteCurrentSession */
   10,        /* DeleteOtherSessions */
   14,        /* DeleteSecondFactor */
   9,        /* DeleteSession */
-  24,        /* DeleteUser */
+  25,        /* DeleteUser */
+  40,        /* DeriveAccessToken */
   20,        /* DisableUser */
   13,        /* EnableSecondFactor */
   21,        /* EnableUser */
   1,        /* GetCurrentAccount */
   11,        /* GetSecondFactor */
   18,        /* InviteUser */
-  36,        /* IssueOperatorAssertion */
-  39,        /* ListAccessTokens */
-  26,        /* ListErasures */
+  37,        /* IssueOperatorAssertion */
+  42,        /* ListAccessTokens */
+  27,        /* ListErasures */
   8,        /* ListSessions */
   17,        /* ListUsers */
   7,        /* RedeemLink */
-  27,        /* RepeatErasures */
-  37,        /* ReportForgery */
+  28,        /* RepeatErasures */
+  38,        /* ReportForgery */
   16,        /* RequestAccountDeletion */
   3,        /* RequestEmailChange */
   5,        /* RequestPasswordReset */
   6,        /* ResetPassword */
-  28,        /* ResetUserSecondFactor */
-  25,        /* RestoreUser */
+  29,        /* ResetUserSecondFactor */
+  26,        /* RestoreUser */
+  24,        /* RevokeUserAccessTokens */
+  41,        /* RotateAccessToken */
   2,        /* SendEmailVerification */
-  29,        /* SendUserPasswordReset */
+  30,        /* SendUserPasswordReset */
   19,        /* SetUserRole */
   23,        /* SignOutUser */
   22,        /* UnlockUser */
-  35         /* WatchRevocations */
+  36         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -6182,7 +6716,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  41,
+  44,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -6378,13 +6912,21 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *service,
+                                                           const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *input,
+                                                           Chatelaine__Auth__V1__User_Closure closure,
+                                                           void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__DeleteUserRequest *input,
                                              Chatelaine__Auth__V1__User_Closure closure,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__RestoreUserRequest *input,
@@ -6392,7 +6934,7 @@ void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__ListErasuresRequest *input,
@@ -6400,7 +6942,7 @@ void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
@@ -6408,7 +6950,7 @@ void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
@@ -6416,7 +6958,7 @@ void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
@@ -6424,7 +6966,7 @@ void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
@@ -6432,7 +6974,7 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
@@ -6440,7 +6982,7 @@ void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
@@ -6448,7 +6990,7 @@ void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -6456,7 +6998,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -6464,7 +7006,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -6472,7 +7014,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -6480,7 +7022,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -6488,7 +7030,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -6496,7 +7038,23 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__DeriveAccessTokenRequest *input,
+                                                     Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                                                     void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__RotateAccessTokenRequest *input,
+                                                     Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                                                     void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -6504,7 +7062,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -6512,7 +7070,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

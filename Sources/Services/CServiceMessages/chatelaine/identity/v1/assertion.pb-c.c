@@ -129,7 +129,7 @@ const ProtobufCEnumDescriptor chatelaine__identity__v1__assertion__credential__d
   chatelaine__identity__v1__assertion__credential__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[11] =
+static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[13] =
 {
   {
     "user_id",
@@ -263,6 +263,30 @@ static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "providers",
+    20,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Identity__V1__Assertion, n_providers),
+    offsetof(Chatelaine__Identity__V1__Assertion, providers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "labels",
+    21,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Identity__V1__Assertion, n_labels),
+    offsetof(Chatelaine__Identity__V1__Assertion, labels),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name[] = {
   4,   /* field[4] = audience */
@@ -272,15 +296,18 @@ static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name
   3,   /* field[3] = email */
   6,   /* field[6] = expire_time */
   5,   /* field[5] = issue_time */
+  12,   /* field[12] = labels */
   7,   /* field[7] = nonce */
+  11,   /* field[11] = providers */
   9,   /* field[9] = role */
   8,   /* field[8] = scope */
   0,   /* field[0] = user_id */
 };
-static const ProtobufCIntRange chatelaine__identity__v1__assertion__number_ranges[1 + 1] =
+static const ProtobufCIntRange chatelaine__identity__v1__assertion__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 20, 11 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor =
 {
@@ -290,10 +317,10 @@ const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor
   "Chatelaine__Identity__V1__Assertion",
   "chatelaine.identity.v1",
   sizeof(Chatelaine__Identity__V1__Assertion),
-  11,
+  13,
   chatelaine__identity__v1__assertion__field_descriptors,
   chatelaine__identity__v1__assertion__field_indices_by_name,
-  1,  chatelaine__identity__v1__assertion__number_ranges,
+  2,  chatelaine__identity__v1__assertion__number_ranges,
   (ProtobufCMessageInit) chatelaine__identity__v1__assertion__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -46,6 +46,7 @@ typedef struct Chatelaine__Auth__V1__UnlockUserRequest Chatelaine__Auth__V1__Unl
 typedef struct Chatelaine__Auth__V1__SignOutUserRequest Chatelaine__Auth__V1__SignOutUserRequest;
 typedef struct Chatelaine__Auth__V1__SendUserPasswordResetRequest Chatelaine__Auth__V1__SendUserPasswordResetRequest;
 typedef struct Chatelaine__Auth__V1__SendUserPasswordResetResponse Chatelaine__Auth__V1__SendUserPasswordResetResponse;
+typedef struct Chatelaine__Auth__V1__RevokeUserAccessTokensRequest Chatelaine__Auth__V1__RevokeUserAccessTokensRequest;
 typedef struct Chatelaine__Auth__V1__DeleteUserRequest Chatelaine__Auth__V1__DeleteUserRequest;
 typedef struct Chatelaine__Auth__V1__RestoreUserRequest Chatelaine__Auth__V1__RestoreUserRequest;
 typedef struct Chatelaine__Auth__V1__RequestAccountDeletionRequest Chatelaine__Auth__V1__RequestAccountDeletionRequest;
@@ -77,8 +78,11 @@ typedef struct Chatelaine__Auth__V1__WatchRevocationsResponse Chatelaine__Auth__
 typedef struct Chatelaine__Auth__V1__Revocation Chatelaine__Auth__V1__Revocation;
 typedef struct Chatelaine__Auth__V1__IssueOperatorAssertionRequest Chatelaine__Auth__V1__IssueOperatorAssertionRequest;
 typedef struct Chatelaine__Auth__V1__ReportForgeryRequest Chatelaine__Auth__V1__ReportForgeryRequest;
+typedef struct Chatelaine__Auth__V1__AccessLimits Chatelaine__Auth__V1__AccessLimits;
 typedef struct Chatelaine__Auth__V1__AccessToken Chatelaine__Auth__V1__AccessToken;
 typedef struct Chatelaine__Auth__V1__CreateAccessTokenRequest Chatelaine__Auth__V1__CreateAccessTokenRequest;
+typedef struct Chatelaine__Auth__V1__DeriveAccessTokenRequest Chatelaine__Auth__V1__DeriveAccessTokenRequest;
+typedef struct Chatelaine__Auth__V1__RotateAccessTokenRequest Chatelaine__Auth__V1__RotateAccessTokenRequest;
 typedef struct Chatelaine__Auth__V1__CreateAccessTokenResponse Chatelaine__Auth__V1__CreateAccessTokenResponse;
 typedef struct Chatelaine__Auth__V1__ListAccessTokensRequest Chatelaine__Auth__V1__ListAccessTokensRequest;
 typedef struct Chatelaine__Auth__V1__ListAccessTokensResponse Chatelaine__Auth__V1__ListAccessTokensResponse;
@@ -428,6 +432,16 @@ struct  Chatelaine__Auth__V1__SendUserPasswordResetResponse
     , {0,NULL} }
 
 
+struct  Chatelaine__Auth__V1__RevokeUserAccessTokensRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user;
+};
+#define CHATELAINE__AUTH__V1__REVOKE_USER_ACCESS_TOKENS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor) \
+    , {0,NULL} }
+
+
 struct  Chatelaine__Auth__V1__DeleteUserRequest
 {
   ProtobufCMessage base;
@@ -725,6 +739,7 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
   Chatelaine__Auth__V1__Account *account;
   Google__Protobuf__Duration *valid_for;
   ProtobufCBinaryData credential_id;
+  Chatelaine__Auth__V1__AccessLimits *limits;
   Chatelaine__Auth__V1__AuthenticateResponse__ConfirmTimeCase _confirm_time_case;
   union {
     Google__Protobuf__Timestamp *confirm_time;
@@ -732,7 +747,7 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
 };
 #define CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__authenticate_response__descriptor) \
-    , {0,NULL}, NULL, NULL, NULL, {0,NULL}, CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET, {0} }
+    , {0,NULL}, NULL, NULL, NULL, {0,NULL}, NULL, CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__WatchRevocationsRequest
@@ -790,6 +805,23 @@ struct  Chatelaine__Auth__V1__ReportForgeryRequest
     , {0,NULL} }
 
 
+struct  Chatelaine__Auth__V1__AccessLimits
+{
+  ProtobufCMessage base;
+  size_t n_providers;
+  ProtobufCBinaryData *providers;
+  size_t n_labels;
+  ProtobufCBinaryData *labels;
+  size_t n_models;
+  ProtobufCBinaryData *models;
+  size_t n_networks;
+  ProtobufCBinaryData *networks;
+};
+#define CHATELAINE__AUTH__V1__ACCESS_LIMITS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__access_limits__descriptor) \
+    , 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
 typedef enum {
   CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET = 0,
   CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME_EXPIRE_TIME = 5
@@ -802,6 +834,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ACCESS_TOKEN___LAST_USE_TIME__CASE)
 } Chatelaine__Auth__V1__AccessToken__LastUseTimeCase;
 
+typedef enum {
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN___OLD_SECRET_EXPIRE_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__ACCESS_TOKEN___OLD_SECRET_EXPIRE_TIME_OLD_SECRET_EXPIRE_TIME = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ACCESS_TOKEN___OLD_SECRET_EXPIRE_TIME__CASE)
+} Chatelaine__Auth__V1__AccessToken__OldSecretExpireTimeCase;
+
 struct  Chatelaine__Auth__V1__AccessToken
 {
   ProtobufCMessage base;
@@ -811,6 +849,9 @@ struct  Chatelaine__Auth__V1__AccessToken
   Google__Protobuf__Timestamp *create_time;
   size_t n_scopes;
   Chatelaine__Auth__V1__AccessToken__Scope *scopes;
+  ProtobufCBinaryData last_use_address;
+  Chatelaine__Auth__V1__AccessLimits *limits;
+  ProtobufCBinaryData parent_id;
   Chatelaine__Auth__V1__AccessToken__ExpireTimeCase _expire_time_case;
   union {
     Google__Protobuf__Timestamp *expire_time;
@@ -819,10 +860,14 @@ struct  Chatelaine__Auth__V1__AccessToken
   union {
     Google__Protobuf__Timestamp *last_use_time;
   };
+  Chatelaine__Auth__V1__AccessToken__OldSecretExpireTimeCase _old_secret_expire_time_case;
+  union {
+    Google__Protobuf__Timestamp *old_secret_expire_time;
+  };
 };
 #define CHATELAINE__AUTH__V1__ACCESS_TOKEN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__access_token__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___LAST_USE_TIME__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, {0,NULL}, NULL, {0,NULL}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___LAST_USE_TIME__NOT_SET, {0}, CHATELAINE__AUTH__V1__ACCESS_TOKEN___OLD_SECRET_EXPIRE_TIME__NOT_SET, {0} }
 
 
 typedef enum {
@@ -837,6 +882,8 @@ struct  Chatelaine__Auth__V1__CreateAccessTokenRequest
   ProtobufCBinaryData name;
   size_t n_scopes;
   Chatelaine__Auth__V1__AccessToken__Scope *scopes;
+  Chatelaine__Auth__V1__AccessLimits *limits;
+  protobuf_c_boolean is_endless;
   Chatelaine__Auth__V1__CreateAccessTokenRequest__ExpiresInCase _expires_in_case;
   union {
     Google__Protobuf__Duration *expires_in;
@@ -844,7 +891,50 @@ struct  Chatelaine__Auth__V1__CreateAccessTokenRequest
 };
 #define CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_access_token_request__descriptor) \
-    , {0,NULL}, 0,NULL, CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET, {0} }
+    , {0,NULL}, 0,NULL, NULL, 0, CHATELAINE__AUTH__V1__CREATE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST___EXPIRES_IN_EXPIRES_IN = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__CASE)
+} Chatelaine__Auth__V1__DeriveAccessTokenRequest__ExpiresInCase;
+
+struct  Chatelaine__Auth__V1__DeriveAccessTokenRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  size_t n_scopes;
+  Chatelaine__Auth__V1__AccessToken__Scope *scopes;
+  Chatelaine__Auth__V1__AccessLimits *limits;
+  Chatelaine__Auth__V1__DeriveAccessTokenRequest__ExpiresInCase _expires_in_case;
+  union {
+    Google__Protobuf__Duration *expires_in;
+  };
+};
+#define CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__derive_access_token_request__descriptor) \
+    , {0,NULL}, 0,NULL, NULL, CHATELAINE__AUTH__V1__DERIVE_ACCESS_TOKEN_REQUEST___EXPIRES_IN__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST___OVERLAP__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST___OVERLAP_OVERLAP = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST___OVERLAP__CASE)
+} Chatelaine__Auth__V1__RotateAccessTokenRequest__OverlapCase;
+
+struct  Chatelaine__Auth__V1__RotateAccessTokenRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  Chatelaine__Auth__V1__RotateAccessTokenRequest__OverlapCase _overlap_case;
+  union {
+    Google__Protobuf__Duration *overlap;
+  };
+};
+#define CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__rotate_access_token_request__descriptor) \
+    , {0,NULL}, CHATELAINE__AUTH__V1__ROTATE_ACCESS_TOKEN_REQUEST___OVERLAP__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__CreateAccessTokenResponse
@@ -863,10 +953,11 @@ struct  Chatelaine__Auth__V1__ListAccessTokensRequest
   ProtobufCMessage base;
   int32_t page_size;
   ProtobufCBinaryData page_token;
+  ProtobufCBinaryData parent_id;
 };
 #define CHATELAINE__AUTH__V1__LIST_ACCESS_TOKENS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_access_tokens_request__descriptor) \
-    , 0, {0,NULL} }
+    , 0, {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Auth__V1__ListAccessTokensResponse
@@ -1403,6 +1494,25 @@ Chatelaine__Auth__V1__SendUserPasswordResetResponse *
                       const uint8_t       *data);
 void   chatelaine__auth__v1__send_user_password_reset_response__free_unpacked
                      (Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RevokeUserAccessTokensRequest methods */
+void   chatelaine__auth__v1__revoke_user_access_tokens_request__init
+                     (Chatelaine__Auth__V1__RevokeUserAccessTokensRequest         *message);
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest   *message);
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__pack
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__revoke_user_access_tokens_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *
+       chatelaine__auth__v1__revoke_user_access_tokens_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__revoke_user_access_tokens_request__free_unpacked
+                     (Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__DeleteUserRequest methods */
 void   chatelaine__auth__v1__delete_user_request__init
@@ -1993,6 +2103,25 @@ Chatelaine__Auth__V1__ReportForgeryRequest *
 void   chatelaine__auth__v1__report_forgery_request__free_unpacked
                      (Chatelaine__Auth__V1__ReportForgeryRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__AccessLimits methods */
+void   chatelaine__auth__v1__access_limits__init
+                     (Chatelaine__Auth__V1__AccessLimits         *message);
+size_t chatelaine__auth__v1__access_limits__get_packed_size
+                     (const Chatelaine__Auth__V1__AccessLimits   *message);
+size_t chatelaine__auth__v1__access_limits__pack
+                     (const Chatelaine__Auth__V1__AccessLimits   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__access_limits__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AccessLimits   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__AccessLimits *
+       chatelaine__auth__v1__access_limits__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__access_limits__free_unpacked
+                     (Chatelaine__Auth__V1__AccessLimits *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__AccessToken methods */
 void   chatelaine__auth__v1__access_token__init
                      (Chatelaine__Auth__V1__AccessToken         *message);
@@ -2030,6 +2159,44 @@ Chatelaine__Auth__V1__CreateAccessTokenRequest *
                       const uint8_t       *data);
 void   chatelaine__auth__v1__create_access_token_request__free_unpacked
                      (Chatelaine__Auth__V1__CreateAccessTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeriveAccessTokenRequest methods */
+void   chatelaine__auth__v1__derive_access_token_request__init
+                     (Chatelaine__Auth__V1__DeriveAccessTokenRequest         *message);
+size_t chatelaine__auth__v1__derive_access_token_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest   *message);
+size_t chatelaine__auth__v1__derive_access_token_request__pack
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__derive_access_token_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeriveAccessTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeriveAccessTokenRequest *
+       chatelaine__auth__v1__derive_access_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__derive_access_token_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeriveAccessTokenRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RotateAccessTokenRequest methods */
+void   chatelaine__auth__v1__rotate_access_token_request__init
+                     (Chatelaine__Auth__V1__RotateAccessTokenRequest         *message);
+size_t chatelaine__auth__v1__rotate_access_token_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest   *message);
+size_t chatelaine__auth__v1__rotate_access_token_request__pack
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__rotate_access_token_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateAccessTokenRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RotateAccessTokenRequest *
+       chatelaine__auth__v1__rotate_access_token_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__rotate_access_token_request__free_unpacked
+                     (Chatelaine__Auth__V1__RotateAccessTokenRequest *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__CreateAccessTokenResponse methods */
 void   chatelaine__auth__v1__create_access_token_response__init
@@ -2190,6 +2357,9 @@ typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__SendUserPasswordResetResponse_Closure)
                  (const Chatelaine__Auth__V1__SendUserPasswordResetResponse *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RevokeUserAccessTokensRequest_Closure)
+                 (const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__DeleteUserRequest_Closure)
                  (const Chatelaine__Auth__V1__DeleteUserRequest *message,
                   void *closure_data);
@@ -2283,11 +2453,20 @@ typedef void (*Chatelaine__Auth__V1__IssueOperatorAssertionRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__ReportForgeryRequest_Closure)
                  (const Chatelaine__Auth__V1__ReportForgeryRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__AccessLimits_Closure)
+                 (const Chatelaine__Auth__V1__AccessLimits *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__AccessToken_Closure)
                  (const Chatelaine__Auth__V1__AccessToken *message,
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__CreateAccessTokenRequest_Closure)
                  (const Chatelaine__Auth__V1__CreateAccessTokenRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeriveAccessTokenRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeriveAccessTokenRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RotateAccessTokenRequest_Closure)
+                 (const Chatelaine__Auth__V1__RotateAccessTokenRequest *message,
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure)
                  (const Chatelaine__Auth__V1__CreateAccessTokenResponse *message,
@@ -2404,6 +2583,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                         const Chatelaine__Auth__V1__SignOutUserRequest *input,
                         Chatelaine__Auth__V1__User_Closure closure,
                         void *closure_data);
+  void (*revoke_user_access_tokens)(Chatelaine__Auth__V1__Auth_Service *service,
+                                    const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *input,
+                                    Chatelaine__Auth__V1__User_Closure closure,
+                                    void *closure_data);
   void (*delete_user)(Chatelaine__Auth__V1__Auth_Service *service,
                       const Chatelaine__Auth__V1__DeleteUserRequest *input,
                       Chatelaine__Auth__V1__User_Closure closure,
@@ -2464,6 +2647,14 @@ struct Chatelaine__Auth__V1__Auth_Service
                               const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
                               Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
                               void *closure_data);
+  void (*derive_access_token)(Chatelaine__Auth__V1__Auth_Service *service,
+                              const Chatelaine__Auth__V1__DeriveAccessTokenRequest *input,
+                              Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                              void *closure_data);
+  void (*rotate_access_token)(Chatelaine__Auth__V1__Auth_Service *service,
+                              const Chatelaine__Auth__V1__RotateAccessTokenRequest *input,
+                              Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                              void *closure_data);
   void (*list_access_tokens)(Chatelaine__Auth__V1__Auth_Service *service,
                              const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
                              Chatelaine__Auth__V1__ListAccessTokensResponse_Closure closure,
@@ -2504,6 +2695,7 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## enable_user,\
       function_prefix__ ## unlock_user,\
       function_prefix__ ## sign_out_user,\
+      function_prefix__ ## revoke_user_access_tokens,\
       function_prefix__ ## delete_user,\
       function_prefix__ ## restore_user,\
       function_prefix__ ## list_erasures,\
@@ -2519,6 +2711,8 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## issue_operator_assertion,\
       function_prefix__ ## report_forgery,\
       function_prefix__ ## create_access_token,\
+      function_prefix__ ## derive_access_token,\
+      function_prefix__ ## rotate_access_token,\
       function_prefix__ ## list_access_tokens,\
       function_prefix__ ## delete_access_token  }
 void chatelaine__auth__v1__auth__create_account(ProtobufCService *service,
@@ -2617,6 +2811,10 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
                                                Chatelaine__Auth__V1__User_Closure closure,
                                                void *closure_data);
+void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *service,
+                                                           const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *input,
+                                                           Chatelaine__Auth__V1__User_Closure closure,
+                                                           void *closure_data);
 void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__DeleteUserRequest *input,
                                              Chatelaine__Auth__V1__User_Closure closure,
@@ -2677,6 +2875,14 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
                                                      Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
                                                      void *closure_data);
+void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__DeriveAccessTokenRequest *input,
+                                                     Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                                                     void *closure_data);
+void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__RotateAccessTokenRequest *input,
+                                                     Chatelaine__Auth__V1__CreateAccessTokenResponse_Closure closure,
+                                                     void *closure_data);
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
                                                     Chatelaine__Auth__V1__ListAccessTokensResponse_Closure closure,
@@ -2717,6 +2923,7 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__unlock_user_reques
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__sign_out_user_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_user_password_reset_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__revoke_user_access_tokens_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_user_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__restore_user_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__request_account_deletion_request__descriptor;
@@ -2748,9 +2955,12 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__revocation__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__report_forgery_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__access_limits__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__access_token__descriptor;
 extern const ProtobufCEnumDescriptor    chatelaine__auth__v1__access_token__scope__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__derive_access_token_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_access_token_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_token_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_response__descriptor;
