@@ -32,6 +32,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # As long as a short question with its history.
 QUESTION = json.dumps({"model": "bench", "messages": [{"role": "user", "content": "hello " * 40}]})
 START_SECONDS_MAX = 60
+# What the gateway may cost, by a responder that only answers.
+EDGE_GOALS = {"/healthz": 1.3, "/api/v1/me": 2.5}
 
 
 def call(url, body=None, headers=None):
@@ -102,6 +104,21 @@ def wait_until(is_ready, process, what):
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"{what} did not start")
         time.sleep(0.05)
+
+
+def start_bare_responder(place):
+    port = free_port()
+    process = subprocess.Popen([f"{PRODUCTS}/bare-responder", str(port)])
+    url = f"http://127.0.0.1:{port}/"
+
+    def is_ready():
+        try:
+            return bool(call(url)[0])
+        except (OSError, urllib.error.URLError):
+            return False
+
+    wait_until(is_ready, process, "the bare responder")
+    return process, url
 
 
 def start_provider(place):
@@ -203,13 +220,22 @@ def run(place, goals):
         token = prepare(portal, provider)
         bearer = {"authorization": f"Bearer {token}"}
         processes = children(stack.pid)
+        bare, bare_url = start_bare_responder(place)
+        started.append(bare)
         rows = []
         for connections in CONNECTIONS:
+            row, least = measure(
+                "a bare responder on NIOHTTP1", bare_url, {}, connections, {"gateway": bare.pid})
+            rows.append(row)
             for path, headers in (("/healthz", {}), ("/api/v1/me", bearer),
                                   ("/api/v1/provider-configs", bearer),
                                   ("/proxy/custom/bench/v1/models", bearer)):
-                rows.append(
-                    measure(f"GET {path}", portal + path, headers, connections, processes)[0])
+                row, _ = measure(f"GET {path}", portal + path, headers, connections, processes)
+                rows.append(row)
+                if path in EDGE_GOALS:
+                    goals.at_most(
+                        f"GET {path}, {connections} connections: the gateway's CPU by a bare "
+                        "responder's", float(row[5]) / least, EDGE_GOALS[path], "x")
         table("The portal, HTTP/1.1: CPU in us per request, in all and of each process",
               ["", "connections", "requests/s", "mean latency", "CPU", *SERVICES], rows)
         compare(place, portal, bearer, processes, smg, smg_url, provider, goals)

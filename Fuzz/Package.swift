@@ -59,7 +59,7 @@ let libraries: [Target] = [
   library("Threads", []),
   library("Networking", ["Threads", "TLS", nioCore, logging]),
   library("Protobuf", ["CMessages", "Encodings"]),
-  library("HTTP2", ["CNghttp2", nioCore, deque]),
+  library("HTTP2", ["CNghttp2", "Pacing", nioCore, deque]),
   library("OpenSSL", ["COpenSSL"]),
   library("TLS", ["COpenSSL", "OpenSSL", nioCore]),
   library("RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging]),

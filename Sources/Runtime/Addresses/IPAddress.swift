@@ -32,6 +32,12 @@ package struct IPAddress: Sendable, Hashable {
     return IPAddress(number & 0xFFFF_FFFF, isIPv4: true)
   }
 
+  /// Whether it is this machine's own: 127.0.0.0/8 (RFC 1122, 3.2.1.3) or ::1 (RFC 4291, 2.5.3).
+  package var isLoopback: Bool {
+    let address = unmapped
+    return address.isIPv4 ? address.number >> 24 == 127 : address.number == 1
+  }
+
   /// The address with only its first `prefixBits` bits, at most `width`; the rest is zero.
   package func network(prefixBits: Int) -> IPAddress {
     let hostBits = width - Swift.min(Swift.max(0, prefixBits), width)

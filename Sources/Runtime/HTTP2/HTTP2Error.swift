@@ -54,6 +54,7 @@ package struct ErrorCode: RawRepresentable, Sendable, Hashable {
 
   package static let noError = ErrorCode(rawValue: 0x0)
   package static let protocolError = ErrorCode(rawValue: 0x1)
+  package static let internalError = ErrorCode(rawValue: 0x2)
   package static let flowControlError = ErrorCode(rawValue: 0x3)
   package static let streamClosed = ErrorCode(rawValue: 0x5)
   package static let frameSizeError = ErrorCode(rawValue: 0x6)

@@ -22,6 +22,9 @@ package struct HTTP2Limits: Sendable {
   package var settingsEntriesMax = 32
   /// CONTINUATION frames after one HEADERS frame (CVE-2024-28182).
   package var continuationsMax = 8
+  /// Whether a stream whose response is over before its request is reset at once (RFC 9113, 8.1);
+  /// otherwise that is up to the owner.
+  package var resetsEarlyEnds = true
 
   package init() {}
 }

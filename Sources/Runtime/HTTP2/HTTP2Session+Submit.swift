@@ -29,6 +29,15 @@ extension HTTP2Session {
     return stream
   }
 
+  /// Sends the header fields of an interim (1xx) response, before the final one.
+  package func inform(_ stream: HTTP2Stream, _ fields: HeaderFields) throws(HTTP2Error) {
+    guard !stream.isClosed else { throw .closed }
+    let code = fields.withNameValues { list, count in
+      nghttp2_submit_headers(handle, Self.noFlags, stream.id, nil, list, count, nil)
+    }
+    try HTTP2Error.check(code)
+  }
+
   /// Sends a response's header fields; with `endOfStream` they are the whole response.
   package func respond(
     _ stream: HTTP2Stream, _ fields: HeaderFields, endOfStream: Bool

@@ -215,7 +215,8 @@ enum SessionCallbacks {
       }
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
       state.pointee.callFrames += 1
-      if state.pointee.role == .server, hasEnd(head.flags),
+      if state.pointee.limits.resetsEarlyEnds, state.pointee.role == .server,
+        hasEnd(head.flags),
         let stream = state.pointee.stream(head.stream_id)?.takeUnretainedValue(),
         !stream.isRemoteEnded
       {

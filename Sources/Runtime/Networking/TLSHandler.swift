@@ -45,7 +45,8 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   private func start(_ context: ChannelHandlerContext) {
-    guard isClient else { return }
+    // The client's first bytes are wanted, also where nobody else reads yet.
+    guard isClient else { return context.read() }
     do throws(TLSError) {
       try connection.start()
       flushOutput(context)
@@ -117,7 +118,7 @@ package final class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
   package func close(
     context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?
   ) {
-    if mode == .all, !isClosing {
+    if mode != .input, !isClosing {
       isClosing = true
       connection.close()
       flushOutput(context)

@@ -21,6 +21,9 @@ package struct ReflectionService: RPCService {
     return versions.map { ReflectionService(version: $0, catalogue: catalogue) }
   }
 
+  /// What the versions of the protocol are called with.
+  package static var methods: [MethodDescriptor] { ReflectionVersion.allCases.map(\.method) }
+
   private init(version: ReflectionVersion, catalogue: ReflectionCatalogue) {
     self.version = version
     self.catalogue = catalogue

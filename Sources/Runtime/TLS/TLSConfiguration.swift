@@ -1,7 +1,7 @@
 /// Where a process finds its certificate, its key and the authority that it trusts: PEM files.
 ///
-/// Both ends verify each other, unless a server is told not to ask; TLS 1.3 only; ALPN `h2` unless
-/// told otherwise.
+/// In a mesh both ends verify each other, unless a server is told not to ask; TLS 1.3 only; ALPN
+/// `h2` unless told otherwise. A server of the web takes everybody, by TLS 1.2 or later.
 package struct TLSConfiguration: Sendable, Hashable {
   /// Whether a server's clients must prove who they are.
   package enum ClientCertificates: Sendable, Hashable {
@@ -14,12 +14,14 @@ package struct TLSConfiguration: Sendable, Hashable {
   /// between it and the one that peers trust; exactly these are sent.
   package var certificateFile: String
   package var privateKeyFile: String
-  /// The only authorities that a peer's certificate may come from.
+  /// The only authorities that a peer's certificate may come from; empty for a server of the web.
   package var certificateAuthorityFile: String
   package var clientCertificates = ClientCertificates.required
   /// What is spoken over the connection (ALPN, RFC 7301), the preferred protocol first. A peer that
   /// knows none of them is refused; with an empty list nothing is asked.
   package var applicationProtocols = ["h2"]
+  /// Whether this is a server that browsers and SDKs come to.
+  package private(set) var isForWeb = false
   /// Peers whose certificates are refused although the authority vouches for them.
   package var deniedPeers = DeniedPeers()
 
@@ -27,6 +29,19 @@ package struct TLSConfiguration: Sendable, Hashable {
     self.certificateFile = certificateFile
     self.privateKeyFile = privateKeyFile
     self.certificateAuthorityFile = certificateAuthorityFile
+  }
+
+  /// For a server of the web, whose clients are nameless. Those that don't say what they speak are
+  /// taken too.
+  package init(
+    webCertificateFile: String, privateKeyFile: String, applicationProtocols: [String]
+  ) {
+    certificateFile = webCertificateFile
+    self.privateKeyFile = privateKeyFile
+    certificateAuthorityFile = ""
+    clientCertificates = .notAsked
+    self.applicationProtocols = applicationProtocols
+    isForWeb = true
   }
 }
 

@@ -14,23 +14,25 @@ package final class TLSContext: @unchecked Sendable {
   private static let chainDepthMax: Int32 = 4
   /// The same for servers of the web, some of which send cross-signed chains.
   private static let webChainDepthMax: Int32 = 10
+  /// Of TLS 1.2, what has forward secrecy and authenticated encryption (RFC 9325, 4.2).
+  private static let web12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
   package let role: Role
   let handle: OpaquePointer
   let applicationProtocols: ApplicationProtocols
   let deniedPeers: DeniedPeers
-  /// Whether servers may be as they are on the web: TLS 1.2, no word about protocols, sessions that
+  /// Whether peers may be as they are on the web: TLS 1.2, no word about protocols, sessions that
   /// go on.
   let isForWeb: Bool
 
-  /// For the two ends of a mesh: reads and checks the files.
+  /// For the two ends of a mesh, or a server of the web: reads and checks the files.
   package init(_ role: Role, _ configuration: TLSConfiguration) throws(TLSError) {
     handle = try Self.make(role)
     self.role = role
-    isForWeb = false
+    isForWeb = configuration.isForWeb
     deniedPeers = configuration.deniedPeers
     applicationProtocols = ApplicationProtocols(configuration.applicationProtocols)
-    try restrict(configuration)
+    if configuration.isForWeb { try openToWeb() } else { try restrict(configuration) }
     try CertificateFiles(configuration).load(into: handle)
   }
 
@@ -83,6 +85,20 @@ package final class TLSContext: @unchecked Sendable {
         throw .setup(reason: ErrorQueue.takeReason())
       }
     }
+  }
+
+  /// TLS 1.2 or later for whoever comes; sessions go on by tickets, whose keys last as long as this
+  /// context.
+  private func openToWeb() throws(TLSError) {
+    guard copenssl_ctx_from_tls12(handle) == 1,
+      SSL_CTX_set_cipher_list(handle, Self.web12Ciphers) == 1
+    else { throw .setup(reason: ErrorQueue.takeReason()) }
+    setMode()
+    SSL_CTX_set_options(handle, copenssl_no_renegotiation())
+    SSL_CTX_ctrl(handle, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
+    SSL_CTX_set_verify(handle, SSL_VERIFY_NONE, nil)
+    SSL_CTX_set_default_passwd_cb(handle) { _, _, _, _ in -1 }
+    SSL_CTX_set_alpn_select_cb(handle, ApplicationProtocols.select, nil)
   }
 
   private func setMode() {

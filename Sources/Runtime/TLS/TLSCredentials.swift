@@ -52,7 +52,11 @@ package final class TLSCredentials: Sendable {
 
 extension TLSConfiguration {
   fileprivate var fileVersions: [FileVersion?] {
-    [certificateFile, privateKeyFile, certificateAuthorityFile].map { FileVersion(path: $0) }
+    let files =
+      isForWeb
+      ? [certificateFile, privateKeyFile]
+      : [certificateFile, privateKeyFile, certificateAuthorityFile]
+    return files.map { FileVersion(path: $0) }
   }
 }
 
@@ -67,7 +71,7 @@ struct CertificateFiles {
   func load(into context: OpaquePointer) throws(TLSError) {
     try loadCertificate(into: context)
     try loadKey(into: context)
-    try loadAuthority(into: context)
+    if !configuration.isForWeb { try loadAuthority(into: context) }
   }
 
   private func loadCertificate(into context: OpaquePointer) throws(TLSError) {

@@ -2,6 +2,8 @@ import HTTP2
 import NIOCore
 import Testing
 
+@testable import HTTP2Trials
+
 /// Frames that arrive in pieces, cut anywhere.
 @Suite struct CutFramesTests {
   private static let ok = FixedHeaderFields([(":status", "200")])

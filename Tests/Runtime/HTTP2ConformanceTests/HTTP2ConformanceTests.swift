@@ -8,6 +8,8 @@ import TLS
 import TestSupport
 import Testing
 
+@testable import HTTP2Trials
+
 /// Every case of h2spec, and some more, against a server without a service.
 ///
 /// `docs/http2-conformance.md` says how to run h2spec itself.
@@ -85,16 +87,6 @@ import Testing
     running.cancel()
     _ = await running.result
   }
-}
-
-extension Rule {
-  fileprivate static let all =
-    accepted + framing + allOfStreams + allOfFrames + flowControl + messages + hpackAccepted
-    + hpackRefused
-  fileprivate static let allOfStreams =
-    idleStreams + endedStreams + lateFrames + streamIdentifiers + errorsAndExtensions
-  fileprivate static let allOfFrames =
-    dataAndHeaders + settingsFrames + pingAndGoAway + continuationFrames
 }
 
 extension TLSConfiguration {

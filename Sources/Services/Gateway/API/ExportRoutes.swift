@@ -3,7 +3,6 @@ import Callers
 package import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 import Protobuf
 import RPC

@@ -2,7 +2,6 @@ package import Backend
 package import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 package import RPC
 import RPCServices
 import ServiceRuntime

@@ -2,7 +2,6 @@ package import Backend
 import Callers
 package import Edge
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 import Protobuf
 import RPC
@@ -14,7 +13,7 @@ package struct JSONRoutes: Sendable {
   package static let bodyBytesMax = 256 << 10
 
   /// Methods that can be called without having proved anything.
-  private static let openMethods = Set(
+  static let openMethods = Set(
     [
       AuthAPI.AuthMethods.createAccount, AuthAPI.AuthMethods.requestPasswordReset,
       AuthAPI.AuthMethods.resetPassword, AuthAPI.AuthMethods.redeemLink,

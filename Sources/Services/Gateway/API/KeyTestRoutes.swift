@@ -1,7 +1,6 @@
 package import Backend
 package import Edge
 import HTTPTypes
-import HummingbirdCore
 package import KeyTesting
 import Protobuf
 import ServiceAPI

@@ -1,6 +1,5 @@
 package import Edge
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 
 /// `/api/openapi.json`: the OpenAPI document of the JSON API, generated from the `.proto` files.

@@ -4,7 +4,6 @@ import Cryptography
 package import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

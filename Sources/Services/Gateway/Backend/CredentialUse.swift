@@ -116,16 +116,16 @@ struct RunningUses {
 extension Authenticator {
   /// Lets a revocation of the visitor's credential end the request: before its answer by what
   /// `onRevocation` was told; in the middle of the answer, whose status can't be changed any more,
-  /// by closing the connection of `exchange`. Call `end` when the answer is complete.
+  /// by breaking it off. Call `end` when the answer is complete.
   package func begin(_ visitor: Visitor, on exchange: Exchange) -> CredentialUse {
-    let channel = exchange.channel
+    let stream = exchange.stream
     let logger = exchange.logger
     let use = CredentialUse(credentials) { use in
-      channel.eventLoop.execute {
+      stream.eventLoop.execute {
         // The connection may have gone on to its next request.
         guard use.isRunning else { return }
         logger.info("ended a request: its credential was revoked")
-        channel.close(promise: nil)
+        stream.giveUp()
       }
     }
     if let name = visitor.name { credentials.begin(use, of: name, since: visitor.mark) }

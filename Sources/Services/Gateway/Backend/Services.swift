@@ -2,7 +2,6 @@ import Callers
 package import Edge
 import FoundationEssentials
 package import HTTPTypes
-package import HummingbirdCore
 package import Identity
 package import Logging
 import NIOCore

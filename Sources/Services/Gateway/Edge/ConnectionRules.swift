@@ -1,13 +1,6 @@
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 import NIOHTTP1
-
-/// Why a request's body can't be read to its end.
-enum RequestBodyError: Error {
-  /// Its chunks are not chunks, or the client ended the connection.
-  case malformed
-}
 
 /// What HTTP/1 asks of a server beyond parsing: requests that can't be answered as they are get an
 /// answer that says why, `100 Continue` goes out in time, HTTP/1.0 gets what it understands, and a
@@ -63,12 +56,6 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
   init(_ decoder: RequestDecoder, isStopping: @escaping () -> Bool = { false }) {
     self.decoder = decoder
     self.isStopping = isStopping
-  }
-
-  /// The handler of `channel`; nil off its event loop or where there is none.
-  static func of(_ channel: any Channel) -> ConnectionRules? {
-    guard channel.eventLoop.inEventLoop else { return nil }
-    return try? channel.pipeline.syncOperations.handler(type: ConnectionRules.self)
   }
 
   /// Why the request that is to be answered is refused; nil when it isn't.
@@ -224,32 +211,3 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
 
 @available(*, unavailable)
 extension ConnectionRules: Sendable {}
-
-/// A body that is asked for when it is first read (RFC 9110, 10.1.1).
-struct AwaitedBody: AsyncSequence, Sendable {
-  typealias Element = ByteBuffer
-
-  let body: RequestBody
-  let channel: any Channel
-
-  struct AsyncIterator: AsyncIteratorProtocol {
-    fileprivate var pieces: RequestBody.AsyncIterator
-    fileprivate var channel: (any Channel)?
-
-    @concurrent mutating func next() async throws -> ByteBuffer? {
-      if let channel = channel.take() {
-        // A body may be read from anywhere.
-        if let rules = ConnectionRules.of(channel) {
-          rules.askForBody()
-        } else {
-          channel.eventLoop.execute { ConnectionRules.of(channel)?.askForBody() }
-        }
-      }
-      return try await pieces.next()
-    }
-  }
-
-  func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(pieces: body.makeAsyncIterator(), channel: channel)
-  }
-}

@@ -1,5 +1,4 @@
 import HTTPTypes
-import HummingbirdCore
 
 /// Which other sites' pages may call the proxy and the JSON API (CORS, fetch.spec.whatwg.org).
 ///

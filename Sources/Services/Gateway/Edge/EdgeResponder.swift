@@ -1,7 +1,5 @@
 package import HTTPTypes
-package import HummingbirdCore
 package import Logging
-import NIOCore
 
 /// What surrounds the answering of one request, e.g. the trace that its calls belong to.
 package protocol RequestScope: Sendable {
@@ -46,15 +44,12 @@ package struct EdgeResponder: Sendable {
     self.logger = logger
   }
 
-  package func respond(to request: Request, context: EdgeContext) async throws -> Response {
+  package func respond(to request: Request, on stream: ServerStream) async -> Response {
     let start = ContinuousClock.now
-    let connection = ConnectionRules.of(context.channel)
-    // What came behind the last request of a connection is nobody's.
-    if connection?.isClosing == true { throw CancellationError() }
     metrics.requestBegan()
     defer { metrics.answerBegan() }
     let origin = RequestOrigin(
-      request.headers, channel: context.channel, trusting: trustedProxies)
+      request.headers, from: stream.remoteAddress, trusting: trustedProxies)
     let scope = scope(request.headers)
     var logger = logger
     logger[metadataKey: "requestId"] = "\(origin.requestID)"
@@ -67,21 +62,19 @@ package struct EdgeResponder: Sendable {
     var response: Response
     var exchange: Exchange?
     do {
-      if let refusal = connection?.refusal { throw refusal }
+      if let refusal = stream.refusal { throw refusal }
       let target = try Self.target(of: request)
       surface = Self.likelySurface(of: target)
       func met(_ variables: [PathTemplate.Variable] = []) -> Exchange {
         Exchange(
-          request: Self.awaiting(request, context.channel), target: target,
-          variables: variables, origin: origin, log: log, channel: context.channel)
+          request: request, target: target, variables: variables, origin: origin, log: log,
+          stream: stream)
       }
       exchange = met()
       switch routes.match(request.method, target) {
       case .route(let route, let variables):
         surface = route.surface
-        if surface == .proxy {
-          RequestPace.of(context.channel)?.allowProxiedBody()
-        }
+        if surface == .proxy { stream.allowProxiedBody() }
         log = AccessLog(
           method: request.method, route: route.template.text, start: start, logger: logger,
           metrics: metrics, scope: scope)
@@ -113,19 +106,10 @@ package struct EdgeResponder: Sendable {
     }
     crossOrigin.apply(to: &response.headers, of: request.headers, surface: surface)
     // A provider's answer to HEAD has no body already.
-    if request.method == .head { response = response.createHeadResponse() }
+    if request.method == .head { response = response.withoutBody() }
     // An answer of unknown length is still on its way: whoever sends it writes the line.
     if response.body.contentLength != nil { log.write(response.status) }
     return response
-  }
-
-  /// The request, whose client is told when its body is wanted if it waits for that.
-  private static func awaiting(_ request: Request, _ channel: any Channel) -> Request {
-    guard request.headers[.expect] != nil else { return request }
-    var request = request
-    request.body = RequestBody(
-      asyncSequence: AwaitedBody(body: request.body, channel: channel))
-    return request
   }
 
   // MARK: Errors

@@ -1,8 +1,6 @@
 package import HTTPTypes
-package import HummingbirdCore
 package import Logging
 package import NIOCore
-import NIOHTTP1
 
 /// One request on its way through the gateway, and what has been found out about it.
 package struct Exchange: Sendable {
@@ -13,7 +11,8 @@ package struct Exchange: Sendable {
   /// Where the request came from, for receipts and the log.
   package let origin: RequestOrigin
   package let log: AccessLog
-  package let channel: any Channel
+  /// The way back to the client.
+  package let stream: ServerStream
 
   package var requestID: String { origin.requestID }
   package var logger: Logger { log.logger }
@@ -35,10 +34,7 @@ package struct Exchange: Sendable {
   }
 
   /// Whether the request brings a body at all.
-  package var hasBody: Bool {
-    if let length = headers[.contentLength] { return length != "0" }
-    return headers[.transferEncoding] != nil
-  }
+  package var hasBody: Bool { request.hasBody }
 
   /// The whole body; a larger one is refused, before it is read where it says so itself.
   package func body(bytesMax: Int) async throws(Problem) -> [UInt8] {
@@ -72,13 +68,8 @@ package struct Exchange: Sendable {
 
   /// Tells the client an interim answer, on the way to the final one; from any thread.
   package func tell(interim status: HTTPResponse.Status, _ fields: HTTPFields) {
-    var head = HTTPResponseHead(
-      version: .http1_1,
-      status: HTTPResponseStatus(statusCode: status.code))
-    for field in fields { head.headers.add(name: field.name.rawName, value: field.value) }
-    let (channel, interim) = (channel, head)
-    if let rules = ConnectionRules.of(channel) { return rules.tell(interim) }
-    channel.eventLoop.execute { ConnectionRules.of(channel)?.tell(interim) }
+    let interim = HTTPResponse(status: status, headerFields: fields)
+    stream.onLoop { [stream] in stream.send(interim: interim) }
   }
 
   /// Refuses a body of another media type; parameters such as `charset` are let through.
@@ -95,10 +86,4 @@ extension HTTPFields {
   package subscript(name: HTTPField.Name, default fallback: String) -> String {
     self[name] ?? fallback
   }
-}
-
-/// What there is of a request besides the request.
-package struct EdgeContext: Sendable {
-  /// The connection that it came on.
-  let channel: any Channel
 }

@@ -1,6 +1,5 @@
 import Encodings
 package import HTTPTypes
-package import HummingbirdCore
 import NIOCore
 
 extension HTTPResponse.Status {

@@ -16,11 +16,13 @@ package struct RequestOrigin: Sendable, Hashable {
   package let requestID: String
 
   /// As far as `proxies` vouch for what the request says of itself.
-  init(_ headers: HTTPFields, channel: any Channel, trusting proxies: TrustedProxies) {
+  init(
+    _ headers: HTTPFields, from remoteAddress: SocketAddress?, trusting proxies: TrustedProxies
+  ) {
     userAgent = String(
       decoding: SecureToken.masked(in: headers[.userAgent, default: ""]).utf8
         .prefix(Self.userAgentBytesMax), as: UTF8.self)
-    guard let peer = channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }) else {
+    guard let peer = remoteAddress?.ipAddress.flatMap({ IPAddress($0) }) else {
       (ipAddress, requestID) = ("", RequestID.make())
       return
     }

@@ -11,12 +11,16 @@ enum RequestRules {
 
   /// Refuses what must not be guessed at; `Problem` says why.
   static func check(_ head: HTTPRequestHead) throws(Problem) {
-    guard head.method != .CONNECT else {
-      throw Problem(.notImplemented, "this is not a forward proxy: CONNECT is not for it")
-    }
+    if head.method == .CONNECT { try check(HTTPRequest.Method.connect) }
     try checkText(head)
     try checkTransferCoding(head)
     try checkHost(head)
+  }
+
+  static func check(_ method: HTTPRequest.Method) throws(Problem) {
+    guard method != .connect else {
+      throw Problem(.notImplemented, "this is not a forward proxy: CONNECT is not for it")
+    }
   }
 
   /// Fields of bytes that are not UTF-8 could only be passed on as something else.
@@ -56,9 +60,11 @@ enum RequestRules {
     guard hosts.count == 1 || hosts.isEmpty && head.isHTTP10 else {
       throw Problem(.badRequest, "the request needs one Host, and has \(hosts.count)")
     }
-    guard hosts.allSatisfy({ isHost($0.trimmingBlanks()) }) else {
-      throw Problem(.badRequest, "Host is malformed")
-    }
+    for host in hosts { try check(host: host.trimmingBlanks()) }
+  }
+
+  static func check(host: String) throws(Problem) {
+    guard isHost(host) else { throw Problem(.badRequest, "Host is malformed") }
   }
 
   /// `uri-host [":" port]` (RFC 3986, 3.2.2), which may be empty.
@@ -117,15 +123,20 @@ enum RequestRules {
   /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1); an
   /// expectation that nobody knows is refused.
   static func expectsContinue(_ head: HTTPRequestHead) throws(Problem) -> Bool {
-    guard !head.isHTTP10 else { return false }
-    let expectations = head.headers["expect"].flatMap { $0.split(atByte: ",") }
+    guard !head.isHTTP10, try expectsContinue(head.headers["expect"]) else { return false }
+    return !head.headers["transfer-encoding"].isEmpty
+      || !(head.headers["content-length"].first ?? "0").hasBytes(of: "0")
+  }
+
+  /// Whether these values of Expect ask for `100 Continue`.
+  static func expectsContinue(_ fields: [String]) throws(Problem) -> Bool {
+    let expectations = fields.flatMap { $0.split(atByte: ",") }
       .map { $0.trimmingBlanks().lowercasedASCII() }.filter { !$0.isEmpty }
     guard !expectations.isEmpty else { return false }
     guard expectations.allSatisfy({ $0.hasBytes(of: continuation) }) else {
       throw Problem(.expectationFailed, "the only expectation that is met is 100-continue")
     }
-    return !head.headers["transfer-encoding"].isEmpty
-      || !(head.headers["content-length"].first ?? "0").hasBytes(of: "0")
+    return true
   }
 
   // MARK: What the decoder refuses

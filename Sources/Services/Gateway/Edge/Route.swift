@@ -1,5 +1,4 @@
 package import HTTPTypes
-package import HummingbirdCore
 
 /// Which part of the gateway a path belongs to: decides what errors look like.
 package enum Surface: Sendable, Hashable {

@@ -31,11 +31,13 @@ extension Exchange {
   /// Answers 101 with `fields`, and leaves the connection to `end`: also what the client has sent
   /// already. Nothing else may be answered afterwards.
   package func switchProtocols(_ fields: HTTPFields, handingTo end: TunnelEnd) async throws {
+    guard let channel = stream.channel else { throw ClientLeft() }
     try await channel.eventLoop.submit {
       var head = HTTPResponseHead(version: .http1_1, status: .switchingProtocols)
       head.headers.add(name: "connection", value: "Upgrade")
       head.headers.add(name: "upgrade", value: WebSocketHandshake.name)
       for field in fields { head.headers.add(name: field.name.canonicalName, value: field.value) }
+      stream.handOver()
       let pipeline = channel.pipeline.syncOperations
       let decoder = try pipeline.handler(type: ByteToMessageHandler<RequestDecoder>.self)
       let encoder = try pipeline.handler(type: HTTPResponseEncoder.self)

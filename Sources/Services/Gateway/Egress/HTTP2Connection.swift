@@ -32,7 +32,7 @@ final class HTTP2Connection: UpstreamConnection, ChannelInboundHandler, @uncheck
   var exchanges: [ObjectIdentifier: HTTP2Exchange] = [:]
   /// Those for which the last read brought something.
   var fed: [HTTP2Exchange] = []
-  private var budget = IdleFrameBudget()
+  private var budgets = PeerBudgets()
   var isClosed = false
   /// Takes no more exchanges.
   var isLeaving = false
@@ -204,7 +204,7 @@ final class HTTP2Connection: UpstreamConnection, ChannelInboundHandler, @uncheck
       handleEvents()
       return breakOff(session.lastProblem ?? "\(error)")
     }
-    guard budget.allows(session), strayBytes <= Self.strayBytesMax else {
+    guard budgets.allows(session), strayBytes <= Self.strayBytesMax else {
       breakOff("a flood of frames that nobody asked for")
       return
     }

@@ -1,7 +1,6 @@
 import HTTP2
 import NIOCore
 import NIOHTTP1
-import Pacing
 
 /// What the provider says, and how exchanges end.
 extension HTTP2Connection {
@@ -154,35 +153,5 @@ extension HTTP2Connection {
   private func tellRoom() {
     guard !isLeaving else { return }
     report(self, .exchangesMax(min(Self.exchangesMax, session.peerConcurrentStreamsMax)))
-  }
-}
-
-/// How many frames that ask for nothing a provider may send: PING, SETTINGS, PRIORITY,
-/// WINDOW_UPDATE, RST_STREAM, empty DATA.
-struct IdleFrameBudget {
-  private static let limit = RateLimit(rate: 100, burst: 1_000)
-  /// What each frame of an exchange allows in addition: who reads our bodies answers with
-  /// WINDOW_UPDATE and pings.
-  private static let perExchangeFrame = 8
-  /// How much of that may be saved up.
-  private static let savedMax = 8_000
-
-  private var bucket = TokenBucket(now: Int64(clamping: NIODeadline.now().uptimeNanoseconds))
-  private var saved = 0
-  private var idleFramesSeen = 0
-  private var exchangeFramesSeen = 0
-
-  /// Takes what the session has counted so far; false when the provider has used up the budget.
-  mutating func allows(_ session: HTTP2Session) -> Bool {
-    let exchangeFrames = session.callFrames - exchangeFramesSeen
-    let idleFrames = session.idleFrames - idleFramesSeen
-    exchangeFramesSeen += exchangeFrames
-    idleFramesSeen += idleFrames
-    saved = min(Self.savedMax, saved + Self.perExchangeFrame * exchangeFrames)
-    let paid = min(saved, idleFrames)
-    saved -= paid
-    guard idleFrames > paid else { return true }
-    let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
-    return bucket.take(idleFrames - paid, now: now, Self.limit) == nil
   }
 }

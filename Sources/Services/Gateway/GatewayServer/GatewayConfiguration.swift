@@ -26,6 +26,8 @@ struct GatewayConfiguration: ServiceConfiguration {
   var upstreamAuthorities = TrustedAuthorities()
   /// The operator's way out; nil for a direct one.
   var outboundProxy: OutboundProxy?
+  /// The portal's own certificate; nil where clients come in the clear.
+  var portalTLS: TLSConfiguration?
 
   /// Whether browsers reach the portal by HTTPS.
   var isSecure: Bool { publicOrigin.beginsWithBytes(of: "https://") }
@@ -63,6 +65,7 @@ struct GatewayConfiguration: ServiceConfiguration {
         + "system's (SSL_CERT_FILE, SSL_CERT_DIR).")
     outboundProxy = Self.outboundProxy(&reader)
     crossOrigin = Self.crossOrigin(&reader)
+    portalTLS = Self.portalTLS(&reader)
     publicOrigin = Self.origin(of: try reader.require(publicURL))
   }
 
@@ -114,6 +117,25 @@ struct GatewayConfiguration: ServiceConfiguration {
       reader.refuse(variable, "is not http://host:port")
       return nil
     }
+  }
+
+  private static func portalTLS(_ reader: inout ConfigurationReader) -> TLSConfiguration? {
+    let keyVariable = "HTTPS_PRIVATE_KEY_FILE"
+    let certificate = reader.optionalString(
+      "HTTPS_CERTIFICATE_FILE",
+      doc: "A PEM file with the portal's certificate chain, its own certificate first. With it the "
+        + "portal speaks HTTPS, HTTP/2 too; the file is read again when it changes. Without, "
+        + "clients come in the clear: leave TLS to a reverse proxy then.")
+    let key = reader.optionalString(
+      keyVariable, doc: "A PEM file with the private key of HTTPS_CERTIFICATE_FILE.")
+    guard let certificate, !certificate.isEmpty else { return nil }
+    guard let key, !key.isEmpty else {
+      reader.refuse(keyVariable, "is needed with HTTPS_CERTIFICATE_FILE")
+      return nil
+    }
+    return TLSConfiguration(
+      webCertificateFile: certificate, privateKeyFile: key,
+      applicationProtocols: EdgeServer.applicationProtocols)
   }
 
   private static func crossOrigin(_ reader: inout ConfigurationReader) -> CrossOriginAccess {

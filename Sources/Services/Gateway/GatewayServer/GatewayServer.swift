@@ -20,9 +20,11 @@ struct GatewayServer: Sendable {
   /// Everything that is answered.
   let routes: [Edge.Route]
   let upstream: Upstream
+  /// For TLS with clients; nil where they come in the clear.
+  let credentials: TLSCredentials?
 
-  /// Throws for a malformed template or route, which is a bug of the build, and for a file of
-  /// authorities that can't be read.
+  /// Throws for a malformed template or route, which is a bug of the build, and for a certificate
+  /// or authorities that can't be used.
   init(
     _ configuration: GatewayConfiguration, services: Services, catalogue: ProviderCatalogue,
     resolver: any HostResolver, shutdownNotice: ShutdownNotice = ShutdownNotice(),
@@ -56,6 +58,10 @@ struct GatewayServer: Sendable {
       services: services, authenticator: authenticator,
       bodyChecks: Self.bodyChecks(endpointGuard)
     ).routes()
+    routes += try GRPCRoutes(
+      services: services, authenticator: authenticator,
+      checks: Self.messageChecks(endpointGuard)
+    ).routes()
     routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
     routes += try ExportRoutes(services: services, authenticator: authenticator).routes()
@@ -76,9 +82,26 @@ struct GatewayServer: Sendable {
       errorPage: { await portal.failure($0, $1, $2) },
       scope: { RequestTrace($0, tracer: tracer) },
       logger: logger)
+    credentials = try configuration.portalTLS.map { try TLSCredentials(.server, $0) }
     edge = EdgeServer(
-      responder, timeouts: configuration.clientTimeouts,
+      responder, timeouts: configuration.clientTimeouts, credentials: credentials,
       isStopping: { shutdownNotice.hasBegun })
+  }
+
+  /// The same for gRPC as for JSON.
+  private static func messageChecks(
+    _ endpointGuard: EndpointGuard
+  ) -> [String: GRPCRoutes.MessageCheck] {
+    [
+      VaultAPI.VaultMethods.createProviderConfig.path: { message in
+        let request = try VaultAPI.CreateProviderConfigRequest(unpacking: message)
+        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      },
+      VaultAPI.VaultMethods.updateProviderConfig.path: { message in
+        let request = try VaultAPI.UpdateProviderConfigRequest(unpacking: message)
+        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      },
+    ]
   }
 
   /// A base URL that the proxy would never connect to is refused when it is stored, so that the

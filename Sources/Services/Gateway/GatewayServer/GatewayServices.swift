@@ -5,6 +5,7 @@ import Edge
 import Egress
 import Identity
 import Logging
+import NIOPosix
 import Providers
 import RPCTransport
 import ServiceLifecycle
@@ -51,12 +52,13 @@ enum GatewayServices {
         chassis.logger.critical("readiness could not be announced: \(error)")
       }
     }
+    let watcher = server.credentials.map { CertificateWatcher($0, logger: chassis.logger) }
     return [
       auth.service, vault.service, audit.service,
       RevocationWatch(services, logger: chassis.logger),
       // Stops when no request runs any more, while the vault can still be reached.
       UseReporter(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
-      PortalService(server: portal, chassis: chassis),
+      PortalService(server: portal, certificates: watcher, chassis: chassis),
     ]
   }
 }
@@ -64,9 +66,13 @@ enum GatewayServices {
 /// Serves until the process is told to stop, then lets running requests end.
 struct PortalService: Service {
   let server: any Service
+  let certificates: CertificateWatcher?
   let chassis: ServiceChassis
 
   func run() async throws {
+    certificates?.start(
+      every: CertificateWatcher.defaultInterval, on: chassis.eventLoopGroup.next())
+    defer { certificates?.stop() }
     await chassis.observability.readiness.look()
     try await withGracefulShutdownHandler {
       try await server.run()

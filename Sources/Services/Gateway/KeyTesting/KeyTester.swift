@@ -130,7 +130,7 @@ package struct KeyTester: Sendable {
       return (.unreachable("The endpoint is this portal itself."), run.end(.notSent))
     }
     let watch = UpstreamWatch()
-    let loop = exchange.channel.eventLoop
+    let loop = exchange.stream.eventLoop
     let timer = loop.scheduleTask(in: TimeAmount(Self.testTimeout)) { watch.stop() }
     defer { timer.cancel() }
     do throws(UpstreamError) {

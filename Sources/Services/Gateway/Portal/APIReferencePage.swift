@@ -1,7 +1,6 @@
 package import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 
 /// `/api/docs`: the OpenAPI document, for people.

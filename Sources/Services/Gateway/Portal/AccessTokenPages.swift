@@ -3,7 +3,6 @@ import Edge
 import Encodings
 import FoundationEssentials
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

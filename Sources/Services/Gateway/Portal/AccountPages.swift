@@ -5,7 +5,6 @@ import Edge
 import Encodings
 import FoundationEssentials
 import HTTPTypes
-import HummingbirdCore
 import Logging
 import Protobuf
 import Providers

@@ -1,6 +1,5 @@
 #if DEBUG
   import Edge
-  import Hummingbird
   import Providers
 
   /// Every component in every state, for whoever changes one; in debug builds only.

@@ -1,6 +1,5 @@
 import Backend
 import Edge
-import HummingbirdCore
 import Providers
 import RPC
 import ServiceAPI

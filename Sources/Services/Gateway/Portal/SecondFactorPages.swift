@@ -2,7 +2,6 @@ import Backend
 import Callers
 import Edge
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

@@ -1,7 +1,6 @@
 import Backend
 import Edge
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

@@ -1,6 +1,5 @@
 import Backend
 import Edge
-import HummingbirdCore
 import RPC
 
 /// The page that says which parts of the portal answer.

@@ -3,7 +3,6 @@ import Callers
 import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

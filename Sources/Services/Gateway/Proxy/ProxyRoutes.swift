@@ -3,7 +3,6 @@ package import Cryptography
 package import Edge
 package import Egress
 import HTTPTypes
-import HummingbirdCore
 import Identity
 import Logging
 import NIOCore
@@ -109,14 +108,14 @@ package struct ProxyRoutes: Sendable {
         for: visitor)
       if endpoint.url.origin == ownOrigin { throw ProxyProblem.loop }
       // Noticed also while the provider thinks: nobody would read what it says.
-      ClientPresence.of(exchange.channel)?.begin()
+      exchange.stream.watchClient()
       if exchange.offersWebSocket { ProxyWebSocket.offer(in: &request) }
       let watch = self.watch(exchange)
       use.onRevocation { watch.stop() }
       let answer = try await metrics.measuring(exchange.method, to: provider) {
         () async throws(UpstreamError) in
         try await upstream.send(
-          request, body: body, to: endpoint, on: exchange.channel.eventLoop, watch: watch)
+          request, body: body, to: endpoint, on: exchange.stream.eventLoop, watch: watch)
       }
       opened.isAnswered(answer.status)
       let addresses = try ProxyAddresses(
@@ -135,7 +134,7 @@ package struct ProxyRoutes: Sendable {
       record?.end(isRevoked ? UpstreamError.stopped : error, requestBytes: body.byteCount)
       use.end()
       await body.finish()
-      ClientPresence.of(exchange.channel)?.end()
+      exchange.stream.unwatchClient()
       if isRevoked { throw problems.deadToken }
       if let error = error as? UpstreamError { throw problems.unanswered(problems.problem(error)) }
       throw error
@@ -251,7 +250,7 @@ package struct ProxyRoutes: Sendable {
     do {
       return try await RequestRelay(
         exchange.request.body, length: length, bytesMax: bytesMax,
-        on: exchange.channel.eventLoop.taskExecutor)
+        on: exchange.stream.eventLoop.taskExecutor)
     } catch {
       throw problems.problem(error)
     }
@@ -326,7 +325,7 @@ package struct ProxyRoutes: Sendable {
       use.end()
       record.end(requestBytes: body.byteCount, responseBytes: whole?.readableBytes ?? 0)
       await body.finish()
-      ClientPresence.of(exchange.channel)?.end()
+      exchange.stream.unwatchClient()
       return Response(
         status: answer.status, headers: fields,
         body: whole.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
@@ -335,7 +334,7 @@ package struct ProxyRoutes: Sendable {
       defer {
         withExtendedLifetime(share) {}
         use.end()
-        ClientPresence.of(exchange.channel)?.end()
+        exchange.stream.unwatchClient()
         exchange.log.write(answer.status)
       }
       var byteCount = 0

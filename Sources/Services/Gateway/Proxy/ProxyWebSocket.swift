@@ -2,7 +2,6 @@ import Backend
 import Edge
 import Egress
 import HTTPTypes
-import HummingbirdCore
 import NIOHTTP1
 import Networking
 import ServiceAPI
@@ -32,13 +31,16 @@ struct ProxyWebSocket {
     defer {
       // Not before: nothing else refers to it while bytes pass.
       withExtendedLifetime(share) {}
-      ClientPresence.of(exchange.channel)?.end()
+      exchange.stream.unwatchClient()
     }
     guard WebSocketHandshake.isOffered(answer.headers["upgrade"]) else {
       throw UpstreamError.malformedAnswer("101 for another protocol")
     }
+    guard let client = exchange.stream.channel else {
+      throw UpstreamError.malformedAnswer("101 to a client that did not ask for it")
+    }
     let tunnel = ChannelTunnel(
-      near: exchange.channel, far: answer.channel, idleTimeout: limits.idleTimeout)
+      near: client, far: answer.channel, idleTimeout: limits.idleTimeout)
     do {
       try await exchange.switchProtocols(
         headers.forClient(answer.headers), handingTo: tunnel.near)

@@ -1,7 +1,6 @@
 import Backend
 package import Edge
 import HTTPTypes
-package import HummingbirdCore
 import ServiceAPI
 
 /// What went wrong for a person who is known, so that the page about it keeps their frame.

@@ -1,5 +1,4 @@
 import Edge
-import HummingbirdCore
 
 /// Addresses that people and programs try first, and those that pages had before.
 struct OldAddresses: Sendable {

@@ -3,7 +3,6 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import Synchronization
 
 /// Has a form that is sent twice take effect once: the second one gets the answer of the first.

@@ -1,6 +1,5 @@
 import Edge
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 import RPC
 

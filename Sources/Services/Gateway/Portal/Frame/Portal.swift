@@ -2,7 +2,6 @@ package import Backend
 import Cryptography
 package import Edge
 import HTTPTypes
-import HummingbirdCore
 package import KeyTesting
 package import Providers
 import RPC

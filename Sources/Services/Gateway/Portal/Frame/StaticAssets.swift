@@ -2,7 +2,6 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import NIOCore
 import RPC
 

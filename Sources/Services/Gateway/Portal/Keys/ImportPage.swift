@@ -5,7 +5,6 @@ import Edge
 import Encodings
 import EnvImport
 import HTTPTypes
-import HummingbirdCore
 import Providers
 import RPC
 import ServiceAPI

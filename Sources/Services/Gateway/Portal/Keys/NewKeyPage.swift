@@ -3,7 +3,6 @@ import Cryptography
 import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import KeyTesting
 import Providers
 import RPC

@@ -1,7 +1,5 @@
-import Testing
-
 /// A rule of RFC 9113 or RFC 7541, with what a client does to test it.
-struct Rule: Sendable, CustomTestStringConvertible {
+struct Rule: Sendable, CustomStringConvertible {
   enum Step: Sendable {
     case send([Frame])
     /// Bytes that are no whole frame.
@@ -43,7 +41,7 @@ struct Rule: Sendable, CustomTestStringConvertible {
     self.init(h2spec, section, words, [.send(frames), .expect(expectation)])
   }
 
-  var testDescription: String { "\(section): \(words)\(h2spec.map { " [\($0)]" } ?? "")" }
+  var description: String { "\(section): \(words)\(h2spec.map { " [\($0)]" } ?? "")" }
 }
 
 /// A rule that was broken, and how that showed.
@@ -136,4 +134,14 @@ struct Trial {
       }
     }
   }
+}
+
+extension Rule {
+  static let all =
+    accepted + framing + allOfStreams + allOfFrames + flowControl + messages + hpackAccepted
+    + hpackRefused
+  static let allOfStreams =
+    idleStreams + endedStreams + lateFrames + streamIdentifiers + errorsAndExtensions
+  static let allOfFrames =
+    dataAndHeaders + settingsFrames + pingAndGoAway + continuationFrames
 }
