@@ -144,6 +144,7 @@ let package = Package(
     library(
       .platform, "Cryptography",
       ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+    library(.platform, "WebAuthn", ["Cryptography", "Encodings", "Protobuf"]),
     library(.platform, "Files", ["Cryptography"]),
     library(.platform, "Telemetry", [metrics]),
     library(.platform, "Mail", ["CCurl", "Cryptography", "Encodings", "Files", "Threads"]),
@@ -219,7 +220,7 @@ let package = Package(
       .domain, "EnvImport", ["Addresses", "Cryptography", "DotEnv", "Encodings", "Providers"]),
     library(
       .domain, "Auth",
-      ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases"]),
+      ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases", "WebAuthn"]),
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "TransparencyLog", ["Cryptography", "Encodings"]),
@@ -238,11 +239,13 @@ let package = Package(
     executable(
       .services, "AuthServer",
       [
-        "Addresses", "Callers", "Auth", "Cryptography", "Identity", "Mail", "Outbox", "Pacing",
+        "Addresses", "Callers", "Auth", "Cryptography", "Encodings", "Identity", "Mail", "Outbox",
+        "Pacing",
         "Postgres",
         "Protobuf", "Receipts", "RPC",
         "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", "UseCases", nioCore, logging, metrics, lifecycle,
+        "ServiceAPI", "ServiceRuntime", "UseCases", "WebAuthn", nioCore, logging, metrics,
+        lifecycle,
       ], resources: [.embedInCode("Migrations")]),
     executable(
       .services, "VaultServer",
@@ -352,8 +355,8 @@ let package = Package(
     library(
       .support, "TestSupport",
       [
-        "LocalDeployment", "Networking", "Postgres", "Cryptography", "CLinux", "TLS", nioCore,
-        nioHTTP1, nioPosix, logging,
+        "LocalDeployment", "Networking", "Postgres", "COpenSSL", "Cryptography", "CLinux",
+        "Encodings", "OpenSSL", "TLS", nioCore, nioHTTP1, nioPosix, logging,
       ], exclude: ["Python"]),
     tests("Runtime", "HTTP2Tests", ["HTTP2", nioCore]),
     // The rules of HTTP/2 with what breaks them, for every server that we have.
@@ -412,9 +415,11 @@ let package = Package(
       "Services", "AuthServerTests",
       [
         "Callers", "Mail", "UseCases",
-        "AuthServer", "Auth", "Cryptography", "Identity", "LocalDeployment", "Outbox", "Postgres",
+        "AuthServer", "Auth", "Cryptography", "Encodings", "Identity", "LocalDeployment", "Outbox",
+        "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", logging, nioCore, nioPosix,
+        "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", "WebAuthn", logging, nioCore,
+        nioPosix,
       ]),
     tests(
       "Services/Gateway", "EdgeTests",
@@ -466,7 +471,7 @@ let package = Package(
       ], exclude: ["Python"]),
     tests(
       "System", "BrowserTests", ["TestSupport", "LocalDeployment"],
-      exclude: ["drive_portal.py", "look_at_portal.py"]),
+      exclude: ["drive_portal.py", "look_at_portal.py", "use_passkeys.py"]),
     tests(
       "Tools", "LocalDeploymentTests",
       ["Cryptography", "Files", "LocalDeployment", "OpenSSL", "Pacing", "Postgres", logging]),
@@ -477,6 +482,8 @@ let package = Package(
         logging,
       ]),
     tests("Platform", "FilesTests", ["Cryptography", "Files"]),
+    tests(
+      "Platform", "WebAuthnTests", ["Cryptography", "Encodings", "TestSupport", "WebAuthn"]),
     tests(
       "Platform", "MailTests", ["Cryptography", "LocalDeployment", "Mail", "TestSupport"]),
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),

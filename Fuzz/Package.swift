@@ -52,6 +52,9 @@ let libraries: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
   .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
   .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+  .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
+  .systemLibrary(name: "CCrypt", pkgConfig: "libxcrypt"),
+  .target(name: "CLinux"),
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
   library("Encodings", []),
   library("Addresses", ["Encodings"]),
@@ -61,6 +64,9 @@ let libraries: [Target] = [
   library("Protobuf", ["CMessages", "Encodings"]),
   library("HTTP2", ["CNghttp2", "Pacing", nioCore, deque]),
   library("OpenSSL", ["COpenSSL"]),
+  library(
+    "Cryptography", ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+  library("WebAuthn", ["Cryptography", "Encodings", "Protobuf"]),
   library("TLS", ["COpenSSL", "OpenSSL", nioCore]),
   library("RPC", ["CZlib", "Encodings", "Pacing", "Protobuf", nioCore, logging]),
   .target(name: "CServiceMessages", dependencies: ["CProtobufC", "CMessages"]),
@@ -86,15 +92,11 @@ let fuzzTargets: [Target] = [
   fuzzTarget("CallHeads", ["CNghttp2", "HTTP2", "RPC", "RPCTransport", nioCore]),
   fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
+  fuzzTarget("Passkeys", ["Encodings", "WebAuthn"]),
 ]
 
 let testsAndTheirTools: [Target] = [
-  .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
-  .systemLibrary(name: "CCrypt", pkgConfig: "libxcrypt"),
   .systemLibrary(name: "CLibPQ", pkgConfig: "libpq"),
-  .target(name: "CLinux"),
-  library(
-    "Cryptography", ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
   library("Files", ["Cryptography"]),
   library("Identity", ["Addresses", "Encodings"]),
   library(

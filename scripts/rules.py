@@ -219,7 +219,7 @@ SYSTEM = {
 # Modules of one product whose names are not the product's.
 OF_PRODUCT = {"CoreMetrics": "Metrics"}
 # What the domain may use of the platform: arithmetic on bytes, no I/O.
-BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing"}
+BELOW_DOMAIN = {"Addresses", "Cryptography", "Encodings", "Pacing", "WebAuthn"}
 
 # Rooms of the gateway that know no Chatelaine: HTTP at the edge, and the way out.
 WITHOUT_PRODUCT = {"Edge", "Egress"}

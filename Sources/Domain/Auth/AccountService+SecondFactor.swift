@@ -50,13 +50,13 @@ extension AccountService {
 
   static let wrongCode = AuthError.invalid(.code, reason: "is wrong, too old, or was used before")
 
-  /// Whether log-in needs a second factor.
+  /// Which second factors the account has.
   package func secondFactor(
     of caller: Caller, from origin: CallOrigin
-  ) async throws(AuthError) -> StoredAuthenticator? {
+  ) async throws(AuthError) -> SecondFactorState {
     try await door.perform(.secondFactorGet, by: .caller(caller), from: origin) {
-      (_) async throws(AuthError) -> Act<StoredAuthenticator?> in
-      .looked(try await store.authenticator(of: caller.userID))
+      (_) async throws(AuthError) -> Act<SecondFactorState> in
+      .looked(try await store.secondFactors(of: caller.userID))
     }
   }
 
@@ -103,7 +103,7 @@ extension AccountService {
     return codes
   }
 
-  /// Switches the second factor off.
+  /// Removes the authenticator app; passkeys stay.
   package func deleteSecondFactor(
     for caller: Caller, from origin: CallOrigin
   ) async throws(AuthError) {
@@ -111,9 +111,11 @@ extension AccountService {
       (entry) async throws(AuthError) -> Act<Void> in
       let stored = try await stored(caller)
       entry.set(.account(stored.account))
-      guard stored.hasSecondFactor else { throw .secondFactorOff }
+      guard try await store.authenticator(of: caller.userID)?.enableTime != nil else {
+        throw .secondFactorOff
+      }
       var change = AccountChange()
-      change.removesSecondFactor = true
+      change.removesAuthenticator = true
       try await apply(change, to: stored.account, telling: .secondFactorOff, from: origin, &entry)
       return .committed(())
     }

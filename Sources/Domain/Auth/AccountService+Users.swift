@@ -127,15 +127,17 @@ extension AccountService {
     }
   }
 
-  /// Switches an account's second factor off, for somebody who has lost phone and recovery codes.
+  /// Removes an account's authenticator app and passkeys, for somebody who has lost them and the
+  /// recovery codes.
   package func resetSecondFactor(
     of user: String, for principal: Principal, from origin: CallOrigin
   ) async throws(AuthError) -> User {
     try await door.perform(.accountFactorReset, by: principal, from: origin) {
       (entry) async throws(AuthError) -> Act<User> in
       var change = AccountChange()
-      change.removesSecondFactor = true
-      return .committed(try await apply(change, to: user, telling: .secondFactorOff, &entry))
+      change.removesAuthenticator = true
+      change.removesPasskeys = true
+      return .committed(try await apply(change, to: user, telling: .secondFactorsReset, &entry))
     }
   }
 

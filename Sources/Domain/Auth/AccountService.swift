@@ -18,14 +18,17 @@ package struct AccountService: Sendable {
   let links: LinkIssuer
   let factors: SecondFactors
   let devices: DeviceTokens
+  let passkeys: Passkeys?
 
   /// - Parameters:
   ///   - limits: the same as of the `AuthService`, so that one counts with the other.
   ///   - keys: the same as well.
+  ///   - passkeys: nil where nobody knows the portal's address, to which they belong.
   package init(
     store: any AccountStore, passwords: PasswordHashingPool, limits: AttemptLimits,
     policy: AccountPolicy, sessions: SessionPolicy = SessionPolicy(), links: LinkIssuer,
-    keys: AccountKeys, clock: @escaping @Sendable () -> Date = { Date() }
+    keys: AccountKeys, passkeys: Passkeys? = nil,
+    clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
       try await store.record(receipt)
@@ -38,6 +41,7 @@ package struct AccountService: Sendable {
     self.links = links
     factors = SecondFactors(store: store, key: keys.factors)
     devices = DeviceTokens(key: keys.devices)
+    self.passkeys = passkeys
   }
 
   /// The caller's account, with what a password is checked against.
@@ -155,6 +159,7 @@ package struct AccountService: Sendable {
       (_) async throws(AuthError) -> Act<Int> in
       let now = door.now
       try await limits.sweep(at: now)
+      _ = try await passkeys?.store.deleteUsedChallenges(overAt: now)
       try await store.deleteUnknownLogIns(before: now.advanced(by: -Self.unknownLogInMemory))
       let tokens = try await store.deleteAccessTokens(
         overAt: now, ownSince: now.advanced(by: -AccessToken.keptAfterEnd.timeInterval))
@@ -176,6 +181,7 @@ package struct RedeemedLink: Sendable {
 package struct AccountKeys: Sendable {
   let factors: SecretBytes
   let devices: SecretBytes
+  let challenges: SecretBytes
 
   /// - Parameter secret: hard to guess, in no database, the same in every process of the service.
   package init(derivedFrom secret: SecretBytes) throws(CryptographyError) {
@@ -186,5 +192,6 @@ package struct AccountKeys: Sendable {
     }
     factors = try key("authenticators v1")
     devices = try key("devices v1")
+    challenges = try key("passkey challenges v1")
   }
 }

@@ -70,6 +70,8 @@ package protocol AccountStore: Sendable {
 
   func authenticator(of account: UserID) async throws(AuthError) -> StoredAuthenticator?
 
+  func secondFactors(of account: UserID) async throws(AuthError) -> SecondFactorState
+
   /// Keeps a secret that counts once a code of it was seen, in place of one that doesn't count
   /// yet; throws `.secondFactorOn` when one counts.
   func insertAuthenticator(
@@ -161,7 +163,10 @@ package struct AccountChange: Sendable {
   package var isKept = false
   /// The authenticator counts from now on; the step is that of the code that was seen.
   package var enabledAuthenticator: (time: Date, step: Int64)?
-  package var removesSecondFactor = false
+  package var removesAuthenticator = false
+  package var newPasskey: NewPasskey?
+  package var removedPasskey: UUID?
+  package var removesPasskeys = false
   /// Hashes of the recovery codes that replace those from before.
   package var recoveryCodeHashes: [[UInt8]]?
   package var endedSessions = EndedSessions.none
@@ -199,12 +204,24 @@ package struct StoredAuthenticator: Sendable {
   package let sealedSecret: [UInt8]
   /// Nil: it was shown, and no code of it has been seen yet.
   package let enableTime: Date?
-  package let recoveryCodesLeft: Int
 
-  package init(sealedSecret: [UInt8], enableTime: Date?, recoveryCodesLeft: Int) {
+  package init(sealedSecret: [UInt8], enableTime: Date?) {
     self.sealedSecret = sealedSecret
     self.enableTime = enableTime
+  }
+}
+
+/// The second factors of an account.
+package struct SecondFactorState: Sendable, Hashable {
+  /// Since when an authenticator app counts; nil without one.
+  package let authenticatorTime: Date?
+  package let recoveryCodesLeft: Int
+  package let passkeyCount: Int
+
+  package init(authenticatorTime: Date?, recoveryCodesLeft: Int, passkeyCount: Int) {
+    self.authenticatorTime = authenticatorTime
     self.recoveryCodesLeft = recoveryCodesLeft
+    self.passkeyCount = passkeyCount
   }
 }
 

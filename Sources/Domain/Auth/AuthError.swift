@@ -10,6 +10,7 @@ package enum AuthError: Error, Hashable {
     case newPassword
     case token
     case code
+    case passkey
     case invitation
     case user
     case role
@@ -50,6 +51,12 @@ package enum AuthError: Error, Hashable {
   case secondFactorOn
   /// There is no second factor, or none that was begun.
   case secondFactorOff
+  /// A passkey that doesn't hold what it promises, or that nobody has: the caller can't tell which.
+  case passkeyRefused
+  /// Nobody knows the portal's address, to which passkeys would belong.
+  case passkeysOff
+  /// The account has `Passkey.perAccountMax` already.
+  case tooManyPasskeys
   /// This portal sends no mail, so that nothing can be confirmed by it.
   case noMail
   /// The session or access token is unknown, over or revoked: the caller can't tell which.
@@ -92,11 +99,13 @@ extension AuthError: UseCaseError {
     case .tooManyDerivedTokens: "too-many-derived-tokens"
     case .derivedTooDeep: "derived-too-deep"
     case .lastAdmin: "last-admin"
+    case .tooManyPasskeys: "too-many-passkeys"
     case .disabled: "disabled"
     case .notToBeDeleted: "not-to-be-deleted"
     // Before anyone is known: a flood of them must not fill the log.
     case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
-      .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff:
+      .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff, .passkeyRefused,
+      .passkeysOff:
       nil
     case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storageFull,
       .storage, .engine:

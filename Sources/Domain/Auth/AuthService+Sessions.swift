@@ -16,8 +16,8 @@ package struct StartedSession: Sendable {
 /// What a right password leads to.
 package enum LogIn: Sendable {
   case started(StartedSession)
-  /// `completeSession` wants this token and a code.
-  case secondFactor(SecureToken)
+  /// `completeSession` wants this token and a code, or a passkey if the account has one.
+  case secondFactor(SecureToken, hasPasskey: Bool)
 }
 
 /// A user who presented a valid credential, and the proof of it for the other services.
@@ -87,7 +87,9 @@ extension AuthService {
         return .failed(nil, reason: "unverified")
       }
       if stored.hasSecondFactor, let factors {
-        return .looked(.secondFactor(try await pending(account, factors, at: now)))
+        let token = try await pending(account, factors, at: now)
+        let state = try await factors.store.secondFactors(of: account.id)
+        return .looked(.secondFactor(token, hasPasskey: state.passkeyCount > 0))
       }
       var rehash: PasswordRehash?
       if verification.needsRehash {
@@ -110,12 +112,8 @@ extension AuthService {
       (entry) async throws(AuthError) -> Act<StartedSession?> in
       let now = door.now
       try await limits.admitLink(from: origin, at: now)
-      let hash = try Link.hash(token)
-      guard let factors, let link = try await factors.store.link(tokenHash: hash, at: now),
-        link.purpose == .secondFactor, let id = link.accountID,
-        let account = try await store.account(id), !account.isDisabled,
-        !account.isGone(at: now)
-      else { throw .linkOver }
+      let (account, hash) = try await waiting(token)
+      guard let factors else { throw .linkOver }
       entry.show(in: account.id)
       entry.set(.account(account))
       try await limits.admitConfirmation(of: account.id, at: now)
@@ -160,7 +158,7 @@ extension AuthService {
       MailOrder(.confirmAddress, to: account.email, of: account.id, from: origin, at: door.now))
   }
 
-  private func start(
+  func start(
     for account: Account, rehash: PasswordRehash?, device: UUID?, from origin: CallOrigin,
     _ entry: inout Entry
   ) async throws(AuthError) -> StartedSession {

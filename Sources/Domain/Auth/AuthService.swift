@@ -25,6 +25,7 @@ package struct AuthService: Sendable {
   let limits: AttemptLimits
   let factors: SecondFactors?
   let devices: DeviceTokens?
+  let passkeys: Passkeys?
 
   /// - Parameter secondFactors: where second factors are kept, and the keys for them and for the
   ///   cookies of devices; nil for an instance that has neither.
@@ -32,6 +33,7 @@ package struct AuthService: Sendable {
     store: any AuthStore, passwords: PasswordHashingPool, assertions: any AssertionIssuer,
     policy: SessionPolicy = SessionPolicy(), accounts: AccountPolicy = AccountPolicy(),
     limits: AttemptLimits, secondFactors: (store: any AccountStore, keys: AccountKeys)? = nil,
+    passkeys: Passkeys? = nil,
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
@@ -45,6 +47,7 @@ package struct AuthService: Sendable {
     self.limits = limits
     factors = secondFactors.map { SecondFactors(store: $0.store, key: $0.keys.factors) }
     devices = secondFactors.map { DeviceTokens(key: $0.keys.devices) }
+    self.passkeys = passkeys
   }
 
   func authenticated(

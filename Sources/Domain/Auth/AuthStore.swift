@@ -125,7 +125,7 @@ package struct StoredAccount: Sendable {
   package let account: Account
   /// A PHC string.
   package let passwordHash: String
-  /// Log-in needs a code of an authenticator app too.
+  /// Log-in by password needs a code of an authenticator app, or a passkey, too.
   package let hasSecondFactor: Bool
 
   package init(account: Account, passwordHash: String, hasSecondFactor: Bool = false) {

@@ -158,11 +158,36 @@ package struct Letter: Sendable, Hashable {
               + "taken out of the log. Providers know nothing of that: revoke keys there that "
               + "nobody needs."
           ])
+      default: factorNotice(order, closing: worry)
+      }
+    }
+
+    /// Tells what has happened to the ways in beside the password.
+    private static func factorNotice(_ order: MailOrder, closing worry: [String]) -> Words {
+      let email = order.email.text
+      return switch order.occasion {
+      case .secondFactorOff:
+        Words(
+          "Your authenticator app was removed",
+          ["The authenticator app of the account of \(email) was removed."], closing: worry)
+      case .passkeyAdded:
+        Words(
+          "A passkey was added",
+          [
+            "A passkey was added to the account of \(email). Whoever has it can log in, and log-in "
+              + "by password needs a second factor."
+          ], closing: worry)
+      case .passkeyRemoved:
+        Words(
+          "A passkey was removed",
+          ["A passkey of the account of \(email) was removed. It lets nobody in any more."],
+          closing: worry)
       // The last one without a link.
       default:
         Words(
           "Log-in needs no second factor any more",
-          ["The authenticator app of the account of \(email) was removed."], closing: worry)
+          ["An admin has removed the authenticator app and the passkeys of \(email)."],
+          closing: ["If you didn't ask for it, tell whoever runs the portal at once."])
       }
     }
   }

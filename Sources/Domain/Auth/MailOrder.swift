@@ -27,6 +27,10 @@ package struct MailOrder: Sendable, Hashable {
     case deletionAsked = "deletion-asked"
     case accountKept = "account-kept"
     case accountDeleted = "account-deleted"
+    case passkeyAdded = "passkey-added"
+    case passkeyRemoved = "passkey-removed"
+    /// By an admin or operator: app, passkeys and recovery codes.
+    case secondFactorsReset = "second-factors-reset"
 
     /// The link that stands in it.
     package var purpose: LinkPurpose? {
@@ -39,7 +43,7 @@ package struct MailOrder: Sendable, Hashable {
       case .deletionAsked: .keepAccount
       case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
         .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff, .accountKept,
-        .accountDeleted:
+        .accountDeleted, .passkeyAdded, .passkeyRemoved, .secondFactorsReset:
         nil
       }
     }

@@ -54,13 +54,10 @@ package struct SecondFactors: Sendable {
   /// tries one is told so.
   func use(_ code: String, of account: UserID, at now: Date) async throws(AuthError) -> Bool {
     let compact = Self.compact(code)
-    guard let stored = try await store.authenticator(of: account), stored.enableTime != nil else {
-      return false
-    }
     if compact.utf8.count == OneTimePassword.digitCount {
-      guard let step = try step(of: compact, stored, account: account, at: now) else {
-        return false
-      }
+      guard let stored = try await store.authenticator(of: account), stored.enableTime != nil,
+        let step = try step(of: compact, stored, account: account, at: now)
+      else { return false }
       return try await store.useStep(step, of: account)
     }
     guard compact.utf8.count == Self.recoveryCodeDigits else { return false }

@@ -4,7 +4,7 @@
 package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   /// A person signs up.
   case accountCreate = "account.create"
-  /// A log-in; `FAILURE` for a wrong password of a known account.
+  /// A log-in; `FAILURE` for a wrong password, code or passkey of a known account.
   case sessionCreate = "session.create"
   /// A log-out.
   case sessionDelete = "session.delete"
@@ -88,7 +88,7 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case accountPasswordReset = "account.reset-password"
   /// An auditor or admin reads the log of everybody.
   case auditEventListAll = "audit-event.list-all"
-  /// The password is entered once more; `FAILURE` for a wrong one, or a wrong code.
+  /// Password or passkey once more; `FAILURE` for a wrong one, or a wrong code.
   case sessionConfirm = "session.confirm"
   /// The state of the second factor is read; only `DENIED` is recorded.
   case secondFactorGet = "second-factor.get"
@@ -98,7 +98,7 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case secondFactorDisable = "second-factor.disable"
   /// Recovery codes are made; those from before work no more.
   case recoveryCodesCreate = "second-factor.create-recovery-codes"
-  /// An admin or operator removes an account's authenticator app.
+  /// An admin or operator removes an account's authenticator app and passkeys.
   case accountFactorReset = "account.reset-second-factor"
   /// Its owner wants an account deleted; it is kept for the grace period.
   case accountDeleteRequest = "account.request-deletion"
@@ -114,12 +114,28 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case accountDelete = "account.delete"
   /// An admin or operator revokes all of an account's access tokens.
   case accountTokensRevoke = "account.revoke-tokens"
+  /// A passkey is added; `FAILURE` for one that doesn't hold what it promises.
+  case passkeyCreate = "passkey.create"
+  /// A passkey gets another name.
+  case passkeyRename = "passkey.rename"
+  /// A passkey is removed by its owner.
+  case passkeyDelete = "passkey.delete"
+  /// Passkeys are listed; only `DENIED` is recorded.
+  case passkeyList = "passkey.list"
+  /// An identity at an OpenID Connect provider becomes a way into the account.
+  case identityLink = "identity.link"
+  /// An identity at an OpenID Connect provider is no way into the account any more.
+  case identityUnlink = "identity.unlink"
+  /// Connected identities are listed; only `DENIED` is recorded.
+  case identityList = "identity.list"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.
   case credentialAuthenticate = "credential.authenticate"
   /// An operator asks which master keys are needed.
   case masterKeyGet = "master-key.get"
+  /// A challenge for a passkey, or the way to a log-in provider, is asked for.
+  case logInBegin = "log-in.begin"
   /// A link of a mail is looked up.
   case linkRedeem = "link.redeem"
 }

@@ -113,6 +113,14 @@ package enum Permissions {
     .secondFactorEnable: Rule([.session], .everything, needsConfirmation: true),
     .secondFactorDisable: Rule([.session], .everything, needsConfirmation: true),
     .recoveryCodesCreate: Rule([.session], .everything, needsConfirmation: true),
+    .passkeyCreate: Rule([.session], .everything, needsConfirmation: true),
+    .passkeyRename: Rule([.session], .everything),
+    .passkeyDelete: Rule([.session], .everything, needsConfirmation: true),
+    .passkeyList: Rule([.session], .refusals),
+    .logInBegin: Rule([.stranger], .nothing),
+    .identityLink: Rule([.session], .everything, needsConfirmation: true),
+    .identityUnlink: Rule([.session], .everything, needsConfirmation: true),
+    .identityList: Rule([.session], .refusals),
     .accountFactorReset: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
 
     .accountList: Rule([.role(.admin), .operator], .everything),
@@ -192,7 +200,8 @@ extension Refusal {
   package var message: String {
     switch self {
     case .missingScope: "the access token was not given the scope that this needs"
-    case .confirmationNeeded: "enter your password once more before you do this"
+    case .confirmationNeeded:
+      "prove once more who you are before you do this: by your password or a passkey"
     case .missingRole: "this is for accounts with another role"
     case .wrongCredential: "this can't be done with this kind of credential"
     case .moreThanOwn:

@@ -138,8 +138,8 @@ extension AuthAPI.CreateSessionResponse {
   init(_ logIn: LogIn) {
     switch logIn {
     case .started(let started): self.init(started)
-    case .secondFactor(let token):
-      self.init(secondFactorToken: token.text.withUTF8String { $0 })
+    case .secondFactor(let token, let hasPasskey):
+      self.init(secondFactorToken: token.text.withUTF8String { $0 }, hasPasskey: hasPasskey)
     }
   }
 }

@@ -4,6 +4,7 @@ import Cryptography
 import FoundationEssentials
 import Mail
 import ServiceRuntime
+import WebAuthn
 
 /// The settings of `auth`.
 struct AuthConfiguration: ServiceConfiguration {
@@ -20,6 +21,8 @@ struct AuthConfiguration: ServiceConfiguration {
   let mail: MailConfiguration?
   /// The portal's address without a slash at the end; empty when it isn't known.
   let portal: String
+  /// The portal, as passkeys know it; nil when its address isn't known.
+  let relyingParty: RelyingParty?
   /// Threads that do nothing but hash passwords, 19 MiB each.
   let passwordThreads: Int
 
@@ -47,6 +50,7 @@ struct AuthConfiguration: ServiceConfiguration {
       reader.refuse("PUBLIC_URL", "is not set, and mails need it for their links")
     }
     accounts = AccountPolicy(from: &reader, publicURL: publicURL, sendsMail: mail != nil)
+    relyingParty = RelyingParty(from: &reader, publicURL: publicURL, name: accounts.issuer)
     passwordThreads = reader.integer(
       "PASSWORD_THREADS", default: PasswordHashingPool.threadCountDefault, in: 1...64,
       doc: "Threads that hash passwords; each uses 19 MiB of memory.")
@@ -155,6 +159,51 @@ extension AccountPolicy {
       allowsUnverified: unverified ?? true, firstIsAdmin: isLoopback,
       issuer: isLoopback ? "Chatelaine" : publicURL?.host() ?? "Chatelaine",
       deletionGrace: grace)
+  }
+}
+
+extension RelyingParty {
+  private static let loopbackName = "localhost"
+
+  /// Nil without an address, or when the reader has noted problems.
+  fileprivate init?(from reader: inout ConfigurationReader, publicURL: URL?, name: String) {
+    let more = reader.list(
+      "PASSKEY_ORIGINS",
+      doc: "Further addresses of the portal at which passkeys work, e.g. https://eu.example.com, "
+        + "with commas between them: of PUBLIC_URL's host or below it.")
+    guard let publicURL, let host = publicURL.host()?.lowercased() else {
+      if !more.isEmpty { reader.refuse("PASSKEY_ORIGINS", "is set without PUBLIC_URL") }
+      return nil
+    }
+    // Browsers make no passkeys for an address without a name.
+    let isLoopback = IPAddress(host)?.isLoopback ?? false
+    let id = isLoopback ? Self.loopbackName : host
+    var origins: Set = [Self.origin(of: publicURL, host: id)]
+    for text in more {
+      guard let url = URL(string: text), let host = url.host()?.lowercased(),
+        host == id || host.utf8.reversed().starts(with: ".\(id)".utf8.reversed()),
+        url.scheme == "https" || id == Self.loopbackName
+      else {
+        reader.refuse("PASSKEY_ORIGINS", "must be https addresses of \(id) or below it")
+        return nil
+      }
+      origins.insert(Self.origin(of: url, host: host))
+    }
+    self.init(id: id, name: name, origins: origins)
+  }
+
+  /// As browsers write it (RFC 6454, 6.2).
+  private static func origin(of url: URL, host: String) -> String {
+    let scheme = url.scheme?.lowercased() ?? "https"
+    let usual = scheme == "https" ? 443 : 80
+    guard let port = url.port, port != usual else { return "\(scheme)://\(host)" }
+    return "\(scheme)://\(host):\(port)"
+  }
+}
+
+extension IPAddress {
+  fileprivate var isLoopback: Bool {
+    isIPv4 ? bytes.first == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
   }
 }
 

@@ -54,6 +54,16 @@ extension AuthError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition, "there is no second factor",
         details: [.errorInfo(reason: "SECOND_FACTOR_OFF", domain: Self.domain)])
+    case .passkeyRefused:
+      .invalid("passkey", "was not accepted: try again, or use another way")
+    case .passkeysOff:
+      RPCError(
+        .failedPrecondition, "passkeys need the portal's address; ask whoever runs it",
+        details: [.errorInfo(reason: "PASSKEYS_OFF", domain: Self.domain)])
+    case .tooManyPasskeys:
+      RPCError(
+        .failedPrecondition, "an account has at most \(Passkey.perAccountMax) passkeys",
+        details: [.errorInfo(reason: "TOO_MANY_PASSKEYS", domain: Self.domain)])
     case .noMail:
       RPCError(
         .failedPrecondition, "this portal sends no mail; ask whoever runs it",

@@ -41,15 +41,26 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   func completeSession(
     _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
   ) async throws -> AuthAPI.CreateSessionResponse {
-    let started = try await auth.completeSession(
-      SecretBytes(utf8: request.token), code: request.code, deviceToken: request.deviceToken,
-      from: context.origin)
-    return AuthAPI.CreateSessionResponse(started)
+    let token = SecretBytes(utf8: request.token)
+    guard let passkey = request.passkey else {
+      return AuthAPI.CreateSessionResponse(
+        try await auth.completeSession(
+          token, code: request.code, deviceToken: request.deviceToken, from: context.origin))
+    }
+    return AuthAPI.CreateSessionResponse(
+      try await auth.completeSession(
+        token, by: PasskeyAssertion(passkey), deviceToken: request.deviceToken,
+        from: context.origin))
   }
 
   func confirmSession(
     _ request: AuthAPI.ConfirmSessionRequest, context: ServerContext
   ) async throws -> Empty {
+    if let passkey = request.passkey {
+      try await accounts.confirmSession(
+        by: PasskeyAssertion(passkey), for: context.caller(), from: context.origin)
+      return Empty()
+    }
     try await accounts.confirmSession(
       password: SecretBytes(utf8: request.password), code: request.code, for: context.caller(),
       from: context.origin)
@@ -239,10 +250,11 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
     _ request: AuthAPI.GetSecondFactorRequest, context: ServerContext
   ) async throws -> AuthAPI.SecondFactor {
     let factor = try await accounts.secondFactor(of: context.caller(), from: context.origin)
-    guard let factor, let time = factor.enableTime else { return AuthAPI.SecondFactor() }
     return AuthAPI.SecondFactor(
-      isEnabled: true, enableTime: Timestamp(time),
-      recoveryCodesLeft: Int32(clamping: factor.recoveryCodesLeft))
+      isEnabled: factor.authenticatorTime != nil,
+      enableTime: factor.authenticatorTime.map { Timestamp($0) },
+      recoveryCodesLeft: Int32(clamping: factor.recoveryCodesLeft),
+      passkeyCount: Int32(clamping: factor.passkeyCount))
   }
 
   func createAuthenticator(

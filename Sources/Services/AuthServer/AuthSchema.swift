@@ -21,5 +21,6 @@ enum AuthSchema {
     Migration(
       number: 8, name: "access_token_limits",
       sql: PackageResources._008_access_token_limits_sql),
+    Migration(number: 9, name: "passkeys", sql: PackageResources._009_passkeys_sql),
   ]
 }

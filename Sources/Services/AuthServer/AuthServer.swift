@@ -54,14 +54,17 @@ enum AuthServer {
     // A key of its own would have to be handed to every deployment; this one is there already, and
     // whoever has it can speak for everybody anyway.
     let keys = try AccountKeys(derivedFrom: configuration.signingKey.pemRepresentation)
+    let passkeys = configuration.relyingParty.map {
+      Passkeys(store: store, relyingParty: $0, keys: keys)
+    }
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       policy: configuration.sessions, accounts: configuration.accounts, limits: limits,
-      secondFactors: (store, keys))
+      secondFactors: (store, keys), passkeys: passkeys)
     let links = LinkIssuer(store: store, portal: configuration.portal)
     let accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: configuration.accounts,
-      sessions: configuration.sessions, links: links, keys: keys)
+      sessions: configuration.sessions, links: links, keys: keys, passkeys: passkeys)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }

@@ -23,9 +23,7 @@ extension PostgresAuthStore: AccountStore {
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
                verify_time, disable_time, delete_time, password_hash,
-               EXISTS (SELECT FROM authenticators AS f
-                        WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
-                 AS has_second_factor
+               has_second_factor(id) AS has_second_factor
           FROM accounts
          WHERE id = \(id.uuid)
         """, as: StoredAccount.init(row:))
@@ -41,7 +39,8 @@ extension PostgresAuthStore: AccountStore {
   }
 
   private static func refusal(_ error: PostgresError) -> AuthError? {
-    error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
+    if error.isUniqueViolation(constraint: "passkeys_credential_unique") { return .passkeyRefused }
+    return error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
   }
 
   private func apply(
@@ -77,6 +76,8 @@ extension PostgresAuthStore: AccountStore {
       throw change.expectedPasswordHash == nil ? AuthError.notFound : AuthError.wrongCredentials
     }
     try await applyToSecondFactor(change, of: account, in: transaction)
+    try await applyToPasskeys(change, of: account, in: transaction)
+    try await applyToRecoveryCodes(change, of: account, in: transaction)
     switch change.endedSessions {
     case .none: break
     case .all:
@@ -104,7 +105,7 @@ extension PostgresAuthStore: AccountStore {
   private func applyToSecondFactor(
     _ change: AccountChange, of account: UserID, in transaction: PostgresTransaction
   ) async throws {
-    if change.removesSecondFactor {
+    if change.removesAuthenticator {
       try await transaction.execute(
         "DELETE FROM authenticators WHERE account_id = \(account.uuid)")
     }
@@ -116,9 +117,21 @@ extension PostgresAuthStore: AccountStore {
         """)
       guard count == 1 else { throw AuthError.secondFactorOn }
     }
-    guard change.removesSecondFactor || change.recoveryCodeHashes != nil else { return }
+  }
+
+  private func applyToRecoveryCodes(
+    _ change: AccountChange, of account: UserID, in transaction: PostgresTransaction
+  ) async throws {
+    // Without a second factor they are for nothing.
+    let mayBeIdle =
+      change.removesAuthenticator || change.removesPasskeys || change.removedPasskey != nil
+    guard mayBeIdle || change.recoveryCodeHashes != nil else { return }
     try await transaction.execute(
-      "DELETE FROM recovery_codes WHERE account_id = \(account.uuid)")
+      """
+      DELETE FROM recovery_codes
+       WHERE account_id = \(account.uuid)
+         AND (\(change.recoveryCodeHashes != nil) OR NOT has_second_factor(account_id))
+      """)
     for hash in change.recoveryCodeHashes ?? [] {
       try await transaction.execute(
         """
@@ -157,9 +170,7 @@ extension PostgresAuthStore: AccountStore {
                  (SELECT max(s.last_seen_time) FROM sessions AS s WHERE s.account_id = a.id),
                  (SELECT max(t.last_use_time) FROM access_tokens AS t WHERE t.account_id = a.id))
                  AS last_seen_time,
-               EXISTS (SELECT FROM authenticators AS f
-                        WHERE f.account_id = a.id AND f.enable_time IS NOT NULL)
-                 AS has_second_factor
+               has_second_factor(a.id) AS has_second_factor
           FROM accounts AS a
          WHERE \(condition)
          ORDER BY a.create_time DESC, a.id DESC

@@ -80,18 +80,37 @@ extension PostgresAuthStore {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT secret, enable_time,
-               (SELECT count(*) FROM recovery_codes AS c WHERE c.account_id = f.account_id)
-                 AS codes_left
-          FROM authenticators AS f
+        SELECT secret, enable_time
+          FROM authenticators
          WHERE account_id = \(account.uuid)
         """
       ) { row throws(PostgresError) in
         StoredAuthenticator(
-          sealedSecret: try row.decode("secret"), enableTime: try row.decode("enable_time"),
-          recoveryCodesLeft: try row.decode("codes_left"))
+          sealedSecret: try row.decode("secret"), enableTime: try row.decode("enable_time"))
       }
     }
+  }
+
+  func secondFactors(of account: UserID) async throws(AuthError) -> SecondFactorState {
+    let found = try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        SELECT (SELECT enable_time FROM authenticators WHERE account_id = \(account.uuid))
+                 AS enable_time,
+               (SELECT count(*) FROM recovery_codes WHERE account_id = \(account.uuid))
+                 AS codes_left,
+               (SELECT count(*) FROM passkeys WHERE account_id = \(account.uuid))
+                 AS passkey_count
+        """
+      ) { row throws(PostgresError) in
+        SecondFactorState(
+          authenticatorTime: try row.decode("enable_time"),
+          recoveryCodesLeft: try row.decode("codes_left"),
+          passkeyCount: try row.decode("passkey_count"))
+      }
+    }
+    return found
+      ?? SecondFactorState(authenticatorTime: nil, recoveryCodesLeft: 0, passkeyCount: 0)
   }
 
   func insertAuthenticator(

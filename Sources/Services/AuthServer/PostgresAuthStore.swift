@@ -61,9 +61,7 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
         """
         SELECT id AS account_id, email, display_name, create_time AS account_create_time, role,
                verify_time, disable_time, delete_time, password_hash,
-               EXISTS (SELECT FROM authenticators AS f
-                        WHERE f.account_id = accounts.id AND f.enable_time IS NOT NULL)
-                 AS has_second_factor
+               has_second_factor(id) AS has_second_factor
           FROM accounts
          WHERE email_key = \(emailKey)
         """, as: StoredAccount.init(row:))

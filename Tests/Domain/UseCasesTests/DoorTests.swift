@@ -156,6 +156,8 @@ private final class Ledger: Sendable {
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
     .sessionConfirm, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
     .recoveryCodesCreate, .accountDeleteRequest,
+    .recoveryCodesCreate, .passkeyCreate, .passkeyRename, .passkeyDelete, .passkeyList,
+    .identityLink, .identityUnlink, .identityList,
   ]
   /// On other people's.
   private static let adminActions: Set<ReceiptAction> = [
@@ -221,6 +223,7 @@ private final class Ledger: Sendable {
     let needing = Self.adminActions.subtracting([.accountList]).union([
       .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
       .accountDeleteRequest, .accessTokenRotate,
+      .passkeyCreate, .passkeyDelete, .identityLink, .identityUnlink,
     ])
     for caller in [late, never] {
       #expect(
@@ -261,7 +264,7 @@ private final class Ledger: Sendable {
   @Test func strangersSignUpLogInAndPresentCredentials() {
     #expect(
       Self.allowed(.stranger) == [
-        .accountCreate, .sessionCreate, .credentialAuthenticate,
+        .accountCreate, .sessionCreate, .credentialAuthenticate, .logInBegin,
         // By the token of a link.
         .linkRedeem, .emailVerify, .emailChange, .accountUnlock, .passwordReset,
         .passwordResetRequest, .accountRestore,

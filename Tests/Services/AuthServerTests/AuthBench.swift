@@ -14,6 +14,7 @@ import ServiceRuntime
 import Synchronization
 import TestSupport
 import Testing
+import WebAuthn
 
 @testable import Auth
 @testable import AuthServer
@@ -52,13 +53,18 @@ final class AuthBench: Sendable {
     let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
     let limits = AttemptLimits(rates, store: PostgresAttemptStore(postgres: postgres))
     let clock = clock
+    let passkeys = Passkeys(
+      store: store,
+      relyingParty: RelyingParty(
+        id: "keys.example.com", name: "Chatelaine", origins: [Self.portal]),
+      keys: try .forTests)
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       accounts: policy, limits: limits, secondFactors: (store, try .forTests),
-      clock: { clock.now })
+      passkeys: passkeys, clock: { clock.now })
     accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: policy, links: links,
-      keys: try .forTests, clock: { clock.now })
+      keys: try .forTests, passkeys: passkeys, clock: { clock.now })
     let handler = AuthHandler(
       auth: auth, accounts: accounts,
       revocations: RevocationFeed(postgres: postgres, logger: .silent))
@@ -157,6 +163,15 @@ final class AuthBench: Sendable {
   func sweepSessions() async throws -> Int {
     try await store.deleteSessions(
       overAt: Date(), orUnseenSince: Date().addingTimeInterval(-7 * 86_400))
+  }
+
+  /// Forgets what is over; returns how many links there were.
+  func sweep() async throws -> Int { try await accounts.removeEndedLinks() }
+
+  func usedChallenges() async throws -> Int {
+    try await database.superuser.first("SELECT count(*) AS n FROM auth.used_challenges") {
+      row throws(PostgresError) in try row.decode("n", as: Int.self)
+    } ?? 0
   }
 
   /// Actions and outcomes in the account's log, oldest first.

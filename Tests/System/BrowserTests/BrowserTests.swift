@@ -25,4 +25,14 @@ import Testing
     #expect(exit == .code(0), "\(output)")
     await stack.stopAndRemove()
   }
+
+  /// With scripts, and the browser's virtual authenticator.
+  @Test func aPersonLogsInWithAPasskey() async throws {
+    let stack = try await RunningStack.start()
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("use_passkeys.py").path
+    let (exit, output) = try await Python.run(script, [stack.address])
+    #expect(exit == .code(0), "\(output)")
+    await stack.stopAndRemove()
+  }
 }

@@ -28,6 +28,9 @@ CUSTOM_KEY = "custom-browser-test-0123456789abcdef51d0"
 class Portal:
     """One browser at one portal."""
 
+    # The portal must work without scripts, and must not try to run any.
+    javascript = 2
+
     def __init__(self, url, directory):
         self.url = url.rstrip("/")
         self.directory = directory
@@ -37,9 +40,8 @@ class Portal:
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
                          "--disable-gpu", "--hide-scrollbars", "--no-first-run"):
             options.add_argument(argument)
-        # The portal must work without scripts, and must not try to run any.
         options.add_experimental_option(
-            "prefs", {"profile.managed_default_content_settings.javascript": 2})
+            "prefs", {"profile.managed_default_content_settings.javascript": self.javascript})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = os.environ.get("CHATELAINE_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")
         self.browser = webdriver.Chrome(options=options, service=Service(driver))

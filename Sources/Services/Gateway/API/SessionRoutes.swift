@@ -24,6 +24,7 @@ package struct SessionRoutes: Sendable {
     [
       try Edge.Route(["POST"], "/api/v1/sessions", .api) { try await create($0) },
       try Edge.Route(["POST"], "/api/v1/sessions:complete", .api) { try await complete($0) },
+      try Edge.Route(["POST"], "/api/v1/sessions:passkey", .api) { try await byPasskey($0) },
       try Edge.Route(["DELETE"], "/api/v1/sessions/current", .api) { try await deleteCurrent($0) },
     ]
   }
@@ -49,11 +50,24 @@ package struct SessionRoutes: Sendable {
       try await services.auth.completeSession(request, options: exchange.strangersOptions))
   }
 
+  private func byPasskey(_ exchange: Exchange) async throws -> Response {
+    try authenticator.provenance.check(exchange.head)
+    var request = try AuthAPI.CreatePasskeySessionRequest(
+      json: try await JSONRoutes.body(of: exchange))
+    request.deviceToken = cookies.device.value(in: exchange.headers) ?? request.deviceToken
+    return try await answer(
+      exchange,
+      try await services.auth.createPasskeySession(request, options: exchange.strangersOptions))
+  }
+
   private func answer(
     _ exchange: Exchange, _ session: AuthAPI.CreateSessionResponse
   ) async throws -> Response {
     guard session.secondFactorToken.isEmpty else {
-      let members = [("secondFactorToken", JSONText.string(session.secondFactorToken))]
+      let members = [
+        ("secondFactorToken", JSONText.string(session.secondFactorToken)),
+        ("hasPasskey", session.hasPasskey ? "true" : "false"),
+      ]
       return JSONRoutes.response(Array(JSONText.object(members).utf8), status: .ok)
     }
     await SessionEnd(services: services, authenticator: authenticator).endReplaced(exchange)

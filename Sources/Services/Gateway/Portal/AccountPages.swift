@@ -14,6 +14,7 @@ import ServiceAPI
 /// The pages on which people come and go.
 struct AccountPages: Sendable {
   private static let codeAddress = "/log-in/code"
+  private static let passkeyField = "hasPasskey"
 
   let portal: Portal
 
@@ -47,12 +48,19 @@ struct AccountPages: Sendable {
           guard challenge(exchange) != nil else {
             return portal.redirect(to: next?.logIn ?? "/log-in")
           }
-          return try codePage(exchange, next: next)
+          let parameters = try exchange.parameters()
+          return try codePage(
+            exchange, hasPasskey: parameters.contains { $0.name == Self.passkeyField }, next: next)
         }
       },
       try Edge.Route(["POST"], Self.codeAddress, .page) { exchange in
         try await portal.forStrangersForm(exchange) {
           try await enterCode(exchange, $0, isCurrent: $1)
+        }
+      },
+      try Edge.Route(["POST"], "/log-in/passkey", .page) { exchange in
+        try await portal.forStrangersForm(exchange) {
+          try await usePasskey(exchange, $0, isCurrent: $1)
         }
       },
       try Edge.Route(["GET"], "/log-out", .page) { exchange in
@@ -178,7 +186,7 @@ struct AccountPages: Sendable {
         to: next?.logIn ?? "/log-in", notice: Notice(.accountCreatedOnly))
     }
     guard session.secondFactorToken.isEmpty else {
-      return askForCode(session.secondFactorToken, next: next)
+      return askForCode(session, next: next)
     }
     return await enter(exchange, session, next, notice: Notice(.accountCreated))
   }
@@ -200,7 +208,9 @@ struct AccountPages: Sendable {
         "password": Field(
           "password", "Password", type: "password", autocomplete: "current-password",
           lengthMax: Self.passwordBytesMax, mistakes: mistakes),
-      ], status: status)
+        "passkey": PasskeyUse(
+          action: "/log-in/passkey", begin: PasskeyUse.logInBegin, next: next?.text),
+      ], status: status, modules: [.passkey])
   }
 
   private func logIn(
@@ -244,7 +254,7 @@ struct AccountPages: Sendable {
       }
     }
     guard session.secondFactorToken.isEmpty else {
-      return askForCode(session.secondFactorToken, next: next)
+      return askForCode(session, next: next)
     }
     return await enter(exchange, session, next)
   }
@@ -252,12 +262,16 @@ struct AccountPages: Sendable {
   // MARK: The second factor
 
   /// Leads to the page that asks for the code; what waits for it travels in a cookie.
-  private func askForCode(_ token: String, next: ReturnAddress?) -> Response {
-    let query = next.map { "?\(ReturnAddress.name)=\(PercentCoding.encode($0.text))" } ?? ""
+  func askForCode(
+    _ session: AuthAPI.CreateSessionResponse, next: ReturnAddress?
+  ) -> Response {
+    var fields = session.hasPasskey ? ["\(Self.passkeyField)=1"] : []
+    if let next { fields.append("\(ReturnAddress.name)=\(PercentCoding.encode(next.text))") }
+    let query = fields.isEmpty ? "" : "?" + fields.joined(separator: "&")
     var response = portal.redirect(to: Self.codeAddress + query)
     response.headers.append(
       cookie: portal.cookies.challenge.setting(
-        token, maxAgeSeconds: PortalCookies.challengeCookieSeconds))
+        session.secondFactorToken, maxAgeSeconds: PortalCookies.challengeCookieSeconds))
     return response
   }
 
@@ -265,18 +279,45 @@ struct AccountPages: Sendable {
     portal.cookies.challenge.value(in: exchange.headers)
   }
 
+  /// - Parameter hasPasskey: The account has one, which does as well.
   private func codePage(
-    _ exchange: Exchange, next: ReturnAddress?, mistakes: Mistakes? = nil
+    _ exchange: Exchange, hasPasskey: Bool, next: ReturnAddress?, mistakes: Mistakes? = nil
   ) throws -> Response {
-    try portal.strangersPage(
-      exchange, "log-in-code", title: mistakes == nil ? "Enter a code" : "Error: enter a code",
+    let passkey = PasskeyUse(
+      action: Self.codeAddress, begin: PasskeyUse.logInBegin, token: challenge(exchange),
+      next: next?.text)
+    return try portal.strangersPage(
+      exchange, "log-in-code", title: mistakes == nil ? "Second factor" : "Error: second factor",
       [
-        "mistakes": mistakes as Any, "next": next?.text as Any,
+        "mistakes": mistakes as Any, "next": next?.text as Any, "hasPasskey": hasPasskey,
+        "passkey": (hasPasskey ? passkey : nil) as Any,
         "code": Field(
           "code", "Code of your authenticator app", hint: "A recovery code works too.",
           autocomplete: "one-time-code", isPlain: true, lengthMax: 64, isFirst: true,
           mistakes: mistakes),
-      ], status: mistakes == nil ? .ok : .unprocessableContent)
+      ], status: mistakes == nil ? .ok : .unprocessableContent, modules: [.passkey])
+  }
+
+  private func usePasskey(
+    _ exchange: Exchange, _ form: FormData, isCurrent: Bool
+  ) async throws -> Response {
+    let next = next(form[ReturnAddress.name])
+    guard isCurrent else {
+      return try logInPage(
+        exchange, next: next, mistakes: Self.staleForm, status: .unprocessableContent)
+    }
+    do {
+      let session = try await portal.services.auth.createPasskeySession(
+        AuthAPI.CreatePasskeySessionRequest(
+          passkey: form.passkey, deviceToken: deviceToken(exchange)),
+        options: exchange.strangersOptions)
+      return await enter(exchange, session, next)
+    } catch {
+      let problem = Problem(error)
+      guard let mistakes = Mistakes(problem, labels: ["passkey": "Passkey"]) else { throw problem }
+      return try logInPage(
+        exchange, next: next, mistakes: mistakes, status: .unprocessableContent)
+    }
   }
 
   private func enterCode(
@@ -286,21 +327,24 @@ struct AccountPages: Sendable {
     guard let token = challenge(exchange) else {
       return portal.redirect(to: next?.logIn ?? "/log-in", notice: Notice(.logInFirst))
     }
+    let hasPasskey = !form[Self.passkeyField].isEmpty || form.passkey != nil
     guard isCurrent else {
       return try codePage(
-        exchange, next: next,
+        exchange, hasPasskey: hasPasskey, next: next,
         mistakes: Mistakes("This page had been open for too long. Please send the code again"))
     }
     do {
       let session = try await portal.services.auth.completeSession(
         AuthAPI.CompleteSessionRequest(
-          token: token, code: form["code"], deviceToken: deviceToken(exchange)),
+          token: token, code: form["code"], deviceToken: deviceToken(exchange),
+          passkey: form.passkey),
         options: exchange.strangersOptions)
       return await enter(exchange, session, next)
     } catch {
       let problem = Problem(error)
-      guard let mistakes = Mistakes(problem, labels: ["code": "Code"]) else { throw problem }
-      return try codePage(exchange, next: next, mistakes: mistakes)
+      let labels = ["code": "Code", "passkey": "Passkey"]
+      guard let mistakes = Mistakes(problem, labels: labels) else { throw problem }
+      return try codePage(exchange, hasPasskey: hasPasskey, next: next, mistakes: mistakes)
     }
   }
 

@@ -46,7 +46,7 @@ extension AuditActionName {
     ("account.sign-out", "Signed the account out"),
     ("account.reset-password", "Sent a link for a new password"),
     ("audit-event.list-all", "Read the whole audit log"),
-    ("session.confirm", "Entered the password once more"),
+    ("session.confirm", "Proved once more who they are"),
     ("second-factor.get", "Looked at the second factor"),
     ("second-factor.enable", "Switched the second factor on"),
     ("second-factor.disable", "Switched the second factor off"),
@@ -59,5 +59,12 @@ extension AuditActionName {
     ("access-token.rotate", "Rotated an access token"),
     ("account.delete", "Had the account deleted"),
     ("account.revoke-tokens", "Revoked all access tokens"),
+    ("passkey.create", "Added a passkey"),
+    ("passkey.rename", "Renamed a passkey"),
+    ("passkey.delete", "Removed a passkey"),
+    ("passkey.list", "Listed passkeys"),
+    ("identity.link", "Connected a log-in provider"),
+    ("identity.unlink", "Disconnected a log-in provider"),
+    ("identity.list", "Listed log-in providers"),
   ]
 }

@@ -116,7 +116,8 @@ struct SecondFactorPages: Sendable {
     }
   }
 
-  private func toCodes(_ codes: [String], _ visitor: Visitor) -> Response {
+  /// Leads to the page that shows new codes, which travel sealed in a cookie.
+  func toCodes(_ codes: [String], _ visitor: Visitor) -> Response {
     sealed(
       codes.joined(separator: " "), as: .recoveryCodes, in: portal.cookies.codes,
       to: Self.codesPage, visitor)

@@ -29,7 +29,7 @@ struct SecurityPages: Sendable {
   static let page = "/settings/security"
   private static let labels = [
     "currentPassword": "Current password", "newPassword": "New password", "email": "New address",
-    "password": "Password", "code": "Code",
+    "password": "Password", "code": "Code", "passkey": "Passkey",
   ]
 
   let portal: Portal
@@ -52,7 +52,7 @@ struct SecurityPages: Sendable {
       },
       try Edge.Route(["GET"], "/confirm-password", .page) { exchange in
         try await portal.forVisitor(exchange) {
-          try confirmPage(
+          try await confirmPage(
             exchange, $0,
             next: exchange.parameters().first {
               $0.name == ReturnAddress.name
@@ -81,6 +81,8 @@ struct SecurityPages: Sendable {
         "hasOthers": sessions.sessions.count > 1, "email": visitor.account.email,
         "isVerified": visitor.account.isEmailVerified, "hasFactor": factor.isEnabled,
         "codesLeft": "\(factor.recoveryCodesLeft)",
+        "hasAnyFactor": factor.isEnabled || factor.passkeyCount > 0,
+        "passkeyCount": (factor.passkeyCount > 0 ? "\(factor.passkeyCount)" : nil) as Any,
         "currentPassword": Field(
           "currentPassword", "Current password", type: "password",
           autocomplete: "current-password", lengthMax: AccountPages.passwordBytesMax,
@@ -159,12 +161,20 @@ struct SecurityPages: Sendable {
 
   private func confirmPage(
     _ exchange: Exchange, _ visitor: Visitor, next: String, mistakes: Mistakes? = nil
-  ) throws -> Response {
-    portal.page(
+  ) async -> Response {
+    // The password is asked for all the same when nobody can tell.
+    let factor = try? await portal.services.auth.getSecondFactor(
+      AuthAPI.GetSecondFactorRequest(), options: visitor.options(for: exchange))
+    let hasPasskey = (factor?.passkeyCount ?? 0) > 0
+    let passkey = PasskeyUse(
+      action: "/confirm-password", begin: PasskeyUse.confirmationBegin,
+      next: ReturnAddress(next)?.text)
+    return portal.page(
       exchange, visitor, "confirm-password",
       title: mistakes == nil ? "Enter your password" : "Error: enter your password", section: "",
       [
         "mistakes": mistakes as Any, "next": ReturnAddress(next)?.text as Any,
+        "passkey": (hasPasskey ? passkey : nil) as Any,
         "password": Field(
           "password", "Password", type: "password", autocomplete: "current-password",
           lengthMax: AccountPages.passwordBytesMax, isFirst: true, mistakes: mistakes),
@@ -172,7 +182,7 @@ struct SecurityPages: Sendable {
           "code", "Code of your authenticator app", hint: "Only if log-in asks you for one.",
           autocomplete: "one-time-code", isOptional: true, isPlain: true, lengthMax: 64,
           mistakes: mistakes),
-      ], status: mistakes == nil ? .ok : .unprocessableContent)
+      ], status: mistakes == nil ? .ok : .unprocessableContent, modules: [.passkey])
   }
 
   private func confirm(_ exchange: Exchange) async throws -> Response {
@@ -182,12 +192,13 @@ struct SecurityPages: Sendable {
       let next = form[ReturnAddress.name]
       do {
         _ = try await portal.services.auth.confirmSession(
-          AuthAPI.ConfirmSessionRequest(password: form["password"], code: form["code"]),
+          AuthAPI.ConfirmSessionRequest(
+            password: form["password"], code: form["code"], passkey: form.passkey),
           options: visitor.options(for: exchange))
       } catch {
         let problem = Problem(catching: error)
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
-        return try confirmPage(exchange, visitor, next: next, mistakes: mistakes)
+        return await confirmPage(exchange, visitor, next: next, mistakes: mistakes)
       }
       return portal.redirect(
         to: ReturnAddress(next)?.text ?? ReturnAddress.home, notice: Notice(.confirmed))

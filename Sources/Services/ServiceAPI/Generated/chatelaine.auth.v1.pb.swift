@@ -2245,22 +2245,27 @@ package enum AuthAPI {
     package var code: String
     /// Field 3.
     package var deviceToken: String
+    /// Instead of a code: made for BeginPasskeyLogIn with the same token.
+    package var passkey: AuthAPI.PasskeyAssertion?
 
     /// Every field defaulted.
     package init(
       token: String = "",
       code: String = "",
-      deviceToken: String = ""
+      deviceToken: String = "",
+      passkey: AuthAPI.PasskeyAssertion? = nil
     ) {
       self.token = token
       self.code = code
       self.deviceToken = deviceToken
+      self.passkey = passkey
     }
 
     package init() {
       self.token = ""
       self.code = ""
       self.deviceToken = ""
+      self.passkey = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.CompleteSessionRequest"
@@ -2273,6 +2278,7 @@ package enum AuthAPI {
       self.token = try CField.string(c.token, "token")
       self.code = try CField.string(c.code, "code")
       self.deviceToken = try CField.string(c.device_token, "deviceToken")
+      if c._passkey_case.rawValue == 4 { self.passkey = try CField.required(c.passkey, "passkey") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2280,12 +2286,17 @@ package enum AuthAPI {
       c.pointee.token = CField.data(self.token, in: arena)
       c.pointee.code = CField.data(self.code, in: arena)
       c.pointee.device_token = CField.data(self.deviceToken, in: arena)
+      if let value = self.passkey {
+        c.pointee._passkey_case = .init(rawValue: 4)
+        c.pointee.passkey = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("token", self.token)
       writer.field("code", self.code)
       writer.field("deviceToken", self.deviceToken)
+      writer.field("passkey", self.passkey)
     }
 
     package mutating func setField(
@@ -2298,6 +2309,8 @@ package enum AuthAPI {
         self.code = try .reading(value, "code")
       case "deviceToken", "device_token":
         self.deviceToken = try .reading(value, "deviceToken")
+      case "passkey":
+        self.passkey = try .reading(value, "passkey")
       default: return false
       }
       return true
@@ -2310,19 +2323,24 @@ package enum AuthAPI {
     package var password: String
     /// Six digits of the authenticator app, or a recovery code, where log-in needs one.
     package var code: String
+    /// Instead of both: a passkey that has made sure who uses it, made for BeginPasskeyConfirmation.
+    package var passkey: AuthAPI.PasskeyAssertion?
 
     /// Every field defaulted.
     package init(
       password: String = "",
-      code: String = ""
+      code: String = "",
+      passkey: AuthAPI.PasskeyAssertion? = nil
     ) {
       self.password = password
       self.code = code
+      self.passkey = passkey
     }
 
     package init() {
       self.password = ""
       self.code = ""
+      self.passkey = nil
     }
 
     package static let messageName = "chatelaine.auth.v1.ConfirmSessionRequest"
@@ -2334,17 +2352,23 @@ package enum AuthAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ConfirmSessionRequest.self).pointee
       self.password = try CField.string(c.password, "password")
       self.code = try CField.string(c.code, "code")
+      if c._passkey_case.rawValue == 3 { self.passkey = try CField.required(c.passkey, "passkey") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ConfirmSessionRequest.self)
       c.pointee.password = CField.data(self.password, in: arena)
       c.pointee.code = CField.data(self.code, in: arena)
+      if let value = self.passkey {
+        c.pointee._passkey_case = .init(rawValue: 3)
+        c.pointee.passkey = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("password", self.password)
       writer.field("code", self.code)
+      writer.field("passkey", self.passkey)
     }
 
     package mutating func setField(
@@ -2355,6 +2379,8 @@ package enum AuthAPI {
         self.password = try .reading(value, "password")
       case "code":
         self.code = try .reading(value, "code")
+      case "passkey":
+        self.passkey = try .reading(value, "passkey")
       default: return false
       }
       return true
@@ -2392,28 +2418,33 @@ package enum AuthAPI {
 
   /// `chatelaine.auth.v1.SecondFactor`.
   package struct SecondFactor: GeneratedMessage, JSONArrayElement {
-    /// Field 1.
+    /// An authenticator app counts.
     package var isEnabled: Bool
     /// Field 2.
     package var enableTime: Timestamp?
     /// Recovery codes that have not been used.
     package var recoveryCodesLeft: Int32
+    /// Passkeys, each of which is a second factor too.
+    package var passkeyCount: Int32
 
     /// Every field defaulted.
     package init(
       isEnabled: Bool = false,
       enableTime: Timestamp? = nil,
-      recoveryCodesLeft: Int32 = 0
+      recoveryCodesLeft: Int32 = 0,
+      passkeyCount: Int32 = 0
     ) {
       self.isEnabled = isEnabled
       self.enableTime = enableTime
       self.recoveryCodesLeft = recoveryCodesLeft
+      self.passkeyCount = passkeyCount
     }
 
     package init() {
       self.isEnabled = false
       self.enableTime = nil
       self.recoveryCodesLeft = 0
+      self.passkeyCount = 0
     }
 
     package static let messageName = "chatelaine.auth.v1.SecondFactor"
@@ -2426,6 +2457,7 @@ package enum AuthAPI {
       self.isEnabled = c.is_enabled != 0
       if c._enable_time_case.rawValue == 2 { self.enableTime = try CField.required(c.enable_time, "enableTime") }
       self.recoveryCodesLeft = c.recovery_codes_left
+      self.passkeyCount = c.passkey_count
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2436,12 +2468,14 @@ package enum AuthAPI {
         c.pointee.enable_time = CField.pointer(value, in: arena)
       }
       c.pointee.recovery_codes_left = self.recoveryCodesLeft
+      c.pointee.passkey_count = self.passkeyCount
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("isEnabled", self.isEnabled)
       writer.field("enableTime", self.enableTime)
       writer.field("recoveryCodesLeft", self.recoveryCodesLeft)
+      writer.field("passkeyCount", self.passkeyCount)
     }
 
     package mutating func setField(
@@ -2454,6 +2488,8 @@ package enum AuthAPI {
         self.enableTime = try .reading(value, "enableTime")
       case "recoveryCodesLeft", "recovery_codes_left":
         self.recoveryCodesLeft = try .reading(value, "recoveryCodesLeft")
+      case "passkeyCount", "passkey_count":
+        self.passkeyCount = try .reading(value, "passkeyCount")
       default: return false
       }
       return true
@@ -2699,6 +2735,1153 @@ package enum AuthAPI {
     }
   }
 
+  /// A key pair that a device keeps for the account (WebAuthn).
+  package struct Passkey: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// What its owner calls it.
+    package var name: String
+    /// Field 3.
+    package var createTime: Timestamp?
+    /// Field 4.
+    package var lastUseTime: Timestamp?
+    /// It may be on other devices of its owner too.
+    package var isSynced: Bool
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      name: String = "",
+      createTime: Timestamp? = nil,
+      lastUseTime: Timestamp? = nil,
+      isSynced: Bool = false
+    ) {
+      self.id = id
+      self.name = name
+      self.createTime = createTime
+      self.lastUseTime = lastUseTime
+      self.isSynced = isSynced
+    }
+
+    package init() {
+      self.id = ""
+      self.name = ""
+      self.createTime = nil
+      self.lastUseTime = nil
+      self.isSynced = false
+    }
+
+    package static let messageName = "chatelaine.auth.v1.Passkey"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Passkey.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.name = try CField.string(c.name, "name")
+      self.createTime = try CField.message(c.create_time, "createTime")
+      if c._last_use_time_case.rawValue == 4 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
+      self.isSynced = c.is_synced != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__Passkey.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.name = CField.data(self.name, in: arena)
+      c.pointee.create_time = CField.pointer(self.createTime, in: arena)
+      if let value = self.lastUseTime {
+        c.pointee._last_use_time_case = .init(rawValue: 4)
+        c.pointee.last_use_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.is_synced = self.isSynced ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("name", self.name)
+      writer.field("createTime", self.createTime)
+      writer.field("lastUseTime", self.lastUseTime)
+      writer.field("isSynced", self.isSynced)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "name":
+        self.name = try .reading(value, "name")
+      case "createTime", "create_time":
+        self.createTime = try .reading(value, "createTime")
+      case "lastUseTime", "last_use_time":
+        self.lastUseTime = try .reading(value, "lastUseTime")
+      case "isSynced", "is_synced":
+        self.isSynced = try .reading(value, "isSynced")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BeginPasskeyRequest`.
+  package struct BeginPasskeyRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BeginPasskeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begin_passkey_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// PublicKeyCredentialCreationOptionsJSON of WebAuthn: what is bytes there is base64url here.
+  package struct PasskeyCreationOptions: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.auth.v1.PasskeyCreationOptions.RelyingParty`.
+    package struct RelyingParty: GeneratedMessage, JSONArrayElement {
+      /// Field 1.
+      package var id: String
+      /// Field 2.
+      package var name: String
+
+      /// Every field defaulted.
+      package init(
+        id: String = "",
+        name: String = ""
+      ) {
+        self.id = id
+        self.name = name
+      }
+
+      package init() {
+        self.id = ""
+        self.name = ""
+      }
+
+      package static let messageName = "chatelaine.auth.v1.PasskeyCreationOptions.RelyingParty"
+      package static let isRecursive = false
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_creation_options__relying_party__init)
+
+      package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+        self.init()
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty.self).pointee
+        self.id = try CField.string(c.id, "id")
+        self.name = try CField.string(c.name, "name")
+      }
+
+      package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty.self)
+        c.pointee.id = CField.data(self.id, in: arena)
+        c.pointee.name = CField.data(self.name, in: arena)
+      }
+
+      package func writeFields(to writer: inout JSONWriter) {
+        writer.field("id", self.id)
+        writer.field("name", self.name)
+      }
+
+      package mutating func setField(
+        named name: String, to value: JSONValue
+      ) throws(MessageError) -> Bool {
+        switch name {
+        case "id":
+          self.id = try .reading(value, "id")
+        case "name":
+          self.name = try .reading(value, "name")
+        default: return false
+        }
+        return true
+      }
+    }
+
+    /// `chatelaine.auth.v1.PasskeyCreationOptions.User`.
+    package struct User: GeneratedMessage, JSONArrayElement {
+      /// Field 1.
+      package var id: String
+      /// Field 2.
+      package var name: String
+      /// Field 3.
+      package var displayName: String
+
+      /// Every field defaulted.
+      package init(
+        id: String = "",
+        name: String = "",
+        displayName: String = ""
+      ) {
+        self.id = id
+        self.name = name
+        self.displayName = displayName
+      }
+
+      package init() {
+        self.id = ""
+        self.name = ""
+        self.displayName = ""
+      }
+
+      package static let messageName = "chatelaine.auth.v1.PasskeyCreationOptions.User"
+      package static let isRecursive = false
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_creation_options__user__init)
+
+      package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+        self.init()
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__User.self).pointee
+        self.id = try CField.string(c.id, "id")
+        self.name = try CField.string(c.name, "name")
+        self.displayName = try CField.string(c.display_name, "displayName")
+      }
+
+      package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__User.self)
+        c.pointee.id = CField.data(self.id, in: arena)
+        c.pointee.name = CField.data(self.name, in: arena)
+        c.pointee.display_name = CField.data(self.displayName, in: arena)
+      }
+
+      package func writeFields(to writer: inout JSONWriter) {
+        writer.field("id", self.id)
+        writer.field("name", self.name)
+        writer.field("displayName", self.displayName)
+      }
+
+      package mutating func setField(
+        named name: String, to value: JSONValue
+      ) throws(MessageError) -> Bool {
+        switch name {
+        case "id":
+          self.id = try .reading(value, "id")
+        case "name":
+          self.name = try .reading(value, "name")
+        case "displayName", "display_name":
+          self.displayName = try .reading(value, "displayName")
+        default: return false
+        }
+        return true
+      }
+    }
+
+    /// `chatelaine.auth.v1.PasskeyCreationOptions.Parameters`.
+    package struct Parameters: GeneratedMessage, JSONArrayElement {
+      /// Field 1.
+      package var type: String
+      /// A COSE algorithm: -7, -8 or -257.
+      package var alg: Int32
+
+      /// Every field defaulted.
+      package init(
+        type: String = "",
+        alg: Int32 = 0
+      ) {
+        self.type = type
+        self.alg = alg
+      }
+
+      package init() {
+        self.type = ""
+        self.alg = 0
+      }
+
+      package static let messageName = "chatelaine.auth.v1.PasskeyCreationOptions.Parameters"
+      package static let isRecursive = false
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_creation_options__parameters__init)
+
+      package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+        self.init()
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters.self).pointee
+        self.type = try CField.string(c.type, "type")
+        self.alg = c.alg
+      }
+
+      package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters.self)
+        c.pointee.type = CField.data(self.type, in: arena)
+        c.pointee.alg = self.alg
+      }
+
+      package func writeFields(to writer: inout JSONWriter) {
+        writer.field("type", self.type)
+        writer.field("alg", self.alg)
+      }
+
+      package mutating func setField(
+        named name: String, to value: JSONValue
+      ) throws(MessageError) -> Bool {
+        switch name {
+        case "type":
+          self.type = try .reading(value, "type")
+        case "alg":
+          self.alg = try .reading(value, "alg")
+        default: return false
+        }
+        return true
+      }
+    }
+
+    /// `chatelaine.auth.v1.PasskeyCreationOptions.Selection`.
+    package struct Selection: GeneratedMessage, JSONArrayElement {
+      /// Field 1.
+      package var residentKey: String
+      /// Field 2.
+      package var userVerification: String
+
+      /// Every field defaulted.
+      package init(
+        residentKey: String = "",
+        userVerification: String = ""
+      ) {
+        self.residentKey = residentKey
+        self.userVerification = userVerification
+      }
+
+      package init() {
+        self.residentKey = ""
+        self.userVerification = ""
+      }
+
+      package static let messageName = "chatelaine.auth.v1.PasskeyCreationOptions.Selection"
+      package static let isRecursive = false
+      package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_creation_options__selection__init)
+
+      package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+        self.init()
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__Selection.self).pointee
+        self.residentKey = try CField.string(c.resident_key, "residentKey")
+        self.userVerification = try CField.string(c.user_verification, "userVerification")
+      }
+
+      package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+        let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions__Selection.self)
+        c.pointee.resident_key = CField.data(self.residentKey, in: arena)
+        c.pointee.user_verification = CField.data(self.userVerification, in: arena)
+      }
+
+      package func writeFields(to writer: inout JSONWriter) {
+        writer.field("residentKey", self.residentKey)
+        writer.field("userVerification", self.userVerification)
+      }
+
+      package mutating func setField(
+        named name: String, to value: JSONValue
+      ) throws(MessageError) -> Bool {
+        switch name {
+        case "residentKey", "resident_key":
+          self.residentKey = try .reading(value, "residentKey")
+        case "userVerification", "user_verification":
+          self.userVerification = try .reading(value, "userVerification")
+        default: return false
+        }
+        return true
+      }
+    }
+
+    /// Field 1.
+    package var rp: AuthAPI.PasskeyCreationOptions.RelyingParty?
+    /// Field 2.
+    package var user: AuthAPI.PasskeyCreationOptions.User?
+    /// Works once, for five minutes, in this session.
+    package var challenge: String
+    /// Field 4.
+    package var pubKeyCredParams: [AuthAPI.PasskeyCreationOptions.Parameters]
+    /// Milliseconds.
+    package var timeout: Int32
+    /// The passkeys that the account has.
+    package var excludeCredentials: [AuthAPI.PasskeyDescriptor]
+    /// Field 7.
+    package var authenticatorSelection: AuthAPI.PasskeyCreationOptions.Selection?
+    /// Field 8.
+    package var attestation: String
+
+    /// Every field defaulted.
+    package init(
+      rp: AuthAPI.PasskeyCreationOptions.RelyingParty? = nil,
+      user: AuthAPI.PasskeyCreationOptions.User? = nil,
+      challenge: String = "",
+      pubKeyCredParams: [AuthAPI.PasskeyCreationOptions.Parameters] = [],
+      timeout: Int32 = 0,
+      excludeCredentials: [AuthAPI.PasskeyDescriptor] = [],
+      authenticatorSelection: AuthAPI.PasskeyCreationOptions.Selection? = nil,
+      attestation: String = ""
+    ) {
+      self.rp = rp
+      self.user = user
+      self.challenge = challenge
+      self.pubKeyCredParams = pubKeyCredParams
+      self.timeout = timeout
+      self.excludeCredentials = excludeCredentials
+      self.authenticatorSelection = authenticatorSelection
+      self.attestation = attestation
+    }
+
+    package init() {
+      self.rp = nil
+      self.user = nil
+      self.challenge = ""
+      self.pubKeyCredParams = []
+      self.timeout = 0
+      self.excludeCredentials = []
+      self.authenticatorSelection = nil
+      self.attestation = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.PasskeyCreationOptions"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_creation_options__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions.self).pointee
+      self.rp = try CField.message(c.rp, "rp")
+      self.user = try CField.message(c.user, "user")
+      self.challenge = try CField.string(c.challenge, "challenge")
+      self.pubKeyCredParams = try CField.messages(c.pub_key_cred_params, c.n_pub_key_cred_params, "pubKeyCredParams")
+      self.timeout = c.timeout
+      self.excludeCredentials = try CField.messages(c.exclude_credentials, c.n_exclude_credentials, "excludeCredentials")
+      self.authenticatorSelection = try CField.message(c.authenticator_selection, "authenticatorSelection")
+      self.attestation = try CField.string(c.attestation, "attestation")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyCreationOptions.self)
+      c.pointee.rp = CField.pointer(self.rp, in: arena)
+      c.pointee.user = CField.pointer(self.user, in: arena)
+      c.pointee.challenge = CField.data(self.challenge, in: arena)
+      c.pointee.n_pub_key_cred_params = self.pubKeyCredParams.count
+      c.pointee.pub_key_cred_params = CField.array(self.pubKeyCredParams, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.timeout = self.timeout
+      c.pointee.n_exclude_credentials = self.excludeCredentials.count
+      c.pointee.exclude_credentials = CField.array(self.excludeCredentials, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.authenticator_selection = CField.pointer(self.authenticatorSelection, in: arena)
+      c.pointee.attestation = CField.data(self.attestation, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("rp", self.rp)
+      writer.field("user", self.user)
+      writer.field("challenge", self.challenge)
+      writer.field("pubKeyCredParams", self.pubKeyCredParams)
+      writer.field("timeout", self.timeout)
+      writer.field("excludeCredentials", self.excludeCredentials)
+      writer.field("authenticatorSelection", self.authenticatorSelection)
+      writer.field("attestation", self.attestation)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "rp":
+        self.rp = try .reading(value, "rp")
+      case "user":
+        self.user = try .reading(value, "user")
+      case "challenge":
+        self.challenge = try .reading(value, "challenge")
+      case "pubKeyCredParams", "pub_key_cred_params":
+        self.pubKeyCredParams = try .reading(value, "pubKeyCredParams")
+      case "timeout":
+        self.timeout = try .reading(value, "timeout")
+      case "excludeCredentials", "exclude_credentials":
+        self.excludeCredentials = try .reading(value, "excludeCredentials")
+      case "authenticatorSelection", "authenticator_selection":
+        self.authenticatorSelection = try .reading(value, "authenticatorSelection")
+      case "attestation":
+        self.attestation = try .reading(value, "attestation")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.PasskeyDescriptor`.
+  package struct PasskeyDescriptor: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Field 2.
+    package var type: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      type: String = ""
+    ) {
+      self.id = id
+      self.type = type
+    }
+
+    package init() {
+      self.id = ""
+      self.type = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.PasskeyDescriptor"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_descriptor__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyDescriptor.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.type = try CField.string(c.type, "type")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyDescriptor.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.type = CField.data(self.type, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("type", self.type)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "type":
+        self.type = try .reading(value, "type")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreatePasskeyRequest`.
+  package struct CreatePasskeyRequest: GeneratedMessage, JSONArrayElement {
+    /// 1 to 100 characters.
+    package var name: String
+    /// `response.clientDataJSON` of the credential, at most 4,096 bytes.
+    package var clientData: [UInt8]
+    /// `response.attestationObject` of the credential, at most 32,768 bytes.
+    package var attestationObject: [UInt8]
+
+    /// Every field defaulted.
+    package init(
+      name: String = "",
+      clientData: [UInt8] = [],
+      attestationObject: [UInt8] = []
+    ) {
+      self.name = name
+      self.clientData = clientData
+      self.attestationObject = attestationObject
+    }
+
+    package init() {
+      self.name = ""
+      self.clientData = []
+      self.attestationObject = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreatePasskeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_passkey_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeyRequest.self).pointee
+      self.name = try CField.string(c.name, "name")
+      self.clientData = CField.bytes(c.client_data)
+      self.attestationObject = CField.bytes(c.attestation_object)
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeyRequest.self)
+      c.pointee.name = CField.data(self.name, in: arena)
+      c.pointee.client_data = CField.data(self.clientData, in: arena)
+      c.pointee.attestation_object = CField.data(self.attestationObject, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("name", self.name)
+      writer.field("clientData", self.clientData)
+      writer.field("attestationObject", self.attestationObject)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "name":
+        self.name = try .reading(value, "name")
+      case "clientData", "client_data":
+        self.clientData = try .reading(value, "clientData")
+      case "attestationObject", "attestation_object":
+        self.attestationObject = try .reading(value, "attestationObject")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreatePasskeyResponse`.
+  package struct CreatePasskeyResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var passkey: AuthAPI.Passkey?
+    /// Secret: with the first second factor of an account, ten codes, each for one log-in; shown once.
+    package var recoveryCodes: [String]
+
+    /// Every field defaulted.
+    package init(
+      passkey: AuthAPI.Passkey? = nil,
+      recoveryCodes: [String] = []
+    ) {
+      self.passkey = passkey
+      self.recoveryCodes = recoveryCodes
+    }
+
+    package init() {
+      self.passkey = nil
+      self.recoveryCodes = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreatePasskeyResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_passkey_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeyResponse.self).pointee
+      self.passkey = try CField.message(c.passkey, "passkey")
+      self.recoveryCodes = try CField.strings(c.recovery_codes, c.n_recovery_codes, "recoveryCodes")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeyResponse.self)
+      c.pointee.passkey = CField.pointer(self.passkey, in: arena)
+      c.pointee.n_recovery_codes = self.recoveryCodes.count
+      c.pointee.recovery_codes = CField.array(self.recoveryCodes, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("passkey", self.passkey)
+      writer.field("recoveryCodes", self.recoveryCodes)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "passkey":
+        self.passkey = try .reading(value, "passkey")
+      case "recoveryCodes", "recovery_codes":
+        self.recoveryCodes = try .reading(value, "recoveryCodes")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListPasskeysRequest`.
+  package struct ListPasskeysRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListPasskeysRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_passkeys_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListPasskeysResponse`.
+  package struct ListPasskeysResponse: GeneratedMessage, JSONArrayElement {
+    /// At most 20.
+    package var passkeys: [AuthAPI.Passkey]
+
+    /// Every field defaulted.
+    package init(
+      passkeys: [AuthAPI.Passkey] = []
+    ) {
+      self.passkeys = passkeys
+    }
+
+    package init() {
+      self.passkeys = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListPasskeysResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_passkeys_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListPasskeysResponse.self).pointee
+      self.passkeys = try CField.messages(c.passkeys, c.n_passkeys, "passkeys")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListPasskeysResponse.self)
+      c.pointee.n_passkeys = self.passkeys.count
+      c.pointee.passkeys = CField.array(self.passkeys, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("passkeys", self.passkeys)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "passkeys":
+        self.passkeys = try .reading(value, "passkeys")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RenamePasskeyRequest`.
+  package struct RenamePasskeyRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// 1 to 100 characters.
+    package var name: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      name: String = ""
+    ) {
+      self.id = id
+      self.name = name
+    }
+
+    package init() {
+      self.id = ""
+      self.name = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RenamePasskeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__rename_passkey_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RenamePasskeyRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.name = try CField.string(c.name, "name")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RenamePasskeyRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.name = CField.data(self.name, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("name", self.name)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "name":
+        self.name = try .reading(value, "name")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeletePasskeyRequest`.
+  package struct DeletePasskeyRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = ""
+    ) {
+      self.id = id
+    }
+
+    package init() {
+      self.id = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeletePasskeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_passkey_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeletePasskeyRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeletePasskeyRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BeginPasskeyLogInRequest`.
+  package struct BeginPasskeyLogInRequest: GeneratedMessage, JSONArrayElement {
+    /// For a passkey as the second factor: what CreateSession has answered.
+    package var secondFactorToken: String
+
+    /// Every field defaulted.
+    package init(
+      secondFactorToken: String = ""
+    ) {
+      self.secondFactorToken = secondFactorToken
+    }
+
+    package init() {
+      self.secondFactorToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BeginPasskeyLogInRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begin_passkey_log_in_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginPasskeyLogInRequest.self).pointee
+      self.secondFactorToken = try CField.string(c.second_factor_token, "secondFactorToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginPasskeyLogInRequest.self)
+      c.pointee.second_factor_token = CField.data(self.secondFactorToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("secondFactorToken", self.secondFactorToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "secondFactorToken", "second_factor_token":
+        self.secondFactorToken = try .reading(value, "secondFactorToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BeginPasskeyConfirmationRequest`.
+  package struct BeginPasskeyConfirmationRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BeginPasskeyConfirmationRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begin_passkey_confirmation_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// PublicKeyCredentialRequestOptionsJSON of WebAuthn: what is bytes there is base64url here.
+  package struct PasskeyRequestOptions: GeneratedMessage, JSONArrayElement {
+    /// Works once, for five minutes, for what it was asked for.
+    package var challenge: String
+    /// Field 2.
+    package var rpId: String
+    /// Milliseconds.
+    package var timeout: Int32
+    /// Empty: any passkey that the browser has for the portal.
+    package var allowCredentials: [AuthAPI.PasskeyDescriptor]
+    /// Field 5.
+    package var userVerification: String
+
+    /// Every field defaulted.
+    package init(
+      challenge: String = "",
+      rpId: String = "",
+      timeout: Int32 = 0,
+      allowCredentials: [AuthAPI.PasskeyDescriptor] = [],
+      userVerification: String = ""
+    ) {
+      self.challenge = challenge
+      self.rpId = rpId
+      self.timeout = timeout
+      self.allowCredentials = allowCredentials
+      self.userVerification = userVerification
+    }
+
+    package init() {
+      self.challenge = ""
+      self.rpId = ""
+      self.timeout = 0
+      self.allowCredentials = []
+      self.userVerification = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.PasskeyRequestOptions"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_request_options__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyRequestOptions.self).pointee
+      self.challenge = try CField.string(c.challenge, "challenge")
+      self.rpId = try CField.string(c.rp_id, "rpId")
+      self.timeout = c.timeout
+      self.allowCredentials = try CField.messages(c.allow_credentials, c.n_allow_credentials, "allowCredentials")
+      self.userVerification = try CField.string(c.user_verification, "userVerification")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyRequestOptions.self)
+      c.pointee.challenge = CField.data(self.challenge, in: arena)
+      c.pointee.rp_id = CField.data(self.rpId, in: arena)
+      c.pointee.timeout = self.timeout
+      c.pointee.n_allow_credentials = self.allowCredentials.count
+      c.pointee.allow_credentials = CField.array(self.allowCredentials, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.user_verification = CField.data(self.userVerification, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("challenge", self.challenge)
+      writer.field("rpId", self.rpId)
+      writer.field("timeout", self.timeout)
+      writer.field("allowCredentials", self.allowCredentials)
+      writer.field("userVerification", self.userVerification)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "challenge":
+        self.challenge = try .reading(value, "challenge")
+      case "rpId", "rp_id":
+        self.rpId = try .reading(value, "rpId")
+      case "timeout":
+        self.timeout = try .reading(value, "timeout")
+      case "allowCredentials", "allow_credentials":
+        self.allowCredentials = try .reading(value, "allowCredentials")
+      case "userVerification", "user_verification":
+        self.userVerification = try .reading(value, "userVerification")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// What `navigator.credentials.get` has answered.
+  package struct PasskeyAssertion: GeneratedMessage, JSONArrayElement {
+    /// `rawId` of the credential.
+    package var credentialId: [UInt8]
+    /// `response.clientDataJSON`, at most 4,096 bytes.
+    package var clientData: [UInt8]
+    /// `response.authenticatorData`.
+    package var authenticatorData: [UInt8]
+    /// `response.signature`.
+    package var signature: [UInt8]
+    /// `response.userHandle`, if there is one.
+    package var userHandle: [UInt8]
+
+    /// Every field defaulted.
+    package init(
+      credentialId: [UInt8] = [],
+      clientData: [UInt8] = [],
+      authenticatorData: [UInt8] = [],
+      signature: [UInt8] = [],
+      userHandle: [UInt8] = []
+    ) {
+      self.credentialId = credentialId
+      self.clientData = clientData
+      self.authenticatorData = authenticatorData
+      self.signature = signature
+      self.userHandle = userHandle
+    }
+
+    package init() {
+      self.credentialId = []
+      self.clientData = []
+      self.authenticatorData = []
+      self.signature = []
+      self.userHandle = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.PasskeyAssertion"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__passkey_assertion__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyAssertion.self).pointee
+      self.credentialId = CField.bytes(c.credential_id)
+      self.clientData = CField.bytes(c.client_data)
+      self.authenticatorData = CField.bytes(c.authenticator_data)
+      self.signature = CField.bytes(c.signature)
+      self.userHandle = CField.bytes(c.user_handle)
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PasskeyAssertion.self)
+      c.pointee.credential_id = CField.data(self.credentialId, in: arena)
+      c.pointee.client_data = CField.data(self.clientData, in: arena)
+      c.pointee.authenticator_data = CField.data(self.authenticatorData, in: arena)
+      c.pointee.signature = CField.data(self.signature, in: arena)
+      c.pointee.user_handle = CField.data(self.userHandle, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("credentialId", self.credentialId)
+      writer.field("clientData", self.clientData)
+      writer.field("authenticatorData", self.authenticatorData)
+      writer.field("signature", self.signature)
+      writer.field("userHandle", self.userHandle)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "credentialId", "credential_id":
+        self.credentialId = try .reading(value, "credentialId")
+      case "clientData", "client_data":
+        self.clientData = try .reading(value, "clientData")
+      case "authenticatorData", "authenticator_data":
+        self.authenticatorData = try .reading(value, "authenticatorData")
+      case "signature":
+        self.signature = try .reading(value, "signature")
+      case "userHandle", "user_handle":
+        self.userHandle = try .reading(value, "userHandle")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreatePasskeySessionRequest`.
+  package struct CreatePasskeySessionRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var passkey: AuthAPI.PasskeyAssertion?
+    /// What an earlier log-in on this device has given it.
+    package var deviceToken: String
+
+    /// Every field defaulted.
+    package init(
+      passkey: AuthAPI.PasskeyAssertion? = nil,
+      deviceToken: String = ""
+    ) {
+      self.passkey = passkey
+      self.deviceToken = deviceToken
+    }
+
+    package init() {
+      self.passkey = nil
+      self.deviceToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreatePasskeySessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_passkey_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeySessionRequest.self).pointee
+      self.passkey = try CField.message(c.passkey, "passkey")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreatePasskeySessionRequest.self)
+      c.pointee.passkey = CField.pointer(self.passkey, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("passkey", self.passkey)
+      writer.field("deviceToken", self.deviceToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "passkey":
+        self.passkey = try .reading(value, "passkey")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// `chatelaine.auth.v1.ResetUserSecondFactorRequest`.
   package struct ResetUserSecondFactorRequest: GeneratedMessage, JSONArrayElement {
     /// An id or an e-mail address.
@@ -2758,6 +3941,8 @@ package enum AuthAPI {
     package var secondFactorToken: String
     /// For the device to keep, and to bring at its next log-in.
     package var deviceToken: String
+    /// With second_factor_token: a passkey of the account completes the log-in too.
+    package var hasPasskey: Bool
 
     /// Every field defaulted.
     package init(
@@ -2765,13 +3950,15 @@ package enum AuthAPI {
       account: AuthAPI.Account? = nil,
       expireTime: Timestamp? = nil,
       secondFactorToken: String = "",
-      deviceToken: String = ""
+      deviceToken: String = "",
+      hasPasskey: Bool = false
     ) {
       self.sessionToken = sessionToken
       self.account = account
       self.expireTime = expireTime
       self.secondFactorToken = secondFactorToken
       self.deviceToken = deviceToken
+      self.hasPasskey = hasPasskey
     }
 
     package init() {
@@ -2780,6 +3967,7 @@ package enum AuthAPI {
       self.expireTime = nil
       self.secondFactorToken = ""
       self.deviceToken = ""
+      self.hasPasskey = false
     }
 
     package static let messageName = "chatelaine.auth.v1.CreateSessionResponse"
@@ -2794,6 +3982,7 @@ package enum AuthAPI {
       self.expireTime = try CField.message(c.expire_time, "expireTime")
       self.secondFactorToken = try CField.string(c.second_factor_token, "secondFactorToken")
       self.deviceToken = try CField.string(c.device_token, "deviceToken")
+      self.hasPasskey = c.has_passkey != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2803,6 +3992,7 @@ package enum AuthAPI {
       c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
       c.pointee.second_factor_token = CField.data(self.secondFactorToken, in: arena)
       c.pointee.device_token = CField.data(self.deviceToken, in: arena)
+      c.pointee.has_passkey = self.hasPasskey ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -2811,6 +4001,7 @@ package enum AuthAPI {
       writer.field("expireTime", self.expireTime)
       writer.field("secondFactorToken", self.secondFactorToken)
       writer.field("deviceToken", self.deviceToken)
+      writer.field("hasPasskey", self.hasPasskey)
     }
 
     package mutating func setField(
@@ -2827,6 +4018,8 @@ package enum AuthAPI {
         self.secondFactorToken = try .reading(value, "secondFactorToken")
       case "deviceToken", "device_token":
         self.deviceToken = try .reading(value, "deviceToken")
+      case "hasPasskey", "has_passkey":
+        self.hasPasskey = try .reading(value, "hasPasskey")
       default: return false
       }
       return true
@@ -4260,6 +5453,77 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Begins to add a passkey: answers what the browser's `navigator.credentials.create` takes.
+    package static let beginPasskey = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "BeginPasskey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/passkeys:begin",
+          body: .all),
+      ])
+
+    /// Adds the passkey that the browser has made. Log-in by password needs a second factor from then on.
+    package static let createPasskey = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CreatePasskey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/passkeys",
+          body: .all),
+      ])
+
+    /// Lists the caller's passkeys, the newest first.
+    package static let listPasskeys = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListPasskeys",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/me/passkeys",
+          body: .none),
+      ])
+
+    /// Gives a passkey another name.
+    package static let renamePasskey = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RenamePasskey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/me/passkeys/{id}:rename",
+          body: .all),
+      ])
+
+    /// Removes a passkey.
+    package static let deletePasskey = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeletePasskey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "DELETE", template: "/api/v1/me/passkeys/{id}",
+          body: .none),
+      ])
+
+    /// Answers what the browser's `navigator.credentials.get` takes for a log-in: with any passkey, or
+    /// with one of the account's as the second factor.
+    package static let beginPasskeyLogIn = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "BeginPasskeyLogIn",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions:beginPasskey",
+          body: .all),
+      ])
+
+    /// The same for ConfirmSession.
+    package static let beginPasskeyConfirmation = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "BeginPasskeyConfirmation",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions/current:beginPasskey",
+          body: .all),
+      ])
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package static let listUsers = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "ListUsers",
@@ -4403,7 +5667,14 @@ package enum AuthAPI {
       httpRules: [
       ])
 
-    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    /// Logs in with a passkey that has made sure who uses it; no password and no code.
+    package static let createPasskeySession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CreatePasskeySession",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     package static let completeSession = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "CompleteSession",
       shape: .unary,
@@ -4530,6 +5801,13 @@ package enum AuthAPI {
       deleteSecondFactor,
       createRecoveryCodes,
       requestAccountDeletion,
+      beginPasskey,
+      createPasskey,
+      listPasskeys,
+      renamePasskey,
+      deletePasskey,
+      beginPasskeyLogIn,
+      beginPasskeyConfirmation,
       listUsers,
       inviteUser,
       setUserRole,
@@ -4545,6 +5823,7 @@ package enum AuthAPI {
       resetUserSecondFactor,
       sendUserPasswordReset,
       createSession,
+      createPasskeySession,
       completeSession,
       confirmSession,
       deleteCurrentSession,
@@ -4649,6 +5928,42 @@ package enum AuthAPI {
       _ request: AuthAPI.RequestAccountDeletionRequest, context: ServerContext
     ) async throws -> AuthAPI.AccountDeletion
 
+    /// Begins to add a passkey: answers what the browser's `navigator.credentials.create` takes.
+    func beginPasskey(
+      _ request: AuthAPI.BeginPasskeyRequest, context: ServerContext
+    ) async throws -> AuthAPI.PasskeyCreationOptions
+
+    /// Adds the passkey that the browser has made. Log-in by password needs a second factor from then on.
+    func createPasskey(
+      _ request: AuthAPI.CreatePasskeyRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreatePasskeyResponse
+
+    /// Lists the caller's passkeys, the newest first.
+    func listPasskeys(
+      _ request: AuthAPI.ListPasskeysRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListPasskeysResponse
+
+    /// Gives a passkey another name.
+    func renamePasskey(
+      _ request: AuthAPI.RenamePasskeyRequest, context: ServerContext
+    ) async throws -> AuthAPI.Passkey
+
+    /// Removes a passkey.
+    func deletePasskey(
+      _ request: AuthAPI.DeletePasskeyRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Answers what the browser's `navigator.credentials.get` takes for a log-in: with any passkey, or
+    /// with one of the account's as the second factor.
+    func beginPasskeyLogIn(
+      _ request: AuthAPI.BeginPasskeyLogInRequest, context: ServerContext
+    ) async throws -> AuthAPI.PasskeyRequestOptions
+
+    /// The same for ConfirmSession.
+    func beginPasskeyConfirmation(
+      _ request: AuthAPI.BeginPasskeyConfirmationRequest, context: ServerContext
+    ) async throws -> AuthAPI.PasskeyRequestOptions
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     func listUsers(
       _ request: AuthAPI.ListUsersRequest, context: ServerContext
@@ -4726,7 +6041,12 @@ package enum AuthAPI {
       _ request: AuthAPI.CreateSessionRequest, context: ServerContext
     ) async throws -> AuthAPI.CreateSessionResponse
 
-    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    /// Logs in with a passkey that has made sure who uses it; no password and no code.
+    func createPasskeySession(
+      _ request: AuthAPI.CreatePasskeySessionRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateSessionResponse
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     func completeSession(
       _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
     ) async throws -> AuthAPI.CreateSessionResponse
@@ -4959,6 +6279,70 @@ package enum AuthAPI {
         AuthMethods.requestAccountDeletion, request, options: options)
     }
 
+    /// Begins to add a passkey: answers what the browser's `navigator.credentials.create` takes.
+    package func beginPasskey(
+      _ request: AuthAPI.BeginPasskeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.PasskeyCreationOptions {
+      try await channel.unary(
+        AuthMethods.beginPasskey, request, options: options)
+    }
+
+    /// Adds the passkey that the browser has made. Log-in by password needs a second factor from then on.
+    package func createPasskey(
+      _ request: AuthAPI.CreatePasskeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreatePasskeyResponse {
+      try await channel.unary(
+        AuthMethods.createPasskey, request, options: options)
+    }
+
+    /// Lists the caller's passkeys, the newest first.
+    package func listPasskeys(
+      _ request: AuthAPI.ListPasskeysRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListPasskeysResponse {
+      try await channel.unary(
+        AuthMethods.listPasskeys, request, options: options)
+    }
+
+    /// Gives a passkey another name.
+    package func renamePasskey(
+      _ request: AuthAPI.RenamePasskeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.Passkey {
+      try await channel.unary(
+        AuthMethods.renamePasskey, request, options: options)
+    }
+
+    /// Removes a passkey.
+    package func deletePasskey(
+      _ request: AuthAPI.DeletePasskeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.deletePasskey, request, options: options)
+    }
+
+    /// Answers what the browser's `navigator.credentials.get` takes for a log-in: with any passkey, or
+    /// with one of the account's as the second factor.
+    package func beginPasskeyLogIn(
+      _ request: AuthAPI.BeginPasskeyLogInRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.PasskeyRequestOptions {
+      try await channel.unary(
+        AuthMethods.beginPasskeyLogIn, request, options: options)
+    }
+
+    /// The same for ConfirmSession.
+    package func beginPasskeyConfirmation(
+      _ request: AuthAPI.BeginPasskeyConfirmationRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.PasskeyRequestOptions {
+      try await channel.unary(
+        AuthMethods.beginPasskeyConfirmation, request, options: options)
+    }
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package func listUsers(
       _ request: AuthAPI.ListUsersRequest,
@@ -5096,7 +6480,16 @@ package enum AuthAPI {
         AuthMethods.createSession, request, options: options)
     }
 
-    /// Completes a log-in that needs a second factor, by a code of it or a recovery code.
+    /// Logs in with a passkey that has made sure who uses it; no password and no code.
+    package func createPasskeySession(
+      _ request: AuthAPI.CreatePasskeySessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateSessionResponse {
+      try await channel.unary(
+        AuthMethods.createPasskeySession, request, options: options)
+    }
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     package func completeSession(
       _ request: AuthAPI.CompleteSessionRequest,
       options: CallOptions = CallOptions()
@@ -5283,6 +6676,34 @@ package enum AuthAPI {
         AuthAPI.RequestAccountDeletionRequest.self,
         AuthAPI.AccountDeletion.self),
       TranscodedMethod(
+        AuthMethods.beginPasskey,
+        AuthAPI.BeginPasskeyRequest.self,
+        AuthAPI.PasskeyCreationOptions.self),
+      TranscodedMethod(
+        AuthMethods.createPasskey,
+        AuthAPI.CreatePasskeyRequest.self,
+        AuthAPI.CreatePasskeyResponse.self),
+      TranscodedMethod(
+        AuthMethods.listPasskeys,
+        AuthAPI.ListPasskeysRequest.self,
+        AuthAPI.ListPasskeysResponse.self),
+      TranscodedMethod(
+        AuthMethods.renamePasskey,
+        AuthAPI.RenamePasskeyRequest.self,
+        AuthAPI.Passkey.self),
+      TranscodedMethod(
+        AuthMethods.deletePasskey,
+        AuthAPI.DeletePasskeyRequest.self,
+        Empty.self),
+      TranscodedMethod(
+        AuthMethods.beginPasskeyLogIn,
+        AuthAPI.BeginPasskeyLogInRequest.self,
+        AuthAPI.PasskeyRequestOptions.self),
+      TranscodedMethod(
+        AuthMethods.beginPasskeyConfirmation,
+        AuthAPI.BeginPasskeyConfirmationRequest.self,
+        AuthAPI.PasskeyRequestOptions.self),
+      TranscodedMethod(
         AuthMethods.listUsers,
         AuthAPI.ListUsersRequest.self,
         AuthAPI.ListUsersResponse.self),
@@ -5465,6 +6886,48 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.requestAccountDeletion(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.beginPasskey,
+        .unary { request, context in
+          let request = try AuthAPI.BeginPasskeyRequest(request: request)
+          return try await self.beginPasskey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.createPasskey,
+        .unary { request, context in
+          let request = try AuthAPI.CreatePasskeyRequest(request: request)
+          return try await self.createPasskey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.listPasskeys,
+        .unary { request, context in
+          let request = try AuthAPI.ListPasskeysRequest(request: request)
+          return try await self.listPasskeys(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.renamePasskey,
+        .unary { request, context in
+          let request = try AuthAPI.RenamePasskeyRequest(request: request)
+          return try await self.renamePasskey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deletePasskey,
+        .unary { request, context in
+          let request = try AuthAPI.DeletePasskeyRequest(request: request)
+          return try await self.deletePasskey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.beginPasskeyLogIn,
+        .unary { request, context in
+          let request = try AuthAPI.BeginPasskeyLogInRequest(request: request)
+          return try await self.beginPasskeyLogIn(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.beginPasskeyConfirmation,
+        .unary { request, context in
+          let request = try AuthAPI.BeginPasskeyConfirmationRequest(request: request)
+          return try await self.beginPasskeyConfirmation(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listUsers,
         .unary { request, context in
           let request = try AuthAPI.ListUsersRequest(request: request)
@@ -5553,6 +7016,12 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.CreateSessionRequest(request: request)
           return try await self.createSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.createPasskeySession,
+        .unary { request, context in
+          let request = try AuthAPI.CreatePasskeySessionRequest(request: request)
+          return try await self.createPasskeySession(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.completeSession,
@@ -5694,144 +7163,196 @@ extension ProtoFileDescriptor {
       CVINbmV4dFBhZ2VUb2tlbiI4ChVSZXBlYXRFcmFzdXJlc1JlcXVlc3QSHwoLYWNjb3VudF9pZHMYASADKAlSCmFjY291\
       bnRJZHMiNAoWUmVwZWF0RXJhc3VyZXNSZXNwb25zZRIaCghhY2NvdW50cxgBIAEoBVIIYWNjb3VudHMiGgoYR2V0Q3Vy\
       cmVudEFjY291bnRSZXF1ZXN0ImsKFENyZWF0ZVNlc3Npb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVlbWFpbBIaCghw\
-      YXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGV2aWNlX3Rva2VuGAMgASgJUgtkZXZpY2VUb2tlbiJlChZDb21wbGV0\
-      ZVNlc3Npb25SZXF1ZXN0EhQKBXRva2VuGAEgASgJUgV0b2tlbhISCgRjb2RlGAIgASgJUgRjb2RlEiEKDGRldmljZV90\
-      b2tlbhgDIAEoCVILZGV2aWNlVG9rZW4iRwoVQ29uZmlybVNlc3Npb25SZXF1ZXN0EhoKCHBhc3N3b3JkGAEgASgJUghw\
-      YXNzd29yZBISCgRjb2RlGAIgASgJUgRjb2RlIhgKFkdldFNlY29uZEZhY3RvclJlcXVlc3QirwEKDFNlY29uZEZhY3Rv\
-      chIdCgppc19lbmFibGVkGAEgASgIUglpc0VuYWJsZWQSQAoLZW5hYmxlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9i\
-      dWYuVGltZXN0YW1wSABSCmVuYWJsZVRpbWWIAQESLgoTcmVjb3ZlcnlfY29kZXNfbGVmdBgDIAEoBVIRcmVjb3ZlcnlD\
-      b2Rlc0xlZnRCDgoMX2VuYWJsZV90aW1lIhwKGkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0IkcKG0NyZWF0ZUF1dGhl\
-      bnRpY2F0b3JSZXNwb25zZRIWCgZzZWNyZXQYASABKAlSBnNlY3JldBIQCgN1cmkYAiABKAlSA3VyaSIvChlFbmFibGVT\
-      ZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiGwoZRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVzdCIc\
-      ChpDcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdCIlCg1SZWNvdmVyeUNvZGVzEhQKBWNvZGVzGAEgAygJUgVjb2RlcyIy\
-      ChxSZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0EhIKBHVzZXIYASABKAlSBHVzZXIigwIKFUNyZWF0ZVNlc3Npb25S\
-      ZXNwb25zZRIjCg1zZXNzaW9uX3Rva2VuGAEgASgJUgxzZXNzaW9uVG9rZW4SNQoHYWNjb3VudBgCIAEoCzIbLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50EjsKC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVm\
-      LlRpbWVzdGFtcFIKZXhwaXJlVGltZRIuChNzZWNvbmRfZmFjdG9yX3Rva2VuGAQgASgJUhFzZWNvbmRGYWN0b3JUb2tl\
-      bhIhCgxkZXZpY2VfdG9rZW4YBSABKAlSC2RldmljZVRva2VuIh0KG0RlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdCJv\
-      ChNBdXRoZW50aWNhdGVSZXF1ZXN0EiUKDXNlc3Npb25fdG9rZW4YASABKAlIAFIMc2Vzc2lvblRva2VuEiMKDGFjY2Vz\
-      c190b2tlbhgCIAEoCUgAUgthY2Nlc3NUb2tlbkIMCgpjcmVkZW50aWFsIpQDChRBdXRoZW50aWNhdGVSZXNwb25zZRIc\
-      Cglhc3NlcnRpb24YASABKAxSCWFzc2VydGlvbhI7CgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5U\
-      aW1lc3RhbXBSCmV4cGlyZVRpbWUSNQoHYWNjb3VudBgDIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50Ugdh\
-      Y2NvdW50EjYKCXZhbGlkX2ZvchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIIdmFsaWRGb3ISIwoNY3Jl\
-      ZGVudGlhbF9pZBgFIAEoCVIMY3JlZGVudGlhbElkEkIKDGNvbmZpcm1fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1\
-      Zi5UaW1lc3RhbXBIAFILY29uZmlybVRpbWWIAQESOAoGbGltaXRzGBQgASgLMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFj\
-      Y2Vzc0xpbWl0c1IGbGltaXRzQg8KDV9jb25maXJtX3RpbWUiQAoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QSJQoOYWZ0\
-      ZXJfcG9zaXRpb24YASABKANSDWFmdGVyUG9zaXRpb24i2QEKGFdhdGNoUmV2b2NhdGlvbnNSZXNwb25zZRIaCghwb3Np\
-      dGlvbhgBIAEoA1IIcG9zaXRpb24SOgoLa25vd25fdW50aWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25S\
-      Cmtub3duVW50aWwSIwoNaXNfaW5jb21wbGV0ZRgDIAEoCFIMaXNJbmNvbXBsZXRlEkAKC3Jldm9jYXRpb25zGAQgAygL\
-      Mh4uY2hhdGVsYWluZS5hdXRoLnYxLlJldm9jYXRpb25SC3Jldm9jYXRpb25zIlAKClJldm9jYXRpb24SHQoKYWNjb3Vu\
-      dF9pZBgBIAEoCVIJYWNjb3VudElkEiMKDWNyZWRlbnRpYWxfaWQYAiABKAlSDGNyZWRlbnRpYWxJZCI1Ch1Jc3N1ZU9w\
-      ZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBIUCgVlbWFpbBgBIAEoCVIFZW1haWwiMAoUUmVwb3J0Rm9yZ2VyeVJlcXVlc3QS\
-      GAoHcmVxdWVzdBgBIAEoCVIHcmVxdWVzdCJ4CgxBY2Nlc3NMaW1pdHMSHAoJcHJvdmlkZXJzGAEgAygJUglwcm92aWRl\
-      cnMSFgoGbGFiZWxzGAIgAygJUgZsYWJlbHMSFgoGbW9kZWxzGAMgAygJUgZtb2RlbHMSGgoIbmV0d29ya3MYBCADKAlS\
-      CG5ldHdvcmtzIqUFCgtBY2Nlc3NUb2tlbhIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIEbmFtZRIWCgZwcmVm\
-      aXgYAyABKAlSBnByZWZpeBI7CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNy\
-      ZWF0ZVRpbWUSQAoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSCmV4cGlyZVRp\
-      bWWIAQESQwoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAVILbGFzdFVzZVRp\
-      bWWIAQESPQoGc2NvcGVzGAcgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMS\
-      KAoQbGFzdF91c2VfYWRkcmVzcxgIIAEoCVIObGFzdFVzZUFkZHJlc3MSOAoGbGltaXRzGAkgASgLMiAuY2hhdGVsYWlu\
-      ZS5hdXRoLnYxLkFjY2Vzc0xpbWl0c1IGbGltaXRzEhsKCXBhcmVudF9pZBgKIAEoCVIIcGFyZW50SWQSVAoWb2xkX3Nl\
-      Y3JldF9leHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAlITb2xkU2VjcmV0RXhwaXJl\
-      VGltZYgBASJDCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEgcKA1VTRRABEgoKBk1BTkFHRRACEg4KClJFQURf\
-      QVVESVQQA0IOCgxfZXhwaXJlX3RpbWVCEAoOX2xhc3RfdXNlX3RpbWVCGQoXX29sZF9zZWNyZXRfZXhwaXJlX3RpbWUi\
-      lAIKGENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiABKAsy\
-      GS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRlbGFp\
-      bmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzEjgKBmxpbWl0cxgEIAEoCzIgLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0cxIdCgppc19lbmRsZXNzGAUgASgIUglpc0VuZGxlc3NCDQoLX2V4cGlyZXNf\
-      aW4i9QEKGERlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBISCgRuYW1lGAEgASgJUgRuYW1lEj0KCmV4cGlyZXNfaW4YAiAB\
-      KAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIJZXhwaXJlc0luiAEBEj0KBnNjb3BlcxgDIAMoDjIlLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5TY29wZVIGc2NvcGVzEjgKBmxpbWl0cxgEIAEoCzIgLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0c0INCgtfZXhwaXJlc19pbiJwChhSb3RhdGVBY2Nlc3NUb2tlblJlcXVl\
-      c3QSDgoCaWQYASABKAlSAmlkEjgKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIHb3Zl\
-      cmxhcIgBAUIKCghfb3ZlcmxhcCJ1ChlDcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlEhQKBXRva2VuGAEgASgJUgV0b2tl\
-      bhJCCgxhY2Nlc3NfdG9rZW4YAiABKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW5SC2FjY2Vzc1Rva2Vu\
-      InIKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tl\
-      bhgCIAEoCVIJcGFnZVRva2VuEhsKCXBhcmVudF9pZBgDIAEoCVIIcGFyZW50SWQiiAEKGExpc3RBY2Nlc3NUb2tlbnNS\
-      ZXNwb25zZRJECg1hY2Nlc3NfdG9rZW5zGAEgAygLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuUgxhY2Nl\
-      c3NUb2tlbnMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIioKGERlbGV0ZUFjY2Vzc1Rva2Vu\
-      UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQygSwKBEF1dGgScwoNQ3JlYXRlQWNjb3VudBIoLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5DcmVhdGVBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhuC0+STAhUiEC9hcGkvdjEv\
-      YWNjb3VudHM6ASoScgoRR2V0Q3VycmVudEFjY291bnQSLC5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0Q3VycmVudEFjY291\
-      bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnQiEoLT5JMCDBIKL2FwaS92MS9tZRKPAQoVU2VuZEVt\
-      YWlsVmVyaWZpY2F0aW9uEjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRFbWFpbFZlcmlmaWNhdGlvblJlcXVlc3QaFi5n\
-      b29nbGUucHJvdG9idWYuRW1wdHkiLILT5JMCJiIhL2FwaS92MS9tZS9lbWFpbDpzZW5kVmVyaWZpY2F0aW9uOgEqEn8K\
-      ElJlcXVlc3RFbWFpbENoYW5nZRItLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GhYu\
-      Z29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhwiFy9hcGkvdjEvbWUvZW1haWw6Y2hhbmdlOgEqEnoKDkNoYW5nZVBh\
-      c3N3b3JkEikuY2hhdGVsYWluZS5hdXRoLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
-      bXB0eSIlgtPkkwIfIhovYXBpL3YxL21lL3Bhc3N3b3JkOmNoYW5nZToBKhKDAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQS\
-      Ly5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVt\
-      cHR5IiKC0+STAhwiFy9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOgEqEnwKDVJlc2V0UGFzc3dvcmQSKC5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiKYLT5JMCIyIeL2FwaS92\
-      MS9wYXNzd29yZC1yZXNldHM6cmVkZWVtOgEqEnwKClJlZGVlbUxpbmsSJS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVt\
-      TGlua1JlcXVlc3QaJi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVkZWVtTGlua1Jlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEv\
-      bGlua3M6cmVkZWVtOgEqEnsKDExpc3RTZXNzaW9ucxInLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXF1\
-      ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhiC0+STAhISEC9hcGkvdjEvc2Vzc2lv\
-      bnMScAoNRGVsZXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVTZXNzaW9uUmVxdWVzdBoWLmdvb2ds\
-      ZS5wcm90b2J1Zi5FbXB0eSIdgtPkkwIXKhUvYXBpL3YxL3Nlc3Npb25zL3tpZH0SoAEKE0RlbGV0ZU90aGVyU2Vzc2lv\
-      bnMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlT3RoZXJTZXNzaW9uc1JlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuRGVsZXRlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIiiC0+STAiIiHS9hcGkvdjEvc2Vzc2lvbnM6ZGVsZXRlT3RoZXJz\
-      OgEqEoEBCg9HZXRTZWNvbmRGYWN0b3ISKi5jaGF0ZWxhaW5lLmF1dGgudjEuR2V0U2Vjb25kRmFjdG9yUmVxdWVzdBog\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5TZWNvbmRGYWN0b3IiIILT5JMCGhIYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yEpsB\
-      ChNDcmVhdGVBdXRoZW50aWNhdG9yEi4uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0\
-      Gi8uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXNwb25zZSIjgtPkkwIdIhgvYXBpL3YxL21l\
-      L3NlY29uZC1mYWN0b3I6ASoSkgEKEkVuYWJsZVNlY29uZEZhY3RvchItLmNoYXRlbGFpbmUuYXV0aC52MS5FbmFibGVT\
-      ZWNvbmRGYWN0b3JSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMiKoLT5JMCJCIfL2FwaS92\
-      MS9tZS9zZWNvbmQtZmFjdG9yOmVuYWJsZToBKhJ9ChJEZWxldGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIggtPkkwIaKhgvYXBpL3Yx\
-      L21lL3NlY29uZC1mYWN0b3ISjgEKE0NyZWF0ZVJlY292ZXJ5Q29kZXMSLi5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRl\
-      UmVjb3ZlcnlDb2Rlc1JlcXVlc3QaIS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVjb3ZlcnlDb2RlcyIkgtPkkwIeIhkvYXBp\
-      L3YxL21lL3JlY292ZXJ5LWNvZGVzOgEqEo4BChZSZXF1ZXN0QWNjb3VudERlbGV0aW9uEjEuY2hhdGVsYWluZS5hdXRo\
-      LnYxLlJlcXVlc3RBY2NvdW50RGVsZXRpb25SZXF1ZXN0GiMuY2hhdGVsYWluZS5hdXRoLnYxLkFjY291bnREZWxldGlv\
-      biIcgtPkkwIWIhEvYXBpL3YxL21lOmRlbGV0ZToBKhJvCglMaXN0VXNlcnMSJC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlz\
-      dFVzZXJzUmVxdWVzdBolLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3Yx\
-      L3VzZXJzEnwKCkludml0ZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuSW52aXRlVXNlclJlcXVlc3QaJi5jaGF0ZWxh\
-      aW5lLmF1dGgudjEuSW52aXRlVXNlclJlc3BvbnNlIh+C0+STAhkiFC9hcGkvdjEvdXNlcnM6aW52aXRlOgEqEngKC1Nl\
-      dFVzZXJSb2xlEiYuY2hhdGVsYWluZS5hdXRoLnYxLlNldFVzZXJSb2xlUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52\
-      MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNldFJvbGU6ASoSeAoLRGlzYWJsZVVzZXISJi5jaGF0\
-      ZWxhaW5lLmF1dGgudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIc\
-      L2FwaS92MS91c2Vycy97dXNlcn06ZGlzYWJsZToBKhJ1CgpFbmFibGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkVu\
-      YWJsZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNl\
-      cn06ZW5hYmxlOgEqEnUKClVubG9ja1VzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuVW5sb2NrVXNlclJlcXVlc3QaGC5j\
-      aGF0ZWxhaW5lLmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTp1bmxvY2s6ASoSeAoLU2ln\
-      bk91dFVzZXISJi5jaGF0ZWxhaW5lLmF1dGgudjEuU2lnbk91dFVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYx\
-      LlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06c2lnbk91dDoBKhKTAQoWUmV2b2tlVXNlckFjY2Vzc1Rv\
-      a2VucxIxLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZva2VVc2VyQWNjZXNzVG9rZW5zUmVxdWVzdBoYLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5Vc2VyIiyC0+STAiYiIS9hcGkvdjEvdXNlcnMve3VzZXJ9OnJldm9rZVRva2VuczoBKhJ1CgpEZWxldGVV\
-      c2VyEiUuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIi\
-      JoLT5JMCICIbL2FwaS92MS91c2Vycy97dXNlcn06ZGVsZXRlOgEqEngKC1Jlc3RvcmVVc2VyEiYuY2hhdGVsYWluZS5h\
-      dXRoLnYxLlJlc3RvcmVVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEv\
-      dXNlcnMve3VzZXJ9OnJlc3RvcmU6ASoSYQoMTGlzdEVyYXN1cmVzEicuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RFcmFz\
-      dXJlc1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEVyYXN1cmVzUmVzcG9uc2USZwoOUmVwZWF0RXJhc3Vy\
-      ZXMSKS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwZWF0RXJhc3VyZXNSZXF1ZXN0GiouY2hhdGVsYWluZS5hdXRoLnYxLlJl\
-      cGVhdEVyYXN1cmVzUmVzcG9uc2USlgEKFVJlc2V0VXNlclNlY29uZEZhY3RvchIwLmNoYXRlbGFpbmUuYXV0aC52MS5S\
-      ZXNldFVzZXJTZWNvbmRGYWN0b3JSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiMYLT5JMCKyImL2FwaS92\
-      MS91c2Vycy97dXNlcn06cmVzZXRTZWNvbmRGYWN0b3I6ASoSqwEKFVNlbmRVc2VyUGFzc3dvcmRSZXNldBIwLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXF1ZXN0GjEuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRV\
-      c2VyUGFzc3dvcmRSZXNldFJlc3BvbnNlIi2C0+STAiciIi9hcGkvdjEvdXNlcnMve3VzZXJ9OnJlc2V0UGFzc3dvcmQ6\
-      ASoSZAoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBopLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USaAoPQ29tcGxldGVTZXNzaW9uEiouY2hhdGVsYWluZS5h\
-      dXRoLnYxLkNvbXBsZXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlc3Bv\
-      bnNlEoABCg5Db25maXJtU2Vzc2lvbhIpLmNoYXRlbGFpbmUuYXV0aC52MS5Db25maXJtU2Vzc2lvblJlcXVlc3QaFi5n\
-      b29nbGUucHJvdG9idWYuRW1wdHkiK4LT5JMCJSIgL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50OmNvbmZpcm06ASoSXwoU\
-      RGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25SZXF1ZXN0\
-      GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50\
-      aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEm8KEFdhdGNoUmV2b2Nh\
-      dGlvbnMSKy5jaGF0ZWxhaW5lLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLC5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAESdQoWSXNzdWVPcGVyYXRvckFzc2VydGlvbhIxLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNh\
-      dGVSZXNwb25zZRJRCg1SZXBvcnRGb3JnZXJ5EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlcG9ydEZvcmdlcnlSZXF1ZXN0\
-      GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EpIBChFDcmVhdGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0aC52MS5D\
-      cmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QaLS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25z\
-      ZSIggtPkkwIaIhUvYXBpL3YxL2FjY2Vzcy10b2tlbnM6ASoSmQEKEURlcml2ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWlu\
-      ZS5hdXRoLnYxLkRlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NU\
-      b2tlblJlc3BvbnNlIieC0+STAiEiHC9hcGkvdjEvYWNjZXNzLXRva2VuczpkZXJpdmU6ASoSngEKEVJvdGF0ZUFjY2Vz\
-      c1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLlJvdGF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiyC0+STAiYiIS9hcGkvdjEvYWNjZXNzLXRva2Vucy97aWR9OnJv\
-      dGF0ZToBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVx\
-      dWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9h\
-      Y2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFjY2Vzc1Rv\
-      a2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tlbnMve2lk\
-      fWIGcHJvdG8z
+      YXNzd29yZBgCIAEoCVIIcGFzc3dvcmQSIQoMZGV2aWNlX3Rva2VuGAMgASgJUgtkZXZpY2VUb2tlbiK2AQoWQ29tcGxl\
+      dGVTZXNzaW9uUmVxdWVzdBIUCgV0b2tlbhgBIAEoCVIFdG9rZW4SEgoEY29kZRgCIAEoCVIEY29kZRIhCgxkZXZpY2Vf\
+      dG9rZW4YAyABKAlSC2RldmljZVRva2VuEkMKB3Bhc3NrZXkYBCABKAsyJC5jaGF0ZWxhaW5lLmF1dGgudjEuUGFzc2tl\
+      eUFzc2VydGlvbkgAUgdwYXNza2V5iAEBQgoKCF9wYXNza2V5IpgBChVDb25maXJtU2Vzc2lvblJlcXVlc3QSGgoIcGFz\
+      c3dvcmQYASABKAlSCHBhc3N3b3JkEhIKBGNvZGUYAiABKAlSBGNvZGUSQwoHcGFzc2tleRgDIAEoCzIkLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5QYXNza2V5QXNzZXJ0aW9uSABSB3Bhc3NrZXmIAQFCCgoIX3Bhc3NrZXkiGAoWR2V0U2Vjb25kRmFj\
+      dG9yUmVxdWVzdCLUAQoMU2Vjb25kRmFjdG9yEh0KCmlzX2VuYWJsZWQYASABKAhSCWlzRW5hYmxlZBJACgtlbmFibGVf\
+      dGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIKZW5hYmxlVGltZYgBARIuChNyZWNvdmVyeV9j\
+      b2Rlc19sZWZ0GAMgASgFUhFyZWNvdmVyeUNvZGVzTGVmdBIjCg1wYXNza2V5X2NvdW50GAQgASgFUgxwYXNza2V5Q291\
+      bnRCDgoMX2VuYWJsZV90aW1lIhwKGkNyZWF0ZUF1dGhlbnRpY2F0b3JSZXF1ZXN0IkcKG0NyZWF0ZUF1dGhlbnRpY2F0\
+      b3JSZXNwb25zZRIWCgZzZWNyZXQYASABKAlSBnNlY3JldBIQCgN1cmkYAiABKAlSA3VyaSIvChlFbmFibGVTZWNvbmRG\
+      YWN0b3JSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiGwoZRGVsZXRlU2Vjb25kRmFjdG9yUmVxdWVzdCIcChpDcmVh\
+      dGVSZWNvdmVyeUNvZGVzUmVxdWVzdCIlCg1SZWNvdmVyeUNvZGVzEhQKBWNvZGVzGAEgAygJUgVjb2RlcyLeAQoHUGFz\
+      c2tleRIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIEbmFtZRI7CgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2ds\
+      ZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUSQwoNbGFzdF91c2VfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90\
+      b2J1Zi5UaW1lc3RhbXBIAFILbGFzdFVzZVRpbWWIAQESGwoJaXNfc3luY2VkGAUgASgIUghpc1N5bmNlZEIQCg5fbGFz\
+      dF91c2VfdGltZSIVChNCZWdpblBhc3NrZXlSZXF1ZXN0IsEGChZQYXNza2V5Q3JlYXRpb25PcHRpb25zEkcKAnJwGAEg\
+      ASgLMjcuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlDcmVhdGlvbk9wdGlvbnMuUmVseWluZ1BhcnR5UgJycBJDCgR1\
+      c2VyGAIgASgLMi8uY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlDcmVhdGlvbk9wdGlvbnMuVXNlclIEdXNlchIcCglj\
+      aGFsbGVuZ2UYAyABKAlSCWNoYWxsZW5nZRJkChNwdWJfa2V5X2NyZWRfcGFyYW1zGAQgAygLMjUuY2hhdGVsYWluZS5h\
+      dXRoLnYxLlBhc3NrZXlDcmVhdGlvbk9wdGlvbnMuUGFyYW1ldGVyc1IQcHViS2V5Q3JlZFBhcmFtcxIYCgd0aW1lb3V0\
+      GAUgASgFUgd0aW1lb3V0ElYKE2V4Y2x1ZGVfY3JlZGVudGlhbHMYBiADKAsyJS5jaGF0ZWxhaW5lLmF1dGgudjEuUGFz\
+      c2tleURlc2NyaXB0b3JSEmV4Y2x1ZGVDcmVkZW50aWFscxJtChdhdXRoZW50aWNhdG9yX3NlbGVjdGlvbhgHIAEoCzI0\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5QYXNza2V5Q3JlYXRpb25PcHRpb25zLlNlbGVjdGlvblIWYXV0aGVudGljYXRvclNl\
+      bGVjdGlvbhIgCgthdHRlc3RhdGlvbhgIIAEoCVILYXR0ZXN0YXRpb24aMgoMUmVseWluZ1BhcnR5Eg4KAmlkGAEgASgJ\
+      UgJpZBISCgRuYW1lGAIgASgJUgRuYW1lGk0KBFVzZXISDgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUS\
+      IQoMZGlzcGxheV9uYW1lGAMgASgJUgtkaXNwbGF5TmFtZRoyCgpQYXJhbWV0ZXJzEhIKBHR5cGUYASABKAlSBHR5cGUS\
+      EAoDYWxnGAIgASgFUgNhbGcaWwoJU2VsZWN0aW9uEiEKDHJlc2lkZW50X2tleRgBIAEoCVILcmVzaWRlbnRLZXkSKwoR\
+      dXNlcl92ZXJpZmljYXRpb24YAiABKAlSEHVzZXJWZXJpZmljYXRpb24iNwoRUGFzc2tleURlc2NyaXB0b3ISDgoCaWQY\
+      ASABKAlSAmlkEhIKBHR5cGUYAiABKAlSBHR5cGUiegoUQ3JlYXRlUGFzc2tleVJlcXVlc3QSEgoEbmFtZRgBIAEoCVIE\
+      bmFtZRIfCgtjbGllbnRfZGF0YRgCIAEoDFIKY2xpZW50RGF0YRItChJhdHRlc3RhdGlvbl9vYmplY3QYAyABKAxSEWF0\
+      dGVzdGF0aW9uT2JqZWN0InUKFUNyZWF0ZVBhc3NrZXlSZXNwb25zZRI1CgdwYXNza2V5GAEgASgLMhsuY2hhdGVsYWlu\
+      ZS5hdXRoLnYxLlBhc3NrZXlSB3Bhc3NrZXkSJQoOcmVjb3ZlcnlfY29kZXMYAiADKAlSDXJlY292ZXJ5Q29kZXMiFQoT\
+      TGlzdFBhc3NrZXlzUmVxdWVzdCJPChRMaXN0UGFzc2tleXNSZXNwb25zZRI3CghwYXNza2V5cxgBIAMoCzIbLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5QYXNza2V5UghwYXNza2V5cyI6ChRSZW5hbWVQYXNza2V5UmVxdWVzdBIOCgJpZBgBIAEoCVIC\
+      aWQSEgoEbmFtZRgCIAEoCVIEbmFtZSImChREZWxldGVQYXNza2V5UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQiSgoYQmVn\
+      aW5QYXNza2V5TG9nSW5SZXF1ZXN0Ei4KE3NlY29uZF9mYWN0b3JfdG9rZW4YASABKAlSEXNlY29uZEZhY3RvclRva2Vu\
+      IiEKH0JlZ2luUGFzc2tleUNvbmZpcm1hdGlvblJlcXVlc3Qi5QEKFVBhc3NrZXlSZXF1ZXN0T3B0aW9ucxIcCgljaGFs\
+      bGVuZ2UYASABKAlSCWNoYWxsZW5nZRITCgVycF9pZBgCIAEoCVIEcnBJZBIYCgd0aW1lb3V0GAMgASgFUgd0aW1lb3V0\
+      ElIKEWFsbG93X2NyZWRlbnRpYWxzGAQgAygLMiUuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlEZXNjcmlwdG9yUhBh\
+      bGxvd0NyZWRlbnRpYWxzEisKEXVzZXJfdmVyaWZpY2F0aW9uGAUgASgJUhB1c2VyVmVyaWZpY2F0aW9uIsYBChBQYXNz\
+      a2V5QXNzZXJ0aW9uEiMKDWNyZWRlbnRpYWxfaWQYASABKAxSDGNyZWRlbnRpYWxJZBIfCgtjbGllbnRfZGF0YRgCIAEo\
+      DFIKY2xpZW50RGF0YRItChJhdXRoZW50aWNhdG9yX2RhdGEYAyABKAxSEWF1dGhlbnRpY2F0b3JEYXRhEhwKCXNpZ25h\
+      dHVyZRgEIAEoDFIJc2lnbmF0dXJlEh8KC3VzZXJfaGFuZGxlGAUgASgMUgp1c2VySGFuZGxlIoABChtDcmVhdGVQYXNz\
+      a2V5U2Vzc2lvblJlcXVlc3QSPgoHcGFzc2tleRgBIAEoCzIkLmNoYXRlbGFpbmUuYXV0aC52MS5QYXNza2V5QXNzZXJ0\
+      aW9uUgdwYXNza2V5EiEKDGRldmljZV90b2tlbhgCIAEoCVILZGV2aWNlVG9rZW4iMgocUmVzZXRVc2VyU2Vjb25kRmFj\
+      dG9yUmVxdWVzdBISCgR1c2VyGAEgASgJUgR1c2VyIqQCChVDcmVhdGVTZXNzaW9uUmVzcG9uc2USIwoNc2Vzc2lvbl90\
+      b2tlbhgBIAEoCVIMc2Vzc2lvblRva2VuEjUKB2FjY291bnQYAiABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3Vu\
+      dFIHYWNjb3VudBI7CgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRp\
+      bWUSLgoTc2Vjb25kX2ZhY3Rvcl90b2tlbhgEIAEoCVIRc2Vjb25kRmFjdG9yVG9rZW4SIQoMZGV2aWNlX3Rva2VuGAUg\
+      ASgJUgtkZXZpY2VUb2tlbhIfCgtoYXNfcGFzc2tleRgGIAEoCFIKaGFzUGFzc2tleSIdChtEZWxldGVDdXJyZW50U2Vz\
+      c2lvblJlcXVlc3QibwoTQXV0aGVudGljYXRlUmVxdWVzdBIlCg1zZXNzaW9uX3Rva2VuGAEgASgJSABSDHNlc3Npb25U\
+      b2tlbhIjCgxhY2Nlc3NfdG9rZW4YAiABKAlIAFILYWNjZXNzVG9rZW5CDAoKY3JlZGVudGlhbCKUAwoUQXV0aGVudGlj\
+      YXRlUmVzcG9uc2USHAoJYXNzZXJ0aW9uGAEgASgMUglhc3NlcnRpb24SOwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29n\
+      bGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lEjUKB2FjY291bnQYAyABKAsyGy5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuQWNjb3VudFIHYWNjb3VudBI2Cgl2YWxpZF9mb3IYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SCHZh\
+      bGlkRm9yEiMKDWNyZWRlbnRpYWxfaWQYBSABKAlSDGNyZWRlbnRpYWxJZBJCCgxjb25maXJtX3RpbWUYBiABKAsyGi5n\
+      b29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSC2NvbmZpcm1UaW1liAEBEjgKBmxpbWl0cxgUIAEoCzIgLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0c0IPCg1fY29uZmlybV90aW1lIkAKF1dhdGNoUmV2b2NhdGlvbnNS\
+      ZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1hZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25zUmVz\
+      cG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9uEjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnByb3Rv\
+      YnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2luY29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgtyZXZv\
+      Y2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZvY2F0\
+      aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50aWFs\
+      SWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9ydEZv\
+      cmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3JlcXVlc3QieAoMQWNjZXNzTGltaXRzEhwKCXByb3ZpZGVycxgB\
+      IAMoCVIJcHJvdmlkZXJzEhYKBmxhYmVscxgCIAMoCVIGbGFiZWxzEhYKBm1vZGVscxgDIAMoCVIGbW9kZWxzEhoKCG5l\
+      dHdvcmtzGAQgAygJUghuZXR3b3JrcyKlBQoLQWNjZXNzVG9rZW4SDgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlS\
+      BG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYu\
+      VGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt\
+      cEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1w\
+      SAFSC2xhc3RVc2VUaW1liAEBEj0KBnNjb3BlcxgHIAMoDjIlLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5T\
+      Y29wZVIGc2NvcGVzEigKEGxhc3RfdXNlX2FkZHJlc3MYCCABKAlSDmxhc3RVc2VBZGRyZXNzEjgKBmxpbWl0cxgJIAEo\
+      CzIgLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0cxIbCglwYXJlbnRfaWQYCiABKAlSCHBhcmVu\
+      dElkElQKFm9sZF9zZWNyZXRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAJSE29s\
+      ZFNlY3JldEV4cGlyZVRpbWWIAQEiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQARIKCgZNQU5B\
+      R0UQAhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lQhkKF19vbGRfc2VjcmV0\
+      X2V4cGlyZV90aW1lIpQCChhDcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBp\
+      cmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyAD\
+      KA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcxI4CgZsaW1pdHMYBCABKAsyIC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHMSHQoKaXNfZW5kbGVzcxgFIAEoCFIJaXNFbmRsZXNz\
+      Qg0KC19leHBpcmVzX2luIvUBChhEZXJpdmVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9Cgpl\
+      eHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMY\
+      AyADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcxI4CgZsaW1pdHMYBCABKAsy\
+      IC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHNCDQoLX2V4cGlyZXNfaW4icAoYUm90YXRlQWNj\
+      ZXNzVG9rZW5SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBI4CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1\
+      cmF0aW9uSABSB292ZXJsYXCIAQFCCgoIX292ZXJsYXAidQoZQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25zZRIUCgV0b2tl\
+      bhgBIAEoCVIFdG9rZW4SQgoMYWNjZXNzX3Rva2VuGAIgASgLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2Vu\
+      UgthY2Nlc3NUb2tlbiJyChdMaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXpl\
+      Eh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbhIbCglwYXJlbnRfaWQYAyABKAlSCHBhcmVudElkIogBChhMaXN0\
+      QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nl\
+      c3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxl\
+      dGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQYASABKAlSAmlkMso0CgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPk\
+      kwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdl\
+      dEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEv\
+      bWUSjwEKFVNlbmRFbWFpbFZlcmlmaWNhdGlvbhIwLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kRW1haWxWZXJpZmljYXRp\
+      b25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiyC0+STAiYiIS9hcGkvdjEvbWUvZW1haWw6c2VuZFZlcmlm\
+      aWNhdGlvbjoBKhJ/ChJSZXF1ZXN0RW1haWxDaGFuZ2USLS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEVtYWlsQ2hh\
+      bmdlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL21lL2VtYWlsOmNoYW5nZToB\
+      KhJ6Cg5DaGFuZ2VQYXNzd29yZBIpLmNoYXRlbGFpbmUuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaFi5nb29n\
+      bGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyIaL2FwaS92MS9tZS9wYXNzd29yZDpjaGFuZ2U6ASoSgwEKFFJlcXVlc3RQ\
+      YXNzd29yZFJlc2V0Ei8uY2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBoWLmdvb2ds\
+      ZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czoBKhJ8Cg1SZXNldFBhc3N3b3Jk\
+      EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IimC\
+      0+STAiMiHi9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOnJlZGVlbToBKhJ8CgpSZWRlZW1MaW5rEiUuY2hhdGVsYWluZS5h\
+      dXRoLnYxLlJlZGVlbUxpbmtSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxpbmtSZXNwb25zZSIfgtPk\
+      kwIZIhQvYXBpL3YxL2xpbmtzOnJlZGVlbToBKhJ7CgxMaXN0U2Vzc2lvbnMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlz\
+      dFNlc3Npb25zUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIYgtPkkwISEhAv\
+      YXBpL3YxL3Nlc3Npb25zEnAKDURlbGV0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlU2Vzc2lvblJl\
+      cXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiHYLT5JMCFyoVL2FwaS92MS9zZXNzaW9ucy97aWR9EqABChNEZWxl\
+      dGVPdGhlclNlc3Npb25zEi4uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXF1ZXN0Gi8uY2hh\
+      dGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXNwb25zZSIogtPkkwIiIh0vYXBpL3YxL3Nlc3Npb25z\
+      OmRlbGV0ZU90aGVyczoBKhKBAQoPR2V0U2Vjb25kRmFjdG9yEiouY2hhdGVsYWluZS5hdXRoLnYxLkdldFNlY29uZEZh\
+      Y3RvclJlcXVlc3QaIC5jaGF0ZWxhaW5lLmF1dGgudjEuU2Vjb25kRmFjdG9yIiCC0+STAhoSGC9hcGkvdjEvbWUvc2Vj\
+      b25kLWZhY3RvchKbAQoTQ3JlYXRlQXV0aGVudGljYXRvchIuLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50\
+      aWNhdG9yUmVxdWVzdBovLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2UiI4LT5JMC\
+      HSIYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yOgEqEpIBChJFbmFibGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuRW5hYmxlU2Vjb25kRmFjdG9yUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiqC\
+      0+STAiQiHy9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvcjplbmFibGU6ASoSfQoSRGVsZXRlU2Vjb25kRmFjdG9yEi0uY2hh\
+      dGVsYWluZS5hdXRoLnYxLkRlbGV0ZVNlY29uZEZhY3RvclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIILT\
+      5JMCGioYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yEo4BChNDcmVhdGVSZWNvdmVyeUNvZGVzEi4uY2hhdGVsYWluZS5h\
+      dXRoLnYxLkNyZWF0ZVJlY292ZXJ5Q29kZXNSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMi\
+      JILT5JMCHiIZL2FwaS92MS9tZS9yZWNvdmVyeS1jb2RlczoBKhKOAQoWUmVxdWVzdEFjY291bnREZWxldGlvbhIxLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0QWNjb3VudERlbGV0aW9uUmVxdWVzdBojLmNoYXRlbGFpbmUuYXV0aC52MS5B\
+      Y2NvdW50RGVsZXRpb24iHILT5JMCFiIRL2FwaS92MS9tZTpkZWxldGU6ASoSiQEKDEJlZ2luUGFzc2tleRInLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5CZWdpblBhc3NrZXlSZXF1ZXN0GiouY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlDcmVhdGlv\
+      bk9wdGlvbnMiJILT5JMCHiIZL2FwaS92MS9tZS9wYXNza2V5czpiZWdpbjoBKhKEAQoNQ3JlYXRlUGFzc2tleRIoLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5DcmVhdGVQYXNza2V5UmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVQYXNz\
+      a2V5UmVzcG9uc2UiHoLT5JMCGCITL2FwaS92MS9tZS9wYXNza2V5czoBKhJ+CgxMaXN0UGFzc2tleXMSJy5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuTGlzdFBhc3NrZXlzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0UGFzc2tleXNSZXNw\
+      b25zZSIbgtPkkwIVEhMvYXBpL3YxL21lL3Bhc3NrZXlzEoIBCg1SZW5hbWVQYXNza2V5EiguY2hhdGVsYWluZS5hdXRo\
+      LnYxLlJlbmFtZVBhc3NrZXlSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXkiKoLT5JMCJCIfL2FwaS92\
+      MS9tZS9wYXNza2V5cy97aWR9OnJlbmFtZToBKhJzCg1EZWxldGVQYXNza2V5EiguY2hhdGVsYWluZS5hdXRoLnYxLkRl\
+      bGV0ZVBhc3NrZXlSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvbWUvcGFzc2tl\
+      eXMve2lkfRKWAQoRQmVnaW5QYXNza2V5TG9nSW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuQmVnaW5QYXNza2V5TG9nSW5S\
+      ZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlSZXF1ZXN0T3B0aW9ucyIogtPkkwIiIh0vYXBpL3YxL3Nl\
+      c3Npb25zOmJlZ2luUGFzc2tleToBKhKsAQoYQmVnaW5QYXNza2V5Q29uZmlybWF0aW9uEjMuY2hhdGVsYWluZS5hdXRo\
+      LnYxLkJlZ2luUGFzc2tleUNvbmZpcm1hdGlvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuUGFzc2tleVJlcXVl\
+      c3RPcHRpb25zIjCC0+STAioiJS9hcGkvdjEvc2Vzc2lvbnMvY3VycmVudDpiZWdpblBhc3NrZXk6ASoSbwoJTGlzdFVz\
+      ZXJzEiQuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RVc2Vyc1JlcXVlc3QaJS5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFVz\
+      ZXJzUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS91c2VycxJ8CgpJbnZpdGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYx\
+      Lkludml0ZVVzZXJSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLkludml0ZVVzZXJSZXNwb25zZSIfgtPkkwIZIhQv\
+      YXBpL3YxL3VzZXJzOmludml0ZToBKhJ4CgtTZXRVc2VyUm9sZRImLmNoYXRlbGFpbmUuYXV0aC52MS5TZXRVc2VyUm9s\
+      ZVJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpzZXRS\
+      b2xlOgEqEngKC0Rpc2FibGVVc2VyEiYuY2hhdGVsYWluZS5hdXRoLnYxLkRpc2FibGVVc2VyUmVxdWVzdBoYLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OmRpc2FibGU6ASoSdQoKRW5hYmxl\
+      VXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5FbmFibGVVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2Vy\
+      IiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OmVuYWJsZToBKhJ1CgpVbmxvY2tVc2VyEiUuY2hhdGVsYWluZS5h\
+      dXRoLnYxLlVubG9ja1VzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91\
+      c2Vycy97dXNlcn06dW5sb2NrOgEqEngKC1NpZ25PdXRVc2VyEiYuY2hhdGVsYWluZS5hdXRoLnYxLlNpZ25PdXRVc2Vy\
+      UmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNpZ25P\
+      dXQ6ASoSkwEKFlJldm9rZVVzZXJBY2Nlc3NUb2tlbnMSMS5jaGF0ZWxhaW5lLmF1dGgudjEuUmV2b2tlVXNlckFjY2Vz\
+      c1Rva2Vuc1JlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIsgtPkkwImIiEvYXBpL3YxL3VzZXJzL3t1c2Vy\
+      fTpyZXZva2VUb2tlbnM6ASoSdQoKRGVsZXRlVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVVc2VyUmVxdWVz\
+      dBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OmRlbGV0ZToBKhJ4\
+      CgtSZXN0b3JlVXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5SZXN0b3JlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXN0b3JlOgEqEmEKDExpc3RFcmFzdXJlcxIn\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0RXJhc3VyZXNSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RFcmFz\
+      dXJlc1Jlc3BvbnNlEmcKDlJlcGVhdEVyYXN1cmVzEikuY2hhdGVsYWluZS5hdXRoLnYxLlJlcGVhdEVyYXN1cmVzUmVx\
+      dWVzdBoqLmNoYXRlbGFpbmUuYXV0aC52MS5SZXBlYXRFcmFzdXJlc1Jlc3BvbnNlEpYBChVSZXNldFVzZXJTZWNvbmRG\
+      YWN0b3ISMC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVzZXRVc2VyU2Vjb25kRmFjdG9yUmVxdWVzdBoYLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5Vc2VyIjGC0+STAisiJi9hcGkvdjEvdXNlcnMve3VzZXJ9OnJlc2V0U2Vjb25kRmFjdG9yOgEqEqsBChVT\
+      ZW5kVXNlclBhc3N3b3JkUmVzZXQSMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVz\
+      dBoxLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXNwb25zZSItgtPkkwInIiIvYXBpL3Yx\
+      L3VzZXJzL3t1c2VyfTpyZXNldFBhc3N3b3JkOgEqEmQKDUNyZWF0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEu\
+      Q3JlYXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEnIKFENy\
+      ZWF0ZVBhc3NrZXlTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVBhc3NrZXlTZXNzaW9uUmVxdWVzdBop\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USaAoPQ29tcGxldGVTZXNzaW9uEiouY2hhdGVs\
+      YWluZS5hdXRoLnYxLkNvbXBsZXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lv\
+      blJlc3BvbnNlEoABCg5Db25maXJtU2Vzc2lvbhIpLmNoYXRlbGFpbmUuYXV0aC52MS5Db25maXJtU2Vzc2lvblJlcXVl\
+      c3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiK4LT5JMCJSIgL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50OmNvbmZpcm06\
+      ASoSXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25S\
+      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5B\
+      dXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEm8KEFdhdGNo\
+      UmV2b2NhdGlvbnMSKy5jaGF0ZWxhaW5lLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAESdQoWSXNzdWVPcGVyYXRvckFzc2VydGlvbhIxLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRo\
+      ZW50aWNhdGVSZXNwb25zZRJRCg1SZXBvcnRGb3JnZXJ5EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlcG9ydEZvcmdlcnlS\
+      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EpIBChFDcmVhdGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QaLS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5S\
+      ZXNwb25zZSIggtPkkwIaIhUvYXBpL3YxL2FjY2Vzcy10b2tlbnM6ASoSmQEKEURlcml2ZUFjY2Vzc1Rva2VuEiwuY2hh\
+      dGVsYWluZS5hdXRoLnYxLkRlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVB\
+      Y2Nlc3NUb2tlblJlc3BvbnNlIieC0+STAiEiHC9hcGkvdjEvYWNjZXNzLXRva2VuczpkZXJpdmU6ASoSngEKEVJvdGF0\
+      ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLlJvdGF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiyC0+STAiYiIS9hcGkvdjEvYWNjZXNzLXRva2Vucy97\
+      aWR9OnJvdGF0ZToBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9r\
+      ZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2Fw\
+      aS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFj\
+      Y2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tl\
+      bnMve2lkfWIGcHJvdG8z
       """)
 }

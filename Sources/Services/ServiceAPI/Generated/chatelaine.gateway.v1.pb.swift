@@ -384,6 +384,16 @@ package enum GatewayAPI {
           body: .all),
       ])
 
+    /// Logs in with a passkey, for which BeginPasskeyLogIn has given the challenge.
+    package static let createPasskeySession = MethodDescriptor(
+      service: "chatelaine.gateway.v1.Gateway", method: "CreatePasskeySession",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions:passkey",
+          body: .all),
+      ])
+
     /// Logs out.
     package static let deleteCurrentSession = MethodDescriptor(
       service: "chatelaine.gateway.v1.Gateway", method: "DeleteCurrentSession",
@@ -417,6 +427,7 @@ package enum GatewayAPI {
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createSession,
+      createPasskeySession,
       deleteCurrentSession,
       testProviderConfig,
       testKey,
@@ -428,6 +439,11 @@ package enum GatewayAPI {
     /// Logs in. The session's token is in the cookie of the answer and nowhere else.
     func createSession(
       _ request: AuthAPI.CreateSessionRequest, context: ServerContext
+    ) async throws -> GatewayAPI.BegunSession
+
+    /// Logs in with a passkey, for which BeginPasskeyLogIn has given the challenge.
+    func createPasskeySession(
+      _ request: AuthAPI.CreatePasskeySessionRequest, context: ServerContext
     ) async throws -> GatewayAPI.BegunSession
 
     /// Logs out.
@@ -465,6 +481,15 @@ package enum GatewayAPI {
         GatewayMethods.createSession, request, options: options)
     }
 
+    /// Logs in with a passkey, for which BeginPasskeyLogIn has given the challenge.
+    package func createPasskeySession(
+      _ request: AuthAPI.CreatePasskeySessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> GatewayAPI.BegunSession {
+      try await channel.unary(
+        GatewayMethods.createPasskeySession, request, options: options)
+    }
+
     /// Logs out.
     package func deleteCurrentSession(
       _ request: AuthAPI.DeleteCurrentSessionRequest,
@@ -499,6 +524,10 @@ package enum GatewayAPI {
         AuthAPI.CreateSessionRequest.self,
         GatewayAPI.BegunSession.self),
       TranscodedMethod(
+        GatewayMethods.createPasskeySession,
+        AuthAPI.CreatePasskeySessionRequest.self,
+        GatewayAPI.BegunSession.self),
+      TranscodedMethod(
         GatewayMethods.deleteCurrentSession,
         AuthAPI.DeleteCurrentSessionRequest.self,
         Empty.self),
@@ -523,6 +552,12 @@ extension GatewayAPI.GatewayServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.CreateSessionRequest(request: request)
           return try await self.createSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        GatewayAPI.GatewayMethods.createPasskeySession,
+        .unary { request, context in
+          let request = try AuthAPI.CreatePasskeySessionRequest(request: request)
+          return try await self.createPasskeySession(request, context: context).enveloped()
         }),
       MethodHandler(
         GatewayAPI.GatewayMethods.deleteCurrentSession,
@@ -570,14 +605,16 @@ extension ProtoFileDescriptor {
       b3VudBgFIAEoBUgAUgptb2RlbENvdW50iAEBEiIKDG1pbGxpc2Vjb25kcxgGIAEoA1IMbWlsbGlzZWNvbmRzIosBCgdP\
       dXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIJCgVXT1JLUxABEgsKB1JFRlVTRUQQAhINCglOT19DUkVESVQQ\
       AxIQCgxSQVRFX0xJTUlURUQQBBIPCgtVTlJFQUNIQUJMRRAFEgsKB1VOQ0xFQVIQBhIQCgxOT1RfVEVTVEFCTEUQB0IO\
-      CgxfbW9kZWxfY291bnQyngQKB0dhdGV3YXkSewoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVh\
+      CgxfbW9kZWxfY291bnQysgUKB0dhdGV3YXkSewoNQ3JlYXRlU2Vzc2lvbhIoLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVh\
       dGVTZXNzaW9uUmVxdWVzdBojLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5CZWd1blNlc3Npb24iG4LT5JMCFSIQL2FwaS92\
-      MS9zZXNzaW9uczoBKhKBAQoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3Vy\
-      cmVudFNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvc2Vzc2lvbnMv\
-      Y3VycmVudBKVAQoSVGVzdFByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS5nYXRld2F5LnYxLlRlc3RQcm92aWRlckNv\
-      bmZpZ1JlcXVlc3QaHi5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuS2V5VGVzdCItgtPkkwInIiIvYXBpL3YxL3Byb3ZpZGVy\
-      LWNvbmZpZ3Mve2lkfTp0ZXN0OgEqEnoKB1Rlc3RLZXkSJS5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuVGVzdEtleVJlcXVl\
-      c3QaHi5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuS2V5VGVzdCIogtPkkwIiIh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6\
-      dGVzdDoBKmIGcHJvdG8z
+      MS9zZXNzaW9uczoBKhKRAQoUQ3JlYXRlUGFzc2tleVNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlUGFz\
+      c2tleVNlc3Npb25SZXF1ZXN0GiMuY2hhdGVsYWluZS5nYXRld2F5LnYxLkJlZ3VuU2Vzc2lvbiIjgtPkkwIdIhgvYXBp\
+      L3YxL3Nlc3Npb25zOnBhc3NrZXk6ASoSgQEKFERlbGV0ZUN1cnJlbnRTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYx\
+      LkRlbGV0ZUN1cnJlbnRTZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIggtPkkwIaKhgvYXBpL3Yx\
+      L3Nlc3Npb25zL2N1cnJlbnQSlQEKElRlc3RQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5UZXN0\
+      UHJvdmlkZXJDb25maWdSZXF1ZXN0Gh4uY2hhdGVsYWluZS5nYXRld2F5LnYxLktleVRlc3QiLYLT5JMCJyIiL2FwaS92\
+      MS9wcm92aWRlci1jb25maWdzL3tpZH06dGVzdDoBKhJ6CgdUZXN0S2V5EiUuY2hhdGVsYWluZS5nYXRld2F5LnYxLlRl\
+      c3RLZXlSZXF1ZXN0Gh4uY2hhdGVsYWluZS5nYXRld2F5LnYxLktleVRlc3QiKILT5JMCIiIdL2FwaS92MS9wcm92aWRl\
+      ci1jb25maWdzOnRlc3Q6ASpiBnByb3RvMw==
       """)
 }

@@ -54,7 +54,8 @@ package struct Portal: Sendable {
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
     routes += try DeletionPages(portal: self).routes()
-    routes += try SecondFactorPages(portal: self).routes() + UserPages(portal: self).routes()
+    routes += try SecondFactorPages(portal: self).routes() + PasskeyPages(portal: self).routes()
+    routes += try UserPages(portal: self).routes()
     #if DEBUG
       routes += try ComponentsPage(portal: self).routes()
     #endif
@@ -188,11 +189,12 @@ package struct Portal: Sendable {
   /// A page for anyone; gives the browser a form token if it has none.
   func strangersPage(
     _ exchange: Exchange, _ template: String, title: String, _ content: [String: Any] = [:],
-    status: HTTPResponse.Status = .ok
+    status: HTTPResponse.Status = .ok, modules: [StaticAssets.Module] = []
   ) throws -> Response {
     let (token, isNew) = try FormToken.current(exchange.headers, cookies: cookies)
     var frame = Frame(title: title)
     frame.formToken = try TokenMask.masked(token)
+    frame.modules = modules
     var response = drawn(template, content, in: frame, exchange, status)
     if isNew {
       response.headers.append(

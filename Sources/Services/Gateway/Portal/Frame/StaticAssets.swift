@@ -33,7 +33,8 @@ struct StaticAssets: Sendable {
     }
   }
 
-  /// The scripts. Nothing depends on one: each makes something that works already more comfortable.
+  /// The scripts. Nothing but passkeys depends on one: the others make something that works already
+  /// more comfortable.
   enum Module: String, Sendable, CaseIterable {
     /// Buttons that put a text on the clipboard.
     case copy
@@ -45,6 +46,8 @@ struct StaticAssets: Sendable {
     case paste
     /// A form is sent once.
     case once
+    /// Passkeys are made and used, for which browsers have no other way.
+    case passkey
 
     fileprivate var bytes: [UInt8] {
       switch self {
@@ -53,6 +56,7 @@ struct StaticAssets: Sendable {
       case .live: PackageResources.live_js
       case .paste: PackageResources.paste_js
       case .once: PackageResources.once_js
+      case .passkey: PackageResources.passkey_js
       }
     }
   }

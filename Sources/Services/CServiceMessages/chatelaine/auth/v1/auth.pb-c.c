@@ -2212,6 +2212,705 @@ void   chatelaine__auth__v1__recovery_codes__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__recovery_codes__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__passkey__init
+                     (Chatelaine__Auth__V1__Passkey         *message)
+{
+  static const Chatelaine__Auth__V1__Passkey init_value = CHATELAINE__AUTH__V1__PASSKEY__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__passkey__get_packed_size
+                     (const Chatelaine__Auth__V1__Passkey *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__passkey__pack
+                     (const Chatelaine__Auth__V1__Passkey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__passkey__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Passkey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__Passkey *
+       chatelaine__auth__v1__passkey__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__Passkey *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__passkey__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__passkey__free_unpacked
+                     (Chatelaine__Auth__V1__Passkey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begin_passkey_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyRequest         *message)
+{
+  static const Chatelaine__Auth__V1__BeginPasskeyRequest init_value = CHATELAINE__AUTH__V1__BEGIN_PASSKEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begin_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begin_passkey_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begin_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BeginPasskeyRequest *
+       chatelaine__auth__v1__begin_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BeginPasskeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begin_passkey_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begin_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__passkey_creation_options__relying_party__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty init_value = CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__RELYING_PARTY__INIT;
+  *message = init_value;
+}
+void   chatelaine__auth__v1__passkey_creation_options__user__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__User         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyCreationOptions__User init_value = CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__USER__INIT;
+  *message = init_value;
+}
+void   chatelaine__auth__v1__passkey_creation_options__parameters__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters init_value = CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__PARAMETERS__INIT;
+  *message = init_value;
+}
+void   chatelaine__auth__v1__passkey_creation_options__selection__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__Selection         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyCreationOptions__Selection init_value = CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__SELECTION__INIT;
+  *message = init_value;
+}
+void   chatelaine__auth__v1__passkey_creation_options__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyCreationOptions init_value = CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__passkey_creation_options__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_creation_options__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__passkey_creation_options__pack
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_creation_options__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__passkey_creation_options__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_creation_options__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__PasskeyCreationOptions *
+       chatelaine__auth__v1__passkey_creation_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__PasskeyCreationOptions *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__passkey_creation_options__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__passkey_creation_options__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_creation_options__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__passkey_descriptor__init
+                     (Chatelaine__Auth__V1__PasskeyDescriptor         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyDescriptor init_value = CHATELAINE__AUTH__V1__PASSKEY_DESCRIPTOR__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__passkey_descriptor__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_descriptor__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__passkey_descriptor__pack
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_descriptor__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__passkey_descriptor__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_descriptor__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__PasskeyDescriptor *
+       chatelaine__auth__v1__passkey_descriptor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__PasskeyDescriptor *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__passkey_descriptor__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__passkey_descriptor__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyDescriptor *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_descriptor__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_passkey_request__init
+                     (Chatelaine__Auth__V1__CreatePasskeyRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CreatePasskeyRequest init_value = CHATELAINE__AUTH__V1__CREATE_PASSKEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_passkey_request__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreatePasskeyRequest *
+       chatelaine__auth__v1__create_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreatePasskeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_passkey_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_passkey_response__init
+                     (Chatelaine__Auth__V1__CreatePasskeyResponse         *message)
+{
+  static const Chatelaine__Auth__V1__CreatePasskeyResponse init_value = CHATELAINE__AUTH__V1__CREATE_PASSKEY_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_passkey_response__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_passkey_response__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_passkey_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreatePasskeyResponse *
+       chatelaine__auth__v1__create_passkey_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreatePasskeyResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_passkey_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_passkey_response__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeyResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_passkeys_request__init
+                     (Chatelaine__Auth__V1__ListPasskeysRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListPasskeysRequest init_value = CHATELAINE__AUTH__V1__LIST_PASSKEYS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_passkeys_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_passkeys_request__pack
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_passkeys_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListPasskeysRequest *
+       chatelaine__auth__v1__list_passkeys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListPasskeysRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_passkeys_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_passkeys_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListPasskeysRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_passkeys_response__init
+                     (Chatelaine__Auth__V1__ListPasskeysResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListPasskeysResponse init_value = CHATELAINE__AUTH__V1__LIST_PASSKEYS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_passkeys_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_passkeys_response__pack
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_passkeys_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListPasskeysResponse *
+       chatelaine__auth__v1__list_passkeys_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListPasskeysResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_passkeys_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_passkeys_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListPasskeysResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_passkeys_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__rename_passkey_request__init
+                     (Chatelaine__Auth__V1__RenamePasskeyRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RenamePasskeyRequest init_value = CHATELAINE__AUTH__V1__RENAME_PASSKEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__rename_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rename_passkey_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__rename_passkey_request__pack
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rename_passkey_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__rename_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rename_passkey_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RenamePasskeyRequest *
+       chatelaine__auth__v1__rename_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RenamePasskeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__rename_passkey_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__rename_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__RenamePasskeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__rename_passkey_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_passkey_request__init
+                     (Chatelaine__Auth__V1__DeletePasskeyRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeletePasskeyRequest init_value = CHATELAINE__AUTH__V1__DELETE_PASSKEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_passkey_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_passkey_request__pack
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_passkey_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_passkey_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeletePasskeyRequest *
+       chatelaine__auth__v1__delete_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeletePasskeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_passkey_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeletePasskeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_passkey_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begin_passkey_log_in_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyLogInRequest         *message)
+{
+  static const Chatelaine__Auth__V1__BeginPasskeyLogInRequest init_value = CHATELAINE__AUTH__V1__BEGIN_PASSKEY_LOG_IN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BeginPasskeyLogInRequest *
+       chatelaine__auth__v1__begin_passkey_log_in_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BeginPasskeyLogInRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begin_passkey_log_in_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begin_passkey_log_in_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begin_passkey_confirmation_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest         *message)
+{
+  static const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest init_value = CHATELAINE__AUTH__V1__BEGIN_PASSKEY_CONFIRMATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *
+       chatelaine__auth__v1__begin_passkey_confirmation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begin_passkey_confirmation_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__passkey_request_options__init
+                     (Chatelaine__Auth__V1__PasskeyRequestOptions         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyRequestOptions init_value = CHATELAINE__AUTH__V1__PASSKEY_REQUEST_OPTIONS__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__passkey_request_options__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_request_options__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__passkey_request_options__pack
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_request_options__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__passkey_request_options__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_request_options__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__PasskeyRequestOptions *
+       chatelaine__auth__v1__passkey_request_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__PasskeyRequestOptions *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__passkey_request_options__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__passkey_request_options__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyRequestOptions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_request_options__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__passkey_assertion__init
+                     (Chatelaine__Auth__V1__PasskeyAssertion         *message)
+{
+  static const Chatelaine__Auth__V1__PasskeyAssertion init_value = CHATELAINE__AUTH__V1__PASSKEY_ASSERTION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__passkey_assertion__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyAssertion *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_assertion__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__passkey_assertion__pack
+                     (const Chatelaine__Auth__V1__PasskeyAssertion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_assertion__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__passkey_assertion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyAssertion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_assertion__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__PasskeyAssertion *
+       chatelaine__auth__v1__passkey_assertion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__PasskeyAssertion *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__passkey_assertion__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__passkey_assertion__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyAssertion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__passkey_assertion__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_passkey_session_request__init
+                     (Chatelaine__Auth__V1__CreatePasskeySessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CreatePasskeySessionRequest init_value = CHATELAINE__AUTH__V1__CREATE_PASSKEY_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_passkey_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_passkey_session_request__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_passkey_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreatePasskeySessionRequest *
+       chatelaine__auth__v1__create_passkey_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreatePasskeySessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_passkey_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_passkey_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__reset_user_second_factor_request__init
                      (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message)
 {
@@ -4983,7 +5682,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_request__d
   (ProtobufCMessageInit) chatelaine__auth__v1__create_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__complete_session_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__complete_session_request__field_descriptors[4] =
 {
   {
     "token",
@@ -5021,16 +5720,29 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__complete_session_req
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passkey",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__CompleteSessionRequest, _passkey_case),
+    offsetof(Chatelaine__Auth__V1__CompleteSessionRequest, passkey),
+    &chatelaine__auth__v1__passkey_assertion__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__complete_session_request__field_indices_by_name[] = {
   1,   /* field[1] = code */
   2,   /* field[2] = device_token */
+  3,   /* field[3] = passkey */
   0,   /* field[0] = token */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__complete_session_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__complete_session_request__descriptor =
 {
@@ -5040,14 +5752,14 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__complete_session_request_
   "Chatelaine__Auth__V1__CompleteSessionRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CompleteSessionRequest),
-  3,
+  4,
   chatelaine__auth__v1__complete_session_request__field_descriptors,
   chatelaine__auth__v1__complete_session_request__field_indices_by_name,
   1,  chatelaine__auth__v1__complete_session_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__complete_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__confirm_session_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__confirm_session_request__field_descriptors[3] =
 {
   {
     "password",
@@ -5073,15 +5785,28 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__confirm_session_requ
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passkey",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ConfirmSessionRequest, _passkey_case),
+    offsetof(Chatelaine__Auth__V1__ConfirmSessionRequest, passkey),
+    &chatelaine__auth__v1__passkey_assertion__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__confirm_session_request__field_indices_by_name[] = {
   1,   /* field[1] = code */
+  2,   /* field[2] = passkey */
   0,   /* field[0] = password */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__confirm_session_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__confirm_session_request__descriptor =
 {
@@ -5091,7 +5816,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__confirm_session_request__
   "Chatelaine__Auth__V1__ConfirmSessionRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__ConfirmSessionRequest),
-  2,
+  3,
   chatelaine__auth__v1__confirm_session_request__field_descriptors,
   chatelaine__auth__v1__confirm_session_request__field_indices_by_name,
   1,  chatelaine__auth__v1__confirm_session_request__number_ranges,
@@ -5116,7 +5841,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__get_second_factor_request
   (ProtobufCMessageInit) chatelaine__auth__v1__get_second_factor_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__second_factor__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__second_factor__field_descriptors[4] =
 {
   {
     "is_enabled",
@@ -5154,16 +5879,29 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__second_factor__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passkey_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SecondFactor, passkey_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__second_factor__field_indices_by_name[] = {
   1,   /* field[1] = enable_time */
   0,   /* field[0] = is_enabled */
+  3,   /* field[3] = passkey_count */
   2,   /* field[2] = recovery_codes_left */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__second_factor__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__second_factor__descriptor =
 {
@@ -5173,7 +5911,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__second_factor__descriptor
   "Chatelaine__Auth__V1__SecondFactor",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__SecondFactor),
-  3,
+  4,
   chatelaine__auth__v1__second_factor__field_descriptors,
   chatelaine__auth__v1__second_factor__field_indices_by_name,
   1,  chatelaine__auth__v1__second_factor__number_ranges,
@@ -5361,6 +6099,1058 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__recovery_codes__descripto
   (ProtobufCMessageInit) chatelaine__auth__v1__recovery_codes__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Passkey, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Passkey, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Passkey, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_use_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__Passkey, _last_use_time_case),
+    offsetof(Chatelaine__Auth__V1__Passkey, last_use_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_synced",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__Passkey, is_synced),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey__field_indices_by_name[] = {
+  2,   /* field[2] = create_time */
+  0,   /* field[0] = id */
+  4,   /* field[4] = is_synced */
+  3,   /* field[3] = last_use_time */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.Passkey",
+  "Passkey",
+  "Chatelaine__Auth__V1__Passkey",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__Passkey),
+  5,
+  chatelaine__auth__v1__passkey__field_descriptors,
+  chatelaine__auth__v1__passkey__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__begin_passkey_request__field_descriptors NULL
+#define chatelaine__auth__v1__begin_passkey_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__begin_passkey_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BeginPasskeyRequest",
+  "BeginPasskeyRequest",
+  "Chatelaine__Auth__V1__BeginPasskeyRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BeginPasskeyRequest),
+  0,
+  chatelaine__auth__v1__begin_passkey_request__field_descriptors,
+  chatelaine__auth__v1__begin_passkey_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__begin_passkey_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begin_passkey_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_creation_options__relying_party__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_creation_options__relying_party__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_creation_options__relying_party__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__relying_party__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyCreationOptions.RelyingParty",
+  "RelyingParty",
+  "Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty),
+  2,
+  chatelaine__auth__v1__passkey_creation_options__relying_party__field_descriptors,
+  chatelaine__auth__v1__passkey_creation_options__relying_party__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_creation_options__relying_party__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_creation_options__relying_party__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_creation_options__user__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__User, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__User, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__User, display_name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_creation_options__user__field_indices_by_name[] = {
+  2,   /* field[2] = display_name */
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_creation_options__user__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__user__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyCreationOptions.User",
+  "User",
+  "Chatelaine__Auth__V1__PasskeyCreationOptions__User",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyCreationOptions__User),
+  3,
+  chatelaine__auth__v1__passkey_creation_options__user__field_descriptors,
+  chatelaine__auth__v1__passkey_creation_options__user__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_creation_options__user__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_creation_options__user__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_creation_options__parameters__field_descriptors[2] =
+{
+  {
+    "type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alg",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters, alg),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_creation_options__parameters__field_indices_by_name[] = {
+  1,   /* field[1] = alg */
+  0,   /* field[0] = type */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_creation_options__parameters__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__parameters__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyCreationOptions.Parameters",
+  "Parameters",
+  "Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters),
+  2,
+  chatelaine__auth__v1__passkey_creation_options__parameters__field_descriptors,
+  chatelaine__auth__v1__passkey_creation_options__parameters__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_creation_options__parameters__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_creation_options__parameters__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_creation_options__selection__field_descriptors[2] =
+{
+  {
+    "resident_key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__Selection, resident_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_verification",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions__Selection, user_verification),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_creation_options__selection__field_indices_by_name[] = {
+  0,   /* field[0] = resident_key */
+  1,   /* field[1] = user_verification */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_creation_options__selection__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__selection__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyCreationOptions.Selection",
+  "Selection",
+  "Chatelaine__Auth__V1__PasskeyCreationOptions__Selection",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyCreationOptions__Selection),
+  2,
+  chatelaine__auth__v1__passkey_creation_options__selection__field_descriptors,
+  chatelaine__auth__v1__passkey_creation_options__selection__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_creation_options__selection__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_creation_options__selection__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_creation_options__field_descriptors[8] =
+{
+  {
+    "rp",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, rp),
+    &chatelaine__auth__v1__passkey_creation_options__relying_party__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, user),
+    &chatelaine__auth__v1__passkey_creation_options__user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "challenge",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, challenge),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pub_key_cred_params",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, n_pub_key_cred_params),
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, pub_key_cred_params),
+    &chatelaine__auth__v1__passkey_creation_options__parameters__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "timeout",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "exclude_credentials",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, n_exclude_credentials),
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, exclude_credentials),
+    &chatelaine__auth__v1__passkey_descriptor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authenticator_selection",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, authenticator_selection),
+    &chatelaine__auth__v1__passkey_creation_options__selection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attestation",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyCreationOptions, attestation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_creation_options__field_indices_by_name[] = {
+  7,   /* field[7] = attestation */
+  6,   /* field[6] = authenticator_selection */
+  2,   /* field[2] = challenge */
+  5,   /* field[5] = exclude_credentials */
+  3,   /* field[3] = pub_key_cred_params */
+  0,   /* field[0] = rp */
+  4,   /* field[4] = timeout */
+  1,   /* field[1] = user */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_creation_options__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyCreationOptions",
+  "PasskeyCreationOptions",
+  "Chatelaine__Auth__V1__PasskeyCreationOptions",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyCreationOptions),
+  8,
+  chatelaine__auth__v1__passkey_creation_options__field_descriptors,
+  chatelaine__auth__v1__passkey_creation_options__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_creation_options__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_creation_options__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_descriptor__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyDescriptor, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "type",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyDescriptor, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_descriptor__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = type */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_descriptor__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_descriptor__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyDescriptor",
+  "PasskeyDescriptor",
+  "Chatelaine__Auth__V1__PasskeyDescriptor",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyDescriptor),
+  2,
+  chatelaine__auth__v1__passkey_descriptor__field_descriptors,
+  chatelaine__auth__v1__passkey_descriptor__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_descriptor__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_descriptor__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_passkey_request__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_data",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyRequest, client_data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attestation_object",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyRequest, attestation_object),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__create_passkey_request__field_indices_by_name[] = {
+  2,   /* field[2] = attestation_object */
+  1,   /* field[1] = client_data */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__create_passkey_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreatePasskeyRequest",
+  "CreatePasskeyRequest",
+  "Chatelaine__Auth__V1__CreatePasskeyRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreatePasskeyRequest),
+  3,
+  chatelaine__auth__v1__create_passkey_request__field_descriptors,
+  chatelaine__auth__v1__create_passkey_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__create_passkey_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_passkey_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_passkey_response__field_descriptors[2] =
+{
+  {
+    "passkey",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyResponse, passkey),
+    &chatelaine__auth__v1__passkey__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recovery_codes",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyResponse, n_recovery_codes),
+    offsetof(Chatelaine__Auth__V1__CreatePasskeyResponse, recovery_codes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__create_passkey_response__field_indices_by_name[] = {
+  0,   /* field[0] = passkey */
+  1,   /* field[1] = recovery_codes */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__create_passkey_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreatePasskeyResponse",
+  "CreatePasskeyResponse",
+  "Chatelaine__Auth__V1__CreatePasskeyResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreatePasskeyResponse),
+  2,
+  chatelaine__auth__v1__create_passkey_response__field_descriptors,
+  chatelaine__auth__v1__create_passkey_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__create_passkey_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_passkey_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__list_passkeys_request__field_descriptors NULL
+#define chatelaine__auth__v1__list_passkeys_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__list_passkeys_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_passkeys_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListPasskeysRequest",
+  "ListPasskeysRequest",
+  "Chatelaine__Auth__V1__ListPasskeysRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListPasskeysRequest),
+  0,
+  chatelaine__auth__v1__list_passkeys_request__field_descriptors,
+  chatelaine__auth__v1__list_passkeys_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__list_passkeys_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_passkeys_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_passkeys_response__field_descriptors[1] =
+{
+  {
+    "passkeys",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListPasskeysResponse, n_passkeys),
+    offsetof(Chatelaine__Auth__V1__ListPasskeysResponse, passkeys),
+    &chatelaine__auth__v1__passkey__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_passkeys_response__field_indices_by_name[] = {
+  0,   /* field[0] = passkeys */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_passkeys_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_passkeys_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListPasskeysResponse",
+  "ListPasskeysResponse",
+  "Chatelaine__Auth__V1__ListPasskeysResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListPasskeysResponse),
+  1,
+  chatelaine__auth__v1__list_passkeys_response__field_descriptors,
+  chatelaine__auth__v1__list_passkeys_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_passkeys_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_passkeys_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__rename_passkey_request__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RenamePasskeyRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RenamePasskeyRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__rename_passkey_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__rename_passkey_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__rename_passkey_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RenamePasskeyRequest",
+  "RenamePasskeyRequest",
+  "Chatelaine__Auth__V1__RenamePasskeyRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RenamePasskeyRequest),
+  2,
+  chatelaine__auth__v1__rename_passkey_request__field_descriptors,
+  chatelaine__auth__v1__rename_passkey_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__rename_passkey_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__rename_passkey_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_passkey_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeletePasskeyRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__delete_passkey_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__delete_passkey_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_passkey_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeletePasskeyRequest",
+  "DeletePasskeyRequest",
+  "Chatelaine__Auth__V1__DeletePasskeyRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeletePasskeyRequest),
+  1,
+  chatelaine__auth__v1__delete_passkey_request__field_descriptors,
+  chatelaine__auth__v1__delete_passkey_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__delete_passkey_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_passkey_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__begin_passkey_log_in_request__field_descriptors[1] =
+{
+  {
+    "second_factor_token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__BeginPasskeyLogInRequest, second_factor_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__begin_passkey_log_in_request__field_indices_by_name[] = {
+  0,   /* field[0] = second_factor_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__begin_passkey_log_in_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_log_in_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BeginPasskeyLogInRequest",
+  "BeginPasskeyLogInRequest",
+  "Chatelaine__Auth__V1__BeginPasskeyLogInRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BeginPasskeyLogInRequest),
+  1,
+  chatelaine__auth__v1__begin_passkey_log_in_request__field_descriptors,
+  chatelaine__auth__v1__begin_passkey_log_in_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__begin_passkey_log_in_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begin_passkey_log_in_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__begin_passkey_confirmation_request__field_descriptors NULL
+#define chatelaine__auth__v1__begin_passkey_confirmation_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__begin_passkey_confirmation_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BeginPasskeyConfirmationRequest",
+  "BeginPasskeyConfirmationRequest",
+  "Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest),
+  0,
+  chatelaine__auth__v1__begin_passkey_confirmation_request__field_descriptors,
+  chatelaine__auth__v1__begin_passkey_confirmation_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__begin_passkey_confirmation_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begin_passkey_confirmation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_request_options__field_descriptors[5] =
+{
+  {
+    "challenge",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, challenge),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rp_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, rp_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "timeout",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "allow_credentials",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, n_allow_credentials),
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, allow_credentials),
+    &chatelaine__auth__v1__passkey_descriptor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_verification",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyRequestOptions, user_verification),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_request_options__field_indices_by_name[] = {
+  3,   /* field[3] = allow_credentials */
+  0,   /* field[0] = challenge */
+  1,   /* field[1] = rp_id */
+  2,   /* field[2] = timeout */
+  4,   /* field[4] = user_verification */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_request_options__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_request_options__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyRequestOptions",
+  "PasskeyRequestOptions",
+  "Chatelaine__Auth__V1__PasskeyRequestOptions",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyRequestOptions),
+  5,
+  chatelaine__auth__v1__passkey_request_options__field_descriptors,
+  chatelaine__auth__v1__passkey_request_options__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_request_options__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_request_options__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__passkey_assertion__field_descriptors[5] =
+{
+  {
+    "credential_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyAssertion, credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_data",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyAssertion, client_data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authenticator_data",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyAssertion, authenticator_data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "signature",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyAssertion, signature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_handle",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PasskeyAssertion, user_handle),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__passkey_assertion__field_indices_by_name[] = {
+  2,   /* field[2] = authenticator_data */
+  1,   /* field[1] = client_data */
+  0,   /* field[0] = credential_id */
+  3,   /* field[3] = signature */
+  4,   /* field[4] = user_handle */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__passkey_assertion__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_assertion__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PasskeyAssertion",
+  "PasskeyAssertion",
+  "Chatelaine__Auth__V1__PasskeyAssertion",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PasskeyAssertion),
+  5,
+  chatelaine__auth__v1__passkey_assertion__field_descriptors,
+  chatelaine__auth__v1__passkey_assertion__field_indices_by_name,
+  1,  chatelaine__auth__v1__passkey_assertion__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__passkey_assertion__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_passkey_session_request__field_descriptors[2] =
+{
+  {
+    "passkey",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeySessionRequest, passkey),
+    &chatelaine__auth__v1__passkey_assertion__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreatePasskeySessionRequest, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__create_passkey_session_request__field_indices_by_name[] = {
+  1,   /* field[1] = device_token */
+  0,   /* field[0] = passkey */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__create_passkey_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreatePasskeySessionRequest",
+  "CreatePasskeySessionRequest",
+  "Chatelaine__Auth__V1__CreatePasskeySessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreatePasskeySessionRequest),
+  2,
+  chatelaine__auth__v1__create_passkey_session_request__field_descriptors,
+  chatelaine__auth__v1__create_passkey_session_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__create_passkey_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_passkey_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor chatelaine__auth__v1__reset_user_second_factor_request__field_descriptors[1] =
 {
   {
@@ -5399,7 +7189,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_factor_
   (ProtobufCMessageInit) chatelaine__auth__v1__reset_user_second_factor_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_response__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_response__field_descriptors[6] =
 {
   {
     "session_token",
@@ -5461,18 +7251,31 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_session_respo
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "has_passkey",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateSessionResponse, has_passkey),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__create_session_response__field_indices_by_name[] = {
   1,   /* field[1] = account */
   4,   /* field[4] = device_token */
   2,   /* field[2] = expire_time */
+  5,   /* field[5] = has_passkey */
   3,   /* field[3] = second_factor_token */
   0,   /* field[0] = session_token */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__create_session_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor =
 {
@@ -5482,7 +7285,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__
   "Chatelaine__Auth__V1__CreateSessionResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__CreateSessionResponse),
-  5,
+  6,
   chatelaine__auth__v1__create_session_response__field_descriptors,
   chatelaine__auth__v1__create_session_response__field_indices_by_name,
   1,  chatelaine__auth__v1__create_session_response__number_ranges,
@@ -6616,7 +8419,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[44] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[52] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -6635,6 +8438,13 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteSecondFactor", &chatelaine__auth__v1__delete_second_factor_request__descriptor, &google__protobuf__empty__descriptor },
   { "CreateRecoveryCodes", &chatelaine__auth__v1__create_recovery_codes_request__descriptor, &chatelaine__auth__v1__recovery_codes__descriptor },
   { "RequestAccountDeletion", &chatelaine__auth__v1__request_account_deletion_request__descriptor, &chatelaine__auth__v1__account_deletion__descriptor },
+  { "BeginPasskey", &chatelaine__auth__v1__begin_passkey_request__descriptor, &chatelaine__auth__v1__passkey_creation_options__descriptor },
+  { "CreatePasskey", &chatelaine__auth__v1__create_passkey_request__descriptor, &chatelaine__auth__v1__create_passkey_response__descriptor },
+  { "ListPasskeys", &chatelaine__auth__v1__list_passkeys_request__descriptor, &chatelaine__auth__v1__list_passkeys_response__descriptor },
+  { "RenamePasskey", &chatelaine__auth__v1__rename_passkey_request__descriptor, &chatelaine__auth__v1__passkey__descriptor },
+  { "DeletePasskey", &chatelaine__auth__v1__delete_passkey_request__descriptor, &google__protobuf__empty__descriptor },
+  { "BeginPasskeyLogIn", &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor, &chatelaine__auth__v1__passkey_request_options__descriptor },
+  { "BeginPasskeyConfirmation", &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor, &chatelaine__auth__v1__passkey_request_options__descriptor },
   { "ListUsers", &chatelaine__auth__v1__list_users_request__descriptor, &chatelaine__auth__v1__list_users_response__descriptor },
   { "InviteUser", &chatelaine__auth__v1__invite_user_request__descriptor, &chatelaine__auth__v1__invite_user_response__descriptor },
   { "SetUserRole", &chatelaine__auth__v1__set_user_role_request__descriptor, &chatelaine__auth__v1__user__descriptor },
@@ -6650,6 +8460,7 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "ResetUserSecondFactor", &chatelaine__auth__v1__reset_user_second_factor_request__descriptor, &chatelaine__auth__v1__user__descriptor },
   { "SendUserPasswordReset", &chatelaine__auth__v1__send_user_password_reset_request__descriptor, &chatelaine__auth__v1__send_user_password_reset_response__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
+  { "CreatePasskeySession", &chatelaine__auth__v1__create_passkey_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "CompleteSession", &chatelaine__auth__v1__complete_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "ConfirmSession", &chatelaine__auth__v1__confirm_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
@@ -6664,50 +8475,58 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  35,        /* Authenticate */
+  43,        /* Authenticate */
+  17,        /* BeginPasskey */
+  23,        /* BeginPasskeyConfirmation */
+  22,        /* BeginPasskeyLogIn */
   4,        /* ChangePassword */
-  32,        /* CompleteSession */
-  33,        /* ConfirmSession */
-  39,        /* CreateAccessToken */
+  40,        /* CompleteSession */
+  41,        /* ConfirmSession */
+  47,        /* CreateAccessToken */
   0,        /* CreateAccount */
   12,        /* CreateAuthenticator */
+  18,        /* CreatePasskey */
+  39,        /* CreatePasskeySession */
   15,        /* CreateRecoveryCodes */
-  31,        /* CreateSession */
-  43,        /* DeleteAccessToken */
-  34,        /* DeleteCurrentSession */
+  38,        /* CreateSession */
+  51,        /* DeleteAccessToken */
+  42,        /* DeleteCurrentSession */
   10,        /* DeleteOtherSessions */
+  21,        /* DeletePasskey */
   14,        /* DeleteSecondFactor */
   9,        /* DeleteSession */
-  25,        /* DeleteUser */
-  40,        /* DeriveAccessToken */
-  20,        /* DisableUser */
+  32,        /* DeleteUser */
+  48,        /* DeriveAccessToken */
+  27,        /* DisableUser */
   13,        /* EnableSecondFactor */
-  21,        /* EnableUser */
+  28,        /* EnableUser */
   1,        /* GetCurrentAccount */
   11,        /* GetSecondFactor */
-  18,        /* InviteUser */
-  37,        /* IssueOperatorAssertion */
-  42,        /* ListAccessTokens */
-  27,        /* ListErasures */
+  25,        /* InviteUser */
+  45,        /* IssueOperatorAssertion */
+  50,        /* ListAccessTokens */
+  34,        /* ListErasures */
+  19,        /* ListPasskeys */
   8,        /* ListSessions */
-  17,        /* ListUsers */
+  24,        /* ListUsers */
   7,        /* RedeemLink */
-  28,        /* RepeatErasures */
-  38,        /* ReportForgery */
+  20,        /* RenamePasskey */
+  35,        /* RepeatErasures */
+  46,        /* ReportForgery */
   16,        /* RequestAccountDeletion */
   3,        /* RequestEmailChange */
   5,        /* RequestPasswordReset */
   6,        /* ResetPassword */
-  29,        /* ResetUserSecondFactor */
-  26,        /* RestoreUser */
-  24,        /* RevokeUserAccessTokens */
-  41,        /* RotateAccessToken */
+  36,        /* ResetUserSecondFactor */
+  33,        /* RestoreUser */
+  31,        /* RevokeUserAccessTokens */
+  49,        /* RotateAccessToken */
   2,        /* SendEmailVerification */
-  30,        /* SendUserPasswordReset */
-  19,        /* SetUserRole */
-  23,        /* SignOutUser */
-  22,        /* UnlockUser */
-  36         /* WatchRevocations */
+  37,        /* SendUserPasswordReset */
+  26,        /* SetUserRole */
+  30,        /* SignOutUser */
+  29,        /* UnlockUser */
+  44         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -6716,7 +8535,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  44,
+  52,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -6856,13 +8675,69 @@ void chatelaine__auth__v1__auth__request_account_deletion(ProtobufCService *serv
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__begin_passkey(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__BeginPasskeyRequest *input,
+                                               Chatelaine__Auth__V1__PasskeyCreationOptions_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__create_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__CreatePasskeyRequest *input,
+                                                Chatelaine__Auth__V1__CreatePasskeyResponse_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__list_passkeys(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListPasskeysRequest *input,
+                                               Chatelaine__Auth__V1__ListPasskeysResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__rename_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__RenamePasskeyRequest *input,
+                                                Chatelaine__Auth__V1__Passkey_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__DeletePasskeyRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__begin_passkey_log_in(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *input,
+                                                      Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__begin_passkey_confirmation(ProtobufCService *service,
+                                                            const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *input,
+                                                            Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                                                            void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__InviteUserRequest *input,
@@ -6870,7 +8745,7 @@ void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SetUserRoleRequest *input,
@@ -6878,7 +8753,7 @@ void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__DisableUserRequest *input,
@@ -6886,7 +8761,7 @@ void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__EnableUserRequest *input,
@@ -6894,7 +8769,7 @@ void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__UnlockUserRequest *input,
@@ -6902,7 +8777,7 @@ void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
@@ -6910,7 +8785,7 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *service,
                                                            const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *input,
@@ -6918,7 +8793,7 @@ void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *ser
                                                            void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__DeleteUserRequest *input,
@@ -6926,7 +8801,7 @@ void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__RestoreUserRequest *input,
@@ -6934,7 +8809,7 @@ void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__ListErasuresRequest *input,
@@ -6942,7 +8817,7 @@ void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
@@ -6950,7 +8825,7 @@ void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
@@ -6958,7 +8833,7 @@ void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
@@ -6966,7 +8841,7 @@ void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
@@ -6974,7 +8849,15 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__create_passkey_session(ProtobufCService *service,
+                                                        const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                                        Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                        void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
@@ -6982,7 +8865,7 @@ void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
@@ -6990,7 +8873,7 @@ void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -6998,7 +8881,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -7006,7 +8889,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -7014,7 +8897,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 44, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -7022,7 +8905,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 45, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -7030,7 +8913,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 46, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -7038,7 +8921,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 47, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeriveAccessTokenRequest *input,
@@ -7046,7 +8929,7 @@ void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 48, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__RotateAccessTokenRequest *input,
@@ -7054,7 +8937,7 @@ void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 49, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -7062,7 +8945,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 50, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -7070,7 +8953,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 51, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

@@ -496,18 +496,20 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__key_test__descriptor =
   (ProtobufCMessageInit) chatelaine__gateway__v1__key_test__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__gateway__v1__gateway__method_descriptors[4] =
+static const ProtobufCMethodDescriptor chatelaine__gateway__v1__gateway__method_descriptors[5] =
 {
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
+  { "CreatePasskeySession", &chatelaine__auth__v1__create_passkey_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "TestProviderConfig", &chatelaine__gateway__v1__test_provider_config_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
   { "TestKey", &chatelaine__gateway__v1__test_key_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
 };
 const unsigned chatelaine__gateway__v1__gateway__method_indices_by_name[] = {
+  1,        /* CreatePasskeySession */
   0,        /* CreateSession */
-  1,        /* DeleteCurrentSession */
-  3,        /* TestKey */
-  2         /* TestProviderConfig */
+  2,        /* DeleteCurrentSession */
+  4,        /* TestKey */
+  3         /* TestProviderConfig */
 };
 const ProtobufCServiceDescriptor chatelaine__gateway__v1__gateway__descriptor =
 {
@@ -516,7 +518,7 @@ const ProtobufCServiceDescriptor chatelaine__gateway__v1__gateway__descriptor =
   "Gateway",
   "Chatelaine__Gateway__V1__Gateway",
   "chatelaine.gateway.v1",
-  4,
+  5,
   chatelaine__gateway__v1__gateway__method_descriptors,
   chatelaine__gateway__v1__gateway__method_indices_by_name
 };
@@ -528,13 +530,21 @@ void chatelaine__gateway__v1__gateway__create_session(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__gateway__v1__gateway__create_passkey_session(ProtobufCService *service,
+                                                              const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                                              Chatelaine__Gateway__V1__BegunSession_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__gateway__v1__gateway__delete_current_session(ProtobufCService *service,
                                                               const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                                               Google__Protobuf__Empty_Closure closure,
                                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__test_provider_config(ProtobufCService *service,
                                                             const Chatelaine__Gateway__V1__TestProviderConfigRequest *input,
@@ -542,7 +552,7 @@ void chatelaine__gateway__v1__gateway__test_provider_config(ProtobufCService *se
                                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__test_key(ProtobufCService *service,
                                                 const Chatelaine__Gateway__V1__TestKeyRequest *input,
@@ -550,7 +560,7 @@ void chatelaine__gateway__v1__gateway__test_key(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__init (Chatelaine__Gateway__V1__Gateway_Service *service,
                                              Chatelaine__Gateway__V1__Gateway_ServiceDestroy destroy)

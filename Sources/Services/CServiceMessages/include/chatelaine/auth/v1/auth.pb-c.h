@@ -68,6 +68,25 @@ typedef struct Chatelaine__Auth__V1__EnableSecondFactorRequest Chatelaine__Auth_
 typedef struct Chatelaine__Auth__V1__DeleteSecondFactorRequest Chatelaine__Auth__V1__DeleteSecondFactorRequest;
 typedef struct Chatelaine__Auth__V1__CreateRecoveryCodesRequest Chatelaine__Auth__V1__CreateRecoveryCodesRequest;
 typedef struct Chatelaine__Auth__V1__RecoveryCodes Chatelaine__Auth__V1__RecoveryCodes;
+typedef struct Chatelaine__Auth__V1__Passkey Chatelaine__Auth__V1__Passkey;
+typedef struct Chatelaine__Auth__V1__BeginPasskeyRequest Chatelaine__Auth__V1__BeginPasskeyRequest;
+typedef struct Chatelaine__Auth__V1__PasskeyCreationOptions Chatelaine__Auth__V1__PasskeyCreationOptions;
+typedef struct Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty;
+typedef struct Chatelaine__Auth__V1__PasskeyCreationOptions__User Chatelaine__Auth__V1__PasskeyCreationOptions__User;
+typedef struct Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters;
+typedef struct Chatelaine__Auth__V1__PasskeyCreationOptions__Selection Chatelaine__Auth__V1__PasskeyCreationOptions__Selection;
+typedef struct Chatelaine__Auth__V1__PasskeyDescriptor Chatelaine__Auth__V1__PasskeyDescriptor;
+typedef struct Chatelaine__Auth__V1__CreatePasskeyRequest Chatelaine__Auth__V1__CreatePasskeyRequest;
+typedef struct Chatelaine__Auth__V1__CreatePasskeyResponse Chatelaine__Auth__V1__CreatePasskeyResponse;
+typedef struct Chatelaine__Auth__V1__ListPasskeysRequest Chatelaine__Auth__V1__ListPasskeysRequest;
+typedef struct Chatelaine__Auth__V1__ListPasskeysResponse Chatelaine__Auth__V1__ListPasskeysResponse;
+typedef struct Chatelaine__Auth__V1__RenamePasskeyRequest Chatelaine__Auth__V1__RenamePasskeyRequest;
+typedef struct Chatelaine__Auth__V1__DeletePasskeyRequest Chatelaine__Auth__V1__DeletePasskeyRequest;
+typedef struct Chatelaine__Auth__V1__BeginPasskeyLogInRequest Chatelaine__Auth__V1__BeginPasskeyLogInRequest;
+typedef struct Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest;
+typedef struct Chatelaine__Auth__V1__PasskeyRequestOptions Chatelaine__Auth__V1__PasskeyRequestOptions;
+typedef struct Chatelaine__Auth__V1__PasskeyAssertion Chatelaine__Auth__V1__PasskeyAssertion;
+typedef struct Chatelaine__Auth__V1__CreatePasskeySessionRequest Chatelaine__Auth__V1__CreatePasskeySessionRequest;
 typedef struct Chatelaine__Auth__V1__ResetUserSecondFactorRequest Chatelaine__Auth__V1__ResetUserSecondFactorRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1__CreateSessionResponse;
 typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Auth__V1__DeleteCurrentSessionRequest;
@@ -559,27 +578,47 @@ struct  Chatelaine__Auth__V1__CreateSessionRequest
     , {0,NULL}, {0,NULL}, {0,NULL} }
 
 
+typedef enum {
+  CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST___PASSKEY__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST___PASSKEY_PASSKEY = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST___PASSKEY__CASE)
+} Chatelaine__Auth__V1__CompleteSessionRequest__PasskeyCase;
+
 struct  Chatelaine__Auth__V1__CompleteSessionRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData token;
   ProtobufCBinaryData code;
   ProtobufCBinaryData device_token;
+  Chatelaine__Auth__V1__CompleteSessionRequest__PasskeyCase _passkey_case;
+  union {
+    Chatelaine__Auth__V1__PasskeyAssertion *passkey;
+  };
 };
 #define CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__complete_session_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__AUTH__V1__COMPLETE_SESSION_REQUEST___PASSKEY__NOT_SET, {0} }
 
+
+typedef enum {
+  CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST___PASSKEY__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST___PASSKEY_PASSKEY = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST___PASSKEY__CASE)
+} Chatelaine__Auth__V1__ConfirmSessionRequest__PasskeyCase;
 
 struct  Chatelaine__Auth__V1__ConfirmSessionRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData password;
   ProtobufCBinaryData code;
+  Chatelaine__Auth__V1__ConfirmSessionRequest__PasskeyCase _passkey_case;
+  union {
+    Chatelaine__Auth__V1__PasskeyAssertion *passkey;
+  };
 };
 #define CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__confirm_session_request__descriptor) \
-    , {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, CHATELAINE__AUTH__V1__CONFIRM_SESSION_REQUEST___PASSKEY__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__GetSecondFactorRequest
@@ -602,6 +641,7 @@ struct  Chatelaine__Auth__V1__SecondFactor
   ProtobufCMessage base;
   protobuf_c_boolean is_enabled;
   int32_t recovery_codes_left;
+  int32_t passkey_count;
   Chatelaine__Auth__V1__SecondFactor__EnableTimeCase _enable_time_case;
   union {
     Google__Protobuf__Timestamp *enable_time;
@@ -609,7 +649,7 @@ struct  Chatelaine__Auth__V1__SecondFactor
 };
 #define CHATELAINE__AUTH__V1__SECOND_FACTOR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__second_factor__descriptor) \
-    , 0, 0, CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME__NOT_SET, {0} }
+    , 0, 0, 0, CHATELAINE__AUTH__V1__SECOND_FACTOR___ENABLE_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__CreateAuthenticatorRequest
@@ -671,6 +711,237 @@ struct  Chatelaine__Auth__V1__RecoveryCodes
     , 0,NULL }
 
 
+typedef enum {
+  CHATELAINE__AUTH__V1__PASSKEY___LAST_USE_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__PASSKEY___LAST_USE_TIME_LAST_USE_TIME = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__PASSKEY___LAST_USE_TIME__CASE)
+} Chatelaine__Auth__V1__Passkey__LastUseTimeCase;
+
+struct  Chatelaine__Auth__V1__Passkey
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+  Google__Protobuf__Timestamp *create_time;
+  protobuf_c_boolean is_synced;
+  Chatelaine__Auth__V1__Passkey__LastUseTimeCase _last_use_time_case;
+  union {
+    Google__Protobuf__Timestamp *last_use_time;
+  };
+};
+#define CHATELAINE__AUTH__V1__PASSKEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey__descriptor) \
+    , {0,NULL}, {0,NULL}, NULL, 0, CHATELAINE__AUTH__V1__PASSKEY___LAST_USE_TIME__NOT_SET, {0} }
+
+
+struct  Chatelaine__Auth__V1__BeginPasskeyRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__BEGIN_PASSKEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begin_passkey_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__RELYING_PARTY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_creation_options__relying_party__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PasskeyCreationOptions__User
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+  ProtobufCBinaryData display_name;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__USER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_creation_options__user__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData type;
+  int32_t alg;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__PARAMETERS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_creation_options__parameters__descriptor) \
+    , {0,NULL}, 0 }
+
+
+struct  Chatelaine__Auth__V1__PasskeyCreationOptions__Selection
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData resident_key;
+  ProtobufCBinaryData user_verification;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__SELECTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_creation_options__selection__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PasskeyCreationOptions
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty *rp;
+  Chatelaine__Auth__V1__PasskeyCreationOptions__User *user;
+  ProtobufCBinaryData challenge;
+  size_t n_pub_key_cred_params;
+  Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters **pub_key_cred_params;
+  int32_t timeout;
+  size_t n_exclude_credentials;
+  Chatelaine__Auth__V1__PasskeyDescriptor **exclude_credentials;
+  Chatelaine__Auth__V1__PasskeyCreationOptions__Selection *authenticator_selection;
+  ProtobufCBinaryData attestation;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_CREATION_OPTIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_creation_options__descriptor) \
+    , NULL, NULL, {0,NULL}, 0,NULL, 0, 0,NULL, NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PasskeyDescriptor
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData type;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_DESCRIPTOR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_descriptor__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__CreatePasskeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  ProtobufCBinaryData client_data;
+  ProtobufCBinaryData attestation_object;
+};
+#define CHATELAINE__AUTH__V1__CREATE_PASSKEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_passkey_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__CreatePasskeyResponse
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__Passkey *passkey;
+  size_t n_recovery_codes;
+  ProtobufCBinaryData *recovery_codes;
+};
+#define CHATELAINE__AUTH__V1__CREATE_PASSKEY_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_passkey_response__descriptor) \
+    , NULL, 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__ListPasskeysRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__LIST_PASSKEYS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_passkeys_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__ListPasskeysResponse
+{
+  ProtobufCMessage base;
+  size_t n_passkeys;
+  Chatelaine__Auth__V1__Passkey **passkeys;
+};
+#define CHATELAINE__AUTH__V1__LIST_PASSKEYS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_passkeys_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__RenamePasskeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+};
+#define CHATELAINE__AUTH__V1__RENAME_PASSKEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__rename_passkey_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__DeletePasskeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__AUTH__V1__DELETE_PASSKEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_passkey_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__BeginPasskeyLogInRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData second_factor_token;
+};
+#define CHATELAINE__AUTH__V1__BEGIN_PASSKEY_LOG_IN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begin_passkey_log_in_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__BEGIN_PASSKEY_CONFIRMATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__PasskeyRequestOptions
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData challenge;
+  ProtobufCBinaryData rp_id;
+  int32_t timeout;
+  size_t n_allow_credentials;
+  Chatelaine__Auth__V1__PasskeyDescriptor **allow_credentials;
+  ProtobufCBinaryData user_verification;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_REQUEST_OPTIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_request_options__descriptor) \
+    , {0,NULL}, {0,NULL}, 0, 0,NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PasskeyAssertion
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData credential_id;
+  ProtobufCBinaryData client_data;
+  ProtobufCBinaryData authenticator_data;
+  ProtobufCBinaryData signature;
+  ProtobufCBinaryData user_handle;
+};
+#define CHATELAINE__AUTH__V1__PASSKEY_ASSERTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__passkey_assertion__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__CreatePasskeySessionRequest
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__PasskeyAssertion *passkey;
+  ProtobufCBinaryData device_token;
+};
+#define CHATELAINE__AUTH__V1__CREATE_PASSKEY_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_passkey_session_request__descriptor) \
+    , NULL, {0,NULL} }
+
+
 struct  Chatelaine__Auth__V1__ResetUserSecondFactorRequest
 {
   ProtobufCMessage base;
@@ -689,10 +960,11 @@ struct  Chatelaine__Auth__V1__CreateSessionResponse
   Google__Protobuf__Timestamp *expire_time;
   ProtobufCBinaryData second_factor_token;
   ProtobufCBinaryData device_token;
+  protobuf_c_boolean has_passkey;
 };
 #define CHATELAINE__AUTH__V1__CREATE_SESSION_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_session_response__descriptor) \
-    , {0,NULL}, NULL, NULL, {0,NULL}, {0,NULL} }
+    , {0,NULL}, NULL, NULL, {0,NULL}, {0,NULL}, 0 }
 
 
 struct  Chatelaine__Auth__V1__DeleteCurrentSessionRequest
@@ -1913,6 +2185,303 @@ Chatelaine__Auth__V1__RecoveryCodes *
 void   chatelaine__auth__v1__recovery_codes__free_unpacked
                      (Chatelaine__Auth__V1__RecoveryCodes *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__Passkey methods */
+void   chatelaine__auth__v1__passkey__init
+                     (Chatelaine__Auth__V1__Passkey         *message);
+size_t chatelaine__auth__v1__passkey__get_packed_size
+                     (const Chatelaine__Auth__V1__Passkey   *message);
+size_t chatelaine__auth__v1__passkey__pack
+                     (const Chatelaine__Auth__V1__Passkey   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__passkey__pack_to_buffer
+                     (const Chatelaine__Auth__V1__Passkey   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__Passkey *
+       chatelaine__auth__v1__passkey__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__passkey__free_unpacked
+                     (Chatelaine__Auth__V1__Passkey *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BeginPasskeyRequest methods */
+void   chatelaine__auth__v1__begin_passkey_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyRequest         *message);
+size_t chatelaine__auth__v1__begin_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest   *message);
+size_t chatelaine__auth__v1__begin_passkey_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begin_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BeginPasskeyRequest *
+       chatelaine__auth__v1__begin_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begin_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty methods */
+void   chatelaine__auth__v1__passkey_creation_options__relying_party__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty         *message);
+/* Chatelaine__Auth__V1__PasskeyCreationOptions__User methods */
+void   chatelaine__auth__v1__passkey_creation_options__user__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__User         *message);
+/* Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters methods */
+void   chatelaine__auth__v1__passkey_creation_options__parameters__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters         *message);
+/* Chatelaine__Auth__V1__PasskeyCreationOptions__Selection methods */
+void   chatelaine__auth__v1__passkey_creation_options__selection__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions__Selection         *message);
+/* Chatelaine__Auth__V1__PasskeyCreationOptions methods */
+void   chatelaine__auth__v1__passkey_creation_options__init
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions         *message);
+size_t chatelaine__auth__v1__passkey_creation_options__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions   *message);
+size_t chatelaine__auth__v1__passkey_creation_options__pack
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__passkey_creation_options__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyCreationOptions   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__PasskeyCreationOptions *
+       chatelaine__auth__v1__passkey_creation_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__passkey_creation_options__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyCreationOptions *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__PasskeyDescriptor methods */
+void   chatelaine__auth__v1__passkey_descriptor__init
+                     (Chatelaine__Auth__V1__PasskeyDescriptor         *message);
+size_t chatelaine__auth__v1__passkey_descriptor__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor   *message);
+size_t chatelaine__auth__v1__passkey_descriptor__pack
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__passkey_descriptor__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyDescriptor   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__PasskeyDescriptor *
+       chatelaine__auth__v1__passkey_descriptor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__passkey_descriptor__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyDescriptor *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreatePasskeyRequest methods */
+void   chatelaine__auth__v1__create_passkey_request__init
+                     (Chatelaine__Auth__V1__CreatePasskeyRequest         *message);
+size_t chatelaine__auth__v1__create_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest   *message);
+size_t chatelaine__auth__v1__create_passkey_request__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreatePasskeyRequest *
+       chatelaine__auth__v1__create_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreatePasskeyResponse methods */
+void   chatelaine__auth__v1__create_passkey_response__init
+                     (Chatelaine__Auth__V1__CreatePasskeyResponse         *message);
+size_t chatelaine__auth__v1__create_passkey_response__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse   *message);
+size_t chatelaine__auth__v1__create_passkey_response__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_passkey_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeyResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreatePasskeyResponse *
+       chatelaine__auth__v1__create_passkey_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_passkey_response__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeyResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListPasskeysRequest methods */
+void   chatelaine__auth__v1__list_passkeys_request__init
+                     (Chatelaine__Auth__V1__ListPasskeysRequest         *message);
+size_t chatelaine__auth__v1__list_passkeys_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest   *message);
+size_t chatelaine__auth__v1__list_passkeys_request__pack
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_passkeys_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListPasskeysRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListPasskeysRequest *
+       chatelaine__auth__v1__list_passkeys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_passkeys_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListPasskeysRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListPasskeysResponse methods */
+void   chatelaine__auth__v1__list_passkeys_response__init
+                     (Chatelaine__Auth__V1__ListPasskeysResponse         *message);
+size_t chatelaine__auth__v1__list_passkeys_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse   *message);
+size_t chatelaine__auth__v1__list_passkeys_response__pack
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_passkeys_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListPasskeysResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListPasskeysResponse *
+       chatelaine__auth__v1__list_passkeys_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_passkeys_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListPasskeysResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RenamePasskeyRequest methods */
+void   chatelaine__auth__v1__rename_passkey_request__init
+                     (Chatelaine__Auth__V1__RenamePasskeyRequest         *message);
+size_t chatelaine__auth__v1__rename_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest   *message);
+size_t chatelaine__auth__v1__rename_passkey_request__pack
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__rename_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RenamePasskeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RenamePasskeyRequest *
+       chatelaine__auth__v1__rename_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__rename_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__RenamePasskeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeletePasskeyRequest methods */
+void   chatelaine__auth__v1__delete_passkey_request__init
+                     (Chatelaine__Auth__V1__DeletePasskeyRequest         *message);
+size_t chatelaine__auth__v1__delete_passkey_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest   *message);
+size_t chatelaine__auth__v1__delete_passkey_request__pack
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_passkey_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeletePasskeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeletePasskeyRequest *
+       chatelaine__auth__v1__delete_passkey_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_passkey_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeletePasskeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BeginPasskeyLogInRequest methods */
+void   chatelaine__auth__v1__begin_passkey_log_in_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyLogInRequest         *message);
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest   *message);
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begin_passkey_log_in_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BeginPasskeyLogInRequest *
+       chatelaine__auth__v1__begin_passkey_log_in_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begin_passkey_log_in_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest methods */
+void   chatelaine__auth__v1__begin_passkey_confirmation_request__init
+                     (Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest         *message);
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest   *message);
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__pack
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begin_passkey_confirmation_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *
+       chatelaine__auth__v1__begin_passkey_confirmation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begin_passkey_confirmation_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__PasskeyRequestOptions methods */
+void   chatelaine__auth__v1__passkey_request_options__init
+                     (Chatelaine__Auth__V1__PasskeyRequestOptions         *message);
+size_t chatelaine__auth__v1__passkey_request_options__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions   *message);
+size_t chatelaine__auth__v1__passkey_request_options__pack
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__passkey_request_options__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyRequestOptions   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__PasskeyRequestOptions *
+       chatelaine__auth__v1__passkey_request_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__passkey_request_options__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyRequestOptions *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__PasskeyAssertion methods */
+void   chatelaine__auth__v1__passkey_assertion__init
+                     (Chatelaine__Auth__V1__PasskeyAssertion         *message);
+size_t chatelaine__auth__v1__passkey_assertion__get_packed_size
+                     (const Chatelaine__Auth__V1__PasskeyAssertion   *message);
+size_t chatelaine__auth__v1__passkey_assertion__pack
+                     (const Chatelaine__Auth__V1__PasskeyAssertion   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__passkey_assertion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PasskeyAssertion   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__PasskeyAssertion *
+       chatelaine__auth__v1__passkey_assertion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__passkey_assertion__free_unpacked
+                     (Chatelaine__Auth__V1__PasskeyAssertion *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreatePasskeySessionRequest methods */
+void   chatelaine__auth__v1__create_passkey_session_request__init
+                     (Chatelaine__Auth__V1__CreatePasskeySessionRequest         *message);
+size_t chatelaine__auth__v1__create_passkey_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest   *message);
+size_t chatelaine__auth__v1__create_passkey_session_request__pack
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_passkey_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreatePasskeySessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreatePasskeySessionRequest *
+       chatelaine__auth__v1__create_passkey_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_passkey_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__ResetUserSecondFactorRequest methods */
 void   chatelaine__auth__v1__reset_user_second_factor_request__init
                      (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message);
@@ -2423,6 +2992,63 @@ typedef void (*Chatelaine__Auth__V1__CreateRecoveryCodesRequest_Closure)
 typedef void (*Chatelaine__Auth__V1__RecoveryCodes_Closure)
                  (const Chatelaine__Auth__V1__RecoveryCodes *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__Passkey_Closure)
+                 (const Chatelaine__Auth__V1__Passkey *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BeginPasskeyRequest_Closure)
+                 (const Chatelaine__Auth__V1__BeginPasskeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyCreationOptions__RelyingParty *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyCreationOptions__User_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyCreationOptions__User *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyCreationOptions__Parameters *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyCreationOptions__Selection_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyCreationOptions__Selection *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyCreationOptions_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyCreationOptions *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyDescriptor_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyDescriptor *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreatePasskeyRequest_Closure)
+                 (const Chatelaine__Auth__V1__CreatePasskeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreatePasskeyResponse_Closure)
+                 (const Chatelaine__Auth__V1__CreatePasskeyResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListPasskeysRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListPasskeysRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListPasskeysResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListPasskeysResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RenamePasskeyRequest_Closure)
+                 (const Chatelaine__Auth__V1__RenamePasskeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeletePasskeyRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeletePasskeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BeginPasskeyLogInRequest_Closure)
+                 (const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest_Closure)
+                 (const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyRequestOptions_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyRequestOptions *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PasskeyAssertion_Closure)
+                 (const Chatelaine__Auth__V1__PasskeyAssertion *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreatePasskeySessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__ResetUserSecondFactorRequest_Closure)
                  (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
                   void *closure_data);
@@ -2555,6 +3181,34 @@ struct Chatelaine__Auth__V1__Auth_Service
                                    const Chatelaine__Auth__V1__RequestAccountDeletionRequest *input,
                                    Chatelaine__Auth__V1__AccountDeletion_Closure closure,
                                    void *closure_data);
+  void (*begin_passkey)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__BeginPasskeyRequest *input,
+                        Chatelaine__Auth__V1__PasskeyCreationOptions_Closure closure,
+                        void *closure_data);
+  void (*create_passkey)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__CreatePasskeyRequest *input,
+                         Chatelaine__Auth__V1__CreatePasskeyResponse_Closure closure,
+                         void *closure_data);
+  void (*list_passkeys)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__ListPasskeysRequest *input,
+                        Chatelaine__Auth__V1__ListPasskeysResponse_Closure closure,
+                        void *closure_data);
+  void (*rename_passkey)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__RenamePasskeyRequest *input,
+                         Chatelaine__Auth__V1__Passkey_Closure closure,
+                         void *closure_data);
+  void (*delete_passkey)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__DeletePasskeyRequest *input,
+                         Google__Protobuf__Empty_Closure closure,
+                         void *closure_data);
+  void (*begin_passkey_log_in)(Chatelaine__Auth__V1__Auth_Service *service,
+                               const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *input,
+                               Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                               void *closure_data);
+  void (*begin_passkey_confirmation)(Chatelaine__Auth__V1__Auth_Service *service,
+                                     const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *input,
+                                     Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                                     void *closure_data);
   void (*list_users)(Chatelaine__Auth__V1__Auth_Service *service,
                      const Chatelaine__Auth__V1__ListUsersRequest *input,
                      Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -2615,6 +3269,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                          const Chatelaine__Auth__V1__CreateSessionRequest *input,
                          Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                          void *closure_data);
+  void (*create_passkey_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                                 const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                 Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                 void *closure_data);
   void (*complete_session)(Chatelaine__Auth__V1__Auth_Service *service,
                            const Chatelaine__Auth__V1__CompleteSessionRequest *input,
                            Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -2688,6 +3346,13 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## delete_second_factor,\
       function_prefix__ ## create_recovery_codes,\
       function_prefix__ ## request_account_deletion,\
+      function_prefix__ ## begin_passkey,\
+      function_prefix__ ## create_passkey,\
+      function_prefix__ ## list_passkeys,\
+      function_prefix__ ## rename_passkey,\
+      function_prefix__ ## delete_passkey,\
+      function_prefix__ ## begin_passkey_log_in,\
+      function_prefix__ ## begin_passkey_confirmation,\
       function_prefix__ ## list_users,\
       function_prefix__ ## invite_user,\
       function_prefix__ ## set_user_role,\
@@ -2703,6 +3368,7 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## reset_user_second_factor,\
       function_prefix__ ## send_user_password_reset,\
       function_prefix__ ## create_session,\
+      function_prefix__ ## create_passkey_session,\
       function_prefix__ ## complete_session,\
       function_prefix__ ## confirm_session,\
       function_prefix__ ## delete_current_session,\
@@ -2783,6 +3449,34 @@ void chatelaine__auth__v1__auth__request_account_deletion(ProtobufCService *serv
                                                           const Chatelaine__Auth__V1__RequestAccountDeletionRequest *input,
                                                           Chatelaine__Auth__V1__AccountDeletion_Closure closure,
                                                           void *closure_data);
+void chatelaine__auth__v1__auth__begin_passkey(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__BeginPasskeyRequest *input,
+                                               Chatelaine__Auth__V1__PasskeyCreationOptions_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__create_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__CreatePasskeyRequest *input,
+                                                Chatelaine__Auth__V1__CreatePasskeyResponse_Closure closure,
+                                                void *closure_data);
+void chatelaine__auth__v1__auth__list_passkeys(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__ListPasskeysRequest *input,
+                                               Chatelaine__Auth__V1__ListPasskeysResponse_Closure closure,
+                                               void *closure_data);
+void chatelaine__auth__v1__auth__rename_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__RenamePasskeyRequest *input,
+                                                Chatelaine__Auth__V1__Passkey_Closure closure,
+                                                void *closure_data);
+void chatelaine__auth__v1__auth__delete_passkey(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__DeletePasskeyRequest *input,
+                                                Google__Protobuf__Empty_Closure closure,
+                                                void *closure_data);
+void chatelaine__auth__v1__auth__begin_passkey_log_in(ProtobufCService *service,
+                                                      const Chatelaine__Auth__V1__BeginPasskeyLogInRequest *input,
+                                                      Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                                                      void *closure_data);
+void chatelaine__auth__v1__auth__begin_passkey_confirmation(ProtobufCService *service,
+                                                            const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *input,
+                                                            Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
+                                                            void *closure_data);
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -2843,6 +3537,10 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
                                                 Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                                                 void *closure_data);
+void chatelaine__auth__v1__auth__create_passkey_session(ProtobufCService *service,
+                                                        const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                                        Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                        void *closure_data);
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
                                                   Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -2945,6 +3643,25 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__enable_second_fact
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_second_factor_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_recovery_codes_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__recovery_codes__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__relying_party__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__user__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__parameters__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_creation_options__selection__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_descriptor__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_passkeys_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_passkeys_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__rename_passkey_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_passkey_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_log_in_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_request_options__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_assertion__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_factor_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_request__descriptor;

@@ -209,6 +209,10 @@ struct Chatelaine__Gateway__V1__Gateway_Service
                          const Chatelaine__Auth__V1__CreateSessionRequest *input,
                          Chatelaine__Gateway__V1__BegunSession_Closure closure,
                          void *closure_data);
+  void (*create_passkey_session)(Chatelaine__Gateway__V1__Gateway_Service *service,
+                                 const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                 Chatelaine__Gateway__V1__BegunSession_Closure closure,
+                                 void *closure_data);
   void (*delete_current_session)(Chatelaine__Gateway__V1__Gateway_Service *service,
                                  const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                  Google__Protobuf__Empty_Closure closure,
@@ -230,6 +234,7 @@ void chatelaine__gateway__v1__gateway__init (Chatelaine__Gateway__V1__Gateway_Se
 #define CHATELAINE__GATEWAY__V1__GATEWAY__INIT(function_prefix__) \
     { CHATELAINE__GATEWAY__V1__GATEWAY__BASE_INIT,\
       function_prefix__ ## create_session,\
+      function_prefix__ ## create_passkey_session,\
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## test_provider_config,\
       function_prefix__ ## test_key  }
@@ -237,6 +242,10 @@ void chatelaine__gateway__v1__gateway__create_session(ProtobufCService *service,
                                                       const Chatelaine__Auth__V1__CreateSessionRequest *input,
                                                       Chatelaine__Gateway__V1__BegunSession_Closure closure,
                                                       void *closure_data);
+void chatelaine__gateway__v1__gateway__create_passkey_session(ProtobufCService *service,
+                                                              const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
+                                                              Chatelaine__Gateway__V1__BegunSession_Closure closure,
+                                                              void *closure_data);
 void chatelaine__gateway__v1__gateway__delete_current_session(ProtobufCService *service,
                                                               const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                                               Google__Protobuf__Empty_Closure closure,
