@@ -224,7 +224,8 @@ let package = Package(
     library(
       .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
     library(.domain, "TransparencyLog", ["Cryptography", "Encodings"]),
-    library(.domain, "Audit", ["Identity", "Receipts", "UseCases"]),
+    library(
+      .domain, "Audit", ["Encodings", "Identity", "Receipts", "TransparencyLog", "UseCases"]),
 
     // Services: adapters, wiring, main.
     library(
@@ -262,8 +263,8 @@ let package = Package(
       [
         "Callers", "Audit", "Cryptography", "Identity", "Postgres", "Protobuf", "RPC",
         "RPCTransport",
-        "ServiceAPI", "ServiceRuntime", "UseCases", "Outbox", "Receipts", nioCore, logging,
-        lifecycle,
+        "ServiceAPI", "ServiceRuntime", "TransparencyLog", "UseCases", "Outbox", "Receipts",
+        nioCore, logging, lifecycle, metrics,
       ], resources: [.embedInCode("Migrations")]),
     // The gateway's rooms: each knows only what it names here.
     library(
@@ -334,8 +335,8 @@ let package = Package(
         "LocalDeployment", "Cryptography",
         "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
-        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", argumentParser, logging, nioCore,
-        nioPosix,
+        "RPCTransport", "ServiceAPI", "ServiceRuntime", "TLS", "TransparencyLog", argumentParser,
+        logging, nioCore, nioPosix,
       ]),
 
     // Tests.
@@ -512,10 +513,10 @@ let package = Package(
       "Services", "AuditServerTests",
       [
         "Callers", "UseCases",
-        "AuditServer", "Audit", "Cryptography", "Identity", "LocalDeployment", "Postgres",
-        "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
-        "TestSupport", logging, nioPosix,
-      ]),
+        "AuditServer", "Audit", "Cryptography", "Encodings", "Identity", "LocalDeployment",
+        "Postgres", "Protobuf", "Receipts", "RPC", "RPCInProcess", "ServiceAPI", "ServiceRuntime",
+        "TestSupport", "TransparencyLog", logging, nioPosix,
+      ], exclude: ["Python"]),
     tests(
       "Services", "OutboxTests",
       [

@@ -10,14 +10,18 @@ package enum AuditError: Error, Hashable {
     case credentialID = "credentialId"
     case events
     case id
+    case index
     case ipAddress
+    case level
     case outcome
     case pageSize
     case pageToken
     case since
+    case size
     case targetID = "targetId"
     case text
     case until
+    case width
   }
 
   case invalid(Field, reason: String)
@@ -25,6 +29,12 @@ package enum AuditError: Error, Hashable {
   case invalidEvent(index: Int, EventProblem)
   /// The caller's credential doesn't allow it.
   case denied(Refusal)
+  /// There is no such thing, or not yet.
+  case notFound
+  /// The log isn't signed here, so nothing of it can be proved.
+  case unsigned
+  /// The tree lacks hashes that it must have; `detail` is for the operator's log.
+  case damaged(detail: String)
   /// The database takes no such event, and an event of the batch is one; so none was kept. `detail`
   /// is for the operator's log.
   case unstorable(detail: String)

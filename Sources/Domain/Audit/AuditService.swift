@@ -1,6 +1,7 @@
 package import FoundationEssentials
 package import Identity
 import Receipts
+package import TransparencyLog
 package import UseCases
 
 /// The use cases of the audit log.
@@ -20,12 +21,16 @@ package struct AuditService: Sendable {
   /// The name under which the log records what it refused itself.
   static let name = "audit"
 
-  private let door: Door<AuditError>
+  let door: Door<AuditError>
   private let store: any AuditStore
+  /// What proves the log, and the key that signs it; nil where nothing does.
+  let log: (store: any LogStore, key: LogKey)?
 
   package init(
-    store: any AuditStore, clock: @escaping @Sendable () -> Date = { Date() }
+    store: any AuditStore, log: (store: any LogStore, key: LogKey)? = nil,
+    clock: @escaping @Sendable () -> Date = { Date() }
   ) {
+    self.log = log
     door = Door(clock: clock) { (receipt) async throws(AuditError) in
       _ = try await store.append([AuditEvent(receipt, source: Self.name)])
     }

@@ -138,4 +138,6 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case logInBegin = "log-in.begin"
   /// A link of a mail is looked up.
   case linkRedeem = "link.redeem"
+  /// A checkpoint, tile or leaves of the log are read; only `DENIED` is recorded.
+  case auditLogGet = "audit-log.get"
 }

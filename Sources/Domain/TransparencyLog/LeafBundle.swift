@@ -15,15 +15,22 @@ package enum LeafBundle {
 
   /// Nil for bytes that end within a leaf.
   package static func decode(_ bytes: [UInt8]) -> [[UInt8]]? {
+    var rest = bytes
+    let leaves = takeWhole(from: &rest)
+    return rest.isEmpty ? leaves : nil
+  }
+
+  /// The leaves that are whole; what is left is the beginning of the next.
+  package static func takeWhole(from bytes: inout [UInt8]) -> [[UInt8]] {
     var leaves: [[UInt8]] = []
-    var rest = bytes[...]
-    while let high = rest.popFirst() {
-      guard let low = rest.popFirst() else { return nil }
-      let length = Int(high) << 8 | Int(low)
-      guard rest.count >= length else { return nil }
-      leaves.append(Array(rest.prefix(length)))
-      rest = rest.dropFirst(length)
+    var start = 0
+    while bytes.count - start >= lengthBytes {
+      let end = start + lengthBytes + (Int(bytes[start]) << 8 | Int(bytes[start + 1]))
+      guard end <= bytes.count else { break }
+      leaves.append(Array(bytes[start + lengthBytes..<end]))
+      start = end
     }
+    bytes.removeFirst(start)
     return leaves
   }
 }

@@ -158,6 +158,11 @@ package struct LogSigner: Sendable {
     self.key = key
   }
 
+  /// Named after its key, so that no two logs have one name.
+  package init?(key: Ed25519.SigningKey) {
+    self.init(name: "chatelaine/\(key.verifyingKey.keyID)", key: key)
+  }
+
   package func sign(_ text: String) throws(CryptographyError) -> SignedNote {
     SignedNote(
       text: text,

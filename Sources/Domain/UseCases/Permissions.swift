@@ -158,6 +158,7 @@ package enum Permissions {
     .auditEventAppend: Rule([.service("auth"), .service("vault")], .refusals),
     .auditEventList: Rule([.session, .accessToken(.readAudit)], .refusals),
     .auditEventListAll: Rule([.role(.auditor)], .everything),
+    .auditLogGet: Rule([.service("gateway")], .refusals),
   ]
 
   /// Nil when `principal` may do `action`.

@@ -3,7 +3,7 @@ package enum MetricCatalogue {
   static let droppedSeriesLabel = "metrics.dropped_series"
 
   package static let all: [MetricDefinition] =
-    calls + requests + upstream + database + outbox + mail + limits + cryptography + process
+    calls + requests + upstream + database + outbox + log + mail + limits + cryptography + process
 
   private static let calls: [MetricDefinition] = [
     MetricDefinition(
@@ -107,6 +107,15 @@ package enum MetricCatalogue {
     MetricDefinition(
       "outbox.deliveries", "outbox_deliveries_total", .counter, labels: ["outcome"],
       "Looks at the outbox after which nothing waited, or that failed."),
+  ]
+
+  private static let log: [MetricDefinition] = [
+    MetricDefinition(
+      "audit.log.entries", "audit_log_entries", .gauge,
+      "Entries in the signed tree, as of the last that this instance added."),
+    MetricDefinition(
+      "audit.log.damaged", "audit_log_damaged", .gauge,
+      "1 while the log can't be signed because it isn't what was signed before."),
   ]
 
   private static let mail: [MetricDefinition] = [

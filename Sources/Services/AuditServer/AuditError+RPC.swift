@@ -12,6 +12,11 @@ extension AuditError: RPCErrorConvertible {
       .invalid("events[\(index)].\(problem.field)", problem.reason)
     case .denied(let refusal):
       .denied(refusal, domain: "audit.chatelaine")
+    case .notFound: RPCError(.notFound, "there is no such thing in the log")
+    case .unsigned:
+      RPCError(.failedPrecondition, "the log is not signed here: LOG_SIGNING_KEY is not set")
+    case .damaged(let detail):
+      RPCError(.dataLoss, "the log's tree is damaged", detail: detail)
     case .unstorable(let detail):
       RPCError(.invalidArgument, "an event holds what the log cannot", detail: detail)
     case .cancelled:

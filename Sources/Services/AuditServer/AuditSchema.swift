@@ -9,5 +9,6 @@ enum AuditSchema {
     Migration(number: 2, name: "events_by_time", sql: PackageResources._002_events_by_time_sql),
     Migration(number: 3, name: "filters", sql: PackageResources._003_filters_sql),
     Migration(number: 4, name: "erasure", sql: PackageResources._004_erasure_sql),
+    Migration(number: 5, name: "transparency", sql: PackageResources._005_transparency_sql),
   ]
 }

@@ -1,12 +1,14 @@
 import Audit
 import Callers
 import Identity
+import Logging
 import Outbox
 import Postgres
 import RPC
 import ServiceAPI
 import ServiceLifecycle
 import ServiceRuntime
+import TransparencyLog
 
 /// What the audit service consists of.
 enum AuditServer {
@@ -16,6 +18,9 @@ enum AuditServer {
     AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
     AuditAPI.AuditMethods.eraseAccount.path: [PeerIdentity.auth],
     AuditAPI.AuditMethods.countEvents.path: [PeerIdentity.gateway],
+    AuditAPI.AuditMethods.getCheckpoint.path: [PeerIdentity.gateway],
+    AuditAPI.AuditMethods.getTile.path: [PeerIdentity.gateway],
+    AuditAPI.AuditMethods.proveEvents.path: [PeerIdentity.gateway],
   ]
 
   /// What the process runs, started in this order and stopped in reverse.
@@ -25,17 +30,26 @@ enum AuditServer {
   ) async throws -> [any Service] {
     let (postgres, postgresService) = try await chassis.database(
       configuration.database, schema: AuditSchema.schema)
-    let audit = AuditService(store: PostgresAuditStore(postgres: postgres))
+    let audit = AuditService(
+      store: PostgresAuditStore(postgres: postgres),
+      log: configuration.logSigner.map { (PostgresLogStore(postgres: postgres), $0.publicKey) })
+    var integrator: [any Service] = []
+    if let signer = configuration.logSigner {
+      integrator = [
+        LogIntegrator(
+          postgres: postgres, signer: signer, metrics: LogMetrics(), logger: chassis.logger)
+      ]
+      chassis.logger.notice("the log is signed", metadata: ["key": "\(signer.publicKey.text)"])
+    } else {
+      chassis.logger.notice("nobody can verify the log: LOG_SIGNING_KEY is not set")
+    }
     let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .audit)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await audit.refuse(peer: peer, method: method)
     }
-    return [
-      postgresService, refusals,
-      chassis.server(
-        [AuditHandler(audit: audit)],
-        callPolicy(verifier, onRefusal: refusals.note)),
-    ]
+    let server = chassis.server(
+      [AuditHandler(audit: audit)], callPolicy(verifier, onRefusal: refusals.note))
+    return [postgresService, refusals] + integrator + [server]
   }
 }
 

@@ -9,19 +9,18 @@ import UseCases
 struct PostgresAuditStore: AuditStore, PostgresStore {
   typealias Failure = AuditError
 
-  /// The advisory lock that appends take; any number that nothing else in the database uses.
-  private static let appendLock = 0x6368_6174_6175_6469
-
   let postgres: PostgresClient
 
-  /// Adds the events that are not there yet.
+  /// Adds the events that are not there yet, with numbers behind all that there ever were in the
+  /// tree: should rows be taken away, the gap shows.
   ///
-  /// The lock is taken by a statement of its own, before the one whose snapshot the numbers are
-  /// read from; so numbers are gapless and an id that was appended a moment ago is seen.
+  /// The turn is taken by a statement of its own, before the one whose snapshot the numbers are
+  /// read from; so numbers are gapless and an id that was appended a moment ago is seen. A row of
+  /// this schema and no advisory lock, which every role of the database could take and keep.
   func append(_ events: [AuditEvent]) async throws(AuditError) -> Int {
     let columns = EventColumns(events)
     return try await transaction { transaction in
-      try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+      try await transaction.execute("SELECT FROM append_turn FOR UPDATE")
       return try await transaction.execute(Self.insertion(of: columns))
     } refusal: { error in
       error.isOfARow ? .unstorable(detail: "\(error)") : nil
@@ -32,7 +31,7 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
     _ account: UserID, eventsMax: Int, event: AuditEvent
   ) async throws(AuditError) -> (events: Int, isComplete: Bool) {
     try await transaction { transaction in
-      try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+      try await transaction.execute("SELECT FROM append_turn FOR UPDATE")
       try await transaction.execute("SELECT begin_erasure(\(account.uuid))")
     }
     return try await transaction { transaction in
@@ -50,7 +49,7 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
       }
       guard let step else { return (0, false) }
       if step.hasEnded {
-        try await transaction.execute("SELECT pg_advisory_xact_lock(\(Self.appendLock))")
+        try await transaction.execute("SELECT FROM append_turn FOR UPDATE")
         try await transaction.execute(Self.insertion(of: EventColumns([event])))
       }
       return (step.events, step.isComplete)
@@ -62,7 +61,9 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
     INSERT INTO events
            (sequence, id, time, actor_type, actor_id, actor_name, action, target_type, target_id,
             target_name, outcome, ip_address, user_agent, request_id, details, source, account_id)
-    SELECT (SELECT coalesce(max(sequence), 0) FROM events) + row_number() OVER (ORDER BY place),
+    SELECT (SELECT greatest(
+                     (SELECT coalesce(max(sequence), 0) FROM events), (SELECT size FROM log_tree)))
+             + row_number() OVER (ORDER BY place),
            id, 'epoch'::timestamptz + microseconds * interval '1 microsecond', actor_type,
            actor_id, actor_name, action, target_type, target_id, target_name, outcome, ip_address,
            user_agent, request_id, details::jsonb, source, nullif(account_id, '')::uuid
@@ -218,7 +219,7 @@ extension EventCount {
 }
 
 extension RecordedEvent {
-  fileprivate init(_ row: PostgresRow) throws(PostgresError) {
+  init(_ row: PostgresRow) throws(PostgresError) {
     let time: PostgresTimestamp = try row.decode("time")
     let outcome: Int = try row.decode("outcome")
     let details: PostgresJSON = try row.decode("details")

@@ -120,6 +120,7 @@ struct BackupCommand: AsyncParsableCommand {
         "Keep as well, and not in the same place:",
         "  \(masterKey)",
         "  what decrypts this file: the private key of the recipient, or the passphrase",
+        "  the key that signs the log, log-signing.pem: without it the log isn't continued",
         "  your settings; certificates, database passwords and the key that signs assertions can "
           + "be made anew",
       ]

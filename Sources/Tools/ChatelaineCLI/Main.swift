@@ -16,7 +16,8 @@ import ServiceRuntime
     subcommands: [
       UpCommand.self, StatusCommand.self, InitCommand.self, MigrateCommand.self,
       CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, EnvCommand.self,
-      KeysCommand.self, UsersCommand.self, MailCommand.self, CompletionCommand.self,
+      KeysCommand.self, UsersCommand.self, AuditCommand.self, MailCommand.self,
+      CompletionCommand.self,
     ])
 
   /// The names of the commands, for whoever mistyped one.

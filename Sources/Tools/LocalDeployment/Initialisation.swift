@@ -100,7 +100,11 @@ package struct Initialisation: Sendable {
         made.append(path)
       }
     }
-    for (path, name) in [(layout.masterKeyFile, "vault"), (signing, "auth")] {
+    let log = layout.logSigningKeyFile
+    if try KeyMaterial.ensureSigningKey(at: log, write: { try write($0, to: log, of: "audit") }) {
+      made.append(log)
+    }
+    for (path, name) in [(layout.masterKeyFile, "vault"), (signing, "auth"), (log, "audit")] {
       try SecretFile.hand(path, to: owner(of: name), mode: Self.secretMode)
     }
     return made

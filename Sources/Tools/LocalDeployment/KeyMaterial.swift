@@ -18,6 +18,24 @@ struct KeyMaterial {
       try write(MasterKey.generate().encodedForFile, to: state.masterKeyFile)
     }
     try ensureAssertionKey()
+    _ = try Self.ensureSigningKey(at: state.logSigningKeyFile) {
+      try write($0, to: state.logSigningKeyFile)
+    }
+  }
+
+  /// Makes an Ed25519 key where there is no file, and refuses one that holds something else;
+  /// whether it made one.
+  static func ensureSigningKey(
+    at path: String, write: (SecretBytes) throws -> Void
+  ) throws -> Bool {
+    guard let pem = try SecretFile.read(path) else {
+      try write(Ed25519.SigningKey.generate().pemRepresentation)
+      return true
+    }
+    guard (try? Ed25519.SigningKey(pem: SecretBytes(copying: pem))) != nil else {
+      throw DeploymentError.file(path: path, reason: "is not an Ed25519 private key in PEM")
+    }
+    return false
   }
 
   private func ensureAssertionKey() throws {

@@ -9,6 +9,7 @@ import Foundation
 /// <service>/database-url           of the run-time role: auth, vault, audit
 /// auth/assertion-signing.pem       Ed25519
 /// vault/, audit/assertion-public.pem   its public half
+/// audit/log-signing.pem            Ed25519, for as long as there is a log
 /// vault/master.key                 what every stored key depends on
 /// migrate/<schema>.database-url    of the role that owns the schema
 /// authority/ca.pem, ca.key         issues certificates; no service needs it
@@ -25,6 +26,8 @@ package struct SecretsLayout: Sendable, Equatable {
   var migrate: String { path + "/migrate" }
   package var masterKeyFile: String { directory(of: "vault") + "/master.key" }
   var assertionSigningKeyFile: String { directory(of: "auth") + "/assertion-signing.pem" }
+
+  package var logSigningKeyFile: String { directory(of: "audit") + "/log-signing.pem" }
 
   func directory(of service: String) -> String { path + "/" + service }
   func databaseURLFile(of service: String) -> String { directory(of: service) + "/database-url" }

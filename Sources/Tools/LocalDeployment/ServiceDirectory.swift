@@ -15,6 +15,7 @@ struct ServiceDirectory: Sendable {
   static let masterKey = "master.key"
   static let assertionSigningKey = "assertion-signing.pem"
   static let assertionPublicKeys = "assertion-public.pem"
+  static let logSigningKey = "log-signing.pem"
   static let run = "run"
   static let ready = "run/ready"
   static let mail = "run/mail"
@@ -38,7 +39,9 @@ struct ServiceDirectory: Sendable {
     case .vault:
       try copy(state.masterKeyFile, Self.masterKey)
       try copy(state.assertionPublicKeysFile, Self.assertionPublicKeys)
-    case .audit: try copy(state.assertionPublicKeysFile, Self.assertionPublicKeys)
+    case .audit:
+      try copy(state.assertionPublicKeysFile, Self.assertionPublicKeys)
+      try copy(state.logSigningKeyFile, Self.logSigningKey)
     case .gateway: break
     }
     try fillCertificates()

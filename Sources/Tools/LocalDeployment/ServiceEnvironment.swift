@@ -7,7 +7,7 @@ struct ServiceEnvironment: Sendable {
   private static let reserved: Set<String> = [
     "LISTEN_ADDRESS", "READY_FILE", "DATABASE_URL", "MIGRATION_DATABASE_URL", "TLS_CERTIFICATE",
     "TLS_PRIVATE_KEY", "TLS_CA", "ENCRYPTION_MASTER_KEY", "ASSERTION_SIGNING_KEY",
-    "ASSERTION_PUBLIC_KEYS", "AUTH_ADDRESS", "VAULT_ADDRESS", "AUDIT_ADDRESS",
+    "ASSERTION_PUBLIC_KEYS", "LOG_SIGNING_KEY", "AUTH_ADDRESS", "VAULT_ADDRESS", "AUDIT_ADDRESS",
     "ADMIN_LISTEN_ADDRESS", "HEALTH_LISTEN_ADDRESS",
   ]
   private static let credentialSuffixes = [
@@ -47,7 +47,9 @@ struct ServiceEnvironment: Sendable {
     case .vault:
       variables["ENCRYPTION_MASTER_KEY_FILE"] = ServiceDirectory.masterKey
       variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
-    case .audit: variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
+    case .audit:
+      variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
+      variables["LOG_SIGNING_KEY_FILE"] = ServiceDirectory.logSigningKey
     case .gateway:
       variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(listenAddress)"
     }

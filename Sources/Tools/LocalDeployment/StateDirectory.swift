@@ -12,6 +12,7 @@ import Postgres
 /// secrets/master.key               32 random bytes, base64: what every stored key depends on
 /// secrets/assertion-signing.pem    Ed25519, auth's
 /// secrets/assertion-public.pem     its public half, for vault and audit
+/// secrets/log-signing.pem          Ed25519, audit's: signs the log for as long as there is one
 /// secrets/<role>.password          database passwords
 /// secrets/<role>.database-url      connection strings, written anew at each start
 /// logs/<service>.log, .log.1       capped; postgres logs beside its data
@@ -45,6 +46,7 @@ package struct StateDirectory: Sendable {
   var services: String { path + "/services" }
   var assertionSigningKeyFile: String { path + "/secrets/assertion-signing.pem" }
   var assertionPublicKeysFile: String { path + "/secrets/assertion-public.pem" }
+  var logSigningKeyFile: String { path + "/secrets/log-signing.pem" }
 
   package func log(of service: String) -> String { "\(logs)/\(service).log" }
   func readyFile(of service: String) -> String {

@@ -274,7 +274,7 @@ private final class Ledger: Sendable {
   @Test func servicesDoWhatNobodyElseDoes() {
     #expect(Self.allowed(.service("vault")) == [.auditEventAppend])
     #expect(Self.allowed(.service("auth")) == [.auditEventAppend, .sessionSweep, .accountErase])
-    #expect(Self.allowed(.service("gateway")) == [.credentialUse])
+    #expect(Self.allowed(.service("gateway")) == [.credentialUse, .auditLogGet])
     #expect(Self.allowed(.service("audit")).isEmpty)
   }
 }

@@ -85,6 +85,24 @@ final class FakeAuditLog: AuditAPI.AuditServiceProtocol {
   ) async throws -> AuditAPI.CountEventsResponse {
     throw RPCError(.unimplemented, "a relay never counts")
   }
+
+  func getCheckpoint(
+    _ request: AuditAPI.GetCheckpointRequest, context: ServerContext
+  ) async throws -> AuditAPI.Checkpoint {
+    throw RPCError(.unimplemented, "a relay never reads")
+  }
+
+  func getTile(
+    _ request: AuditAPI.GetTileRequest, context: ServerContext
+  ) async throws -> AuditAPI.GetTileResponse {
+    throw RPCError(.unimplemented, "a relay never reads")
+  }
+
+  func proveEvents(
+    _ request: AuditAPI.ProveEventsRequest, context: ServerContext
+  ) async throws -> AuditAPI.ProveEventsResponse {
+    throw RPCError(.unimplemented, "a relay never reads")
+  }
 }
 
 extension FakeAuditLog.State {

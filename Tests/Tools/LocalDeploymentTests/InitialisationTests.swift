@@ -105,7 +105,8 @@ import Testing
         found == [
           "auth": tls.union(["database-url", "assertion-signing.pem"]),
           "vault": tls.union(["database-url", "assertion-public.pem", "master.key"]),
-          "audit": tls.union(["database-url", "assertion-public.pem"]), "gateway": tls,
+          "audit": tls.union(["database-url", "assertion-public.pem", "log-signing.pem"]),
+          "gateway": tls,
           "operator": tls,
           "migrate": ["auth.database-url", "vault.database-url", "audit.database-url"],
         ])

@@ -107,7 +107,10 @@ import Testing
 
   @Test func aSecondStartKeepsKeysAndCertificates() async throws {
     let scratch = try ScratchDirectory()
-    let kept = ["secrets/master.key", "secrets/assertion-signing.pem", "certificates/auth.pem"]
+    let kept = [
+      "secrets/master.key", "secrets/assertion-signing.pem", "secrets/log-signing.pem",
+      "certificates/auth.pem",
+    ]
     let contents = { try kept.map { try SecretFile.read(scratch / "state/\($0)") } }
     try await start(scratch).stop()
     let first = try contents()

@@ -65,6 +65,7 @@ struct GatewayServer: Sendable {
     routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
     routes += try ExportRoutes(services: services, authenticator: authenticator).routes()
+    routes += try LogRoutes(services: services, authenticator: authenticator).routes()
     routes += try portal.routes()
     routes += try OpenAPIRoutes.routes()
     routes += try APIReferencePage(portal: portal, document: OpenAPIRoutes.document).routes()

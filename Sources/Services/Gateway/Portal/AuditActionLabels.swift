@@ -66,5 +66,6 @@ extension AuditActionName {
     ("identity.link", "Connected a log-in provider"),
     ("identity.unlink", "Disconnected a log-in provider"),
     ("identity.list", "Listed log-in providers"),
+    ("audit-log.get", "Read the log's tree"),
   ]
 }

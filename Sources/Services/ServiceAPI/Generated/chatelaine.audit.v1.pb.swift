@@ -10,6 +10,404 @@ package enum AuditAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
   private static let runtime: ProtobufRuntime.Version1? = nil
 
+  /// `chatelaine.audit.v1.GetCheckpointRequest`.
+  package struct GetCheckpointRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.audit.v1.GetCheckpointRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__get_checkpoint_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// A signed note (C2SP tlog-checkpoint).
+  package struct Checkpoint: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var note: String
+    /// When it was signed.
+    package var time: Timestamp?
+    /// The key that signed it, as C2SP writes a note's key: `name+id+key`.
+    package var key: String
+    /// How many events the tree holds.
+    package var size: Int64
+
+    /// Every field defaulted.
+    package init(
+      note: String = "",
+      time: Timestamp? = nil,
+      key: String = "",
+      size: Int64 = 0
+    ) {
+      self.note = note
+      self.time = time
+      self.key = key
+      self.size = size
+    }
+
+    package init() {
+      self.note = ""
+      self.time = nil
+      self.key = ""
+      self.size = 0
+    }
+
+    package static let messageName = "chatelaine.audit.v1.Checkpoint"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__checkpoint__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__Checkpoint.self).pointee
+      self.note = try CField.string(c.note, "note")
+      self.time = try CField.message(c.time, "time")
+      self.key = try CField.string(c.key, "key")
+      self.size = c.size
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__Checkpoint.self)
+      c.pointee.note = CField.data(self.note, in: arena)
+      c.pointee.time = CField.pointer(self.time, in: arena)
+      c.pointee.key = CField.data(self.key, in: arena)
+      c.pointee.size = self.size
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("note", self.note)
+      writer.field("time", self.time)
+      writer.field("key", self.key)
+      writer.field("size", self.size)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "note":
+        self.note = try .reading(value, "note")
+      case "time":
+        self.time = try .reading(value, "time")
+      case "key":
+        self.key = try .reading(value, "key")
+      case "size":
+        self.size = try .reading(value, "size")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.audit.v1.GetTileRequest`.
+  package struct GetTileRequest: GeneratedMessage, JSONArrayElement {
+    /// 0 for the hashes of leaves.
+    package var level: Int32
+    /// Field 2.
+    package var index: Int64
+    /// 1 to 256; 0 means 256.
+    package var width: Int32
+    /// The leaves themselves instead, each behind its length; `level` is 0 then.
+    package var leaves: Bool
+
+    /// Every field defaulted.
+    package init(
+      level: Int32 = 0,
+      index: Int64 = 0,
+      width: Int32 = 0,
+      leaves: Bool = false
+    ) {
+      self.level = level
+      self.index = index
+      self.width = width
+      self.leaves = leaves
+    }
+
+    package init() {
+      self.level = 0
+      self.index = 0
+      self.width = 0
+      self.leaves = false
+    }
+
+    package static let messageName = "chatelaine.audit.v1.GetTileRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__get_tile_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__GetTileRequest.self).pointee
+      self.level = c.level
+      self.index = c.index
+      self.width = c.width
+      self.leaves = c.leaves != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__GetTileRequest.self)
+      c.pointee.level = self.level
+      c.pointee.index = self.index
+      c.pointee.width = self.width
+      c.pointee.leaves = self.leaves ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("level", self.level)
+      writer.field("index", self.index)
+      writer.field("width", self.width)
+      writer.field("leaves", self.leaves)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "level":
+        self.level = try .reading(value, "level")
+      case "index":
+        self.index = try .reading(value, "index")
+      case "width":
+        self.width = try .reading(value, "width")
+      case "leaves":
+        self.leaves = try .reading(value, "leaves")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.audit.v1.GetTileResponse`.
+  package struct GetTileResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var content: [UInt8]
+
+    /// Every field defaulted.
+    package init(
+      content: [UInt8] = []
+    ) {
+      self.content = content
+    }
+
+    package init() {
+      self.content = []
+    }
+
+    package static let messageName = "chatelaine.audit.v1.GetTileResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__get_tile_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__GetTileResponse.self).pointee
+      self.content = CField.bytes(c.content)
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__GetTileResponse.self)
+      c.pointee.content = CField.data(self.content, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("content", self.content)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "content":
+        self.content = try .reading(value, "content")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.audit.v1.ProveEventsRequest`.
+  package struct ProveEventsRequest: GeneratedMessage, JSONArrayElement {
+    /// Those behind the account's event with this number.
+    package var afterEvent: Int64
+    /// 1 to 500; 0 means 500.
+    package var pageSize: Int32
+    /// In the tree of this size, as the answer with the header has it; 0 for the newest tree.
+    package var size: Int64
+    /// Adds the proof that the newest tree continues the one of this size.
+    package var since: Int64?
+    /// One event alone, a UUID.
+    package var id: String
+
+    /// Every field defaulted.
+    package init(
+      afterEvent: Int64 = 0,
+      pageSize: Int32 = 0,
+      size: Int64 = 0,
+      since: Int64? = nil,
+      id: String = ""
+    ) {
+      self.afterEvent = afterEvent
+      self.pageSize = pageSize
+      self.size = size
+      self.since = since
+      self.id = id
+    }
+
+    package init() {
+      self.afterEvent = 0
+      self.pageSize = 0
+      self.size = 0
+      self.since = nil
+      self.id = ""
+    }
+
+    package static let messageName = "chatelaine.audit.v1.ProveEventsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__prove_events_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__ProveEventsRequest.self).pointee
+      self.afterEvent = c.after_event
+      self.pageSize = c.page_size
+      self.size = c.size
+      if c._since_case.rawValue == 4 { self.since = c.since }
+      self.id = try CField.string(c.id, "id")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__ProveEventsRequest.self)
+      c.pointee.after_event = self.afterEvent
+      c.pointee.page_size = self.pageSize
+      c.pointee.size = self.size
+      if let value = self.since {
+        c.pointee._since_case = .init(rawValue: 4)
+        c.pointee.since = value
+      }
+      c.pointee.id = CField.data(self.id, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("afterEvent", self.afterEvent)
+      writer.field("pageSize", self.pageSize)
+      writer.field("size", self.size)
+      writer.field("since", self.since)
+      writer.field("id", self.id)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "afterEvent", "after_event":
+        self.afterEvent = try .reading(value, "afterEvent")
+      case "pageSize", "page_size":
+        self.pageSize = try .reading(value, "pageSize")
+      case "size":
+        self.size = try .reading(value, "size")
+      case "since":
+        self.since = try .reading(value, "since")
+      case "id":
+        self.id = try .reading(value, "id")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// Lines of the file that `chatelaine audit verify` reads.
+  package struct ProveEventsResponse: GeneratedMessage, JSONArrayElement {
+    /// The first line; with the newest tree only.
+    package var header: [UInt8]
+    /// Field 2.
+    package var lines: [[UInt8]]
+    /// Field 3.
+    package var size: Int64
+    /// `after_event` of the next page; 0 on the last.
+    package var nextAfterEvent: Int64
+
+    /// Every field defaulted.
+    package init(
+      header: [UInt8] = [],
+      lines: [[UInt8]] = [],
+      size: Int64 = 0,
+      nextAfterEvent: Int64 = 0
+    ) {
+      self.header = header
+      self.lines = lines
+      self.size = size
+      self.nextAfterEvent = nextAfterEvent
+    }
+
+    package init() {
+      self.header = []
+      self.lines = []
+      self.size = 0
+      self.nextAfterEvent = 0
+    }
+
+    package static let messageName = "chatelaine.audit.v1.ProveEventsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__audit__v1__prove_events_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__ProveEventsResponse.self).pointee
+      self.header = CField.bytes(c.header)
+      self.lines = CField.byteArrays(c.lines, c.n_lines)
+      self.size = c.size
+      self.nextAfterEvent = c.next_after_event
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Audit__V1__ProveEventsResponse.self)
+      c.pointee.header = CField.data(self.header, in: arena)
+      c.pointee.n_lines = self.lines.count
+      c.pointee.lines = CField.array(self.lines, in: arena) { CField.data($0, in: arena) }
+      c.pointee.size = self.size
+      c.pointee.next_after_event = self.nextAfterEvent
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("header", self.header)
+      writer.field("lines", self.lines)
+      writer.field("size", self.size)
+      writer.field("nextAfterEvent", self.nextAfterEvent)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "header":
+        self.header = try .reading(value, "header")
+      case "lines":
+        self.lines = try .reading(value, "lines")
+      case "size":
+        self.size = try .reading(value, "size")
+      case "nextAfterEvent", "next_after_event":
+        self.nextAfterEvent = try .reading(value, "nextAfterEvent")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// One thing that happened.
   package struct AuditEvent: GeneratedMessage, JSONArrayElement {
     /// `chatelaine.audit.v1.AuditEvent.Outcome`.
@@ -1143,12 +1541,36 @@ package enum AuditAPI {
       httpRules: [
       ])
 
+    /// The newest signed statement of how many events the log has and what they are.
+    package static let getCheckpoint = MethodDescriptor(
+      service: "chatelaine.audit.v1.Audit", method: "GetCheckpoint",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Hashes of the log's tree (C2SP tlog-tiles).
+    package static let getTile = MethodDescriptor(
+      service: "chatelaine.audit.v1.Audit", method: "GetTile",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// The caller's own events, each with the proof that it is in the signed tree.
+    package static let proveEvents = MethodDescriptor(
+      service: "chatelaine.audit.v1.Audit", method: "ProveEvents",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       appendEvents,
       listEvents,
       countEvents,
       eraseAccount,
+      getCheckpoint,
+      getTile,
+      proveEvents,
     ]
   }
 
@@ -1175,6 +1597,21 @@ package enum AuditAPI {
     func eraseAccount(
       _ request: AuditAPI.EraseAccountRequest, context: ServerContext
     ) async throws -> AuditAPI.EraseAccountResponse
+
+    /// The newest signed statement of how many events the log has and what they are.
+    func getCheckpoint(
+      _ request: AuditAPI.GetCheckpointRequest, context: ServerContext
+    ) async throws -> AuditAPI.Checkpoint
+
+    /// Hashes of the log's tree (C2SP tlog-tiles).
+    func getTile(
+      _ request: AuditAPI.GetTileRequest, context: ServerContext
+    ) async throws -> AuditAPI.GetTileResponse
+
+    /// The caller's own events, each with the proof that it is in the signed tree.
+    func proveEvents(
+      _ request: AuditAPI.ProveEventsRequest, context: ServerContext
+    ) async throws -> AuditAPI.ProveEventsResponse
 
   }
 
@@ -1225,6 +1662,33 @@ package enum AuditAPI {
         AuditMethods.eraseAccount, request, options: options)
     }
 
+    /// The newest signed statement of how many events the log has and what they are.
+    package func getCheckpoint(
+      _ request: AuditAPI.GetCheckpointRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuditAPI.Checkpoint {
+      try await channel.unary(
+        AuditMethods.getCheckpoint, request, options: options)
+    }
+
+    /// Hashes of the log's tree (C2SP tlog-tiles).
+    package func getTile(
+      _ request: AuditAPI.GetTileRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuditAPI.GetTileResponse {
+      try await channel.unary(
+        AuditMethods.getTile, request, options: options)
+    }
+
+    /// The caller's own events, each with the proof that it is in the signed tree.
+    package func proveEvents(
+      _ request: AuditAPI.ProveEventsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuditAPI.ProveEventsResponse {
+      try await channel.unary(
+        AuditMethods.proveEvents, request, options: options)
+    }
+
     /// The methods that have an HTTP route.
     package static let transcodedMethods: [TranscodedMethod] = [
       TranscodedMethod(
@@ -1263,6 +1727,24 @@ extension AuditAPI.AuditServiceProtocol {
           let request = try AuditAPI.EraseAccountRequest(request: request)
           return try await self.eraseAccount(request, context: context).enveloped()
         }),
+      MethodHandler(
+        AuditAPI.AuditMethods.getCheckpoint,
+        .unary { request, context in
+          let request = try AuditAPI.GetCheckpointRequest(request: request)
+          return try await self.getCheckpoint(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuditAPI.AuditMethods.getTile,
+        .unary { request, context in
+          let request = try AuditAPI.GetTileRequest(request: request)
+          return try await self.getTile(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuditAPI.AuditMethods.proveEvents,
+        .unary { request, context in
+          let request = try AuditAPI.ProveEventsRequest(request: request)
+          return try await self.proveEvents(request, context: context).enveloped()
+        }),
     ]
   }
 
@@ -1280,45 +1762,58 @@ extension ProtoFileDescriptor {
     base64: """
       Ch9jaGF0ZWxhaW5lL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhNjaGF0ZWxhaW5lLmF1ZGl0LnYxGhxnb29nbGUvYXBpL2Fu\
       bm90YXRpb25zLnByb3RvGhxnb29nbGUvcHJvdG9idWYvc3RydWN0LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0\
-      YW1wLnByb3RvItQFCgpBdWRpdEV2ZW50Eg4KAmlkGAEgASgJUgJpZBIaCghzZXF1ZW5jZRgCIAEoA1IIc2VxdWVuY2US\
-      LgoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUSOwoFYWN0b3IYBCABKAsyJS5jaGF0\
-      ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQuQWN0b3JSBWFjdG9yEhYKBmFjdGlvbhgFIAEoCVIGYWN0aW9uEj4KBnRh\
-      cmdldBgGIAEoCzImLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5UYXJnZXRSBnRhcmdldBJBCgdvdXRjb21l\
-      GAcgASgOMicuY2hhdGVsYWluZS5hdWRpdC52MS5BdWRpdEV2ZW50Lk91dGNvbWVSB291dGNvbWUSHQoKaXBfYWRkcmVz\
-      cxgIIAEoCVIJaXBBZGRyZXNzEh0KCnVzZXJfYWdlbnQYCSABKAlSCXVzZXJBZ2VudBIdCgpyZXF1ZXN0X2lkGAogASgJ\
-      UglyZXF1ZXN0SWQSMQoHZGV0YWlscxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RSB2RldGFpbHMSFgoGc291\
-      cmNlGAwgASgJUgZzb3VyY2USHQoKYWNjb3VudF9pZBgNIAEoCVIJYWNjb3VudElkGj8KBUFjdG9yEhIKBHR5cGUYASAB\
-      KAlSBHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUaQAoGVGFyZ2V0EhIKBHR5cGUYASABKAlS\
-      BHR5cGUSDgoCaWQYAiABKAlSAmlkEhIKBG5hbWUYAyABKAlSBG5hbWUiSAoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BF\
-      Q0lGSUVEEAASCwoHU1VDQ0VTUxABEgsKB0ZBSUxVUkUQAhIKCgZERU5JRUQQAyJOChNBcHBlbmRFdmVudHNSZXF1ZXN0\
-      EjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFIGZXZlbnRzIjMKGUFwcGVuZFBh\
-      Y2tlZEV2ZW50c1JlcXVlc3QSFgoGZXZlbnRzGAEgAygMUgZldmVudHMiUgoUQXBwZW5kRXZlbnRzUmVzcG9uc2USGgoI\
-      YXBwZW5kZWQYASABKAVSCGFwcGVuZGVkEh4KCmR1cGxpY2F0ZXMYAiABKAVSCmR1cGxpY2F0ZXMi7AMKEUxpc3RFdmVu\
-      dHNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFnZVRva2Vu\
-      EhYKBmFjdGlvbhgDIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYBCABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0\
-      RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRI1CgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIF\
-      c2luY2WIAQESNQoFdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSBXVudGlsiAEBEhoKCGV2\
-      ZXJ5b25lGAcgASgIUghldmVyeW9uZRIdCgphY2NvdW50X2lkGAggASgJUglhY2NvdW50SWQSIwoNY3JlZGVudGlhbF9p\
-      ZBgJIAEoCVIMY3JlZGVudGlhbElkEhsKCXRhcmdldF9pZBgKIAEoCVIIdGFyZ2V0SWQSHQoKaXBfYWRkcmVzcxgLIAEo\
-      CVIJaXBBZGRyZXNzEhIKBHRleHQYDCABKAlSBHRleHQSDgoCaWQYDSABKAlSAmlkQggKBl9zaW5jZUIICgZfdW50aWwi\
-      dQoSTGlzdEV2ZW50c1Jlc3BvbnNlEjcKBmV2ZW50cxgBIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVu\
-      dFIGZXZlbnRzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiK9AgoSQ291bnRFdmVudHNSZXF1\
-      ZXN0EjoKCmJvdW5kYXJpZXMYASADKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpib3VuZGFyaWVzEhYKBmFj\
-      dGlvbhgCIAEoCVIGYWN0aW9uEkEKB291dGNvbWUYAyABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQu\
-      T3V0Y29tZVIHb3V0Y29tZRIjCg1jcmVkZW50aWFsX2lkGAQgASgJUgxjcmVkZW50aWFsSWQSGwoJdGFyZ2V0X2lkGAUg\
-      ASgJUgh0YXJnZXRJZBIdCgppcF9hZGRyZXNzGAYgASgJUglpcEFkZHJlc3MSEgoEdGV4dBgHIAEoCVIEdGV4dBIbCgli\
-      eV90YXJnZXQYCCABKAhSCGJ5VGFyZ2V0IpgCChNDb3VudEV2ZW50c1Jlc3BvbnNlEkYKBmNvdW50cxgBIAMoCzIuLmNo\
-      YXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZS5Db3VudFIGY291bnRzEh0KCmlzX3BhcnRpYWwYAiAB\
-      KAhSCWlzUGFydGlhbBqZAQoFQ291bnQSGgoIaW50ZXJ2YWwYASABKAVSCGludGVydmFsEkEKB291dGNvbWUYAiABKA4y\
-      Jy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRIbCgl0YXJnZXRfaWQYAyABKAlS\
-      CHRhcmdldElkEhQKBWNvdW50GAQgASgDUgVjb3VudCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0Eh0KCmFjY291bnRfaWQY\
-      ASABKAlSCWFjY291bnRJZCJPChRFcmFzZUFjY291bnRSZXNwb25zZRIWCgZldmVudHMYASABKAVSBmV2ZW50cxIfCgtp\
-      c19jb21wbGV0ZRgCIAEoCFIKaXNDb21wbGV0ZTKwAwoFQXVkaXQSYwoMQXBwZW5kRXZlbnRzEiguY2hhdGVsYWluZS5h\
-      dWRpdC52MS5BcHBlbmRFdmVudHNSZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5BcHBlbmRFdmVudHNSZXNwb25z\
-      ZRJ7CgpMaXN0RXZlbnRzEiYuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVxdWVzdBonLmNoYXRlbGFpbmUu\
-      YXVkaXQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhyC0+STAhYSFC9hcGkvdjEvYXVkaXQtZXZlbnRzEmAKC0NvdW50RXZl\
-      bnRzEicuY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkNv\
-      dW50RXZlbnRzUmVzcG9uc2USYwoMRXJhc2VBY2NvdW50EiguY2hhdGVsYWluZS5hdWRpdC52MS5FcmFzZUFjY291bnRS\
-      ZXF1ZXN0GikuY2hhdGVsYWluZS5hdWRpdC52MS5FcmFzZUFjY291bnRSZXNwb25zZWIGcHJvdG8z
+      YW1wLnByb3RvIhYKFEdldENoZWNrcG9pbnRSZXF1ZXN0InYKCkNoZWNrcG9pbnQSEgoEbm90ZRgBIAEoCVIEbm90ZRIu\
+      CgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEdGltZRIQCgNrZXkYAyABKAlSA2tleRISCgRz\
+      aXplGAQgASgDUgRzaXplImoKDkdldFRpbGVSZXF1ZXN0EhQKBWxldmVsGAEgASgFUgVsZXZlbBIUCgVpbmRleBgCIAEo\
+      A1IFaW5kZXgSFAoFd2lkdGgYAyABKAVSBXdpZHRoEhYKBmxlYXZlcxgEIAEoCFIGbGVhdmVzIisKD0dldFRpbGVSZXNw\
+      b25zZRIYCgdjb250ZW50GAEgASgMUgdjb250ZW50IpsBChJQcm92ZUV2ZW50c1JlcXVlc3QSHwoLYWZ0ZXJfZXZlbnQY\
+      ASABKANSCmFmdGVyRXZlbnQSGwoJcGFnZV9zaXplGAIgASgFUghwYWdlU2l6ZRISCgRzaXplGAMgASgDUgRzaXplEhkK\
+      BXNpbmNlGAQgASgDSABSBXNpbmNliAEBEg4KAmlkGAUgASgJUgJpZEIICgZfc2luY2UigQEKE1Byb3ZlRXZlbnRzUmVz\
+      cG9uc2USFgoGaGVhZGVyGAEgASgMUgZoZWFkZXISFAoFbGluZXMYAiADKAxSBWxpbmVzEhIKBHNpemUYAyABKANSBHNp\
+      emUSKAoQbmV4dF9hZnRlcl9ldmVudBgEIAEoA1IObmV4dEFmdGVyRXZlbnQi1AUKCkF1ZGl0RXZlbnQSDgoCaWQYASAB\
+      KAlSAmlkEhoKCHNlcXVlbmNlGAIgASgDUghzZXF1ZW5jZRIuCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp\
+      bWVzdGFtcFIEdGltZRI7CgVhY3RvchgEIAEoCzIlLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5BY3RvclIF\
+      YWN0b3ISFgoGYWN0aW9uGAUgASgJUgZhY3Rpb24SPgoGdGFyZ2V0GAYgASgLMiYuY2hhdGVsYWluZS5hdWRpdC52MS5B\
+      dWRpdEV2ZW50LlRhcmdldFIGdGFyZ2V0EkEKB291dGNvbWUYByABKA4yJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkF1ZGl0\
+      RXZlbnQuT3V0Y29tZVIHb3V0Y29tZRIdCgppcF9hZGRyZXNzGAggASgJUglpcEFkZHJlc3MSHQoKdXNlcl9hZ2VudBgJ\
+      IAEoCVIJdXNlckFnZW50Eh0KCnJlcXVlc3RfaWQYCiABKAlSCXJlcXVlc3RJZBIxCgdkZXRhaWxzGAsgASgLMhcuZ29v\
+      Z2xlLnByb3RvYnVmLlN0cnVjdFIHZGV0YWlscxIWCgZzb3VyY2UYDCABKAlSBnNvdXJjZRIdCgphY2NvdW50X2lkGA0g\
+      ASgJUglhY2NvdW50SWQaPwoFQWN0b3ISEgoEdHlwZRgBIAEoCVIEdHlwZRIOCgJpZBgCIAEoCVICaWQSEgoEbmFtZRgD\
+      IAEoCVIEbmFtZRpACgZUYXJnZXQSEgoEdHlwZRgBIAEoCVIEdHlwZRIOCgJpZBgCIAEoCVICaWQSEgoEbmFtZRgDIAEo\
+      CVIEbmFtZSJICgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABILCgdTVUNDRVNTEAESCwoHRkFJTFVSRRAC\
+      EgoKBkRFTklFRBADIk4KE0FwcGVuZEV2ZW50c1JlcXVlc3QSNwoGZXZlbnRzGAEgAygLMh8uY2hhdGVsYWluZS5hdWRp\
+      dC52MS5BdWRpdEV2ZW50UgZldmVudHMiMwoZQXBwZW5kUGFja2VkRXZlbnRzUmVxdWVzdBIWCgZldmVudHMYASADKAxS\
+      BmV2ZW50cyJSChRBcHBlbmRFdmVudHNSZXNwb25zZRIaCghhcHBlbmRlZBgBIAEoBVIIYXBwZW5kZWQSHgoKZHVwbGlj\
+      YXRlcxgCIAEoBVIKZHVwbGljYXRlcyLsAwoRTGlzdEV2ZW50c1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdl\
+      U2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4SFgoGYWN0aW9uGAMgASgJUgZhY3Rpb24SQQoHb3V0Y29t\
+      ZRgEIAEoDjInLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5PdXRjb21lUgdvdXRjb21lEjUKBXNpbmNlGAUg\
+      ASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAUgVzaW5jZYgBARI1CgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5w\
+      cm90b2J1Zi5UaW1lc3RhbXBIAVIFdW50aWyIAQESGgoIZXZlcnlvbmUYByABKAhSCGV2ZXJ5b25lEh0KCmFjY291bnRf\
+      aWQYCCABKAlSCWFjY291bnRJZBIjCg1jcmVkZW50aWFsX2lkGAkgASgJUgxjcmVkZW50aWFsSWQSGwoJdGFyZ2V0X2lk\
+      GAogASgJUgh0YXJnZXRJZBIdCgppcF9hZGRyZXNzGAsgASgJUglpcEFkZHJlc3MSEgoEdGV4dBgMIAEoCVIEdGV4dBIO\
+      CgJpZBgNIAEoCVICaWRCCAoGX3NpbmNlQggKBl91bnRpbCJ1ChJMaXN0RXZlbnRzUmVzcG9uc2USNwoGZXZlbnRzGAEg\
+      AygLMh8uY2hhdGVsYWluZS5hdWRpdC52MS5BdWRpdEV2ZW50UgZldmVudHMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJ\
+      Ug1uZXh0UGFnZVRva2VuIr0CChJDb3VudEV2ZW50c1JlcXVlc3QSOgoKYm91bmRhcmllcxgBIAMoCzIaLmdvb2dsZS5w\
+      cm90b2J1Zi5UaW1lc3RhbXBSCmJvdW5kYXJpZXMSFgoGYWN0aW9uGAIgASgJUgZhY3Rpb24SQQoHb3V0Y29tZRgDIAEo\
+      DjInLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5PdXRjb21lUgdvdXRjb21lEiMKDWNyZWRlbnRpYWxfaWQY\
+      BCABKAlSDGNyZWRlbnRpYWxJZBIbCgl0YXJnZXRfaWQYBSABKAlSCHRhcmdldElkEh0KCmlwX2FkZHJlc3MYBiABKAlS\
+      CWlwQWRkcmVzcxISCgR0ZXh0GAcgASgJUgR0ZXh0EhsKCWJ5X3RhcmdldBgIIAEoCFIIYnlUYXJnZXQimAIKE0NvdW50\
+      RXZlbnRzUmVzcG9uc2USRgoGY291bnRzGAEgAygLMi4uY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1Jlc3Bv\
+      bnNlLkNvdW50UgZjb3VudHMSHQoKaXNfcGFydGlhbBgCIAEoCFIJaXNQYXJ0aWFsGpkBCgVDb3VudBIaCghpbnRlcnZh\
+      bBgBIAEoBVIIaW50ZXJ2YWwSQQoHb3V0Y29tZRgCIAEoDjInLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5P\
+      dXRjb21lUgdvdXRjb21lEhsKCXRhcmdldF9pZBgDIAEoCVIIdGFyZ2V0SWQSFAoFY291bnQYBCABKANSBWNvdW50IjQK\
+      E0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElkIk8KFEVyYXNlQWNjb3VudFJl\
+      c3BvbnNlEhYKBmV2ZW50cxgBIAEoBVIGZXZlbnRzEh8KC2lzX2NvbXBsZXRlGAIgASgIUgppc0NvbXBsZXRlMsUFCgVB\
+      dWRpdBJjCgxBcHBlbmRFdmVudHMSKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1JlcXVlc3QaKS5jaGF0\
+      ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1Jlc3BvbnNlEnsKCkxpc3RFdmVudHMSJi5jaGF0ZWxhaW5lLmF1ZGl0\
+      LnYxLkxpc3RFdmVudHNSZXF1ZXN0GicuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiHILT5JMC\
+      FhIUL2FwaS92MS9hdWRpdC1ldmVudHMSYAoLQ291bnRFdmVudHMSJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkNvdW50RXZl\
+      bnRzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQS\
+      KC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNl\
+      QWNjb3VudFJlc3BvbnNlElsKDUdldENoZWNrcG9pbnQSKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkdldENoZWNrcG9pbnRS\
+      ZXF1ZXN0Gh8uY2hhdGVsYWluZS5hdWRpdC52MS5DaGVja3BvaW50ElQKB0dldFRpbGUSIy5jaGF0ZWxhaW5lLmF1ZGl0\
+      LnYxLkdldFRpbGVSZXF1ZXN0GiQuY2hhdGVsYWluZS5hdWRpdC52MS5HZXRUaWxlUmVzcG9uc2USYAoLUHJvdmVFdmVu\
+      dHMSJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLlByb3ZlRXZlbnRzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuUHJv\
+      dmVFdmVudHNSZXNwb25zZWIGcHJvdG8z
       """)
 }

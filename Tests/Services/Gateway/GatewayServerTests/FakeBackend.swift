@@ -152,7 +152,7 @@ final class FakeBackend: Sendable {
     }
   }
 
-  private static func requireAssertion(_ metadata: Metadata) throws {
+  static func requireAssertion(_ metadata: Metadata) throws {
     guard metadata.bytes(CallMetadata.assertion) == assertion else {
       throw RPCError(.unauthenticated, "no assertion")
     }

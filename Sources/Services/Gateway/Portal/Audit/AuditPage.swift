@@ -39,6 +39,7 @@ struct AuditPage: Sendable {
     var events = AuditAPI.ListEventsResponse()
     var chart: DayChart?
     async let names = AuditNames(exchange, visitor, portal)
+    async let proof = LogProof.newest(exchange, portal.services)
     if mistakes == nil {
       let days = filter.days(now: Int64(Date().timeIntervalSince1970))
       async let counts = try? portal.services.audit.countEvents(
@@ -55,7 +56,7 @@ struct AuditPage: Sendable {
     }
     var known = await names
     await known.findRevoked(in: events.events, exchange, visitor, portal)
-    return page(exchange, visitor, filter, events, known, chart, mistakes)
+    return page(exchange, visitor, filter, events, known, chart, await proof, mistakes)
   }
 
   private static let labels = [
@@ -66,7 +67,7 @@ struct AuditPage: Sendable {
   private func page(
     _ exchange: Exchange, _ visitor: Visitor, _ filter: AuditFilter,
     _ events: AuditAPI.ListEventsResponse, _ names: AuditNames, _ chart: DayChart?,
-    _ mistakes: Mistakes?
+    _ proof: LogProof?, _ mistakes: Mistakes?
   ) -> Response {
     let days = Self.days(events.events.map { AuditEntry($0, names: names) })
     let next = events.nextPageToken
@@ -79,7 +80,7 @@ struct AuditPage: Sendable {
       [
         "mistakes": mistakes as Any, "days": days, "hasDays": !days.isEmpty,
         "chart": (chart?.isEmpty == false ? chart : nil) as Any, "chips": chips,
-        "hasChips": !chips.isEmpty,
+        "hasChips": !chips.isEmpty, "proof": proof as Any,
         "unknown": (filter.unknown.isEmpty ? nil : "There is no such choice; it is left out.")
           as Any, "empty": (mistakes == nil ? Self.empty(filter) : nil) as Any,
         "fields": Self.fields(filter, mistakes), "choices": Self.choices(filter, names),
@@ -192,10 +193,12 @@ struct AuditPage: Sendable {
     var names = await AuditNames(exchange, visitor, portal)
     await names.findRevoked(in: [event], exchange, visitor, portal)
     let entry = AuditEntry(event, names: names)
+    let proof = await LogProof.newest(exchange, portal.services)?.href(of: event)
     return portal.page(
       exchange, visitor, "audit-entry", title: "Entry \(entry.number)", section: Self.section,
       [
         "entry": entry, "raw": String(decoding: event.json(), as: UTF8.self),
+        "proof": proof as Any,
         "sameRequest": AuditFilter().with(\.text, event.requestId).href,
       ])
   }

@@ -41,6 +41,7 @@ extension PageRenderer {
     ("layout", PackageResources.layout_mustache),
     ("log-in", PackageResources.log_in_mustache),
     ("log-out", PackageResources.log_out_mustache),
+    ("log-proof", PackageResources.log_proof_mustache),
     ("mistakes", PackageResources.mistakes_mustache),
     ("notice", PackageResources.notice_mustache),
     ("overview", PackageResources.overview_mustache),

@@ -7,6 +7,276 @@
 #endif
 
 #include "chatelaine/audit/v1/audit.pb-c.h"
+void   chatelaine__audit__v1__get_checkpoint_request__init
+                     (Chatelaine__Audit__V1__GetCheckpointRequest         *message)
+{
+  static const Chatelaine__Audit__V1__GetCheckpointRequest init_value = CHATELAINE__AUDIT__V1__GET_CHECKPOINT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__get_checkpoint_request__get_packed_size
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_checkpoint_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__get_checkpoint_request__pack
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_checkpoint_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__get_checkpoint_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_checkpoint_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__GetCheckpointRequest *
+       chatelaine__audit__v1__get_checkpoint_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__GetCheckpointRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__get_checkpoint_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__get_checkpoint_request__free_unpacked
+                     (Chatelaine__Audit__V1__GetCheckpointRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_checkpoint_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__checkpoint__init
+                     (Chatelaine__Audit__V1__Checkpoint         *message)
+{
+  static const Chatelaine__Audit__V1__Checkpoint init_value = CHATELAINE__AUDIT__V1__CHECKPOINT__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__checkpoint__get_packed_size
+                     (const Chatelaine__Audit__V1__Checkpoint *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__checkpoint__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__checkpoint__pack
+                     (const Chatelaine__Audit__V1__Checkpoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__checkpoint__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__checkpoint__pack_to_buffer
+                     (const Chatelaine__Audit__V1__Checkpoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__checkpoint__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__Checkpoint *
+       chatelaine__audit__v1__checkpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__Checkpoint *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__checkpoint__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__checkpoint__free_unpacked
+                     (Chatelaine__Audit__V1__Checkpoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__checkpoint__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__get_tile_request__init
+                     (Chatelaine__Audit__V1__GetTileRequest         *message)
+{
+  static const Chatelaine__Audit__V1__GetTileRequest init_value = CHATELAINE__AUDIT__V1__GET_TILE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__get_tile_request__get_packed_size
+                     (const Chatelaine__Audit__V1__GetTileRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__get_tile_request__pack
+                     (const Chatelaine__Audit__V1__GetTileRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__get_tile_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetTileRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__GetTileRequest *
+       chatelaine__audit__v1__get_tile_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__GetTileRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__get_tile_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__get_tile_request__free_unpacked
+                     (Chatelaine__Audit__V1__GetTileRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__get_tile_response__init
+                     (Chatelaine__Audit__V1__GetTileResponse         *message)
+{
+  static const Chatelaine__Audit__V1__GetTileResponse init_value = CHATELAINE__AUDIT__V1__GET_TILE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__get_tile_response__get_packed_size
+                     (const Chatelaine__Audit__V1__GetTileResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__get_tile_response__pack
+                     (const Chatelaine__Audit__V1__GetTileResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__get_tile_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetTileResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__GetTileResponse *
+       chatelaine__audit__v1__get_tile_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__GetTileResponse *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__get_tile_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__get_tile_response__free_unpacked
+                     (Chatelaine__Audit__V1__GetTileResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__get_tile_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__prove_events_request__init
+                     (Chatelaine__Audit__V1__ProveEventsRequest         *message)
+{
+  static const Chatelaine__Audit__V1__ProveEventsRequest init_value = CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__prove_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__ProveEventsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__prove_events_request__pack
+                     (const Chatelaine__Audit__V1__ProveEventsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__prove_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__ProveEventsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__ProveEventsRequest *
+       chatelaine__audit__v1__prove_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__ProveEventsRequest *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__prove_events_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__prove_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__ProveEventsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__audit__v1__prove_events_response__init
+                     (Chatelaine__Audit__V1__ProveEventsResponse         *message)
+{
+  static const Chatelaine__Audit__V1__ProveEventsResponse init_value = CHATELAINE__AUDIT__V1__PROVE_EVENTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__audit__v1__prove_events_response__get_packed_size
+                     (const Chatelaine__Audit__V1__ProveEventsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__audit__v1__prove_events_response__pack
+                     (const Chatelaine__Audit__V1__ProveEventsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__audit__v1__prove_events_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__ProveEventsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Audit__V1__ProveEventsResponse *
+       chatelaine__audit__v1__prove_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Audit__V1__ProveEventsResponse *)
+     protobuf_c_message_unpack (&chatelaine__audit__v1__prove_events_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__audit__v1__prove_events_response__free_unpacked
+                     (Chatelaine__Audit__V1__ProveEventsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__audit__v1__prove_events_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__audit__v1__audit_event__actor__init
                      (Chatelaine__Audit__V1__AuditEvent__Actor         *message)
 {
@@ -475,6 +745,383 @@ void   chatelaine__audit__v1__erase_account_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__audit__v1__erase_account_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+#define chatelaine__audit__v1__get_checkpoint_request__field_descriptors NULL
+#define chatelaine__audit__v1__get_checkpoint_request__field_indices_by_name NULL
+#define chatelaine__audit__v1__get_checkpoint_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__audit__v1__get_checkpoint_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.GetCheckpointRequest",
+  "GetCheckpointRequest",
+  "Chatelaine__Audit__V1__GetCheckpointRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__GetCheckpointRequest),
+  0,
+  chatelaine__audit__v1__get_checkpoint_request__field_descriptors,
+  chatelaine__audit__v1__get_checkpoint_request__field_indices_by_name,
+  0,  chatelaine__audit__v1__get_checkpoint_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__get_checkpoint_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__checkpoint__field_descriptors[4] =
+{
+  {
+    "note",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__Checkpoint, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__Checkpoint, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__Checkpoint, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__Checkpoint, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__checkpoint__field_indices_by_name[] = {
+  2,   /* field[2] = key */
+  0,   /* field[0] = note */
+  3,   /* field[3] = size */
+  1,   /* field[1] = time */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__checkpoint__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__checkpoint__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.Checkpoint",
+  "Checkpoint",
+  "Chatelaine__Audit__V1__Checkpoint",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__Checkpoint),
+  4,
+  chatelaine__audit__v1__checkpoint__field_descriptors,
+  chatelaine__audit__v1__checkpoint__field_indices_by_name,
+  1,  chatelaine__audit__v1__checkpoint__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__checkpoint__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__get_tile_request__field_descriptors[4] =
+{
+  {
+    "level",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__GetTileRequest, level),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "index",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__GetTileRequest, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "width",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__GetTileRequest, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leaves",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__GetTileRequest, leaves),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__get_tile_request__field_indices_by_name[] = {
+  1,   /* field[1] = index */
+  3,   /* field[3] = leaves */
+  0,   /* field[0] = level */
+  2,   /* field[2] = width */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__get_tile_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__get_tile_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.GetTileRequest",
+  "GetTileRequest",
+  "Chatelaine__Audit__V1__GetTileRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__GetTileRequest),
+  4,
+  chatelaine__audit__v1__get_tile_request__field_descriptors,
+  chatelaine__audit__v1__get_tile_request__field_indices_by_name,
+  1,  chatelaine__audit__v1__get_tile_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__get_tile_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__get_tile_response__field_descriptors[1] =
+{
+  {
+    "content",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__GetTileResponse, content),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__get_tile_response__field_indices_by_name[] = {
+  0,   /* field[0] = content */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__get_tile_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__get_tile_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.GetTileResponse",
+  "GetTileResponse",
+  "Chatelaine__Audit__V1__GetTileResponse",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__GetTileResponse),
+  1,
+  chatelaine__audit__v1__get_tile_response__field_descriptors,
+  chatelaine__audit__v1__get_tile_response__field_indices_by_name,
+  1,  chatelaine__audit__v1__get_tile_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__get_tile_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__prove_events_request__field_descriptors[5] =
+{
+  {
+    "after_event",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, after_event),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, _since_case),
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, since),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__prove_events_request__field_indices_by_name[] = {
+  0,   /* field[0] = after_event */
+  4,   /* field[4] = id */
+  1,   /* field[1] = page_size */
+  3,   /* field[3] = since */
+  2,   /* field[2] = size */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__prove_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__prove_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.ProveEventsRequest",
+  "ProveEventsRequest",
+  "Chatelaine__Audit__V1__ProveEventsRequest",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__ProveEventsRequest),
+  5,
+  chatelaine__audit__v1__prove_events_request__field_descriptors,
+  chatelaine__audit__v1__prove_events_request__field_indices_by_name,
+  1,  chatelaine__audit__v1__prove_events_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__prove_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__prove_events_response__field_descriptors[4] =
+{
+  {
+    "header",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsResponse, header),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lines",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Audit__V1__ProveEventsResponse, n_lines),
+    offsetof(Chatelaine__Audit__V1__ProveEventsResponse, lines),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsResponse, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after_event",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__ProveEventsResponse, next_after_event),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__audit__v1__prove_events_response__field_indices_by_name[] = {
+  0,   /* field[0] = header */
+  1,   /* field[1] = lines */
+  3,   /* field[3] = next_after_event */
+  2,   /* field[2] = size */
+};
+static const ProtobufCIntRange chatelaine__audit__v1__prove_events_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__audit__v1__prove_events_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.audit.v1.ProveEventsResponse",
+  "ProveEventsResponse",
+  "Chatelaine__Audit__V1__ProveEventsResponse",
+  "chatelaine.audit.v1",
+  sizeof(Chatelaine__Audit__V1__ProveEventsResponse),
+  4,
+  chatelaine__audit__v1__prove_events_response__field_descriptors,
+  chatelaine__audit__v1__prove_events_response__field_indices_by_name,
+  1,  chatelaine__audit__v1__prove_events_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__audit__v1__prove_events_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor chatelaine__audit__v1__audit_event__actor__field_descriptors[3] =
 {
   {
@@ -1547,18 +2194,24 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__erase_account_response__
   (ProtobufCMessageInit) chatelaine__audit__v1__erase_account_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[4] =
+static const ProtobufCMethodDescriptor chatelaine__audit__v1__audit__method_descriptors[7] =
 {
   { "AppendEvents", &chatelaine__audit__v1__append_events_request__descriptor, &chatelaine__audit__v1__append_events_response__descriptor },
   { "ListEvents", &chatelaine__audit__v1__list_events_request__descriptor, &chatelaine__audit__v1__list_events_response__descriptor },
   { "CountEvents", &chatelaine__audit__v1__count_events_request__descriptor, &chatelaine__audit__v1__count_events_response__descriptor },
   { "EraseAccount", &chatelaine__audit__v1__erase_account_request__descriptor, &chatelaine__audit__v1__erase_account_response__descriptor },
+  { "GetCheckpoint", &chatelaine__audit__v1__get_checkpoint_request__descriptor, &chatelaine__audit__v1__checkpoint__descriptor },
+  { "GetTile", &chatelaine__audit__v1__get_tile_request__descriptor, &chatelaine__audit__v1__get_tile_response__descriptor },
+  { "ProveEvents", &chatelaine__audit__v1__prove_events_request__descriptor, &chatelaine__audit__v1__prove_events_response__descriptor },
 };
 const unsigned chatelaine__audit__v1__audit__method_indices_by_name[] = {
   0,        /* AppendEvents */
   2,        /* CountEvents */
   3,        /* EraseAccount */
-  1         /* ListEvents */
+  4,        /* GetCheckpoint */
+  5,        /* GetTile */
+  1,        /* ListEvents */
+  6         /* ProveEvents */
 };
 const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
 {
@@ -1567,7 +2220,7 @@ const ProtobufCServiceDescriptor chatelaine__audit__v1__audit__descriptor =
   "Audit",
   "Chatelaine__Audit__V1__Audit",
   "chatelaine.audit.v1",
-  4,
+  7,
   chatelaine__audit__v1__audit__method_descriptors,
   chatelaine__audit__v1__audit__method_indices_by_name
 };
@@ -1602,6 +2255,30 @@ void chatelaine__audit__v1__audit__erase_account(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__audit__v1__audit__get_checkpoint(ProtobufCService *service,
+                                                  const Chatelaine__Audit__V1__GetCheckpointRequest *input,
+                                                  Chatelaine__Audit__V1__Checkpoint_Closure closure,
+                                                  void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__audit__v1__audit__get_tile(ProtobufCService *service,
+                                            const Chatelaine__Audit__V1__GetTileRequest *input,
+                                            Chatelaine__Audit__V1__GetTileResponse_Closure closure,
+                                            void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__audit__v1__audit__prove_events(ProtobufCService *service,
+                                                const Chatelaine__Audit__V1__ProveEventsRequest *input,
+                                                Chatelaine__Audit__V1__ProveEventsResponse_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__audit__v1__audit__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
                                          Chatelaine__Audit__V1__Audit_ServiceDestroy destroy)

@@ -18,6 +18,12 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
+typedef struct Chatelaine__Audit__V1__GetCheckpointRequest Chatelaine__Audit__V1__GetCheckpointRequest;
+typedef struct Chatelaine__Audit__V1__Checkpoint Chatelaine__Audit__V1__Checkpoint;
+typedef struct Chatelaine__Audit__V1__GetTileRequest Chatelaine__Audit__V1__GetTileRequest;
+typedef struct Chatelaine__Audit__V1__GetTileResponse Chatelaine__Audit__V1__GetTileResponse;
+typedef struct Chatelaine__Audit__V1__ProveEventsRequest Chatelaine__Audit__V1__ProveEventsRequest;
+typedef struct Chatelaine__Audit__V1__ProveEventsResponse Chatelaine__Audit__V1__ProveEventsResponse;
 typedef struct Chatelaine__Audit__V1__AuditEvent Chatelaine__Audit__V1__AuditEvent;
 typedef struct Chatelaine__Audit__V1__AuditEvent__Actor Chatelaine__Audit__V1__AuditEvent__Actor;
 typedef struct Chatelaine__Audit__V1__AuditEvent__Target Chatelaine__Audit__V1__AuditEvent__Target;
@@ -44,6 +50,88 @@ typedef enum _Chatelaine__Audit__V1__AuditEvent__Outcome {
 } Chatelaine__Audit__V1__AuditEvent__Outcome;
 
 /* --- messages --- */
+
+struct  Chatelaine__Audit__V1__GetCheckpointRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUDIT__V1__GET_CHECKPOINT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__get_checkpoint_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Audit__V1__Checkpoint
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData note;
+  Google__Protobuf__Timestamp *time;
+  ProtobufCBinaryData key;
+  int64_t size;
+};
+#define CHATELAINE__AUDIT__V1__CHECKPOINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__checkpoint__descriptor) \
+    , {0,NULL}, NULL, {0,NULL}, 0 }
+
+
+struct  Chatelaine__Audit__V1__GetTileRequest
+{
+  ProtobufCMessage base;
+  int32_t level;
+  int64_t index;
+  int32_t width;
+  protobuf_c_boolean leaves;
+};
+#define CHATELAINE__AUDIT__V1__GET_TILE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__get_tile_request__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+struct  Chatelaine__Audit__V1__GetTileResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData content;
+};
+#define CHATELAINE__AUDIT__V1__GET_TILE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__get_tile_response__descriptor) \
+    , {0,NULL} }
+
+
+typedef enum {
+  CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST___SINCE__NOT_SET = 0,
+  CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST___SINCE_SINCE = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST___SINCE__CASE)
+} Chatelaine__Audit__V1__ProveEventsRequest__SinceCase;
+
+struct  Chatelaine__Audit__V1__ProveEventsRequest
+{
+  ProtobufCMessage base;
+  int64_t after_event;
+  int32_t page_size;
+  int64_t size;
+  ProtobufCBinaryData id;
+  Chatelaine__Audit__V1__ProveEventsRequest__SinceCase _since_case;
+  union {
+    int64_t since;
+  };
+};
+#define CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__prove_events_request__descriptor) \
+    , 0, 0, 0, {0,NULL}, CHATELAINE__AUDIT__V1__PROVE_EVENTS_REQUEST___SINCE__NOT_SET, {0} }
+
+
+struct  Chatelaine__Audit__V1__ProveEventsResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData header;
+  size_t n_lines;
+  ProtobufCBinaryData *lines;
+  int64_t size;
+  int64_t next_after_event;
+};
+#define CHATELAINE__AUDIT__V1__PROVE_EVENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__prove_events_response__descriptor) \
+    , {0,NULL}, 0,NULL, 0, 0 }
+
 
 struct  Chatelaine__Audit__V1__AuditEvent__Actor
 {
@@ -240,6 +328,120 @@ struct  Chatelaine__Audit__V1__EraseAccountResponse
     , 0, 0 }
 
 
+/* Chatelaine__Audit__V1__GetCheckpointRequest methods */
+void   chatelaine__audit__v1__get_checkpoint_request__init
+                     (Chatelaine__Audit__V1__GetCheckpointRequest         *message);
+size_t chatelaine__audit__v1__get_checkpoint_request__get_packed_size
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest   *message);
+size_t chatelaine__audit__v1__get_checkpoint_request__pack
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__get_checkpoint_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetCheckpointRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__GetCheckpointRequest *
+       chatelaine__audit__v1__get_checkpoint_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__get_checkpoint_request__free_unpacked
+                     (Chatelaine__Audit__V1__GetCheckpointRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__Checkpoint methods */
+void   chatelaine__audit__v1__checkpoint__init
+                     (Chatelaine__Audit__V1__Checkpoint         *message);
+size_t chatelaine__audit__v1__checkpoint__get_packed_size
+                     (const Chatelaine__Audit__V1__Checkpoint   *message);
+size_t chatelaine__audit__v1__checkpoint__pack
+                     (const Chatelaine__Audit__V1__Checkpoint   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__checkpoint__pack_to_buffer
+                     (const Chatelaine__Audit__V1__Checkpoint   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__Checkpoint *
+       chatelaine__audit__v1__checkpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__checkpoint__free_unpacked
+                     (Chatelaine__Audit__V1__Checkpoint *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__GetTileRequest methods */
+void   chatelaine__audit__v1__get_tile_request__init
+                     (Chatelaine__Audit__V1__GetTileRequest         *message);
+size_t chatelaine__audit__v1__get_tile_request__get_packed_size
+                     (const Chatelaine__Audit__V1__GetTileRequest   *message);
+size_t chatelaine__audit__v1__get_tile_request__pack
+                     (const Chatelaine__Audit__V1__GetTileRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__get_tile_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetTileRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__GetTileRequest *
+       chatelaine__audit__v1__get_tile_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__get_tile_request__free_unpacked
+                     (Chatelaine__Audit__V1__GetTileRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__GetTileResponse methods */
+void   chatelaine__audit__v1__get_tile_response__init
+                     (Chatelaine__Audit__V1__GetTileResponse         *message);
+size_t chatelaine__audit__v1__get_tile_response__get_packed_size
+                     (const Chatelaine__Audit__V1__GetTileResponse   *message);
+size_t chatelaine__audit__v1__get_tile_response__pack
+                     (const Chatelaine__Audit__V1__GetTileResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__get_tile_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__GetTileResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__GetTileResponse *
+       chatelaine__audit__v1__get_tile_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__get_tile_response__free_unpacked
+                     (Chatelaine__Audit__V1__GetTileResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__ProveEventsRequest methods */
+void   chatelaine__audit__v1__prove_events_request__init
+                     (Chatelaine__Audit__V1__ProveEventsRequest         *message);
+size_t chatelaine__audit__v1__prove_events_request__get_packed_size
+                     (const Chatelaine__Audit__V1__ProveEventsRequest   *message);
+size_t chatelaine__audit__v1__prove_events_request__pack
+                     (const Chatelaine__Audit__V1__ProveEventsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__prove_events_request__pack_to_buffer
+                     (const Chatelaine__Audit__V1__ProveEventsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__ProveEventsRequest *
+       chatelaine__audit__v1__prove_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__prove_events_request__free_unpacked
+                     (Chatelaine__Audit__V1__ProveEventsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Audit__V1__ProveEventsResponse methods */
+void   chatelaine__audit__v1__prove_events_response__init
+                     (Chatelaine__Audit__V1__ProveEventsResponse         *message);
+size_t chatelaine__audit__v1__prove_events_response__get_packed_size
+                     (const Chatelaine__Audit__V1__ProveEventsResponse   *message);
+size_t chatelaine__audit__v1__prove_events_response__pack
+                     (const Chatelaine__Audit__V1__ProveEventsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__audit__v1__prove_events_response__pack_to_buffer
+                     (const Chatelaine__Audit__V1__ProveEventsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Audit__V1__ProveEventsResponse *
+       chatelaine__audit__v1__prove_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__audit__v1__prove_events_response__free_unpacked
+                     (Chatelaine__Audit__V1__ProveEventsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Audit__V1__AuditEvent__Actor methods */
 void   chatelaine__audit__v1__audit_event__actor__init
                      (Chatelaine__Audit__V1__AuditEvent__Actor         *message);
@@ -441,6 +643,24 @@ void   chatelaine__audit__v1__erase_account_response__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Chatelaine__Audit__V1__GetCheckpointRequest_Closure)
+                 (const Chatelaine__Audit__V1__GetCheckpointRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__Checkpoint_Closure)
+                 (const Chatelaine__Audit__V1__Checkpoint *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__GetTileRequest_Closure)
+                 (const Chatelaine__Audit__V1__GetTileRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__GetTileResponse_Closure)
+                 (const Chatelaine__Audit__V1__GetTileResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__ProveEventsRequest_Closure)
+                 (const Chatelaine__Audit__V1__ProveEventsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Audit__V1__ProveEventsResponse_Closure)
+                 (const Chatelaine__Audit__V1__ProveEventsResponse *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Audit__V1__AuditEvent__Actor_Closure)
                  (const Chatelaine__Audit__V1__AuditEvent__Actor *message,
                   void *closure_data);
@@ -503,6 +723,18 @@ struct Chatelaine__Audit__V1__Audit_Service
                         const Chatelaine__Audit__V1__EraseAccountRequest *input,
                         Chatelaine__Audit__V1__EraseAccountResponse_Closure closure,
                         void *closure_data);
+  void (*get_checkpoint)(Chatelaine__Audit__V1__Audit_Service *service,
+                         const Chatelaine__Audit__V1__GetCheckpointRequest *input,
+                         Chatelaine__Audit__V1__Checkpoint_Closure closure,
+                         void *closure_data);
+  void (*get_tile)(Chatelaine__Audit__V1__Audit_Service *service,
+                   const Chatelaine__Audit__V1__GetTileRequest *input,
+                   Chatelaine__Audit__V1__GetTileResponse_Closure closure,
+                   void *closure_data);
+  void (*prove_events)(Chatelaine__Audit__V1__Audit_Service *service,
+                       const Chatelaine__Audit__V1__ProveEventsRequest *input,
+                       Chatelaine__Audit__V1__ProveEventsResponse_Closure closure,
+                       void *closure_data);
 };
 typedef void (*Chatelaine__Audit__V1__Audit_ServiceDestroy)(Chatelaine__Audit__V1__Audit_Service *);
 void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *service,
@@ -514,7 +746,10 @@ void chatelaine__audit__v1__audit__init (Chatelaine__Audit__V1__Audit_Service *s
       function_prefix__ ## append_events,\
       function_prefix__ ## list_events,\
       function_prefix__ ## count_events,\
-      function_prefix__ ## erase_account  }
+      function_prefix__ ## erase_account,\
+      function_prefix__ ## get_checkpoint,\
+      function_prefix__ ## get_tile,\
+      function_prefix__ ## prove_events  }
 void chatelaine__audit__v1__audit__append_events(ProtobufCService *service,
                                                  const Chatelaine__Audit__V1__AppendEventsRequest *input,
                                                  Chatelaine__Audit__V1__AppendEventsResponse_Closure closure,
@@ -531,9 +766,27 @@ void chatelaine__audit__v1__audit__erase_account(ProtobufCService *service,
                                                  const Chatelaine__Audit__V1__EraseAccountRequest *input,
                                                  Chatelaine__Audit__V1__EraseAccountResponse_Closure closure,
                                                  void *closure_data);
+void chatelaine__audit__v1__audit__get_checkpoint(ProtobufCService *service,
+                                                  const Chatelaine__Audit__V1__GetCheckpointRequest *input,
+                                                  Chatelaine__Audit__V1__Checkpoint_Closure closure,
+                                                  void *closure_data);
+void chatelaine__audit__v1__audit__get_tile(ProtobufCService *service,
+                                            const Chatelaine__Audit__V1__GetTileRequest *input,
+                                            Chatelaine__Audit__V1__GetTileResponse_Closure closure,
+                                            void *closure_data);
+void chatelaine__audit__v1__audit__prove_events(ProtobufCService *service,
+                                                const Chatelaine__Audit__V1__ProveEventsRequest *input,
+                                                Chatelaine__Audit__V1__ProveEventsResponse_Closure closure,
+                                                void *closure_data);
 
 /* --- descriptors --- */
 
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__get_checkpoint_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__checkpoint__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__get_tile_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__get_tile_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__prove_events_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__audit__v1__prove_events_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__audit_event__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__audit_event__actor__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__audit__v1__audit_event__target__descriptor;
