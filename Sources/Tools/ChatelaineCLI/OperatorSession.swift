@@ -91,7 +91,10 @@ struct OperatorSession: Sendable {
 
 /// The option that all commands share.
 struct StateLocation: ParsableArguments {
-  @Option(help: "Directory of the deployment's state.")
+  @Option(
+    help: ArgumentHelp(
+      "Directory of the deployment's state.",
+      discussion: "\(StateDirectory.environmentVariable) in the environment names it too."))
   var stateDir = StateDirectory.pathDefault
 
   func validate() throws {

@@ -18,7 +18,9 @@ struct UpCommand: AsyncParsableCommand {
 
   @OptionGroup var location: StateLocation
 
-  @Option(help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
+  @Option(
+    parsing: .unconditional,
+    help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
   var port = SupervisorOptions.gatewayPortDefault
 
   /// What whoever runs more than a trial should know.
@@ -58,6 +60,13 @@ struct UpCommand: AsyncParsableCommand {
         }
         if Separation.current == .none { Terminal.report(Self.oneUser) }
       }, report: { Terminal.report($0) })
+    // Beside the run, which says nothing itself while it drains.
+    let notice = Task {
+      await requests.wait(for: 1)
+      if !Task.isCancelled { Terminal.report("stopping; Ctrl-C once more stops at once") }
+    }
+    defer { notice.cancel() }
     try await supervisor.run(until: requests)
+    Terminal.report("stopped")
   }
 }

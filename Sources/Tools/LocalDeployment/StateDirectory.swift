@@ -23,8 +23,12 @@ import Postgres
 /// The directory has mode 0700, or 0710 with the group of the `postgres` user when root runs it, so
 /// that PostgreSQL reaches its own directory and nothing else. Files are 0600, certificates 0644.
 package struct StateDirectory: Sendable {
+  /// Names the directory where no `--state-dir` does.
+  package static let environmentVariable = "CHATELAINE_STATE_DIR"
   /// Where `up` and the other commands look without `--state-dir`.
-  package static let pathDefault = ".chatelaine"
+  package static let pathDefault =
+    ProcessInfo.processInfo.environment[environmentVariable].flatMap { $0.isEmpty ? nil : $0 }
+    ?? ".chatelaine"
 
   package let path: String
 
@@ -75,19 +79,31 @@ package struct StateDirectory: Sendable {
       directory: path + "/postgres", durability: durability, isShared: isShared ?? isOurs)
   }
 
+  /// Whether there is anything of that name.
+  var exists: Bool { access(path, F_OK) == 0 }
+
   /// Creates the directory, its parents and its subdirectories with their modes.
   func create() throws {
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     do {
       try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
     } catch {
-      throw DeploymentError.file(path: parent, reason: "cannot be created")
+      throw unusable("\(parent) cannot be made")
     }
-    try SecretFile.makeDirectory(path)
+    do {
+      try SecretFile.makeDirectory(path)
+    } catch {
+      throw unusable("\(error)")
+    }
     try ClusterAccount().allowTraversal(path)
     for directory in [certificates, secrets, logs, run, services] {
       try SecretFile.makeDirectory(directory)
     }
+  }
+
+  private func unusable(_ reason: String) -> DeploymentError {
+    .environment(
+      "the state can't be kept in \(path): \(reason). Choose another directory with --state-dir")
   }
 }
 

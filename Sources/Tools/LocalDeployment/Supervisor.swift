@@ -40,6 +40,8 @@ package actor Supervisor {
   ///
   /// - Throws: `DeploymentError` when something does not come up; whatever had started is stopped.
   package func run(until requests: StopRequests) async throws {
+    // What can't begin leaves nothing half-made behind.
+    if !options.state.exists { try choosePort() }
     try options.state.create()
     let lock = try FileLock(path: options.state.lockFile, protecting: options.state.path)
     defer { withExtendedLifetime(lock) {} }

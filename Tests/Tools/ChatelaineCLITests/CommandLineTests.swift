@@ -16,7 +16,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ["nonsense"], ["up", "--port", "70000"], ["up", "--port", "x"], ["env", "import"],
+    ["nonsense"], ["up", "--port", "70000"], ["up", "--port", "x"], ["up", "--port", "-1"],
+    ["env", "import"],
     ["env", "import", "f"], ["env", "import", "f", "--user", "nobody"],
     ["up", "--state-dir", ""],
   ])

@@ -32,6 +32,18 @@ import Testing
     deployment.process.signal(SIGINT)
     #expect(await deployment.process.exit(within: .seconds(60)) == .code(0))
     #expect(deployment.processes().isEmpty)
+    let last = await deployment.otherLines()
+    #expect(last.contains { $0.contains("stopping; Ctrl-C once more") })
+    #expect(last.last?.hasSuffix("stopped") == true)
+  }
+
+  @Test func aStateThatCannotBeKeptIsNamedWithTheWayOn() async throws {
+    let deployment = try await Deployment(service: Self.service, state: "/proc/nope")
+    defer { deployment.remove() }
+    #expect(await deployment.process.exit(within: .seconds(60)) == .code(1))
+    let line = try #require(await deployment.firstLine())
+    #expect(line.contains("the state can't be kept in /proc/nope: "))
+    #expect(line.contains("Choose another directory with --state-dir"))
   }
 
   @Test func nothingOutlivesASupervisorThatIsKilled() async throws {
@@ -61,7 +73,8 @@ private struct Deployment {
   let process: ChildProcess
   private let lines: AsyncStream<String>
 
-  init(service: String?) async throws {
+  /// The state directory is named in the environment, as well as it could be by the option.
+  init(service: String?, state: String? = nil) async throws {
     root = "/tmp/chatelaine-test-\(UUID().uuidString.prefix(8))"
     let files = FileManager.default
     try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
@@ -89,10 +102,13 @@ private struct Deployment {
     process = try await ChildProcess.spawn(
       Command(
         path: root + "/bin/chatelaine",
-        arguments: ["up", "--state-dir", root + "/state", "--port", "0"],
+        arguments: ["up", "--port", "0"],
         // They don't know what a health check is.
         environment: ProcessInfo.processInfo.environment
-          .merging(["CHATELAINE_HEALTH_WATCH": "off"]) { $1 },
+          .merging([
+            "CHATELAINE_HEALTH_WATCH": "off",
+            StateDirectory.environmentVariable: state ?? root + "/state",
+          ]) { $1 },
         parentDeathSignal: SIGTERM),
       onOutput: { bytes in
         guard let bytes else { return continuation.finish() }
@@ -105,6 +121,11 @@ private struct Deployment {
   func firstLine() async -> String? {
     for await line in lines { return line }
     return nil
+  }
+
+  /// What is printed until the end.
+  func otherLines() async -> [String] {
+    await lines.reduce(into: []) { $0.append($1) }
   }
 
   /// Every process whose command line names a file of this deployment, the supervisor left out.

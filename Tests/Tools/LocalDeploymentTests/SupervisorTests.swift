@@ -301,6 +301,8 @@ import Testing
     let error = await #expect(throws: DeploymentError.self) { try await session.task.value }
     #expect("\(try #require(error))".contains("\(listener.port)"))
     #expect(services.events.isEmpty)
+    // What can't begin leaves nothing half-made behind.
+    #expect(!FileManager.default.fileExists(atPath: scratch / "state"))
   }
 
   @Test func twoSupervisorsDoNotShareAStateDirectory() async throws {
