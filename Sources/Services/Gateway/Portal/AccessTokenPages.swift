@@ -46,7 +46,7 @@ struct AccessTokenPages: Sendable {
   }
 
   static let section = "/access-tokens"
-  static let rowsPerPage: Int32 = 100
+  static let rowsPerPage: Int32 = 25
   /// Pages that are searched for one token by its id.
   static let searchedPagesMax = 20
   private static let labels = [
@@ -123,8 +123,9 @@ struct AccessTokenPages: Sendable {
             field.name, field.label, value: limits[field.name] ?? "", hint: field.hint,
             isOptional: true, isPlain: true, lengthMax: 4_096)
         }, "hasLimits": !limits.values.allSatisfy(\.isEmpty),
-        "nextPage": (next.isEmpty ? nil : "/access-tokens?page=\(PercentCoding.encode(next))")
-          as Any,
+        "pager": Pager(
+          text: "", first: pageToken.isEmpty ? nil : Self.section,
+          older: next.isEmpty ? nil : "\(Self.section)?page=\(PercentCoding.encode(next))"),
       ], status: mistakes == nil ? .ok : .unprocessableContent)
   }
 
@@ -248,7 +249,7 @@ struct AccessTokenPages: Sendable {
           "id": row.id, "name": row.name, "token": token as Any, "firstUse": row.lastUse as Any,
           "snippets": Snippets(
             origin: portal.publicOrigin, provider: provider.id, label: provider.label,
-            token: token),
+            token: token, hasAnthropic: true),
         ], modules: [.live], isSecret: true)
       response.headers.append(cookie: portal.cookies.token.clearing())
       return response

@@ -188,7 +188,10 @@ struct AccountPages: Sendable {
     guard session.secondFactorToken.isEmpty else {
       return askForCode(session, next: next)
     }
-    return await enter(exchange, session, next, notice: Notice(.accountCreated))
+    // Whoever came for nothing else begins with a key.
+    return await enter(
+      exchange, session, next ?? ReturnAddress(page: "/providers/new", fields: []),
+      notice: Notice(.accountCreated))
   }
 
   // MARK: Log-in

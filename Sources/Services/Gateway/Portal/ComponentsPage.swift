@@ -1,5 +1,6 @@
 #if DEBUG
   import Edge
+  import HTTPTypes
   import Providers
 
   /// Every component in every state, for whoever changes one; in debug builds only.
@@ -45,7 +46,16 @@
       [
         try Edge.Route(["GET"], "/dev/components", .page) { exchange in
           try await portal.anyonesPage(exchange, "components", title: "Components", content)
-        }
+        },
+        // What a person is told who meets this status.
+        try Edge.Route(["GET"], "/dev/failures/{status}", .page) { exchange in
+          try await portal.forVisitor(exchange) { _ in
+            guard let code = Int(exchange.variable("status")), (400...599).contains(code) else {
+              throw Problem(.notFound)
+            }
+            throw Problem(HTTPResponse.Status(code: code))
+          }
+        },
       ]
     }
 

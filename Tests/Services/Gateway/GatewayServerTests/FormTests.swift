@@ -154,10 +154,10 @@ import Testing
       for template in pages.map(\.template.text) {
         let id =
           template.hasPrefix("/audit") ? "e1" : template.hasPrefix("/access") ? "t1" : Self.key
-        let path = template.replacing("{id}", with: id)
+        let path = template.replacing("{id}", with: id).replacing("{status}", with: "503")
         for cookie in [Self.session, "chatelaine-nothing=1"] {
           let page = try await gateway.send(.GET, path, headers: [("cookie", cookie)])
-          #expect([200, 303, 404].contains(page.status), "\(path): \(page.status)")
+          #expect([200, 303, 404, 503].contains(page.status), "\(path): \(page.status)")
           #expect(page.headers["content-security-policy"] == [Self.policy], "\(path)")
           let scripts = page.body.split(separator: "<script").dropFirst()
           #expect(scripts.allSatisfy { $0.hasPrefix(" type=\"module\" src=\"/assets/") }, "\(path)")

@@ -132,7 +132,7 @@ import Testing
           ("password", FakeBackend.password),
         ])
       #expect(answer.status == 303)
-      #expect(answer.headers["location"] == ["/"])
+      #expect(answer.headers["location"] == ["/providers/new"])
       #expect(answer.cookie("chatelaine-session") == FakeBackend.sessionToken)
       #expect(answer.cookie("chatelaine-notice") == "account-created")
     }

@@ -9,6 +9,8 @@ struct Pager: Sendable {
   let first: String?
   let newer: String?
   let older: String?
+  /// Without a text and a way on there is nothing to draw.
+  let isNeeded: Bool
 
   /// A list whose length is known; `page` counts from 1.
   ///
@@ -28,12 +30,14 @@ struct Pager: Sendable {
     first = page > 2 ? address(1) : nil
     newer = page > 1 ? address(page - 1) : nil
     older = end < count ? address(page + 1) : nil
+    isNeeded = count > 0
   }
 
   /// A list of which only the next page is known.
   init(text: String, first: String?, older: String?) {
     name = "Pages"
     (self.text, self.first, newer, self.older) = (text, first, nil, older)
+    isNeeded = !text.isEmpty || first != nil || older != nil
   }
 }
 

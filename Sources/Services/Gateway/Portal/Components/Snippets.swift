@@ -26,9 +26,10 @@ struct Snippets: Sendable {
   ///   - provider: Of the catalogue.
   ///   - label: Empty for the default key.
   ///   - token: The token itself, only on the page that shows it once.
+  ///   - hasAnthropic: Anthropic's SDK has a tab too, beside another's: a token is for all keys.
   init(
     origin: String, provider: String, label: String = "", token: String? = nil,
-    group: String = "snippet"
+    hasAnthropic: Bool = false, group: String = "snippet"
   ) {
     self.group = group
     let call = Call(origin: origin, provider: provider, label: label, token: token)
@@ -38,12 +39,18 @@ struct Snippets: Sendable {
       case "google": .google
       default: .openAI
       }
-    let pairs =
+    var pairs =
       switch family {
       case .anthropic: call.anthropic
       case .google: call.google
       case .openAI: call.openAI
       }
+    if hasAnthropic, family != .anthropic,
+      let python = Call(origin: origin, provider: "anthropic", label: "", token: token)
+        .anthropic.first(where: { $0.name == "Python" })
+    {
+      pairs.append(("Anthropic", python.code))
+    }
     tabs = pairs.enumerated().map { index, pair in
       Tab(id: "\(group)-\(index)", name: pair.name, code: pair.code, isFirst: index == 0)
     }
@@ -193,6 +200,19 @@ private struct Call {
         """
       ),
       (".env", "ANTHROPIC_BASE_URL=\(base)\nANTHROPIC_API_KEY=\(token ?? "chat_…")"),
+      (
+        "LangChain",
+        """
+        \(pythonImport)from langchain_anthropic import ChatAnthropic
+
+        llm = ChatAnthropic(
+            model="\(model)",
+            base_url="\(base)",
+            api_key=\(python),\(pythonLabel)
+        )
+        \(show)(llm.invoke("Hello").content)
+        """
+      ),
     ]
   }
 
@@ -238,6 +258,19 @@ private struct Call {
         """
       ),
       (".env", "GOOGLE_GEMINI_BASE_URL=\(base)\nGEMINI_API_KEY=\(token ?? "chat_…")"),
+      (
+        "LangChain",
+        """
+        \(pythonImport)from langchain_google_genai import ChatGoogleGenerativeAI
+
+        llm = ChatGoogleGenerativeAI(
+            model="\(model)",
+            base_url="\(base)",
+            api_key=\(python),
+        )
+        \(show)(llm.invoke("Hello").content)
+        """
+      ),
     ]
   }
 }

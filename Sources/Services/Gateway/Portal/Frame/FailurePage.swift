@@ -17,13 +17,14 @@ extension Portal {
     _ problem: Problem, _ error: any Error, _ exchange: Exchange
   ) async -> Response {
     let framed = error as? FramedProblem
-    var frame = Frame(title: problem.status.reasonPhrase)
-    frame.audience = await audience(framed, problem, exchange)
+    let audience = await audience(framed, problem, exchange)
+    let failure = Failure(problem, exchange, page: framed?.page, audience)
+    var frame = Frame(title: failure.heading)
+    frame.audience = audience
     frame.formToken =
       framed?.visitor.csrfToken.flatMap { try? TokenMask.masked($0) } ?? ""
     frame.preferences = preferences(exchange)
     frame.mayCompress = ContentCoding.acceptsGzip(exchange.headers)
-    let failure = Failure(problem, exchange, page: framed?.page, email: frame.email)
     var response = renderer.page(
       "failure",
       [
@@ -61,7 +62,8 @@ private struct Failure {
   var way = "/"
   var wayText = "Go to the start page"
 
-  init(_ problem: Problem, _ exchange: Exchange, page: String?, email: String?) {
+  init(_ problem: Problem, _ exchange: Exchange, page: String?, _ audience: Frame.Audience) {
+    let email: String? = if case .person(let email, _) = audience { email } else { nil }
     heading = Self.heading(problem)
     explanation = Self.explanation(problem)
     if email != nil { wayText = "Go to the overview" }
@@ -94,7 +96,9 @@ private struct Failure {
     case .tooManyRequests: "Too many tries"
     case .insufficientStorage: "There is no room left"
     case _ where problem.status.kind == .serverError: "Something went wrong"
-    default: problem.status.reasonPhrase
+    // Not each status has a name.
+    default:
+      problem.status.reasonPhrase.isEmpty ? "That did not work" : problem.status.reasonPhrase
     }
   }
 

@@ -53,8 +53,8 @@ struct Frame: Sendable {
 
   private static let places: [Place] = [
     ("Overview", "/", .overview), ("Provider keys", "/providers", .keys),
-    ("Access tokens", "/access-tokens", .tokens), ("Audit log", "/audit", .audit),
-    ("Settings", "/settings", .settings),
+    ("Access tokens", "/access-tokens", .tokens), ("Usage", UsagePage.section, .usage),
+    ("Audit log", "/audit", .audit), ("Settings", "/settings", .settings),
   ]
   /// What only some roles have, behind what everybody has.
   private static let placesOfRoles: [(roles: [AuthAPI.Account.Role], place: Place)] = [

@@ -98,7 +98,8 @@ extension Notice {
     let key = name ?? "The key"
     let text =
       switch kind {
-      case .accountCreated: "Your account is ready, and you are logged in."
+      case .accountCreated:
+        "Your account is ready, and you are logged in. Store your first key, or look around first."
       case .accountCreatedOnly: "Your account is ready. You can log in now."
       case .loggedOut: "You are logged out."
       case .logInFirst: "Log in to go on."

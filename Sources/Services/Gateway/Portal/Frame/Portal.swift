@@ -50,7 +50,7 @@ package struct Portal: Sendable {
     routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
     routes += try OverviewPage(portal: self).routes() + ConnectPage(portal: self).routes()
-    routes += try HelpPages(portal: self).routes()
+    routes += try HelpPages(portal: self).routes() + UsagePage(portal: self).routes()
     routes += try OldAddresses(portal: self).routes() + StatusPage(portal: self).routes()
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
     routes += try DeletionPages(portal: self).routes()

@@ -24,6 +24,7 @@ extension PageRenderer {
     ("reset-password", PackageResources.reset_password_mustache),
     ("second-factor", PackageResources.second_factor_mustache),
     ("security", PackageResources.security_mustache),
+    ("usage", PackageResources.usage_mustache),
     ("users", PackageResources.users_mustache),
     ("components", PackageResources.components_mustache),
     ("connect", PackageResources.connect_mustache),

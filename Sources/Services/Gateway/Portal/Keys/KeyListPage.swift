@@ -12,6 +12,8 @@ struct KeyListPage: Sendable {
   static let section = "/providers"
   /// Checkboxes are named by this and the key's id: a form names no field twice.
   private static let checkPrefix = "k."
+  /// Of the small line beside each key.
+  private static let daysOfUse = 7
   private static let rowsPerCall: Int32 = 200
   private static let callsMax = 20
 
@@ -46,11 +48,15 @@ struct KeyListPage: Sendable {
 
   private func list(_ exchange: Exchange, _ visitor: Visitor) async throws -> Response {
     var filter = KeyFilter(query: try exchange.parameters())
+    async let use = KeyUse(days: Self.daysOfUse, exchange, visitor, portal)
     let rows = try await all(exchange, visitor).map { ProviderRow($0, catalogue: portal.catalogue) }
     let found = filter.applied(to: rows)
     filter.page = min(filter.page, max(1, (found.count + 24) / KeyFilter.rowsPerPage))
-    let shown = found.dropFirst((filter.page - 1) * KeyFilter.rowsPerPage)
-      .prefix(KeyFilter.rowsPerPage)
+    var shown = Array(
+      found.dropFirst((filter.page - 1) * KeyFilter.rowsPerPage).prefix(KeyFilter.rowsPerPage))
+    if let use = await use {
+      for place in shown.indices { shown[place].week = use.line(of: shown[place].id) }
+    }
     var heads: [SortHead] = []
     for (text, key) in [
       ("Provider and label", "provider"), ("Health", "state"), ("Last use", "use"),
@@ -61,7 +67,7 @@ struct KeyListPage: Sendable {
     return portal.page(
       exchange, visitor, "providers", title: title(found.count, filter), section: Self.section,
       [
-        "rows": Array(shown), "hasRows": !shown.isEmpty, "hasKeys": !rows.isEmpty,
+        "rows": shown, "hasRows": !shown.isEmpty, "hasKeys": !rows.isEmpty,
         "back": filter.address(), "q": filter.text, "isFiltering": filter.isFiltering,
         "states": options(
           KeyFilter.State.allCases.map { ($0.rawValue, $0.text) }, filter.state?.rawValue),

@@ -10,9 +10,11 @@ import ServiceAPI
 /// The page of one key: how it is, how it is used, what happened to it, and everything that can be
 /// done with it.
 struct KeyPage: Sendable {
-  /// Events that are looked through for those of this key, and shown of them.
-  private static let searchedEventsMax: Int32 = 200
-  private static let shownEventsMax = 10
+  /// Entries of a page of the history; of the two of a use only the second is shown.
+  private static let eventsPerPage: Int32 = 20
+  private static let daysOfChart = 14
+  /// What the address calls the page of the history.
+  private static let historyName = "history"
 
   let portal: Portal
 
@@ -71,8 +73,22 @@ struct KeyPage: Sendable {
     }
     content["snippets"] = Snippets(
       origin: portal.publicOrigin, provider: config.provider, label: config.label)
-    let events = await events(exchange, visitor, config)
+    async let tokens = try? portal.services.auth.listAccessTokens(
+      AuthAPI.ListAccessTokensRequest(pageSize: 1, pageToken: ""),
+      options: visitor.options(for: exchange))
+    async let use = KeyUse(
+      days: Self.daysOfChart, key: config.id, exchange, visitor, portal)
+    let (events, pager) = try await history(exchange, visitor, config)
     (content["events"], content["hasEvents"]) = (events, !events.isEmpty)
+    content["pager"] = pager
+    content["log"] = AuditFilter().with(\.key, config.id).href
+    content["chart"] = await use?.chart(of: config.id)
+    // Whoever has none yet needs one next.
+    content["tokenName"] =
+      await tokens?.accessTokens.isEmpty == true
+      ? Field(
+        "name", "Name of the application",
+        hint: "It uses your keys with a token of its own, for 90 days.", lengthMax: 100) : nil
     return portal.page(
       exchange, visitor, "key",
       title: (mistakes == nil ? "" : "Error: ") + "\(row.provider), \(row.label)",
@@ -89,15 +105,28 @@ struct KeyPage: Sendable {
       : "It answered \(health.lastStatus)."
   }
 
-  /// The latest of this key; none when the log is away, which must not take the page with it.
-  private func events(
+  /// What happened to this key, page by page; nothing when the log is away, which must not take the
+  /// page with it.
+  private func history(
     _ exchange: Exchange, _ visitor: Visitor, _ config: VaultAPI.ProviderConfig
-  ) async -> [KeyEvent] {
+  ) async throws -> ([KeyEvent], Pager?) {
+    let parameters = exchange.method.isSafe ? try exchange.parameters() : []
+    let page = parameters.first { $0.name == Self.historyName }?.value ?? ""
     let answer = try? await portal.services.audit.listEvents(
-      AuditAPI.ListEventsRequest(pageSize: Self.searchedEventsMax),
+      AuditAPI.ListEventsRequest(
+        pageSize: Self.eventsPerPage, pageToken: page, targetId: config.id),
       options: visitor.options(for: exchange))
-    return (answer?.events ?? []).filter { $0.target?.id == config.id }
-      .prefix(Self.shownEventsMax).map(KeyEvent.init)
+    guard let answer else { return ([], nil) }
+    let address = "/providers/\(config.id)"
+    let next = answer.nextPageToken
+    let older = "\(address)?\(Self.historyName)=\(PercentCoding.encode(next))#history"
+    let events = answer.events.filter { !$0.isOpening }.map(KeyEvent.init)
+    return (
+      events,
+      Pager(
+        text: "", first: page.isEmpty ? nil : "\(address)#history",
+        older: next.isEmpty ? nil : older)
+    )
   }
 
   // MARK: Acts

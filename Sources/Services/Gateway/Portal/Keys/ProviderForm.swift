@@ -146,6 +146,8 @@ struct ProviderRow: Sendable {
   let created: Moment?
   let changed: Moment?
   let lastUse: Moment?
+  /// Nil when the log could not be asked.
+  var week: KeyUse.Line?
 
   init(_ config: VaultAPI.ProviderConfig, catalogue: ProviderCatalogue) {
     id = config.id
