@@ -11,7 +11,7 @@ package enum Python {
 
   /// Runs a script and returns how it ended with all that it printed.
   package static func run(
-    _ script: String, _ arguments: [String]
+    _ script: String, _ arguments: [String], timeout: Duration = Python.timeout
   ) async throws -> (exit: ProcessExit?, output: String) {
     let environment = ProcessInfo.processInfo.environment
     let python = environment[environmentVariable] ?? "/usr/bin/python3"

@@ -10,16 +10,15 @@ import os
 import sys
 import uuid
 
-from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from browsing import PAGE_SECONDS, broken_policies, check, chromium, is_gone
+
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
-PAGE_SECONDS = 20
 OPENAI_KEY = "sk-browser-test-0123456789abcdefghijklmnop3f9a"
 REPLACED_KEY = "sk-browser-test-zyxwvutsrqponmlkjihgfedcba77c2"
 CUSTOM_KEY = "custom-browser-test-0123456789abcdef51d0"
@@ -35,17 +34,8 @@ class Portal:
         self.url = url.rstrip("/")
         self.directory = directory
         self.shots = 0
-        options = webdriver.ChromeOptions()
-        options.binary_location = os.environ.get("CHATELAINE_TEST_CHROMIUM", "/usr/bin/chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-                         "--disable-gpu", "--hide-scrollbars", "--no-first-run"):
-            options.add_argument(argument)
-        options.add_experimental_option(
-            "prefs", {"profile.managed_default_content_settings.javascript": self.javascript})
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = os.environ.get("CHATELAINE_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")
-        self.browser = webdriver.Chrome(options=options, service=Service(driver))
-        self.browser.set_page_load_timeout(PAGE_SECONDS)
+        self.browser = chromium("--hide-scrollbars", preferences={
+            "profile.managed_default_content_settings.javascript": self.javascript})
         self.browser.set_window_size(*DESKTOP)
 
     def open(self, path):
@@ -106,19 +96,6 @@ class Portal:
 
     def close(self):
         self.browser.quit()
-
-
-def is_gone(element):
-    try:
-        element.is_enabled()
-        return False
-    except Exception:  # stale, or the page is between two documents
-        return True
-
-
-def check(condition, reason):
-    if not condition:
-        raise AssertionError(reason)
 
 
 def step(text):
@@ -310,16 +287,6 @@ def log_out(portal):
     check(portal.heading() == "Log in", "the keys are shown to a stranger")
 
 
-def no_console_errors(portal):
-    try:
-        entries = portal.browser.get_log("browser")
-    except Exception:  # this browser keeps no log
-        return
-    # Answers to wrong input have error statuses, which the console repeats.
-    blocked = [e["message"] for e in entries if "Content Security Policy" in e["message"]]
-    check(not blocked, f"the pages break their own policy: {blocked}")
-
-
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -336,7 +303,8 @@ def main():
         access_tokens(portal)
         keyboard(portal)
         audit_log(portal)
-        no_console_errors(portal)
+        blocked = broken_policies(portal.browser)
+        check(not blocked, f"the pages break their own policy: {blocked}")
         log_out(portal)
     except (AssertionError, NoSuchElementException) as error:
         portal.shot("failure")

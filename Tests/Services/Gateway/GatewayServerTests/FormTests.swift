@@ -72,6 +72,12 @@ import Testing
     "/settings/second-factor/disable": Sample(path: "/settings/second-factor/disable"),
     "/settings/second-factor/recovery-codes": Sample(
       path: "/settings/second-factor/recovery-codes"),
+    "/log-in/passkey": Sample(
+      path: "/log-in/passkey", fields: [("credentialId", "AAAA")], isStrangers: true),
+    "/settings/passkeys": Sample(path: "/settings/passkeys", fields: [("name", "phone")]),
+    "/settings/passkeys/{id}/rename": Sample(
+      path: "/settings/passkeys/p1/rename", fields: [("name", "phone")]),
+    "/settings/passkeys/{id}/remove": Sample(path: "/settings/passkeys/p1/remove"),
     "/users/invite": Sample(path: "/users/invite", fields: [("invitee", "ann@example.com")]),
     "/users/{id}/role/{role}": Sample(path: "/users/\(person)/role/auditor"),
     "/users/{id}/{act}": Sample(path: "/users/\(person)/sign-out"),
@@ -190,6 +196,17 @@ extension FakeBackend {
     done(Methods.sendEmailVerification, AuthAPI.SendEmailVerificationRequest.self)
     done(Methods.deleteSession, AuthAPI.DeleteSessionRequest.self)
     done(Methods.confirmSession, AuthAPI.ConfirmSessionRequest.self)
+    done(Methods.deletePasskey, AuthAPI.DeletePasskeyRequest.self)
+    auth.on(Methods.createPasskey) { (_: AuthAPI.CreatePasskeyRequest, _) in
+      AuthAPI.CreatePasskeyResponse()
+    }
+    auth.on(Methods.renamePasskey) { (_: AuthAPI.RenamePasskeyRequest, _) in AuthAPI.Passkey() }
+    auth.on(Methods.listPasskeys) { (_: AuthAPI.ListPasskeysRequest, _) in
+      AuthAPI.ListPasskeysResponse()
+    }
+    auth.on(Methods.createPasskeySession) { (_: AuthAPI.CreatePasskeySessionRequest, _) in
+      AuthAPI.CreateSessionResponse(sessionToken: FakeBackend.sessionToken)
+    }
     done(Methods.deleteSecondFactor, AuthAPI.DeleteSecondFactorRequest.self)
     changed(Methods.setUserRole, AuthAPI.SetUserRoleRequest.self)
     changed(Methods.signOutUser, AuthAPI.SignOutUserRequest.self)
