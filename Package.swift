@@ -437,8 +437,8 @@ let package = Package(
     tests(
       "Services/Gateway", "BackendTests",
       [
-        "Backend", "Callers", "Cryptography", "Edge", "Protobuf", "RPC", "ServiceAPI", httpTypes,
-        logging, nioCore,
+        "Backend", "Callers", "Cryptography", "Edge", "Identity", "Protobuf", "RPC", "ServiceAPI",
+        httpTypes, logging, nioCore,
       ]),
     tests(
       "Services/Gateway", "PortalTests", ["Portal", "Protobuf", "Providers", "ServiceAPI"]),
@@ -464,6 +464,7 @@ let package = Package(
     tests(
       "System", "IntegrationTests",
       [
+        "Callers", "Identity", "Protobuf",
         "TestSupport", "LocalDeployment", "Postgres", "RPC", "RPCTransport", "ServiceAPI", "TLS",
         hummingbirdFramework,
         httpTypes, logging, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),

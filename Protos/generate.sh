@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 ours=(
   chatelaine/identity/v1/assertion.proto
+  chatelaine/identity/v1/assertion_keys.proto
   chatelaine/auth/v1/auth.proto
   chatelaine/vault/v1/vault.proto
   chatelaine/vault/v1/key_management.proto

@@ -64,7 +64,7 @@ extension AccountService {
       change.newPasskey = new
       var codes: [String] = []
       if !stored.hasSecondFactor {
-        let made = try SecondFactors.recoveryCodes()
+        let made = try factors.recoveryCodes(for: stored.account.id)
         (codes, change.recoveryCodeHashes) = (made.codes, made.hashes)
       }
       change.receipts = [entry.success(at: now)]

@@ -92,7 +92,7 @@ extension AccountService {
       guard let step = try factors.step(of: code, stored, account: account.id, at: now) else {
         return .failed(nil, reason: "wrong-code")
       }
-      let (codes, hashes) = try SecondFactors.recoveryCodes()
+      let (codes, hashes) = try factors.recoveryCodes(for: caller.userID)
       var change = AccountChange()
       change.enabledAuthenticator = (now, step)
       change.recoveryCodeHashes = hashes
@@ -130,7 +130,7 @@ extension AccountService {
       let stored = try await stored(caller)
       entry.set(.account(stored.account))
       guard stored.hasSecondFactor else { throw .secondFactorOff }
-      let (codes, hashes) = try SecondFactors.recoveryCodes()
+      let (codes, hashes) = try factors.recoveryCodes(for: caller.userID)
       var change = AccountChange()
       change.recoveryCodeHashes = hashes
       change.receipts = [entry.success(at: door.now)]

@@ -39,7 +39,7 @@ package struct AccountService: Sendable {
     self.policy = policy
     self.sessions = sessions
     self.links = links
-    factors = SecondFactors(store: store, key: keys.factors)
+    factors = SecondFactors(store: store, keys: keys)
     devices = DeviceTokens(key: keys.devices)
     self.passkeys = passkeys
   }
@@ -177,11 +177,14 @@ package struct RedeemedLink: Sendable {
   package let deviceToken: String
 }
 
-/// The keys with which secrets of accounts are sealed and cookies are signed.
+/// The keys with which secrets of accounts are sealed, cookies are signed and rows are told from
+/// those that somebody else has written.
 package struct AccountKeys: Sendable {
   let factors: SecretBytes
   let devices: SecretBytes
   let challenges: SecretBytes
+  /// Of everything that proves who somebody is.
+  package let codes: CredentialCodes
 
   /// - Parameter secret: hard to guess, in no database, the same in every process of the service.
   package init(derivedFrom secret: SecretBytes) throws(CryptographyError) {
@@ -193,5 +196,6 @@ package struct AccountKeys: Sendable {
     factors = try key("authenticators v1")
     devices = try key("devices v1")
     challenges = try key("passkey challenges v1")
+    codes = CredentialCodes(key: try key("credentials v1"))
   }
 }

@@ -16,6 +16,8 @@ package enum AuthError: Error, Hashable {
     case role
     case displayName
     case credential
+    case purposes
+    case certificates
     case name
     case expiresIn
     case id

@@ -89,7 +89,7 @@ extension AuthService {
   /// Lets an operator act for the user with this e-mail address, and leaves a receipt of it in that
   /// user's log.
   package func impersonate(
-    email: String, from origin: CallOrigin
+    email: String, on terms: AssertionTerms = AssertionTerms(), from origin: CallOrigin
   ) async throws(AuthError) -> Authenticated {
     try await door.perform(.operatorImpersonate, by: .operator, from: origin) {
       (entry) async throws(AuthError) -> Act<Authenticated> in
@@ -99,7 +99,8 @@ extension AuthService {
       }
       entry.show(in: account.id)
       entry.set(.account(account))
-      return .succeeded(try authenticated(account, by: .operator, at: door.now))
+      return .succeeded(
+        try authenticated(Proof(account, by: .operator), on: terms, at: door.now))
     }
   }
 

@@ -24,7 +24,8 @@ package enum LogIn: Sendable {
 package struct Authenticated: Sendable {
   package let account: Account
   let credential: Caller.Credential
-  package let assertion: IssuedAssertion
+  /// One for each purpose, at least one.
+  package let assertions: [IssuedAssertion]
   /// How long this holds unless the credential is revoked: until it or the assertion ends.
   package let validFor: Duration
   /// When the user last proved in this session who they are.
@@ -45,6 +46,20 @@ package struct Authenticated: Sendable {
 package enum PresentedCredential: Sendable {
   case sessionToken(SecretBytes)
   case accessToken(SecretBytes)
+
+  /// Tells the kinds by what tokens begin with; nil for what is neither.
+  package init?(text: SecretBytes) {
+    func begins(with prefix: String) -> Bool {
+      text.withUnsafeBytes { $0.starts(with: prefix.utf8) }
+    }
+    if begins(with: Session.tokenPrefix) {
+      self = .sessionToken(text)
+    } else if begins(with: AccessToken.tokenPrefix) {
+      self = .accessToken(text)
+    } else {
+      return nil
+    }
+  }
 }
 
 extension AuthService {
@@ -205,24 +220,40 @@ extension AuthService {
     }
   }
 
-  /// Exchanges a session token or access token for an assertion; `.unauthenticated` for one that is
-  /// unknown, over or revoked.
+  /// Exchanges a session token or access token for assertions on `terms`; `.unauthenticated` for
+  /// one that is unknown, over or revoked.
   package func authenticate(
-    _ credential: PresentedCredential, from origin: CallOrigin
+    _ credential: PresentedCredential, on terms: AssertionTerms = AssertionTerms(),
+    from origin: CallOrigin
   ) async throws(AuthError) -> Authenticated {
     try await door.perform(.credentialAuthenticate, by: .stranger, from: origin) {
       (_) async throws(AuthError) -> Act<Authenticated> in
-      switch credential {
-      case .sessionToken(let text): .looked(try await authenticate(sessionToken: text))
-      case .accessToken(let text):
-        .looked(try await authenticate(accessToken: text, from: origin))
-      }
+      let proof = try await proof(of: credential, from: origin)
+      return .looked(try authenticated(proof, on: terms, at: door.now))
     }
   }
 
-  private func authenticate(
-    sessionToken text: SecretBytes
-  ) async throws(AuthError) -> Authenticated {
+  /// Whose credential this is, for what no assertion is enough for: whatever gives rights that
+  /// last. Throws as `authenticate` does.
+  package func caller(
+    presenting credential: PresentedCredential, from origin: CallOrigin
+  ) async throws(AuthError) -> Caller {
+    try await door.perform(.credentialAuthenticate, by: .stranger, from: origin) {
+      (_) async throws(AuthError) -> Act<Caller> in
+      .looked(try await proof(of: credential, from: origin).caller)
+    }
+  }
+
+  private func proof(
+    of credential: PresentedCredential, from origin: CallOrigin
+  ) async throws(AuthError) -> Proof {
+    switch credential {
+    case .sessionToken(let text): try await proof(sessionToken: text)
+    case .accessToken(let text): try await proof(accessToken: text, from: origin)
+    }
+  }
+
+  private func proof(sessionToken text: SecretBytes) async throws(AuthError) -> Proof {
     let now = door.now
     guard let token = SecureToken(text, prefix: Session.tokenPrefix),
       let (session, account) = try await store.session(tokenHash: token.storageHash),
@@ -232,14 +263,14 @@ extension AuthService {
     if session.lastSeenTime <= threshold {
       store.noteSeen(session: session.id, at: now)
     }
-    return try authenticated(
+    return Proof(
       account, by: .session(session.id), until: session.expireTime,
-      confirmTime: session.confirmTime, at: now)
+      confirmTime: session.confirmTime)
   }
 
-  private func authenticate(
+  private func proof(
     accessToken text: SecretBytes, from origin: CallOrigin
-  ) async throws(AuthError) -> Authenticated {
+  ) async throws(AuthError) -> Proof {
     let now = door.now
     guard let token = SecureToken(text, prefix: AccessToken.tokenPrefix),
       let (stored, isOld, account) = try await store.accessToken(hash: token.storageHash),
@@ -255,9 +286,9 @@ extension AuthService {
     if stored.lastUseTime.map({ $0 <= threshold }) ?? true {
       store.noteUse(accessToken: stored.id, at: now, from: origin.ipAddress)
     }
-    return try authenticated(
+    return Proof(
       account, by: .accessToken(stored.id), scopes: stored.scopes, limits: stored.limits,
-      until: end, at: now)
+      until: end)
   }
 
   /// Ends the caller's session; one that is over already stays over.

@@ -45,24 +45,45 @@ package struct AuthService: Sendable {
     self.policy = policy
     self.accounts = accounts
     self.limits = limits
-    factors = secondFactors.map { SecondFactors(store: $0.store, key: $0.keys.factors) }
+    factors = secondFactors.map { SecondFactors(store: $0.store, keys: $0.keys) }
     devices = secondFactors.map { DeviceTokens(key: $0.keys.devices) }
     self.passkeys = passkeys
   }
 
+  /// Signs what `terms` want: one assertion for each purpose.
   func authenticated(
-    _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
-    limits: AccessLimits = .none, until end: Date? = nil, confirmTime: Date? = nil, at now: Date
+    _ proof: Proof, on terms: AssertionTerms, at now: Date
   ) throws(AuthError) -> Authenticated {
-    let caller = Caller(
-      userID: account.id, email: account.email.text, credential: credential, scopes: scopes,
-      role: account.role, confirmTime: confirmTime, limits: limits)
-    let assertion = try assertions.issue(for: caller, at: now)
-    let lastMoment = end.map { min($0, assertion.expireTime) } ?? assertion.expireTime
+    var issued: [IssuedAssertion] = []
+    for purpose in terms.purposes.isEmpty ? [nil] : terms.purposes.map(Optional.some) {
+      issued.append(
+        try assertions.issue(for: proof.caller, purpose: purpose, holder: terms.holder, at: now))
+    }
+    let ends = issued.map(\.expireTime) + (proof.end.map { [$0] } ?? [])
+    let lastMoment = ends.min() ?? now
     return Authenticated(
-      account: account, credential: credential, assertion: assertion,
-      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))), confirmTime: confirmTime,
-      limits: limits)
+      account: proof.account, credential: proof.caller.credential, assertions: issued,
+      validFor: .seconds(max(0, lastMoment.timeIntervalSince(now))),
+      confirmTime: proof.caller.confirmTime, limits: proof.caller.limits)
+  }
+
+  /// A credential that was looked up and holds.
+  struct Proof {
+    let account: Account
+    let caller: Caller
+    /// When the credential ends; nil when it doesn't.
+    let end: Date?
+
+    init(
+      _ account: Account, by credential: Caller.Credential, scopes: Scopes = Scopes([]),
+      limits: AccessLimits = .none, until end: Date? = nil, confirmTime: Date? = nil
+    ) {
+      self.account = account
+      self.end = end
+      caller = Caller(
+        userID: account.id, email: account.email.text, credential: credential, scopes: scopes,
+        role: account.role, confirmTime: confirmTime, limits: limits)
+    }
   }
 
   static func token(prefix: String) throws(AuthError) -> SecureToken {

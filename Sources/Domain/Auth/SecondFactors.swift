@@ -1,4 +1,4 @@
-package import Cryptography
+import Cryptography
 import Encodings
 import FoundationEssentials
 import Identity
@@ -15,11 +15,14 @@ package struct SecondFactors: Sendable {
 
   let store: any AccountStore
   private let key: SecretBytes
+  private let codes: CredentialCodes
 
-  /// - Parameter key: 32 bytes that no database holds; secrets are sealed with it.
-  package init(store: any AccountStore, key: SecretBytes) {
+  /// - Parameter keys: no database holds them; secrets are sealed and recovery codes hashed with
+  ///   them.
+  package init(store: any AccountStore, keys: AccountKeys) {
     self.store = store
-    self.key = key
+    key = keys.factors
+    codes = keys.codes
   }
 
   /// A new secret, and what of it is stored.
@@ -61,28 +64,29 @@ package struct SecondFactors: Sendable {
       return try await store.useStep(step, of: account)
     }
     guard compact.utf8.count == Self.recoveryCodeDigits else { return false }
-    return try await store.useRecoveryCode(hash: Self.hash(compact), of: account)
+    return try await store.useRecoveryCode(
+      hash: codes.hash(ofRecoveryCode: compact, of: account), of: account)
   }
 
   /// New recovery codes, as people write them down, and their hashes.
-  static func recoveryCodes() throws(AuthError) -> (codes: [String], hashes: [[UInt8]]) {
+  func recoveryCodes(
+    for account: UserID
+  ) throws(AuthError) -> (codes: [String], hashes: [[UInt8]]) {
     do {
-      let codes = try (0..<recoveryCodesMax).map { _ in
-        try SecretBytes.random(count: recoveryCodeBytes).withUnsafeBytes { Base32.encode($0) }
+      let plain = try (0..<Self.recoveryCodesMax).map { _ in
+        try SecretBytes.random(count: Self.recoveryCodeBytes)
+          .withUnsafeBytes { Base32.encode($0) }
       }
-      let grouped = codes.map { code in
-        stride(from: 0, to: recoveryCodeDigits, by: 4).map { start in
+      let grouped = plain.map { code in
+        stride(from: 0, to: Self.recoveryCodeDigits, by: 4).map { start in
           String(Substring(code.utf8.dropFirst(start).prefix(4)))
         }.joined(separator: "-")
       }
-      return (grouped, codes.map(hash))
+      return (grouped, plain.map { codes.hash(ofRecoveryCode: $0, of: account) })
     } catch {
       throw .engine(detail: "recovery codes: \(error)")
     }
   }
-
-  /// Codes are random enough for one round.
-  private static func hash(_ code: String) -> [UInt8] { SHA256Digest.hash(Array(code.utf8)) }
 
   /// Without blanks and dashes, in upper case: people type codes as they like.
   private static func compact(_ code: String) -> String {

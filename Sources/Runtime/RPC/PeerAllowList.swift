@@ -78,14 +78,17 @@ package final class Peer: Sendable {
   /// URI subject alternative names of the verified client certificate, e.g.
   /// `spiffe://chatelaine/gateway`; empty without TLS.
   package let identities: [String]
+  /// SHA-256 of the verified client certificate in DER; empty without TLS.
+  package let certificateDigest: [UInt8]
   /// What each identity is an instance of: itself without its last segment.
   package let groups: [String]
   /// Whom limits count: the first identity, whatever the peer's connections, else its IP address.
   package let name: String
 
-  package init(address: String, identities: [String] = []) {
+  package init(address: String, identities: [String] = [], certificateDigest: [UInt8] = []) {
     self.address = address
     self.identities = identities
+    self.certificateDigest = certificateDigest
     groups = identities.compactMap { identity in
       identity.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(identity[..<$0]) }
     }

@@ -113,6 +113,18 @@ extension Message {
   }
 }
 
+/// Proves to a server for whom a call is made; which proof depends on the method.
+package protocol CallCredentials: AnyObject, Sendable {
+  /// What is sent beside a call of `method` to prove it.
+  func metadata(for method: MethodDescriptor) async throws(RPCError) -> Metadata
+
+  /// What to send instead of what the server didn't take for a proof; nil when there is nothing
+  /// else to show.
+  func metadata(
+    for method: MethodDescriptor, insteadOf refused: Metadata
+  ) async throws(RPCError) -> Metadata?
+}
+
 /// What a caller may choose for one call.
 package struct CallOptions: Sendable {
   /// How long a call may take when its caller doesn't say.
@@ -126,6 +138,8 @@ package struct CallOptions: Sendable {
   package var waitForReady: Bool
   /// How requests that don't say otherwise are sent.
   package var encoding: MessageEncoding
+  /// For channels that ask them; others pass them over.
+  package var credentials: (any CallCredentials)?
 
   package init(
     metadata: Metadata = Metadata(), timeout: Duration = CallOptions.defaultTimeout,

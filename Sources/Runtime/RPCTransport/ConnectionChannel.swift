@@ -31,6 +31,8 @@ class ConnectionChannel: ChannelInboundHandler, @unchecked Sendable {
   }
 
   final var isClosing: Bool { phase.isClosing }
+  /// SHA-256 of the peer's certificate; empty before the handshake and without TLS.
+  final var peerCertificateDigest: [UInt8] { wire?.peerCertificateDigest ?? [] }
 
   // MARK: What subclasses say
 

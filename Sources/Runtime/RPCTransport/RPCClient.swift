@@ -63,6 +63,10 @@ package final class RPCClient: RPCChannel {
     return try result.get()
   }
 
+  /// SHA-256 (DER) of the certificates that its connections show, the current one first: several
+  /// after the files have changed; empty before the first connection and without TLS.
+  package var certificateDigests: [[UInt8]] { shared.certificateDigests }
+
   private var balancer: Balancer? {
     guard balancers.count > 1 else { return balancers.first }
     if let own = balancers.first(where: { $0.eventLoop.inEventLoop }) { return own }

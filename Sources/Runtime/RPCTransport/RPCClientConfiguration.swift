@@ -118,6 +118,11 @@ final class ClientShared: Sendable {
     }
   }
 
+  /// SHA-256 of the certificates by which servers may know this client; empty before any was read.
+  var certificateDigests: [[UInt8]] {
+    credentials.withLock { $0.loaded }?.certificateDigests ?? []
+  }
+
   func makeTLS() throws(TLSError) -> TLSConnection? {
     try loadCredentials()
     guard let context = credentials.withLock({ $0.loaded?.current }) else { return nil }

@@ -51,7 +51,8 @@ final class ServerConnection: ConnectionChannel, @unchecked Sendable {
   }
 
   override func makeSession(_ identities: [String]) throws(HTTP2Error) -> HTTP2Session {
-    peer = Peer(address: peer.address, identities: identities)
+    peer = Peer(
+      address: peer.address, identities: identities, certificateDigest: peerCertificateDigest)
     // Without TLS there are tests and meshes that end TLS themselves; neither is a stranger.
     let isMesh = shared.configuration.tls?.clientCertificates == .required
     budgets = PeerBudgets(resets: ServerShared.resets(isMesh: isMesh))

@@ -41,6 +41,7 @@ final class Wire {
   }
 
   var peerIdentities: [String] { tls?.peerIdentities ?? [] }
+  var peerCertificateDigest: [UInt8] { tls?.peerCertificateDigest ?? [] }
 
   /// Starts the TLS handshake of a client, or the session if there is no TLS.
   func start(isClient: Bool) throws(WireError) {

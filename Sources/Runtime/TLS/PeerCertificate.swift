@@ -49,6 +49,11 @@ enum PeerCertificate {
     return SerialNumber.text(of: certificate)
   }
 
+  /// SHA-256 of the certificate in DER, as RFC 8705 (3.1) names one; empty without a certificate.
+  static func digest(of connection: OpaquePointer) -> [UInt8] {
+    SSL_get0_peer_certificate(connection).map { CertificateDigest.of($0) } ?? []
+  }
+
   /// To be called once the handshake is over and the names have been read.
   ///
   /// There is no way to take the certificate from its connection, so it is emptied.
@@ -71,5 +76,20 @@ enum PeerCertificate {
   /// `SSL_free` frees the list itself.
   private static func empty(_ list: OpaquePointer?) {
     while let certificate = OPENSSL_sk_pop(list) { X509_free(OpaquePointer(certificate)) }
+  }
+}
+
+/// What a certificate is called where its whole text would be too long.
+enum CertificateDigest {
+  /// SHA-256 of the certificate in DER; empty when OpenSSL fails.
+  static func of(_ certificate: OpaquePointer) -> [UInt8] {
+    ErrorQueue.clear()
+    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var count: UInt32 = 0
+    guard X509_digest(certificate, EVP_sha256(), &digest, &count) == 1 else {
+      ErrorQueue.clear()
+      return []
+    }
+    return Array(digest.prefix(Int(count)))
   }
 }

@@ -38,6 +38,8 @@ package final class TLSConnection {
   package private(set) var isClosedByPeer = false
   /// URI names of the peer's verified certificate; empty before the handshake is over.
   package private(set) var peerIdentities: [String] = []
+  /// SHA-256 of the peer's certificate in DER; empty where none was asked for.
+  package private(set) var peerCertificateDigest: [UInt8] = []
   /// Given each session that a server of the web offers for the next connection.
   package var onSession: ((TLSSession) -> Void)?
 
@@ -182,6 +184,7 @@ package final class TLSConnection {
       guard !context.deniedPeers.contains(serialNumber: serialNumber, identities: peerIdentities)
       else { throw .deniedPeer(serialNumber: serialNumber, identities: peerIdentities) }
     }
+    peerCertificateDigest = PeerCertificate.digest(of: handle)
     PeerCertificate.discard(of: handle)
     isEstablished = true
   }

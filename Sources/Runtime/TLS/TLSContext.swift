@@ -57,6 +57,11 @@ package final class TLSContext: @unchecked Sendable {
 
   deinit { SSL_CTX_free(handle) }
 
+  /// SHA-256 of this end's own certificate in DER; empty for a client of the web.
+  var certificateDigest: [UInt8] {
+    SSL_CTX_get0_certificate(handle).map { CertificateDigest.of($0) } ?? []
+  }
+
   private static func make(_ role: Role) throws(TLSError) -> OpaquePointer {
     ErrorQueue.clear()
     let method = role == .server ? TLS_server_method() : TLS_client_method()

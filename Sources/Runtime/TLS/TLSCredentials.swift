@@ -7,8 +7,12 @@ import Synchronization
 ///
 /// Connections that are open keep the context they started with.
 package final class TLSCredentials: Sendable {
+  /// Certificates that are remembered: those of connections that may still be open.
+  private static let digestsMax = 4
+
   private struct State {
     var context: TLSContext
+    var digests: [[UInt8]]
     /// The files that were last read, whether they could be used or not.
     var seen: [FileVersion?]
   }
@@ -22,8 +26,12 @@ package final class TLSCredentials: Sendable {
     self.configuration = configuration
     // Before the files are read: whatever changes meanwhile counts as a change.
     let seen = configuration.fileVersions
-    state = Mutex(State(context: try TLSContext(role, configuration), seen: seen))
+    let context = try TLSContext(role, configuration)
+    state = Mutex(State(context: context, digests: [context.certificateDigest], seen: seen))
   }
+
+  /// SHA-256 of the certificates that this end shows or has lately shown, the current one first.
+  package var certificateDigests: [[UInt8]] { state.withLock(\.digests) }
 
   package var current: TLSContext {
     state.withLock(\.context)
@@ -46,7 +54,12 @@ package final class TLSCredentials: Sendable {
   private func reload(_ versions: [FileVersion?]) throws(TLSError) {
     state.withLock { $0.seen = versions }
     let fresh = try TLSContext(role, configuration)
-    state.withLock { $0.context = fresh }
+    let digest = fresh.certificateDigest
+    state.withLock { state in
+      state.context = fresh
+      let former = state.digests.filter { $0 != digest }
+      state.digests = [digest] + former.prefix(Self.digestsMax - 1)
+    }
   }
 }
 

@@ -9,13 +9,20 @@ struct AuditConfiguration: ServiceConfiguration {
 
   let database: DatabaseConfiguration
   let assertionKeys: [Ed25519.VerifyingKey]
+  /// Reads them again, as they are in their file now.
+  let readAssertionKeys: @Sendable () throws -> [Ed25519.VerifyingKey]
   /// Nil: the log is kept and not signed.
   let logSigner: LogSigner?
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
-    let assertionKeys = reader.text(
-      AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
+    let assertionKeys = Self.assertionKeys(&reader)
+    readAssertionKeys = { [again = reader.again] in
+      var reader = again
+      let keys = Self.assertionKeys(&reader)
+      try reader.finish()
+      return try reader.require(keys)
+    }
     let logKey = reader.optionalSecret(
       "LOG_SIGNING_KEY",
       doc:
@@ -24,6 +31,12 @@ struct AuditConfiguration: ServiceConfiguration {
     logSigner = Self.signer(logKey, &reader)
     self.database = try reader.require(database)
     self.assertionKeys = try reader.require(assertionKeys)
+  }
+
+  private static func assertionKeys(
+    _ reader: inout ConfigurationReader
+  ) -> [Ed25519.VerifyingKey]? {
+    reader.text(AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
   }
 
   private static func signer(

@@ -13,15 +13,18 @@ import TransparencyLog
 /// What the audit service consists of.
 enum AuditServer {
   /// Which peers may call which method; what is not listed here is denied to all.
-  static let allowedPeers: PeerAllowList.Rules = [
-    AuditAPI.AuditMethods.appendEvents.path: [PeerIdentity.auth, PeerIdentity.vault],
-    AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
-    AuditAPI.AuditMethods.eraseAccount.path: [PeerIdentity.auth],
-    AuditAPI.AuditMethods.countEvents.path: [PeerIdentity.gateway],
-    AuditAPI.AuditMethods.getCheckpoint.path: [PeerIdentity.gateway],
-    AuditAPI.AuditMethods.getTile.path: [PeerIdentity.gateway],
-    AuditAPI.AuditMethods.proveEvents.path: [PeerIdentity.gateway],
-  ]
+  static let allowedPeers: PeerAllowList.Rules = {
+    let own: PeerAllowList.Rules = [
+      AuditAPI.AuditMethods.appendEvents.path: [PeerIdentity.auth, PeerIdentity.vault],
+      AuditAPI.AuditMethods.listEvents.path: [PeerIdentity.gateway],
+      AuditAPI.AuditMethods.eraseAccount.path: [PeerIdentity.auth],
+      AuditAPI.AuditMethods.countEvents.path: [PeerIdentity.gateway],
+      AuditAPI.AuditMethods.getCheckpoint.path: [PeerIdentity.gateway],
+      AuditAPI.AuditMethods.getTile.path: [PeerIdentity.gateway],
+      AuditAPI.AuditMethods.proveEvents.path: [PeerIdentity.gateway],
+    ]
+    return own.merging(AssertionKeysHandler.allowedPeers) { $0.union($1) }
+  }()
 
   /// What the process runs, started in this order and stopped in reverse.
   @Sendable
@@ -43,13 +46,19 @@ enum AuditServer {
     } else {
       chassis.logger.notice("nobody can verify the log: LOG_SIGNING_KEY is not set")
     }
-    let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .audit)
+    let assertionKeys = VerifyingKeys(configuration.assertionKeys)
+    let verifier = AssertionVerifier(keys: assertionKeys, audience: .audit)
+    let keyWatch = SettingWatch(of: "the keys of assertions", logger: chassis.logger) {
+      let isChanged = assertionKeys.replace(with: try configuration.readAssertionKeys())
+      return isChanged ? assertionKeys.ids.joined(separator: ", ") : nil
+    }
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await audit.refuse(peer: peer, method: method)
     }
     let server = chassis.server(
-      [AuditHandler(audit: audit)], callPolicy(verifier, onRefusal: refusals.note))
-    return [postgresService, refusals] + integrator + [server]
+      [AuditHandler(audit: audit), AssertionKeysHandler(keys: assertionKeys)],
+      callPolicy(verifier, onRefusal: refusals.note))
+    return [postgresService, refusals, keyWatch] + integrator + [server]
   }
 }
 

@@ -21,7 +21,7 @@ extension PostgresAuthStore {
       let count = try await Self.count(
         "depth = 0", of: token, in: transaction)
       guard count < countMax else { throw AuthError.tooManyAccessTokens }
-      try await Self.insert(token, hash: hash, in: transaction)
+      try await insert(token, hash: hash, in: transaction)
       try await outbox.insert(receipt, in: transaction)
     } refusal: { error in
       // The account went away while its assertion was still valid.
@@ -40,7 +40,7 @@ extension PostgresAuthStore {
       guard inAccount < AccessToken.derivedPerAccountMax,
         siblings < AccessToken.derivedPerParentMax
       else { throw AuthError.tooManyDerivedTokens }
-      try await Self.insert(token, hash: hash, in: transaction)
+      try await insert(token, hash: hash, in: transaction)
       try await outbox.insert(receipt, in: transaction)
     } refusal: { error in
       // What it was to be derived from went away.
@@ -62,7 +62,7 @@ extension PostgresAuthStore {
     ) { row throws(PostgresError) in try row.decode("count", as: Int.self) } ?? 0
   }
 
-  private static func insert(
+  private func insert(
     _ token: AccessToken, hash: [UInt8], in transaction: PostgresTransaction
   ) async throws(PostgresError) {
     var (parentToken, parentSession): (UUID?, UUID?)
@@ -75,11 +75,12 @@ extension PostgresAuthStore {
       """
       INSERT INTO access_tokens (id, account_id, name, hint, scope, token_hash, create_time,
                                  expire_time, providers, labels, models, networks,
-                                 parent_token_id, parent_session_id, depth)
+                                 parent_token_id, parent_session_id, depth, code)
       VALUES (\(token.id), \(token.accountID.uuid), \(token.name), \(token.hint),
               \(token.scopes.text), \(hash), \(token.createTime), \(token.expireTime),
               \(token.limits.providers), \(token.limits.labels), \(token.limits.models),
-              \(token.limits.networks), \(parentToken), \(parentSession), \(token.depth))
+              \(token.limits.networks), \(parentToken), \(parentSession), \(token.depth),
+              \(codes.code(of: token, tokenHash: hash)))
       """)
   }
 
@@ -89,10 +90,15 @@ extension PostgresAuthStore {
     hash: [UInt8]
   ) async throws(AuthError) -> (token: AccessToken, isOld: Bool, account: Account)? {
     let found = try await credential(
-      in: "access_tokens", columns: "\(Self.columns), c.token_hash <> \(hash) AS is_old",
-      where: "c.token_hash = \(hash) OR c.old_token_hash = \(hash)"
+      in: "access_tokens",
+      columns: """
+        \(Self.columns), c.token_hash <> \(hash) AS is_old,
+        CASE WHEN c.token_hash = \(hash) THEN c.code ELSE c.old_code END AS code
+        """, where: "c.token_hash = \(hash) OR c.old_token_hash = \(hash)"
     ) { row throws(PostgresError) in
       (token: try AccessToken(row: row), isOld: try row.decode("is_old", as: Bool.self))
+    } code: { token, isOld in
+      codes.code(of: token, tokenHash: hash, isOld: isOld)
     }
     return found.map { ($0.0.token, $0.0.isOld, $0.1) }
   }
@@ -166,16 +172,33 @@ extension PostgresAuthStore {
 
   func rotate(_ token: AccessToken, hash: [UInt8], receipt: Receipt) async throws(AuthError) {
     try await transaction { transaction in
-      let count = try await transaction.execute(
+      let stored = try await transaction.first(
+        """
+        SELECT \(Self.columns), c.token_hash, c.code FROM access_tokens AS c
+         WHERE id = \(token.id) AND account_id = \(token.accountID.uuid) FOR UPDATE
+        """
+      ) { row throws(PostgresError) in
+        (
+          token: try AccessToken(row: row), hash: try row.decode("token_hash", as: [UInt8].self),
+          code: try row.decode("code", as: [UInt8]?.self)
+        )
+      }
+      // A row that this service hasn't written must not get a code by being rotated.
+      guard let stored,
+        codes.isRight(stored.code, codes.code(of: stored.token, tokenHash: stored.hash))
+      else { throw AuthError.notFound }
+      let oldHash = token.oldSecretExpireTime.map { _ in stored.hash }
+      let oldCode = oldHash.map { codes.code(of: token, tokenHash: $0, isOld: true) }
+      try await transaction.execute(
         """
         UPDATE access_tokens
-           SET old_token_hash = CASE WHEN \(token.oldSecretExpireTime)::timestamptz IS NOT NULL
-                                     THEN token_hash END,
-               old_expire_time = \(token.oldSecretExpireTime), token_hash = \(hash),
-               hint = \(token.hint)
+           SET old_token_hash = \(oldHash),
+               old_expire_time = \(token.oldSecretExpireTime),
+               old_code = \(oldCode),
+               token_hash = \(hash), hint = \(token.hint),
+               code = \(codes.code(of: token, tokenHash: hash))
          WHERE id = \(token.id) AND account_id = \(token.accountID.uuid)
         """)
-      guard count == 1 else { throw AuthError.notFound }
       if token.oldSecretExpireTime == nil {
         try await transaction.execute(
           "DELETE FROM access_tokens WHERE parent_token_id = \(token.id)")

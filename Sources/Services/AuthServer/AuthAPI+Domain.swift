@@ -3,6 +3,7 @@ import Cryptography
 import FoundationEssentials
 import Identity
 import Protobuf
+import RPC
 import ServiceAPI
 
 extension AuthAPI.Account {
@@ -146,13 +147,58 @@ extension AuthAPI.CreateSessionResponse {
 
 extension AuthAPI.AuthenticateResponse {
   init(_ answer: Authenticated) {
+    let all = answer.assertions
     self.init(
-      assertion: answer.assertion.bytes, expireTime: Timestamp(answer.assertion.expireTime),
+      assertion: all.first { $0.purpose == nil }?.bytes ?? [],
+      expireTime: all.first.map { Timestamp($0.expireTime) },
       account: AuthAPI.Account(answer.account),
       validFor: ProtoDuration(answer.validFor),
       credentialId: answer.credentialID?.text ?? "",
       confirmTime: answer.confirmTime.map { Timestamp($0) },
+      assertions: all.compactMap { issued in
+        issued.purpose.map {
+          AuthAPI.PurposeAssertion(
+            purpose: AuthAPI.AssertionPurpose(
+              audience: $0.audience.rawValue, methods: $0.methods.rawValue),
+            assertion: issued.bytes)
+        }
+      },
       limits: answer.limits.areNone ? nil : AuthAPI.AccessLimits(answer.limits))
+  }
+}
+
+extension AssertionTerms {
+  private static let digestBytes = 32
+
+  /// Throws `.invalid` for what names no service, no class of methods, or no certificate.
+  init(
+    _ purposes: [AuthAPI.AssertionPurpose], certificates: [[UInt8]], for peer: Peer
+  ) throws(AuthError) {
+    guard purposes.count <= AssertionPurpose.countMax else {
+      throw .invalid(.purposes, reason: "must be at most \(AssertionPurpose.countMax)")
+    }
+    guard certificates.count <= AssertionHolder.certificatesMax,
+      certificates.allSatisfy({ $0.count == Self.digestBytes })
+    else {
+      throw .invalid(
+        .certificates,
+        reason: "must be at most \(AssertionHolder.certificatesMax) SHA-256 digests")
+    }
+    var wanted: [AssertionPurpose] = []
+    for purpose in purposes {
+      guard let audience = AssertionAudience(rawValue: purpose.audience),
+        let methods = MethodClass(rawValue: purpose.methods)
+      else {
+        throw .invalid(.purposes, reason: "must name a service and read, manage or use")
+      }
+      wanted.append(AssertionPurpose(audience, methods))
+    }
+    // A caller from before there were purposes doesn't know which certificates it will show.
+    let own = peer.certificateDigest.isEmpty ? [] : [peer.certificateDigest]
+    let bound = purposes.isEmpty ? [] : own + certificates.filter { !own.contains($0) }
+    self.init(
+      purposes: wanted,
+      holder: peer.identities.first.map { AssertionHolder(peer: $0, certificates: bound) })
   }
 }
 

@@ -11,7 +11,11 @@ struct AuthConfiguration: ServiceConfiguration {
   static let name = "auth"
 
   let database: DatabaseConfiguration
-  let signingKey: Ed25519.SigningKey
+  /// The first signs; assertions of the others are still taken.
+  let signingKeys: [Ed25519.SigningKey]
+  /// Reads them again, as they are in their file now.
+  let readSigningKeys: @Sendable () throws -> [Ed25519.SigningKey]
+  let accountKeys: AccountKeys
   let auditAddresses: [NetworkAddress]
   let vaultAddresses: [NetworkAddress]
   let sessions: SessionPolicy
@@ -28,10 +32,14 @@ struct AuthConfiguration: ServiceConfiguration {
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
-    let signingKey = reader.secret(
-      "ASSERTION_SIGNING_KEY",
-      doc: "Ed25519 private key (PKCS #8 PEM) that signs who a call is made for.",
-      parse: { try Ed25519.SigningKey(pem: $0) })
+    let signingKeys = Self.signingKeys(&reader)
+    readSigningKeys = { [again = reader.again] in
+      var reader = again
+      let keys = Self.signingKeys(&reader)
+      try reader.finish()
+      return try reader.require(keys)
+    }
+    let accountKeys = Self.accountKeys(&reader, orFrom: signingKeys?.first)
     vaultAddresses = reader.addresses(of: "vault", "VAULT_ADDRESS")
     auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     sessions = SessionPolicy(
@@ -55,7 +63,49 @@ struct AuthConfiguration: ServiceConfiguration {
       "PASSWORD_THREADS", default: PasswordHashingPool.threadCountDefault, in: 1...64,
       doc: "Threads that hash passwords; each uses 19 MiB of memory.")
     self.database = try reader.require(database)
-    self.signingKey = try reader.require(signingKey)
+    self.signingKeys = try reader.require(signingKeys)
+    self.accountKeys = try reader.require(accountKeys)
+  }
+
+  private static func signingKeys(
+    _ reader: inout ConfigurationReader
+  ) -> [Ed25519.SigningKey]? {
+    reader.secret(
+      "ASSERTION_SIGNING_KEY",
+      doc: "Ed25519 private key (PKCS #8 PEM) that signs who a call is made for; others behind it "
+        + "don't sign any more, or not yet. A changed file is taken into use within seconds.",
+      parse: { try Ed25519.SigningKey.all(inPEM: $0) })
+  }
+
+  /// Bytes of the least that nobody guesses.
+  private static let accountKeyBytesMin = 32
+
+  /// - Parameter signingKey: what they follow from in a deployment that has no key of their own.
+  private static func accountKeys(
+    _ reader: inout ConfigurationReader, orFrom signingKey: Ed25519.SigningKey?
+  ) -> AccountKeys? {
+    let variable = "ACCOUNT_KEY"
+    let text = reader.optionalSecret(
+      variable,
+      doc:
+        "At least 32 random characters: seals second factors, signs the cookies of devices, tells "
+        + "sessions and tokens from rows that somebody has written. Losing it ends all of them. "
+        + "Without it they hang on ASSERTION_SIGNING_KEY, which must not be replaced then.")
+    do {
+      if let text {
+        guard text.count >= accountKeyBytesMin else {
+          reader.refuse(variable, "must have at least \(accountKeyBytesMin) characters")
+          return nil
+        }
+        // A deployment from before there was such a key has a copy of its signing key here.
+        return try AccountKeys(
+          derivedFrom: (try? Ed25519.SigningKey(pem: text))?.pemRepresentation ?? text)
+      }
+      return try signingKey.map { try AccountKeys(derivedFrom: $0.pemRepresentation) }
+    } catch {
+      reader.refuse(variable, "\(error)")
+      return nil
+    }
   }
 
   private static func withoutSlash(_ text: String) -> String {

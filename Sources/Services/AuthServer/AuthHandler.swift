@@ -78,8 +78,10 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
     _ request: AuthAPI.AuthenticateRequest, context: ServerContext
   ) async throws -> AuthAPI.AuthenticateResponse {
     let credential = try PresentedCredential(request.credential)
+    let terms = try AssertionTerms(
+      request.purposes, certificates: request.certificates, for: context.peer)
     return AuthAPI.AuthenticateResponse(
-      try await auth.authenticate(credential, from: context.origin))
+      try await auth.authenticate(credential, on: terms, from: context.origin))
   }
 
   func watchRevocations(
@@ -94,7 +96,9 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
   func issueOperatorAssertion(
     _ request: AuthAPI.IssueOperatorAssertionRequest, context: ServerContext
   ) async throws -> AuthAPI.AuthenticateResponse {
-    let answer = try await auth.impersonate(email: request.email, from: context.origin)
+    let terms = try AssertionTerms(request.purposes, certificates: [], for: context.peer)
+    let answer = try await auth.impersonate(
+      email: request.email, on: terms, from: context.origin)
     return AuthAPI.AuthenticateResponse(answer)
   }
 

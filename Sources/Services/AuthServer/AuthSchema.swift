@@ -22,5 +22,7 @@ enum AuthSchema {
       number: 8, name: "access_token_limits",
       sql: PackageResources._008_access_token_limits_sql),
     Migration(number: 9, name: "passkeys", sql: PackageResources._009_passkeys_sql),
+    Migration(
+      number: 10, name: "credential_codes", sql: PackageResources._010_credential_codes_sql),
   ]
 }

@@ -26,6 +26,7 @@ enum AuthServer {
     ]
     let forUsers = methods.all.filter { !forOperatorsOnly.contains($0) }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
+      .merging(AssertionKeysHandler.allowedPeers) { $0.union($1) }
       .merging(
         PeerAllowList.rules(forOperatorsOnly + forOperatorsToo, allow: [PeerIdentity.operator])
       ) { $0.union($1) }
@@ -43,17 +44,16 @@ enum AuthServer {
     let outbox = PostgresOutbox()
     let relay = OutboxRelay(
       outbox: outbox, postgres: database.client, audit: audit.client, logger: chassis.logger)
-    let signer = AssertionSigner(key: configuration.signingKey)
+    let signingKeys = SigningKeys(configuration.signingKeys)
+    let signer = AssertionSigner(keys: signingKeys)
     let uses = UseNotes(postgres: database.client, logger: chassis.logger)
     let mails = MailQueue()
+    let keys = configuration.accountKeys
     let store = PostgresAuthStore(
-      postgres: database.client, outbox: outbox, uses: uses, mails: mails)
+      postgres: database.client, outbox: outbox, uses: uses, mails: mails, codes: keys.codes)
     let passwords = PasswordHashingPool(threadCount: configuration.passwordThreads)
     let limits = AttemptLimits(
       configuration.rates, store: PostgresAttemptStore(postgres: database.client))
-    // A key of its own would have to be handed to every deployment; this one is there already, and
-    // whoever has it can speak for everybody anyway.
-    let keys = try AccountKeys(derivedFrom: configuration.signingKey.pemRepresentation)
     let passkeys = configuration.relyingParty.map {
       Passkeys(store: store, relyingParty: $0, keys: keys)
     }
@@ -70,13 +70,22 @@ enum AuthServer {
     }
     let revocations = RevocationFeed(postgres: database.client, logger: chassis.logger)
     let server = chassis.server(
-      [AuthHandler(auth: auth, accounts: accounts, revocations: revocations)],
+      [
+        OwnersMethods(
+          base: AuthHandler(auth: auth, accounts: accounts, revocations: revocations), auth: auth),
+        AssertionKeysHandler(keys: signingKeys.verifyingKeys),
+      ],
       callPolicy(
-        AssertionVerifier(publicKeys: [signer.verifyingKey], audience: .auth),
+        AssertionVerifier(keys: signingKeys.verifyingKeys, audience: .auth),
         onRefusal: refusals.note))
     let erasures = ErasureRelay(
       accounts: accounts, postgres: database.client, vault: vault.client, audit: audit.client,
       logger: chassis.logger)
+    let keyWatch = SettingWatch(of: "the keys of assertions", logger: chassis.logger) {
+      let keys = try configuration.readSigningKeys()
+      guard signingKeys.replace(with: keys) else { return nil }
+      return "signing with \(signingKeys.current.verifyingKey.keyID)"
+    }
     let sweeper = SessionSweeper(auth: auth, accounts: accounts, logger: chassis.logger)
     var mailRelay: [any Service] = []
     if let mail = configuration.mail {
@@ -92,7 +101,7 @@ enum AuthServer {
     // Stopped in reverse: whoever watches is let go before the server waits for its calls.
     return [
       database.service, audit.service, vault.service, relay, erasures,
-    ] + mailRelay + [refusals, sweeper, uses, server, revocations]
+    ] + mailRelay + [refusals, sweeper, uses, keyWatch, server, revocations]
   }
 }
 

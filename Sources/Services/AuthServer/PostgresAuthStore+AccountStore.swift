@@ -193,9 +193,10 @@ extension PostgresAuthStore: AccountStore {
       try await transaction.execute(
         """
         INSERT INTO links
-               (token_hash, purpose, account_id, email, email_key, create_time, expire_time)
+               (token_hash, purpose, account_id, email, email_key, create_time, expire_time, code)
         VALUES (\(tokenHash), \(link.purpose.rawValue), \(link.accountID?.uuid),
-                \(link.email.text), \(link.email.key), \(link.createTime), \(link.expireTime))
+                \(link.email.text), \(link.email.key), \(link.createTime), \(link.expireTime),
+                \(codes.code(of: link, tokenHash: tokenHash)))
         """)
       try await transaction.execute(
         """
@@ -219,19 +220,11 @@ extension PostgresAuthStore: AccountStore {
     try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
-        SELECT purpose, account_id, email, create_time, expire_time
+        SELECT purpose, account_id, email, create_time, expire_time, code
           FROM links
          WHERE token_hash = \(tokenHash) AND expire_time > \(now)
         """
-      ) { row throws(PostgresError) -> Link? in
-        // One of a purpose that this version doesn't know does nothing here.
-        guard let purpose = LinkPurpose(rawValue: try row.decode("purpose")) else { return nil }
-        let accountID: UUID? = try row.decode("account_id")
-        return Link(
-          purpose: purpose, accountID: accountID.map(UserID.init(_:)),
-          email: EmailAddress(stored: try row.decode("email")),
-          createTime: try row.decode("create_time"), expireTime: try row.decode("expire_time"))
-      }
+      ) { row throws(PostgresError) in try Link(row: row, tokenHash: tokenHash, codes) }
     }.flatMap { $0 }
   }
 
@@ -253,6 +246,23 @@ extension PostgresAuthStore: AccountStore {
 
   func deleteLinks(overAt now: Date) async throws(AuthError) -> Int {
     try await sweep(Leftovers.linksOver(at: now))
+  }
+}
+
+extension Link {
+  /// Nil for one that this service hasn't written, and for a purpose that this version doesn't
+  /// know.
+  init?(
+    row: PostgresRow, tokenHash: [UInt8], _ codes: CredentialCodes
+  ) throws(PostgresError) {
+    guard let purpose = LinkPurpose(rawValue: try row.decode("purpose")) else { return nil }
+    let accountID: UUID? = try row.decode("account_id")
+    self.init(
+      purpose: purpose, accountID: accountID.map(UserID.init(_:)),
+      email: EmailAddress(stored: try row.decode("email")),
+      createTime: try row.decode("create_time"), expireTime: try row.decode("expire_time"))
+    let stored: [UInt8]? = try row.decode("code")
+    guard codes.isRight(stored, codes.code(of: self, tokenHash: tokenHash)) else { return nil }
   }
 }
 

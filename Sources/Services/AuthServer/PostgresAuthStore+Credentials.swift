@@ -8,12 +8,14 @@ import UseCases
 
 /// What proves who somebody is: sessions and access tokens.
 extension PostgresAuthStore {
-  /// The credential with this hash and whose it is; its table is `c` in `columns`.
+  /// The credential that meets the condition and whose it is; its table is `c` in `columns`, one of
+  /// which is its `code`. One whose row is not as this service has written it is none.
   func credential<Credential>(
     in table: PostgresQuery, columns: PostgresQuery, where condition: PostgresQuery,
-    as decode: (PostgresRow) throws(PostgresError) -> Credential
+    as decode: (PostgresRow) throws(PostgresError) -> Credential,
+    code: (Credential) -> [UInt8]
   ) async throws(AuthError) -> (Credential, Account)? {
-    try await query { postgres throws(PostgresError) in
+    let found = try await query { postgres throws(PostgresError) in
       try await postgres.first(
         """
         SELECT \(columns), a.email, a.display_name, a.create_time AS account_create_time,
@@ -22,8 +24,14 @@ extension PostgresAuthStore {
           JOIN accounts AS a ON a.id = c.account_id
          WHERE \(condition)
         """
-      ) { row throws(PostgresError) in (try decode(row), try Account(row: row)) }
+      ) { row throws(PostgresError) in
+        (try decode(row), try Account(row: row), try row.decode("code", as: [UInt8]?.self))
+      }
     }
+    guard let (credential, account, stored) = found, codes.isRight(stored, code(credential)) else {
+      return nil
+    }
+    return (credential, account)
   }
 
   // MARK: Sessions
@@ -34,8 +42,9 @@ extension PostgresAuthStore {
       in: "sessions",
       columns: """
         c.id, c.account_id, c.create_time, c.last_seen_time, c.expire_time, c.ip_address,
-        c.user_agent, c.request_id, c.confirm_time
-        """, where: "c.token_hash = \(tokenHash)", as: Session.init(row:))
+        c.user_agent, c.request_id, c.confirm_time, c.code
+        """, where: "c.token_hash = \(tokenHash)", as: Session.init(row:)
+    ) { codes.code(of: $0, tokenHash: tokenHash) }
   }
 
   func noteSeen(session id: UUID, at now: Date) { uses.note(session: id, at: now) }

@@ -13,6 +13,8 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
   let outbox: PostgresOutbox
   let uses: UseNotes
   let mails: MailQueue
+  /// Ties sessions, access tokens and links to their rows.
+  let codes: CredentialCodes
 
   // MARK: Accounts
 
@@ -20,13 +22,15 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
     let account = new.account
     return try await transaction { transaction in
       if let hash = new.invitationHash {
-        let count = try await transaction.execute(
+        let used = try await transaction.first(
           """
           DELETE FROM links
            WHERE token_hash = \(hash) AND purpose = \(LinkPurpose.invitation.rawValue)
              AND email_key = \(account.email.key) AND expire_time > \(account.createTime)
-          """)
-        guard count == 1 else {
+          RETURNING purpose, account_id, email, create_time, expire_time, code
+          """
+        ) { row throws(PostgresError) in try Link(row: row, tokenHash: hash, codes) }
+        guard used.flatMap(\.self) != nil else {
           throw AuthError.invalid(
             .invitation, reason: "does not work any more, or is for another address")
         }
@@ -108,11 +112,11 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
         """
         INSERT INTO sessions
                (id, account_id, token_hash, create_time, last_seen_time, expire_time,
-                ip_address, user_agent, request_id, confirm_time)
+                ip_address, user_agent, request_id, confirm_time, code)
         VALUES (\(session.id), \(session.accountID.uuid), \(tokenHash), \(session.createTime),
                 \(session.lastSeenTime), \(session.expireTime), \(session.origin.ipAddress),
                 \(session.origin.userAgent), \(session.origin.requestID),
-                \(session.confirmTime))
+                \(session.confirmTime), \(codes.code(of: session, tokenHash: tokenHash)))
         """)
       try await transaction.execute(
         """

@@ -10,11 +10,15 @@ struct SignedAssertionIssuer: AssertionIssuer {
 
   let signer: AssertionSigner
 
-  func issue(for caller: Caller, at now: Date) throws(AuthError) -> IssuedAssertion {
+  func issue(
+    for caller: Caller, purpose: AssertionPurpose?, holder: AssertionHolder?, at now: Date
+  ) throws(AuthError) -> IssuedAssertion {
     do {
       let signed = try signer.sign(
-        caller, audience: Set(AssertionAudience.allCases), lifetime: Self.lifetime, at: now)
-      return IssuedAssertion(bytes: signed.bytes, expireTime: signed.expireTime)
+        caller, audience: purpose.map { [$0.audience] } ?? Set(AssertionAudience.allCases),
+        methods: purpose?.methods, holder: holder, lifetime: Self.lifetime, at: now)
+      return IssuedAssertion(
+        bytes: signed.bytes, expireTime: signed.expireTime, purpose: purpose)
     } catch {
       throw .engine(detail: "assertion: \(error)")
     }

@@ -7,23 +7,27 @@ import ServiceAPI
 /// Signs statements that a user presented a valid credential; only `auth` holds the key.
 package struct AssertionSigner: Sendable {
   /// Longest lifetime that a verifier accepts.
-  package static let lifetimeMax: Duration = .seconds(300)
+  package static let lifetimeMax: Duration = .seconds(60)
   static let nonceBytes = 16
 
-  private let key: Ed25519.SigningKey
+  private let keys: SigningKeys
 
-  package init(key: Ed25519.SigningKey) {
-    self.key = key
-  }
+  package init(keys: SigningKeys) { self.keys = keys }
 
-  /// What `auth` itself and tests verify with.
-  package var verifyingKey: Ed25519.VerifyingKey { key.verifyingKey }
+  package init(key: Ed25519.SigningKey) { self.init(keys: SigningKeys([key])) }
+
+  /// What tests verify with.
+  package var verifyingKey: Ed25519.VerifyingKey { keys.current.verifyingKey }
 
   /// Signs that `caller` was authenticated at `now`, for the services of `audience`.
   ///
-  /// Throws `CryptographyError` when there is no randomness or OpenSSL fails.
+  /// - Parameters:
+  ///   - methods: nil for all, as callers from before there were purposes need it.
+  ///   - holder: who may bring it; nil for anybody.
+  /// - Throws: `CryptographyError` when there is no randomness or OpenSSL fails.
   package func sign(
-    _ caller: Caller, audience: Set<AssertionAudience>, lifetime: Duration, at now: Date = Date()
+    _ caller: Caller, audience: Set<AssertionAudience>, methods: MethodClass? = nil,
+    holder: AssertionHolder? = nil, lifetime: Duration, at now: Date = Date()
   ) throws(CryptographyError) -> SignedAssertion {
     // Whole seconds: what the caller is told and what is signed are the same moment.
     let issued = Date(timeIntervalSince1970: now.timeIntervalSince1970.rounded(.down))
@@ -34,9 +38,11 @@ package struct AssertionSigner: Sendable {
       audience: audience.map(\.rawValue).sorted(), issueTime: Timestamp(issued),
       expireTime: Timestamp(expires), nonce: try SecureRandom.bytes(Self.nonceBytes),
       scope: caller.scopes.text, role: caller.role == .user ? "" : caller.role.rawValue,
-      confirmTime: caller.confirmTime.map { Timestamp($0) },
+      confirmTime: caller.confirmTime.map { Timestamp($0) }, methods: methods?.rawValue ?? "",
+      peer: holder?.peer ?? "", peerCertificates: holder?.certificates ?? [],
       providers: caller.limits.providers, labels: caller.limits.labels)
     let packed = assertion.packed()
+    let key = keys.current
     let signed = IdentityAPI.SignedAssertion(
       keyId: key.verifyingKey.keyID, assertion: packed,
       signature: try key.sign(AssertionEncoding.signedBytes(packed)))
@@ -54,13 +60,6 @@ package struct SignedAssertion: Sendable, Hashable {
 
 extension SignedAssertion: CustomStringConvertible {
   package var description: String { "assertion until \(expireTime)" }
-}
-
-/// The services that accept assertions, by the names that stand in them.
-package enum AssertionAudience: String, Sendable, Hashable, CaseIterable {
-  case auth
-  case vault
-  case audit
 }
 
 /// What signer and verifier must agree on.

@@ -12,7 +12,7 @@ package struct AssertionVerifier: Sendable {
   /// Larger assertions are not looked at.
   package static let assertionBytesMax = 4096
 
-  private let keys: [String: Ed25519.VerifyingKey]
+  private let keys: VerifyingKeys
   private let audience: AssertionAudience
   private let now: @Sendable () -> Date
   let verified: VerifiedAssertions
@@ -23,18 +23,37 @@ package struct AssertionVerifier: Sendable {
     publicKeys: [Ed25519.VerifyingKey], audience: AssertionAudience,
     now: @escaping @Sendable () -> Date = { Date() }
   ) {
+    self.init(keys: VerifyingKeys(publicKeys), audience: audience, now: now)
+  }
+
+  /// Accepts what `keys` verify at that moment.
+  package init(
+    keys: VerifyingKeys, audience: AssertionAudience,
+    now: @escaping @Sendable () -> Date = { Date() }
+  ) {
     verified = VerifiedAssertions()
-    keys = Dictionary(publicKeys.map { ($0.keyID, $0) }, uniquingKeysWith: { first, _ in first })
+    self.keys = keys
     self.audience = audience
     self.now = now
   }
 
-  /// Returns who the assertion is about. Its signature is verified the first time, its times are
-  /// each time.
-  package func verify(_ bytes: [UInt8]) throws(AssertionError) -> Caller {
+  /// Returns who the assertion is about that `peer` brings to a method of this class. Its signature
+  /// is verified the first time; its times and whose it is are each time.
+  package func verify(
+    _ bytes: [UInt8], for methods: MethodClass, from peer: Peer
+  ) throws(AssertionError) -> Caller {
+    let assertion = try verify(bytes)
+    guard assertion.methods.map({ $0 == methods }) ?? true else { throw .wrongMethods }
+    guard assertion.holder.map({ $0.is(peer) }) ?? true else { throw .wrongPeer }
+    return assertion.caller
+  }
+
+  /// What stands in an assertion of `auth` for this service, whoever brings it.
+  func verify(_ bytes: [UInt8]) throws(AssertionError) -> VerifiedAssertion {
     guard bytes.count <= Self.assertionBytesMax else { throw .malformed }
     let digest = SHA256Digest.hash(bytes)
-    let assertion = try verified.assertion(digest) { () throws(AssertionError) in
+    let assertion = try verified.assertion(digest, keysVersion: keys.version) {
+      () throws(AssertionError) in
       try verifyAnew(bytes)
     }
     do throws(AssertionError) {
@@ -43,7 +62,7 @@ package struct AssertionVerifier: Sendable {
       verified.remove(digest)
       throw error
     }
-    return assertion.caller
+    return assertion
   }
 
   private func verifyAnew(_ bytes: [UInt8]) throws(AssertionError) -> VerifiedAssertion {
@@ -60,6 +79,9 @@ package struct AssertionVerifier: Sendable {
       let userID = UserID(assertion.userId),
       let credential = Caller.Credential(kind: assertion.credential, id: assertion.credentialId)
     else { throw .malformed }
+    let methods = MethodClass(rawValue: assertion.methods)
+    // A class that a newer `auth` knows is none of this service's methods.
+    guard methods != nil || assertion.methods.isEmpty else { throw .wrongMethods }
     let (issued, expires) = (issueTime.date, expireTime.date)
     // Of what is over nothing is kept.
     try checkTimes(from: issued, to: expires)
@@ -70,6 +92,10 @@ package struct AssertionVerifier: Sendable {
         scopes: scopes(of: assertion), role: Role(word: assertion.role),
         confirmTime: assertion.confirmTime?.date,
         limits: AccessLimits(providers: assertion.providers, labels: assertion.labels)),
+      methods: methods,
+      holder: assertion.peer.isEmpty
+        ? nil
+        : AssertionHolder(peer: assertion.peer, certificates: assertion.peerCertificates),
       issueTime: issued, expireTime: expires)
   }
 
@@ -99,53 +125,22 @@ package enum AssertionError: Error, Hashable, CaseIterable {
   case expired
   case notYetValid
   case wrongAudience
+  /// For another class of methods.
+  case wrongMethods
+  /// Another peer's, or brought with a certificate that it isn't bound to.
+  case wrongPeer
+}
+
+extension AssertionHolder {
+  /// Whether this is who is at the other end of the connection.
+  fileprivate func `is`(_ peer: Peer) -> Bool {
+    peer.identities.contains(self.peer)
+      && (certificates.isEmpty || certificates.contains(peer.certificateDigest))
+  }
 }
 
 extension AssertionError: RPCErrorConvertible {
   package var rpcError: RPCError {
     RPCError(.unauthenticated, "the assertion is not valid", detail: "assertion: \(self)")
-  }
-}
-
-/// The public keys by which a service knows `auth`.
-package enum AssertionKeys {
-  /// More than one only while a key is being replaced.
-  package static let countMax = 16
-  /// The setting of every service that has users, and what `.env.example` says of it.
-  package static let variable = "ASSERTION_PUBLIC_KEYS"
-  package static let doc =
-    "PEM public keys of auth's assertions; several while a key is being replaced."
-
-  /// Why text is not a list of public keys.
-  package enum Problem: Error, Hashable, CustomStringConvertible {
-    case none
-    case tooMany
-    case malformed(number: Int)
-
-    package var description: String {
-      switch self {
-      case .none: "holds no PEM block of an Ed25519 public key"
-      case .tooMany: "holds more than \(countMax) keys"
-      case .malformed(let number): "PEM block \(number) is not an Ed25519 public key"
-      }
-    }
-  }
-
-  /// Reads PEM blocks one after the other; text between them is ignored.
-  package static func parse(_ pem: String) throws(Problem) -> [Ed25519.VerifyingKey] {
-    let end = "-----END PUBLIC KEY-----"
-    var keys: [Ed25519.VerifyingKey] = []
-    var rest = Substring(pem)
-    while let start = rest.firstRange(of: "-----BEGIN ") {
-      guard keys.count < countMax else { throw .tooMany }
-      guard let stop = rest[start.lowerBound...].firstRange(of: end),
-        let key = try? Ed25519.VerifyingKey(
-          pem: rest[start.lowerBound..<stop.upperBound] + "\n")
-      else { throw .malformed(number: keys.count + 1) }
-      keys.append(key)
-      rest = rest[stop.upperBound...]
-    }
-    guard !keys.isEmpty else { throw .none }
-    return keys
   }
 }

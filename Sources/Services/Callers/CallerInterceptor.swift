@@ -27,7 +27,8 @@ package final class CallerInterceptor: ServerInterceptor {
 
   package func callBegins(_ context: ServerContext) throws {
     if let bytes = context.metadata.bytes(CallMetadata.assertion) {
-      context[CallerKey.self] = try verifier.verify(bytes)
+      context[CallerKey.self] = try verifier.verify(
+        bytes, for: MethodClass(methodName: context.method.method), from: context.peer)
     }
     let peer = context.peer
     if peer.identities.contains(where: Self.believedPeers.contains)
@@ -55,6 +56,9 @@ extension ServerContext {
 package enum CallMetadata {
   /// A packed chatelaine.identity.v1.SignedAssertion.
   package static let assertion = "chatelaine-assertion-bin"
+  /// The session token or access token itself, for methods of `auth` that no assertion is enough
+  /// for.
+  package static let credential = "chatelaine-credential-bin"
   package static let clientIP = "chatelaine-client-ip"
   /// UTF-8 bytes, because a user agent need not be ASCII.
   package static let userAgent = "chatelaine-user-agent-bin"
@@ -65,6 +69,16 @@ package enum CallMetadata {
 }
 
 extension CallOptions {
+  /// Options for a call on behalf of whom `credentials` prove, by a channel that asks them.
+  package static func acting(
+    with credentials: any CallCredentials, origin: CallOrigin,
+    timeout: Duration = CallOptions.defaultTimeout
+  ) -> CallOptions {
+    var options = acting(with: nil, origin: origin, timeout: timeout)
+    options.credentials = credentials
+    return options
+  }
+
   /// Options for a call on behalf of a user (nil for nobody yet, e.g. a log-in) from `origin`.
   ///
   /// Parts of the origin that metadata can't carry are left out: it is for receipts only.

@@ -5,6 +5,10 @@ import Synchronization
 /// What a signed assertion says, once its signature, form and audience were found right.
 struct VerifiedAssertion: Sendable {
   let caller: Caller
+  /// Nil for all, from an `auth` or for a gateway from before there were purposes.
+  let methods: MethodClass?
+  /// Nil for anybody, from an `auth` from before.
+  let holder: AssertionHolder?
   let issueTime: Date
   let expireTime: Date
 }
@@ -18,6 +22,8 @@ final class VerifiedAssertions: Sendable {
   static let countMax = 4_096
 
   private struct Generations {
+    /// Of the keys that they were verified with.
+    var keysVersion = 0
     var young: [[UInt8]: VerifiedAssertion] = [:]
     var old: [[UInt8]: VerifiedAssertion] = [:]
   }
@@ -33,10 +39,17 @@ final class VerifiedAssertions: Sendable {
   var count: Int { generations.withLock { $0.young.count + $0.old.count } }
 
   /// The assertion with this digest, or what `verify` makes of it; a refused one is not kept.
+  ///
+  /// - Parameter keysVersion: of the keys that count now: what was verified with others is
+  ///   forgotten.
   func assertion(
-    _ digest: [UInt8], verify: () throws(AssertionError) -> VerifiedAssertion
+    _ digest: [UInt8], keysVersion: Int = 0,
+    verify: () throws(AssertionError) -> VerifiedAssertion
   ) throws(AssertionError) -> VerifiedAssertion {
     let held = generations.withLock { generations -> VerifiedAssertion? in
+      if generations.keysVersion != keysVersion {
+        generations = Generations(keysVersion: keysVersion)
+      }
       if let assertion = generations.young[digest] { return assertion }
       guard let assertion = generations.old.removeValue(forKey: digest) else { return nil }
       insert(assertion, digest, into: &generations)

@@ -13,6 +13,8 @@ struct VaultConfiguration: ServiceConfiguration {
   /// Reads the master keys again, as they are in their files now.
   let readKeyring: @Sendable () throws -> Keyring
   let assertionKeys: [Ed25519.VerifyingKey]
+  /// Reads them again, as they are in their file now.
+  let readAssertionKeys: @Sendable () throws -> [Ed25519.VerifyingKey]
   let auditAddresses: [NetworkAddress]
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
@@ -24,12 +26,23 @@ struct VaultConfiguration: ServiceConfiguration {
       try reader.finish()
       return try reader.require(keys)
     }
-    let assertionKeys = reader.text(
-      AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
+    let assertionKeys = Self.assertionKeys(&reader)
+    readAssertionKeys = { [again = reader.again] in
+      var reader = again
+      let keys = Self.assertionKeys(&reader)
+      try reader.finish()
+      return try reader.require(keys)
+    }
     auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
     self.database = try reader.require(database)
     keyring = try reader.require(keys)
     self.assertionKeys = try reader.require(assertionKeys)
+  }
+
+  private static func assertionKeys(
+    _ reader: inout ConfigurationReader
+  ) -> [Ed25519.VerifyingKey]? {
+    reader.text(AssertionKeys.variable, doc: AssertionKeys.doc, parse: AssertionKeys.parse)
   }
 
   private static func masterKeys(_ reader: inout ConfigurationReader) -> Keyring? {

@@ -22,6 +22,7 @@ enum VaultServer {
         && $0 != VaultAPI.VaultMethods.eraseAccount
     }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
+      .merging(AssertionKeysHandler.allowedPeers) { $0.union($1) }
       .merging(
         PeerAllowList.rules([VaultAPI.VaultMethods.eraseAccount], allow: [PeerIdentity.auth])
       ) { $0.union($1) }
@@ -59,19 +60,27 @@ enum VaultServer {
     ) { (receipt) async throws(VaultError) in
       try await store.record(receipt, use: nil)
     }
-    let verifier = AssertionVerifier(publicKeys: configuration.assertionKeys, audience: .vault)
+    let assertionKeys = VerifyingKeys(configuration.assertionKeys)
+    let verifier = AssertionVerifier(keys: assertionKeys, audience: .vault)
+    let keyWatch = SettingWatch(of: "the keys of assertions", logger: chassis.logger) {
+      let isChanged = assertionKeys.replace(with: try configuration.readAssertionKeys())
+      return isChanged ? assertionKeys.ids.joined(separator: ", ") : nil
+    }
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await vault.refuse(peer: peer, method: method)
     }
     return [
       postgresService, auditService,
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
-      refusals, MemorySweeper(cache: cache, known: known),
+      refusals, keyWatch, MemorySweeper(cache: cache, known: known),
       KeyringWatch(
         keyring: keyring, read: configuration.readKeyring, register: register,
         logger: chassis.logger),
       chassis.server(
-        [VaultHandler(vault: vault), KeyManagementHandler(keys: keys)],
+        [
+          VaultHandler(vault: vault), KeyManagementHandler(keys: keys),
+          AssertionKeysHandler(keys: assertionKeys),
+        ],
         callPolicy(verifier, onRefusal: refusals.note)),
     ]
   }

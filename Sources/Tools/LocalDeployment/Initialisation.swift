@@ -79,22 +79,20 @@ package struct Initialisation: Sendable {
       made.append(layout.masterKeyFile)
     }
     let signing = layout.assertionSigningKeyFile
-    let key: Ed25519.SigningKey
-    if let pem = try SecretFile.read(signing) {
-      do {
-        key = try Ed25519.SigningKey(pem: SecretBytes(copying: pem))
-      } catch {
-        throw DeploymentError.file(path: signing, reason: "is not an Ed25519 private key in PEM")
-      }
-    } else {
-      key = try Ed25519.SigningKey.generate()
-      try write(key.pemRepresentation, to: signing, of: "auth")
+    if let account = try AccountKeyText.missing(layout.accountKeyFile, beside: signing) {
+      try write(account, to: layout.accountKeyFile, of: "auth")
+      made.append(layout.accountKeyFile)
+    }
+    if try SecretFile.read(signing) == nil {
+      try write(
+        try Ed25519.SigningKey.generate().pemRepresentation, to: signing, of: "auth")
       made.append(signing)
     }
+    let publicText = try SigningKeyFiles.publicText(of: try SigningKeyFiles(layout).read())
     for service in ["vault", "audit"] {
       let path = layout.assertionPublicKeysFile(of: service)
       if try SecretFile.ensure(
-        [UInt8](key.verifyingKey.pemRepresentation.utf8), at: path, mode: Self.publicMode,
+        [UInt8](publicText.utf8), at: path, mode: Self.publicMode,
         owner: owner(of: service))
       {
         made.append(path)
@@ -104,7 +102,10 @@ package struct Initialisation: Sendable {
     if try KeyMaterial.ensureSigningKey(at: log, write: { try write($0, to: log, of: "audit") }) {
       made.append(log)
     }
-    for (path, name) in [(layout.masterKeyFile, "vault"), (signing, "auth"), (log, "audit")] {
+    for (path, name) in [
+      (layout.masterKeyFile, "vault"), (layout.accountKeyFile, "auth"), (signing, "auth"),
+      (log, "audit"),
+    ] {
       try SecretFile.hand(path, to: owner(of: name), mode: Self.secretMode)
     }
     return made

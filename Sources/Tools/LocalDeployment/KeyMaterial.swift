@@ -17,6 +17,9 @@ struct KeyMaterial {
       }
       try write(MasterKey.generate().encodedForFile, to: state.masterKeyFile)
     }
+    let account = try AccountKeyText.missing(
+      state.accountKeyFile, beside: state.assertionSigningKeyFile)
+    if let account { try write(account, to: state.accountKeyFile) }
     try ensureAssertionKey()
     _ = try Self.ensureSigningKey(at: state.logSigningKeyFile) {
       try write($0, to: state.logSigningKeyFile)
@@ -38,24 +41,33 @@ struct KeyMaterial {
     return false
   }
 
+  /// The public halves of all keys are written anew, so that a replacement that was cut off leaves
+  /// nothing behind.
   private func ensureAssertionKey() throws {
-    let key: Ed25519.SigningKey
-    if let pem = try SecretFile.read(state.assertionSigningKeyFile) {
-      do {
-        key = try Ed25519.SigningKey(pem: SecretBytes(copying: pem))
-      } catch {
-        throw DeploymentError.file(
-          path: state.assertionSigningKeyFile, reason: "is not an Ed25519 private key in PEM")
-      }
-    } else {
-      key = try Ed25519.SigningKey.generate()
-      try write(key.pemRepresentation, to: state.assertionSigningKeyFile)
+    let file = SigningKeyFiles(state)
+    if try SecretFile.read(state.assertionSigningKeyFile) == nil {
+      try write(try Ed25519.SigningKey.generate().pemRepresentation, to: file.path)
     }
     try SecretFile.write(
-      key.verifyingKey.pemRepresentation, to: state.assertionPublicKeysFile, mode: 0o644)
+      try SigningKeyFiles.publicText(of: try file.read()), to: state.assertionPublicKeysFile,
+      mode: 0o644)
   }
 
   private func write(_ secret: SecretBytes, to path: String) throws {
     try secret.withUnsafeBytes { try SecretFile.write($0, to: path) }
+  }
+}
+
+/// The key of `auth` that second factors, the cookies of devices, sessions and tokens depend on.
+enum AccountKeyText {
+  /// What to write where there is none; nil where there is one.
+  ///
+  /// Where a signing key lies already, the deployment is from before there was an account key: then
+  /// they followed from the signing key, and go on to.
+  static func missing(_ path: String, beside signingKey: String) throws -> SecretBytes? {
+    guard try SecretFile.read(path) == nil else { return nil }
+    if let former = try SecretFile.read(signingKey) { return SecretBytes(copying: former) }
+    // Of the same kind: 32 random bytes as base64.
+    return try MasterKey.generate().encodedForFile
   }
 }

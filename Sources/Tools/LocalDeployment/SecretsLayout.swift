@@ -7,8 +7,9 @@ import Foundation
 /// <service>/ca.pem                 the authority that peers' certificates come from
 /// <service>/tls.pem, tls.key       the service's own certificate; also for `operator`
 /// <service>/database-url           of the run-time role: auth, vault, audit
-/// auth/assertion-signing.pem       Ed25519
-/// vault/, audit/assertion-public.pem   its public half
+/// auth/account.key                 what second factors, sessions and tokens depend on
+/// auth/assertion-signing.pem       Ed25519; several while one is replaced
+/// vault/, audit/assertion-public.pem   the public halves
 /// audit/log-signing.pem            Ed25519, for as long as there is a log
 /// vault/master.key                 what every stored key depends on
 /// migrate/<schema>.database-url    of the role that owns the schema
@@ -25,6 +26,7 @@ package struct SecretsLayout: Sendable, Equatable {
   var authority: String { path + "/authority" }
   var migrate: String { path + "/migrate" }
   package var masterKeyFile: String { directory(of: "vault") + "/master.key" }
+  var accountKeyFile: String { directory(of: "auth") + "/account.key" }
   var assertionSigningKeyFile: String { directory(of: "auth") + "/assertion-signing.pem" }
 
   package var logSigningKeyFile: String { directory(of: "audit") + "/log-signing.pem" }

@@ -13,6 +13,7 @@ struct ServiceDirectory: Sendable {
   static let authority = "ca.pem"
   static let databaseURL = "database-url"
   static let masterKey = "master.key"
+  static let accountKey = "account.key"
   static let assertionSigningKey = "assertion-signing.pem"
   static let assertionPublicKeys = "assertion-public.pem"
   static let logSigningKey = "log-signing.pem"
@@ -35,7 +36,9 @@ struct ServiceDirectory: Sendable {
       try copy(state.databaseURLFile(of: schema), Self.databaseURL)
     }
     switch service {
-    case .auth: try copy(state.assertionSigningKeyFile, Self.assertionSigningKey)
+    case .auth:
+      try copy(state.accountKeyFile, Self.accountKey)
+      try copy(state.assertionSigningKeyFile, Self.assertionSigningKey)
     case .vault:
       try copy(state.masterKeyFile, Self.masterKey)
       try copy(state.assertionPublicKeysFile, Self.assertionPublicKeys)

@@ -6,8 +6,9 @@
 struct ServiceEnvironment: Sendable {
   private static let reserved: Set<String> = [
     "LISTEN_ADDRESS", "READY_FILE", "DATABASE_URL", "MIGRATION_DATABASE_URL", "TLS_CERTIFICATE",
-    "TLS_PRIVATE_KEY", "TLS_CA", "ENCRYPTION_MASTER_KEY", "ASSERTION_SIGNING_KEY",
-    "ASSERTION_PUBLIC_KEYS", "LOG_SIGNING_KEY", "AUTH_ADDRESS", "VAULT_ADDRESS", "AUDIT_ADDRESS",
+    "TLS_PRIVATE_KEY", "TLS_CA", "ENCRYPTION_MASTER_KEY", "ACCOUNT_KEY",
+    "ASSERTION_SIGNING_KEY", "ASSERTION_PUBLIC_KEYS", "LOG_SIGNING_KEY", "AUTH_ADDRESS",
+    "VAULT_ADDRESS", "AUDIT_ADDRESS",
     "ADMIN_LISTEN_ADDRESS", "HEALTH_LISTEN_ADDRESS",
   ]
   private static let credentialSuffixes = [
@@ -40,6 +41,7 @@ struct ServiceEnvironment: Sendable {
     if service.schema != nil { variables["DATABASE_URL_FILE"] = ServiceDirectory.databaseURL }
     switch service {
     case .auth:
+      variables["ACCOUNT_KEY_FILE"] = ServiceDirectory.accountKey
       variables["ASSERTION_SIGNING_KEY_FILE"] = ServiceDirectory.assertionSigningKey
       variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(portal)"
       variables["MAIL_DIRECTORY"] =

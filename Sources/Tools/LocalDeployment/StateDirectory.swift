@@ -10,8 +10,9 @@ import Postgres
 /// certificates/ca.pem, ca.key      the development authority
 /// certificates/<name>.pem, .key    auth, vault, audit, gateway, operator
 /// secrets/master.key               32 random bytes, base64: what every stored key depends on
-/// secrets/assertion-signing.pem    Ed25519, auth's
-/// secrets/assertion-public.pem     its public half, for vault and audit
+/// secrets/account.key              what second factors, sessions and tokens depend on
+/// secrets/assertion-signing.pem    Ed25519, auth's; several while one is replaced
+/// secrets/assertion-public.pem     the public halves, for vault and audit
 /// secrets/log-signing.pem          Ed25519, audit's: signs the log for as long as there is one
 /// secrets/<role>.password          database passwords
 /// secrets/<role>.database-url      connection strings, written anew at each start
@@ -48,6 +49,7 @@ package struct StateDirectory: Sendable {
   var run: String { path + "/run" }
   /// Directories of the services, each with what that one may read.
   var services: String { path + "/services" }
+  package var accountKeyFile: String { path + "/secrets/account.key" }
   var assertionSigningKeyFile: String { path + "/secrets/assertion-signing.pem" }
   var assertionPublicKeysFile: String { path + "/secrets/assertion-public.pem" }
   var logSigningKeyFile: String { path + "/secrets/log-signing.pem" }

@@ -198,7 +198,7 @@ import UseCases
     #expect(token.scopes.text == "use read-audit")
     let answer = try await auth.service.authenticate(
       .accessToken(secret.text), from: TestAuth.origin)
-    #expect(String(decoding: answer.assertion.bytes, as: UTF8.self).hasSuffix("use read-audit"))
+    #expect(String(decoding: answer.assertions[0].bytes, as: UTF8.self).hasSuffix("use read-audit"))
     #expect(auth.store.receipts.last?.details["scopes"] == .text("use read-audit"))
   }
 

@@ -61,7 +61,7 @@ import Testing
     let answer = try await auth.service.impersonate(
       email: "ANN@example.com", from: CallOrigin())
     #expect(answer.account == account)
-    #expect(String(decoding: answer.assertion.bytes, as: UTF8.self).hasSuffix("operator"))
+    #expect(String(decoding: answer.assertions[0].bytes, as: UTF8.self).hasSuffix("operator"))
     let receipt = try #require(auth.store.receipts.last)
     #expect(receipt.action == .operatorImpersonate)
     #expect(receipt.actor == .operator)

@@ -71,12 +71,14 @@ final class TestClock: Sendable {
 
 /// Spells the caller out in place of a signature.
 struct PlainAssertions: AssertionIssuer {
-  func issue(for caller: Caller, at now: Date) throws(AuthError) -> IssuedAssertion {
+  func issue(
+    for caller: Caller, purpose: AssertionPurpose?, holder: AssertionHolder?, at now: Date
+  ) throws(AuthError) -> IssuedAssertion {
     IssuedAssertion(
       bytes: Array(
         [caller.userID.text, "\(caller.credential)", caller.scopes.text].filter { !$0.isEmpty }
           .joined(separator: " ").utf8),
-      expireTime: now.addingTimeInterval(60))
+      expireTime: now.addingTimeInterval(60), purpose: purpose)
   }
 }
 

@@ -47,7 +47,8 @@ final class AuthBench: Sendable {
     let postgres = database.postgres
     uses = UseNotes(postgres: postgres, logger: .silent)
     store = PostgresAuthStore(
-      postgres: postgres, outbox: PostgresOutbox(), uses: uses, mails: queue)
+      postgres: postgres, outbox: PostgresOutbox(), uses: uses, mails: queue,
+      codes: try AccountKeys.forTests.codes)
     links = LinkIssuer(store: store, portal: Self.portal)
     let signer = AssertionSigner(key: try .generate())
     let passwords = PasswordHashingPool(hasher: .cheap, threadCount: 1)
@@ -76,7 +77,7 @@ final class AuthBench: Sendable {
         logger: .silent)
       return AuthAPI.AuthClient(
         channel: InProcessChannel(
-          services: [handler], interceptors: interceptors,
+          services: [OwnersMethods(base: handler, auth: auth)], interceptors: interceptors,
           peer: Peer(address: "test", identities: [identity])))
     }
     gateway = client(PeerIdentity.gateway)

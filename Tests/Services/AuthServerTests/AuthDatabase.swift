@@ -45,7 +45,7 @@ private enum SharedDatabase {
         uses: UseNotes(
           postgres: database.postgres,
           logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-        mails: MailQueue()),
+        mails: MailQueue(), codes: try AccountKeys.forTests.codes),
       urls: database.urls)
   }
 }

@@ -166,7 +166,9 @@ import Testing
     let answer = try await operators.issueOperatorAssertion(request, options: nobody())
     #expect(answer.account == account)
     let verifier = AssertionVerifier(publicKeys: [key.verifyingKey], audience: .vault)
-    let caller = try verifier.verify(answer.assertion)
+    let caller = try verifier.verify(
+      answer.assertion, for: .manage,
+      from: Peer(address: "test", identities: [PeerIdentity.operator]))
     #expect(caller.credential == .operator)
     #expect(caller.userID.text == account.id)
     #expect(

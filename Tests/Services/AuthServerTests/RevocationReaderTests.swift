@@ -27,7 +27,7 @@ import UseCases
       postgres: postgres, outbox: PostgresOutbox(),
       uses: UseNotes(
         postgres: postgres, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-      mails: MailQueue())
+      mails: MailQueue(), codes: try AccountKeys.forTests.codes)
     account = Account(
       id: UserID(UUID()), email: try EmailAddress("ann-\(UUID())@example.com"),
       displayName: try DisplayName("Ann"), createTime: now)

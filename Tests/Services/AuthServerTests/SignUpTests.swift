@@ -105,7 +105,8 @@ import Testing
     let strict = AuthService(
       store: PostgresAuthStore(
         postgres: bench.database.postgres, outbox: .init(),
-        uses: UseNotes(postgres: bench.database.postgres, logger: .silent), mails: MailQueue()),
+        uses: UseNotes(postgres: bench.database.postgres, logger: .silent), mails: MailQueue(),
+        codes: try AccountKeys.forTests.codes),
       passwords: PasswordHashingPool(hasher: .cheap, threadCount: 1),
       assertions: SignedAssertionIssuer(signer: .init(key: try .generate())),
       accounts: Self.hiding,

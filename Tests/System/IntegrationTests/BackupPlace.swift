@@ -50,6 +50,9 @@ final class BackupPlace {
   func handOverMasterKey(from old: String, to new: String) throws {
     try FileManager.default.copyItem(
       atPath: old + "/secrets/master.key", toPath: new + "/secrets/master.key")
+    // Else sessions, access tokens and second factors of the backup would have ended.
+    try FileManager.default.copyItem(
+      atPath: old + "/secrets/account.key", toPath: new + "/secrets/account.key")
   }
 
   /// What a command prints that has a terminal, on which somebody types lines.

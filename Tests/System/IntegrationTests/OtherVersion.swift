@@ -47,12 +47,15 @@ final class OtherVersion: Sendable {
   private let running: Task<Void, any Error>
   private let calls: Calls
 
-  /// How often each method was called, answered or not.
+  /// How often each method was called, answered or not, and what the last call brought.
   private final class Calls: Sendable {
-    private let counts = Mutex<[String: Int]>([:])
+    private let calls = Mutex<[String: (count: Int, last: Metadata)]>([:])
 
-    func note(_ method: String) { counts.withLock { $0[method, default: 0] += 1 } }
-    subscript(_ method: String) -> Int { counts.withLock { $0[method, default: 0] } }
+    func note(_ method: String, _ metadata: Metadata) {
+      calls.withLock { $0[method] = (($0[method]?.count ?? 0) + 1, metadata) }
+    }
+    func count(of method: String) -> Int { calls.withLock { $0[method]?.count ?? 0 } }
+    func last(of method: String) -> Metadata? { calls.withLock { $0[method]?.last } }
   }
 
   /// - Parameter peer: whose certificate the relay shows to the service at `target`.
@@ -70,7 +73,7 @@ final class OtherVersion: Sendable {
       eventLoopGroup: group, logger: Self.logger)
     let calls = Calls()
     let relay = Relay(
-      client: client, differences: differences, note: calls.note(_:),
+      client: client, differences: differences, note: calls.note(_:_:),
       methods: Self.methods[service] ?? [])
     server = RPCServer(
       RPCServerConfiguration(host: "127.0.0.1", port: 0, tls: Self.tls(service, state)),
@@ -83,7 +86,10 @@ final class OtherVersion: Sendable {
     }
   }
 
-  func callCount(of method: String) -> Int { calls[method] }
+  func callCount(of method: String) -> Int { calls.count(of: method) }
+
+  /// What came beside the last call of the method, as it went by.
+  func metadata(of method: MethodDescriptor) -> Metadata? { calls.last(of: method.method) }
 
   func stop() async {
     running.cancel()
@@ -110,7 +116,7 @@ final class OtherVersion: Sendable {
 
     let client: RPCClient
     let differences: Differences
-    let note: @Sendable (String) -> Void
+    let note: @Sendable (String, Metadata) -> Void
     let methods: [MethodDescriptor]
 
     var methodHandlers: [MethodHandler] {
@@ -131,7 +137,7 @@ final class OtherVersion: Sendable {
     private func unary(
       _ method: MethodDescriptor, _ request: ByteBuffer, _ context: ServerContext
     ) async throws -> ByteBuffer {
-      try begin(method)
+      try begin(method, context)
       let answer = try await client.unary(
         method, request: changed(request: request, method), options: options(context))
       return try changed(answer: answer.message, method)
@@ -141,7 +147,7 @@ final class OtherVersion: Sendable {
       _ method: MethodDescriptor, _ requests: any MessageSource, _ responses: any ResponseSink,
       _ context: ServerContext
     ) async throws {
-      try begin(method)
+      try begin(method, context)
       try await client.stream(method, options: options(context)) { stream in
         while let request = try await requests.next() {
           try await stream.write(changed(request: request.bytes, method), isCompressed: nil)
@@ -153,8 +159,8 @@ final class OtherVersion: Sendable {
       }
     }
 
-    private func begin(_ method: MethodDescriptor) throws {
-      note(method.method)
+    private func begin(_ method: MethodDescriptor, _ context: ServerContext) throws {
+      note(method.method, context.metadata)
       if differences.missingMethods.contains(method.method) {
         throw RPCError(.unimplemented, "unknown method \(method.method)")
       }

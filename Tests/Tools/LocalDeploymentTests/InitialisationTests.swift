@@ -103,7 +103,7 @@ import Testing
       let tls: Set = ["ca.pem", "tls.pem", "tls.key"]
       #expect(
         found == [
-          "auth": tls.union(["database-url", "assertion-signing.pem"]),
+          "auth": tls.union(["database-url", "account.key", "assertion-signing.pem"]),
           "vault": tls.union(["database-url", "assertion-public.pem", "master.key"]),
           "audit": tls.union(["database-url", "assertion-public.pem", "log-signing.pem"]),
           "gateway": tls,

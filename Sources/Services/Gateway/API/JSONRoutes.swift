@@ -64,7 +64,8 @@ package struct JSONRoutes: Sendable {
       try authenticator.provenance.check(exchange.head)
       options = exchange.strangersOptions
     } else {
-      options = try await authenticator.visitor(of: exchange).options(for: exchange)
+      options = try await authenticator.visitor(of: exchange, calling: method.descriptor)
+        .options(for: exchange)
     }
     let hasBody = rule.body != .none
     // Where the body is the request, a query could only smuggle fields, secrets among them.

@@ -12,18 +12,24 @@ package import ServiceAPI
 package struct Authenticator: Sendable {
   let auth: AuthAPI.AuthClient
   let credentials: KnownCredentials
+  private let certificates: @Sendable () -> [[UInt8]]
   package let cookies: PortalCookies
   package let provenance: RequestProvenance
 
   package init(services: Services, cookies: PortalCookies, provenance: RequestProvenance) {
     auth = services.auth
     credentials = services.credentials
+    certificates = services.certificates
     self.cookies = cookies
     self.provenance = provenance
   }
 
   /// The user of an API request; a state change by cookie needs the CSRF token too.
-  package func visitor(of exchange: Exchange) async throws -> Visitor {
+  ///
+  /// - Parameter method: the one that is called for it, where that is known.
+  package func visitor(
+    of exchange: Exchange, calling method: MethodDescriptor? = nil
+  ) async throws -> Visitor {
     guard let credential = Credential.of(exchange.headers, cookies: cookies) else {
       throw Problem.unauthenticated("log in or send an access token as Authorization: Bearer")
     }
@@ -34,7 +40,12 @@ package struct Authenticator: Sendable {
         else { throw Problem(.forbidden, "the header X-CSRF-Token is missing or wrong") }
       }
     }
-    return try await exchangeForAssertion(credential, exchange)
+    let purpose = method.flatMap { method in
+      AssertionAudience(serviceName: method.service).map {
+        AssertionPurpose($0, MethodClass(methodName: method.method))
+      }
+    }
+    return try await exchanged(credential, exchange, for: purpose.map { [$0] })
   }
 
   /// Runs a check that a request with a session comes from our own pages. A refusal is recorded in
@@ -76,7 +87,7 @@ package struct Authenticator: Sendable {
       return nil
     }
     do {
-      return try await exchangeForAssertion(credential, exchange)
+      return try await exchanged(credential, exchange, for: nil)
     } catch let error as RPCError where error.code == .unauthenticated {
       return nil
     }
@@ -86,36 +97,68 @@ package struct Authenticator: Sendable {
     .forbidden,
     "the access token is limited to other networks than the one that this request comes from")
 
-  /// The user of an access token.
+  /// The user of an access token, who wants to use a key.
   package func bearer(_ token: SecretBytes, _ exchange: Exchange) async throws -> Visitor {
-    try await exchangeForAssertion(.accessToken(token), exchange)
+    try await exchanged(.accessToken(token), exchange, for: [AssertionPurpose(.vault, .use)])
   }
 
-  private func exchangeForAssertion(
-    _ credential: Credential, _ exchange: Exchange
+  /// What a request may need: looking, and for one that may change something the rest as well.
+  private static func purposes(of exchange: Exchange) -> [AssertionPurpose] {
+    exchange.method.isSafe ? AssertionPurpose.reading : AssertionPurpose.all
+  }
+
+  /// Has `auth` sign for whom the request is.
+  ///
+  /// - Parameter purposes: nil for what the request's method may need.
+  private func exchanged(
+    _ credential: Credential, _ exchange: Exchange, for purposes: [AssertionPurpose]?
   ) async throws -> Visitor {
+    let purposes = purposes ?? Self.purposes(of: exchange)
+    let options = exchange.strangersOptions
+    func asking(after refusal: @escaping @Sendable () -> Void) -> VisitorCredentials.Ask {
+      { [self] purposes async throws(RPCError) in
+        refusal()
+        return Assertions(try await authenticate(credential, for: purposes, options))
+      }
+    }
     switch credential {
-    case .session(let token):
-      let answer = try await auth.authenticate(
-        token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .sessionToken($0)) },
-        options: exchange.strangersOptions)
+    case .session:
+      let answer = try await authenticate(credential, for: purposes, options)
       return Visitor(
-        credential: credential, assertion: answer.assertion,
+        credential: credential,
+        credentials: VisitorCredentials(credential, Assertions(answer), ask: asking {}),
         account: answer.account ?? AuthAPI.Account())
     case .accessToken(let token):
-      let digest = TokenDigest(bytes: SHA256Digest.hash(token))
+      let digest = TokenDigest(
+        bytes: SHA256Digest.hash(token), purposes: purposes, certificates: certificates())
       let known = try await credentials.credential(digest) { () async throws(RPCError) in
-        try await auth.authenticate(
-          token.withUTF8String { AuthAPI.AuthenticateRequest(credential: .accessToken($0)) },
-          options: exchange.strangersOptions)
+        try await authenticate(credential, for: purposes, options)
       }
       guard known.limits.allow(address: exchange.origin.ipAddress) else {
         throw Self.otherNetwork
       }
+      // What a service doesn't take, the next request must not bring either.
+      let ask = asking { [credentials] in credentials.forget(digest) }
       return Visitor(
-        credential: credential, assertion: known.assertion, account: known.account,
-        limits: known.limits, name: known.name, mark: known.mark)
+        credential: credential,
+        credentials: VisitorCredentials(credential, known.assertions, ask: ask),
+        account: known.account, limits: known.limits, name: known.name, mark: known.mark)
     }
+  }
+
+  private func authenticate(
+    _ credential: Credential, for purposes: [AssertionPurpose], _ options: CallOptions
+  ) async throws(RPCError) -> AuthAPI.AuthenticateResponse {
+    let request = credential.text.withUTF8String { text in
+      AuthAPI.AuthenticateRequest(
+        credential: credential.isSession ? .sessionToken(text) : .accessToken(text),
+        purposes: purposes.map {
+          AuthAPI.AssertionPurpose(
+            audience: $0.audience.rawValue, methods: $0.methods.rawValue)
+        },
+        certificates: Array(certificates().prefix(AssertionHolder.certificatesMax)))
+    }
+    return try await auth.authenticate(request, options: options)
   }
 }
 
@@ -127,8 +170,8 @@ extension HTTPRequest.Method {
 /// A user who has proved who they are, for the length of one request.
 package struct Visitor: Sendable {
   package let credential: Credential
-  /// What `auth` signed, for the services to verify.
-  package let assertion: [UInt8]
+  /// What proves to the services who they are.
+  package let credentials: any CallCredentials
   package let account: AuthAPI.Account
   /// What an access token is limited to; its network was looked at.
   package var limits = AccessLimits.none
@@ -150,7 +193,7 @@ package struct Visitor: Sendable {
 
   /// Options for calls on the user's behalf.
   package func options(for exchange: Exchange) -> CallOptions {
-    .acting(with: assertion, origin: exchange.origin.callOrigin)
+    .acting(with: credentials, origin: exchange.origin.callOrigin)
   }
 }
 
@@ -163,6 +206,17 @@ package enum Credential: Sendable {
   case session(SecretBytes)
   /// An access token, from a header that no browser sends by itself.
   case accessToken(SecretBytes)
+
+  /// The token itself.
+  var text: SecretBytes {
+    switch self {
+    case .session(let token), .accessToken(let token): token
+    }
+  }
+
+  var isSession: Bool {
+    if case .session = self { true } else { false }
+  }
 
   /// `Authorization: Bearer …` wins over the cookie: a program that sends it means it.
   package static func of(_ headers: HTTPFields, cookies: PortalCookies) -> Credential? {

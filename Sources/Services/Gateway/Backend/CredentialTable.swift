@@ -2,14 +2,17 @@ import FoundationEssentials
 import Identity
 import ServiceAPI
 
-/// SHA-256 of an access token: what it is remembered by.
+/// What answers about an access token are remembered by: its SHA-256, what was asked for, and who
+/// will bring it.
 struct TokenDigest: Sendable, Hashable {
   let bytes: [UInt8]
+  var purposes: [AssertionPurpose] = []
+  var certificates: [[UInt8]] = []
 }
 
 /// What `auth` said of a credential.
 struct KnownCredential: Sendable {
-  let assertion: [UInt8]
+  let assertions: Assertions
   let account: AuthAPI.Account
   let limits: AccessLimits
   /// Nil when `auth` gave it no ids, as one did from before revocations were told.
@@ -41,7 +44,7 @@ struct CredentialTable {
 
   private let limits: Limits
   private var entries: [TokenDigest: Entry] = [:]
-  /// A token that was rotated has two for a while.
+  /// One for each set of purposes; a token that was rotated has two tokens for a while.
   private var digests: [UUID: Set<TokenDigest>] = [:]
   private var countByAccount: [UUID: Int] = [:]
   /// Two generations of a lifetime each stand for the order of time.
@@ -79,7 +82,7 @@ struct CredentialTable {
     countByAccount[name.accountID, default: 0] += 1
   }
 
-  private mutating func remove(_ digest: TokenDigest) {
+  mutating func remove(_ digest: TokenDigest) {
     guard let entry = entries.removeValue(forKey: digest) else { return }
     digests[entry.name.credentialID]?.remove(digest)
     if digests[entry.name.credentialID]?.isEmpty == true {

@@ -128,7 +128,7 @@ package final class KnownCredentials: Sendable {
   ) -> Result<KnownCredential, RPCError> {
     remove(question, digest, &state)
     let known = KnownCredential(
-      assertion: response.assertion, account: response.account ?? AuthAPI.Account(),
+      assertions: Assertions(response), account: response.account ?? AuthAPI.Account(),
       limits: AccessLimits(response.limits),
       name: CredentialName(response), mark: question.mark)
     guard let name = known.name else { return .success(known) }
@@ -145,6 +145,11 @@ package final class KnownCredentials: Sendable {
         known, named: name, digest, until: question.asked + validFor - Self.margin)
     }
     return .success(known)
+  }
+
+  /// Has the next request ask `auth` anew.
+  func forget(_ digest: TokenDigest) {
+    state.withLock { $0.table.remove(digest) }
   }
 
   // MARK: Revocations

@@ -15,14 +15,24 @@ package struct Services: Sendable {
   package let audit: AuditAPI.AuditClient
   /// By name, for methods that are only known by their descriptor.
   package let channels: [String: any RPCChannel]
+  /// SHA-256 (DER) of the certificates that this process shows to the services.
+  let certificates: @Sendable () -> [[UInt8]]
   /// What `auth` has said; of use only while a `RevocationWatch` runs.
   package let credentials: KnownCredentials
   /// How uses of keys ended; sent by a `UseReporter`.
   package let uses = UseReports()
 
-  package init(auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel) {
+  /// - Parameter certificates: what the channels' other ends know this process by; nothing where
+  ///   they are not TLS.
+  package init(
+    auth: any RPCChannel, vault: any RPCChannel, audit: any RPCChannel,
+    certificates: @escaping @Sendable () -> [[UInt8]] = { [] }
+  ) {
     credentials = KnownCredentials()
-    let auth = RevokingChannel(base: auth, credentials: credentials)
+    self.certificates = certificates
+    let auth = ActingChannel(base: RevokingChannel(base: auth, credentials: credentials))
+    let vault = ActingChannel(base: vault)
+    let audit = ActingChannel(base: audit)
     self.auth = AuthAPI.AuthClient(channel: auth)
     self.vault = VaultAPI.VaultClient(channel: vault)
     self.audit = AuditAPI.AuditClient(channel: audit)

@@ -28,7 +28,13 @@ enum GatewayServices {
     let auth = chassis.client(to: configuration.authAddresses, identity: PeerIdentity.auth)
     let vault = chassis.client(to: configuration.vaultAddresses, identity: PeerIdentity.vault)
     let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
-    let services = Services(auth: auth.client, vault: vault.client, audit: audit.client)
+    let clients = [auth.client, vault.client, audit.client]
+    let services = Services(auth: auth.client, vault: vault.client, audit: audit.client) {
+      let lists = clients.map(\.certificateDigests)
+      // Each reads the files by itself, so that one may be ahead for some seconds.
+      if lists.allSatisfy({ $0 == lists[0] }) { return lists[0] }
+      return Set(lists.joined()).sorted { $0.lexicographicallyPrecedes($1) }
+    }
     for (name, channel) in services.channels.sorted(by: { $0.key < $1.key }) {
       chassis.observability.readiness.require(name) {
         if let problem = await ServiceProblem(of: channel) { throw problem }

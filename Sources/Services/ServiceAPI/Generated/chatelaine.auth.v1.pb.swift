@@ -4067,16 +4067,28 @@ package enum AuthAPI {
 
     /// The oneof `credential`; nil when no field of it is set.
     package var credential: Credential?
+    /// What assertions are wanted for, at most 9: one of each is in the answer. Without any, as from
+    /// callers of the version before, one assertion for everything.
+    package var purposes: [AuthAPI.AssertionPurpose]
+    /// SHA-256 (DER) of the certificates that the caller shows to other services, at most 16; without
+    /// any, the one of this call.
+    package var certificates: [[UInt8]]
 
     /// Every field defaulted.
     package init(
-      credential: Credential? = nil
+      credential: Credential? = nil,
+      purposes: [AuthAPI.AssertionPurpose] = [],
+      certificates: [[UInt8]] = []
     ) {
       self.credential = credential
+      self.purposes = purposes
+      self.certificates = certificates
     }
 
     package init() {
       self.credential = nil
+      self.purposes = []
+      self.certificates = []
     }
 
     package static let messageName = "chatelaine.auth.v1.AuthenticateRequest"
@@ -4093,6 +4105,8 @@ package enum AuthAPI {
         self.credential = .accessToken(try CField.string(c.access_token, "accessToken"))
       default: break
       }
+      self.purposes = try CField.messages(c.purposes, c.n_purposes, "purposes")
+      self.certificates = CField.byteArrays(c.certificates, c.n_certificates)
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -4106,6 +4120,10 @@ package enum AuthAPI {
         c.pointee.access_token = CField.data(value, in: arena)
       case nil: break
       }
+      c.pointee.n_purposes = self.purposes.count
+      c.pointee.purposes = CField.array(self.purposes, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.n_certificates = self.certificates.count
+      c.pointee.certificates = CField.array(self.certificates, in: arena) { CField.data($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -4114,6 +4132,8 @@ package enum AuthAPI {
       case .accessToken(let value): writer.field("accessToken", value)
       case nil: break
       }
+      writer.field("purposes", self.purposes)
+      writer.field("certificates", self.certificates)
     }
 
     package mutating func setField(
@@ -4128,6 +4148,124 @@ package enum AuthAPI {
         if case .null = value { return true }
         guard self.credential == nil else { throw .invalidField("accessToken", reason: "another field of the same oneof is set") }
         self.credential = .accessToken(try String.reading(value, "accessToken"))
+      case "purposes":
+        self.purposes = try .reading(value, "purposes")
+      case "certificates":
+        self.certificates = try .reading(value, "certificates")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// Where an assertion is to be accepted, and for which of the methods there.
+  package struct AssertionPurpose: GeneratedMessage, JSONArrayElement {
+    /// `auth`, `vault` or `audit`.
+    package var audience: String
+    /// `read`, `manage` or `use`.
+    package var methods: String
+
+    /// Every field defaulted.
+    package init(
+      audience: String = "",
+      methods: String = ""
+    ) {
+      self.audience = audience
+      self.methods = methods
+    }
+
+    package init() {
+      self.audience = ""
+      self.methods = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.AssertionPurpose"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__assertion_purpose__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AssertionPurpose.self).pointee
+      self.audience = try CField.string(c.audience, "audience")
+      self.methods = try CField.string(c.methods, "methods")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__AssertionPurpose.self)
+      c.pointee.audience = CField.data(self.audience, in: arena)
+      c.pointee.methods = CField.data(self.methods, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("audience", self.audience)
+      writer.field("methods", self.methods)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "audience":
+        self.audience = try .reading(value, "audience")
+      case "methods":
+        self.methods = try .reading(value, "methods")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.PurposeAssertion`.
+  package struct PurposeAssertion: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var purpose: AuthAPI.AssertionPurpose?
+    /// A packed chatelaine.identity.v1.SignedAssertion.
+    package var assertion: [UInt8]
+
+    /// Every field defaulted.
+    package init(
+      purpose: AuthAPI.AssertionPurpose? = nil,
+      assertion: [UInt8] = []
+    ) {
+      self.purpose = purpose
+      self.assertion = assertion
+    }
+
+    package init() {
+      self.purpose = nil
+      self.assertion = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.PurposeAssertion"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__purpose_assertion__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PurposeAssertion.self).pointee
+      self.purpose = try CField.message(c.purpose, "purpose")
+      self.assertion = CField.bytes(c.assertion)
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__PurposeAssertion.self)
+      c.pointee.purpose = CField.pointer(self.purpose, in: arena)
+      c.pointee.assertion = CField.data(self.assertion, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("purpose", self.purpose)
+      writer.field("assertion", self.assertion)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "purpose":
+        self.purpose = try .reading(value, "purpose")
+      case "assertion":
+        self.assertion = try .reading(value, "assertion")
       default: return false
       }
       return true
@@ -4136,9 +4274,9 @@ package enum AuthAPI {
 
   /// `chatelaine.auth.v1.AuthenticateResponse`.
   package struct AuthenticateResponse: GeneratedMessage, JSONArrayElement {
-    /// A packed chatelaine.identity.v1.SignedAssertion.
+    /// A packed chatelaine.identity.v1.SignedAssertion, where no purposes were named.
     package var assertion: [UInt8]
-    /// When the assertion ends; a few minutes at most.
+    /// When the assertions end; a minute at most.
     package var expireTime: Timestamp?
     /// Field 3.
     package var account: AuthAPI.Account?
@@ -4149,6 +4287,8 @@ package enum AuthAPI {
     package var credentialId: String
     /// When the user last proved in this session who they are; missing without a session.
     package var confirmTime: Timestamp?
+    /// One for each purpose that was named.
+    package var assertions: [AuthAPI.PurposeAssertion]
     /// What an access token is limited to; the gateway refuses other networks and models.
     package var limits: AuthAPI.AccessLimits?
 
@@ -4160,6 +4300,7 @@ package enum AuthAPI {
       validFor: ProtoDuration? = nil,
       credentialId: String = "",
       confirmTime: Timestamp? = nil,
+      assertions: [AuthAPI.PurposeAssertion] = [],
       limits: AuthAPI.AccessLimits? = nil
     ) {
       self.assertion = assertion
@@ -4168,6 +4309,7 @@ package enum AuthAPI {
       self.validFor = validFor
       self.credentialId = credentialId
       self.confirmTime = confirmTime
+      self.assertions = assertions
       self.limits = limits
     }
 
@@ -4178,6 +4320,7 @@ package enum AuthAPI {
       self.validFor = nil
       self.credentialId = ""
       self.confirmTime = nil
+      self.assertions = []
       self.limits = nil
     }
 
@@ -4194,6 +4337,7 @@ package enum AuthAPI {
       self.validFor = try CField.message(c.valid_for, "validFor")
       self.credentialId = try CField.string(c.credential_id, "credentialId")
       if c._confirm_time_case.rawValue == 6 { self.confirmTime = try CField.required(c.confirm_time, "confirmTime") }
+      self.assertions = try CField.messages(c.assertions, c.n_assertions, "assertions")
       self.limits = try CField.message(c.limits, "limits")
     }
 
@@ -4208,6 +4352,8 @@ package enum AuthAPI {
         c.pointee._confirm_time_case = .init(rawValue: 6)
         c.pointee.confirm_time = CField.pointer(value, in: arena)
       }
+      c.pointee.n_assertions = self.assertions.count
+      c.pointee.assertions = CField.array(self.assertions, in: arena) { CField.pointer($0, in: arena) }
       c.pointee.limits = CField.pointer(self.limits, in: arena)
     }
 
@@ -4218,6 +4364,7 @@ package enum AuthAPI {
       writer.field("validFor", self.validFor)
       writer.field("credentialId", self.credentialId)
       writer.field("confirmTime", self.confirmTime)
+      writer.field("assertions", self.assertions)
       writer.field("limits", self.limits)
     }
 
@@ -4237,6 +4384,8 @@ package enum AuthAPI {
         self.credentialId = try .reading(value, "credentialId")
       case "confirmTime", "confirm_time":
         self.confirmTime = try .reading(value, "confirmTime")
+      case "assertions":
+        self.assertions = try .reading(value, "assertions")
       case "limits":
         self.limits = try .reading(value, "limits")
       default: return false
@@ -4434,16 +4583,21 @@ package enum AuthAPI {
   package struct IssueOperatorAssertionRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var email: String
+    /// As in AuthenticateRequest.
+    package var purposes: [AuthAPI.AssertionPurpose]
 
     /// Every field defaulted.
     package init(
-      email: String = ""
+      email: String = "",
+      purposes: [AuthAPI.AssertionPurpose] = []
     ) {
       self.email = email
+      self.purposes = purposes
     }
 
     package init() {
       self.email = ""
+      self.purposes = []
     }
 
     package static let messageName = "chatelaine.auth.v1.IssueOperatorAssertionRequest"
@@ -4454,15 +4608,19 @@ package enum AuthAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__IssueOperatorAssertionRequest.self).pointee
       self.email = try CField.string(c.email, "email")
+      self.purposes = try CField.messages(c.purposes, c.n_purposes, "purposes")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__IssueOperatorAssertionRequest.self)
       c.pointee.email = CField.data(self.email, in: arena)
+      c.pointee.n_purposes = self.purposes.count
+      c.pointee.purposes = CField.array(self.purposes, in: arena) { CField.pointer($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("email", self.email)
+      writer.field("purposes", self.purposes)
     }
 
     package mutating func setField(
@@ -4471,6 +4629,8 @@ package enum AuthAPI {
       switch name {
       case "email":
         self.email = try .reading(value, "email")
+      case "purposes":
+        self.purposes = try .reading(value, "purposes")
       default: return false
       }
       return true
@@ -7214,145 +7374,151 @@ extension ProtoFileDescriptor {
       dFIHYWNjb3VudBI7CgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRp\
       bWUSLgoTc2Vjb25kX2ZhY3Rvcl90b2tlbhgEIAEoCVIRc2Vjb25kRmFjdG9yVG9rZW4SIQoMZGV2aWNlX3Rva2VuGAUg\
       ASgJUgtkZXZpY2VUb2tlbhIfCgtoYXNfcGFzc2tleRgGIAEoCFIKaGFzUGFzc2tleSIdChtEZWxldGVDdXJyZW50U2Vz\
-      c2lvblJlcXVlc3QibwoTQXV0aGVudGljYXRlUmVxdWVzdBIlCg1zZXNzaW9uX3Rva2VuGAEgASgJSABSDHNlc3Npb25U\
-      b2tlbhIjCgxhY2Nlc3NfdG9rZW4YAiABKAlIAFILYWNjZXNzVG9rZW5CDAoKY3JlZGVudGlhbCKUAwoUQXV0aGVudGlj\
-      YXRlUmVzcG9uc2USHAoJYXNzZXJ0aW9uGAEgASgMUglhc3NlcnRpb24SOwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29n\
-      bGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lEjUKB2FjY291bnQYAyABKAsyGy5jaGF0ZWxhaW5lLmF1dGgu\
-      djEuQWNjb3VudFIHYWNjb3VudBI2Cgl2YWxpZF9mb3IYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SCHZh\
-      bGlkRm9yEiMKDWNyZWRlbnRpYWxfaWQYBSABKAlSDGNyZWRlbnRpYWxJZBJCCgxjb25maXJtX3RpbWUYBiABKAsyGi5n\
-      b29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSC2NvbmZpcm1UaW1liAEBEjgKBmxpbWl0cxgUIAEoCzIgLmNoYXRlbGFp\
-      bmUuYXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0c0IPCg1fY29uZmlybV90aW1lIkAKF1dhdGNoUmV2b2NhdGlvbnNS\
-      ZXF1ZXN0EiUKDmFmdGVyX3Bvc2l0aW9uGAEgASgDUg1hZnRlclBvc2l0aW9uItkBChhXYXRjaFJldm9jYXRpb25zUmVz\
-      cG9uc2USGgoIcG9zaXRpb24YASABKANSCHBvc2l0aW9uEjoKC2tub3duX3VudGlsGAIgASgLMhkuZ29vZ2xlLnByb3Rv\
-      YnVmLkR1cmF0aW9uUgprbm93blVudGlsEiMKDWlzX2luY29tcGxldGUYAyABKAhSDGlzSW5jb21wbGV0ZRJACgtyZXZv\
-      Y2F0aW9ucxgEIAMoCzIeLmNoYXRlbGFpbmUuYXV0aC52MS5SZXZvY2F0aW9uUgtyZXZvY2F0aW9ucyJQCgpSZXZvY2F0\
-      aW9uEh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZBIjCg1jcmVkZW50aWFsX2lkGAIgASgJUgxjcmVkZW50aWFs\
-      SWQiNQodSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QSFAoFZW1haWwYASABKAlSBWVtYWlsIjAKFFJlcG9ydEZv\
-      cmdlcnlSZXF1ZXN0EhgKB3JlcXVlc3QYASABKAlSB3JlcXVlc3QieAoMQWNjZXNzTGltaXRzEhwKCXByb3ZpZGVycxgB\
-      IAMoCVIJcHJvdmlkZXJzEhYKBmxhYmVscxgCIAMoCVIGbGFiZWxzEhYKBm1vZGVscxgDIAMoCVIGbW9kZWxzEhoKCG5l\
-      dHdvcmtzGAQgAygJUghuZXR3b3JrcyKlBQoLQWNjZXNzVG9rZW4SDgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlS\
-      BG5hbWUSFgoGcHJlZml4GAMgASgJUgZwcmVmaXgSOwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYu\
-      VGltZXN0YW1wUgpjcmVhdGVUaW1lEkAKC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt\
-      cEgAUgpleHBpcmVUaW1liAEBEkMKDWxhc3RfdXNlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1w\
-      SAFSC2xhc3RVc2VUaW1liAEBEj0KBnNjb3BlcxgHIAMoDjIlLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NUb2tlbi5T\
-      Y29wZVIGc2NvcGVzEigKEGxhc3RfdXNlX2FkZHJlc3MYCCABKAlSDmxhc3RVc2VBZGRyZXNzEjgKBmxpbWl0cxgJIAEo\
-      CzIgLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nlc3NMaW1pdHNSBmxpbWl0cxIbCglwYXJlbnRfaWQYCiABKAlSCHBhcmVu\
-      dElkElQKFm9sZF9zZWNyZXRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAJSE29s\
-      ZFNlY3JldEV4cGlyZVRpbWWIAQEiQwoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIHCgNVU0UQARIKCgZNQU5B\
-      R0UQAhIOCgpSRUFEX0FVRElUEANCDgoMX2V4cGlyZV90aW1lQhAKDl9sYXN0X3VzZV90aW1lQhkKF19vbGRfc2VjcmV0\
-      X2V4cGlyZV90aW1lIpQCChhDcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9CgpleHBp\
-      cmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMYAyAD\
-      KA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcxI4CgZsaW1pdHMYBCABKAsyIC5j\
-      aGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHMSHQoKaXNfZW5kbGVzcxgFIAEoCFIJaXNFbmRsZXNz\
-      Qg0KC19leHBpcmVzX2luIvUBChhEZXJpdmVBY2Nlc3NUb2tlblJlcXVlc3QSEgoEbmFtZRgBIAEoCVIEbmFtZRI9Cgpl\
-      eHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSABSCWV4cGlyZXNJbogBARI9CgZzY29wZXMY\
-      AyADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcxI4CgZsaW1pdHMYBCABKAsy\
-      IC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHNCDQoLX2V4cGlyZXNfaW4icAoYUm90YXRlQWNj\
-      ZXNzVG9rZW5SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBI4CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1\
-      cmF0aW9uSABSB292ZXJsYXCIAQFCCgoIX292ZXJsYXAidQoZQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25zZRIUCgV0b2tl\
-      bhgBIAEoCVIFdG9rZW4SQgoMYWNjZXNzX3Rva2VuGAIgASgLMh8uY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2Vu\
-      UgthY2Nlc3NUb2tlbiJyChdMaXN0QWNjZXNzVG9rZW5zUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXpl\
-      Eh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbhIbCglwYXJlbnRfaWQYAyABKAlSCHBhcmVudElkIogBChhMaXN0\
-      QWNjZXNzVG9rZW5zUmVzcG9uc2USRAoNYWNjZXNzX3Rva2VucxgBIAMoCzIfLmNoYXRlbGFpbmUuYXV0aC52MS5BY2Nl\
-      c3NUb2tlblIMYWNjZXNzVG9rZW5zEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbiIqChhEZWxl\
-      dGVBY2Nlc3NUb2tlblJlcXVlc3QSDgoCaWQYASABKAlSAmlkMso0CgRBdXRoEnMKDUNyZWF0ZUFjY291bnQSKC5jaGF0\
-      ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCIbgtPk\
-      kwIVIhAvYXBpL3YxL2FjY291bnRzOgEqEnIKEUdldEN1cnJlbnRBY2NvdW50EiwuY2hhdGVsYWluZS5hdXRoLnYxLkdl\
-      dEN1cnJlbnRBY2NvdW50UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50IhKC0+STAgwSCi9hcGkvdjEv\
-      bWUSjwEKFVNlbmRFbWFpbFZlcmlmaWNhdGlvbhIwLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kRW1haWxWZXJpZmljYXRp\
-      b25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiyC0+STAiYiIS9hcGkvdjEvbWUvZW1haWw6c2VuZFZlcmlm\
-      aWNhdGlvbjoBKhJ/ChJSZXF1ZXN0RW1haWxDaGFuZ2USLS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEVtYWlsQ2hh\
-      bmdlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL21lL2VtYWlsOmNoYW5nZToB\
-      KhJ6Cg5DaGFuZ2VQYXNzd29yZBIpLmNoYXRlbGFpbmUuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaFi5nb29n\
-      bGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyIaL2FwaS92MS9tZS9wYXNzd29yZDpjaGFuZ2U6ASoSgwEKFFJlcXVlc3RQ\
-      YXNzd29yZFJlc2V0Ei8uY2hhdGVsYWluZS5hdXRoLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBoWLmdvb2ds\
-      ZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcIhcvYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czoBKhJ8Cg1SZXNldFBhc3N3b3Jk\
-      EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IimC\
-      0+STAiMiHi9hcGkvdjEvcGFzc3dvcmQtcmVzZXRzOnJlZGVlbToBKhJ8CgpSZWRlZW1MaW5rEiUuY2hhdGVsYWluZS5h\
-      dXRoLnYxLlJlZGVlbUxpbmtSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLlJlZGVlbUxpbmtSZXNwb25zZSIfgtPk\
-      kwIZIhQvYXBpL3YxL2xpbmtzOnJlZGVlbToBKhJ7CgxMaXN0U2Vzc2lvbnMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlz\
-      dFNlc3Npb25zUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIYgtPkkwISEhAv\
-      YXBpL3YxL3Nlc3Npb25zEnAKDURlbGV0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlU2Vzc2lvblJl\
-      cXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiHYLT5JMCFyoVL2FwaS92MS9zZXNzaW9ucy97aWR9EqABChNEZWxl\
-      dGVPdGhlclNlc3Npb25zEi4uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXF1ZXN0Gi8uY2hh\
-      dGVsYWluZS5hdXRoLnYxLkRlbGV0ZU90aGVyU2Vzc2lvbnNSZXNwb25zZSIogtPkkwIiIh0vYXBpL3YxL3Nlc3Npb25z\
-      OmRlbGV0ZU90aGVyczoBKhKBAQoPR2V0U2Vjb25kRmFjdG9yEiouY2hhdGVsYWluZS5hdXRoLnYxLkdldFNlY29uZEZh\
-      Y3RvclJlcXVlc3QaIC5jaGF0ZWxhaW5lLmF1dGgudjEuU2Vjb25kRmFjdG9yIiCC0+STAhoSGC9hcGkvdjEvbWUvc2Vj\
-      b25kLWZhY3RvchKbAQoTQ3JlYXRlQXV0aGVudGljYXRvchIuLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50\
-      aWNhdG9yUmVxdWVzdBovLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVBdXRoZW50aWNhdG9yUmVzcG9uc2UiI4LT5JMC\
-      HSIYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yOgEqEpIBChJFbmFibGVTZWNvbmRGYWN0b3ISLS5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuRW5hYmxlU2Vjb25kRmFjdG9yUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5SZWNvdmVyeUNvZGVzIiqC\
-      0+STAiQiHy9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvcjplbmFibGU6ASoSfQoSRGVsZXRlU2Vjb25kRmFjdG9yEi0uY2hh\
-      dGVsYWluZS5hdXRoLnYxLkRlbGV0ZVNlY29uZEZhY3RvclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIILT\
-      5JMCGioYL2FwaS92MS9tZS9zZWNvbmQtZmFjdG9yEo4BChNDcmVhdGVSZWNvdmVyeUNvZGVzEi4uY2hhdGVsYWluZS5h\
-      dXRoLnYxLkNyZWF0ZVJlY292ZXJ5Q29kZXNSZXF1ZXN0GiEuY2hhdGVsYWluZS5hdXRoLnYxLlJlY292ZXJ5Q29kZXMi\
-      JILT5JMCHiIZL2FwaS92MS9tZS9yZWNvdmVyeS1jb2RlczoBKhKOAQoWUmVxdWVzdEFjY291bnREZWxldGlvbhIxLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0QWNjb3VudERlbGV0aW9uUmVxdWVzdBojLmNoYXRlbGFpbmUuYXV0aC52MS5B\
-      Y2NvdW50RGVsZXRpb24iHILT5JMCFiIRL2FwaS92MS9tZTpkZWxldGU6ASoSiQEKDEJlZ2luUGFzc2tleRInLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5CZWdpblBhc3NrZXlSZXF1ZXN0GiouY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlDcmVhdGlv\
-      bk9wdGlvbnMiJILT5JMCHiIZL2FwaS92MS9tZS9wYXNza2V5czpiZWdpbjoBKhKEAQoNQ3JlYXRlUGFzc2tleRIoLmNo\
-      YXRlbGFpbmUuYXV0aC52MS5DcmVhdGVQYXNza2V5UmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVQYXNz\
-      a2V5UmVzcG9uc2UiHoLT5JMCGCITL2FwaS92MS9tZS9wYXNza2V5czoBKhJ+CgxMaXN0UGFzc2tleXMSJy5jaGF0ZWxh\
-      aW5lLmF1dGgudjEuTGlzdFBhc3NrZXlzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0UGFzc2tleXNSZXNw\
-      b25zZSIbgtPkkwIVEhMvYXBpL3YxL21lL3Bhc3NrZXlzEoIBCg1SZW5hbWVQYXNza2V5EiguY2hhdGVsYWluZS5hdXRo\
-      LnYxLlJlbmFtZVBhc3NrZXlSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXkiKoLT5JMCJCIfL2FwaS92\
-      MS9tZS9wYXNza2V5cy97aWR9OnJlbmFtZToBKhJzCg1EZWxldGVQYXNza2V5EiguY2hhdGVsYWluZS5hdXRoLnYxLkRl\
-      bGV0ZVBhc3NrZXlSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvbWUvcGFzc2tl\
-      eXMve2lkfRKWAQoRQmVnaW5QYXNza2V5TG9nSW4SLC5jaGF0ZWxhaW5lLmF1dGgudjEuQmVnaW5QYXNza2V5TG9nSW5S\
-      ZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLlBhc3NrZXlSZXF1ZXN0T3B0aW9ucyIogtPkkwIiIh0vYXBpL3YxL3Nl\
-      c3Npb25zOmJlZ2luUGFzc2tleToBKhKsAQoYQmVnaW5QYXNza2V5Q29uZmlybWF0aW9uEjMuY2hhdGVsYWluZS5hdXRo\
-      LnYxLkJlZ2luUGFzc2tleUNvbmZpcm1hdGlvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuUGFzc2tleVJlcXVl\
-      c3RPcHRpb25zIjCC0+STAioiJS9hcGkvdjEvc2Vzc2lvbnMvY3VycmVudDpiZWdpblBhc3NrZXk6ASoSbwoJTGlzdFVz\
-      ZXJzEiQuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RVc2Vyc1JlcXVlc3QaJS5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFVz\
-      ZXJzUmVzcG9uc2UiFYLT5JMCDxINL2FwaS92MS91c2VycxJ8CgpJbnZpdGVVc2VyEiUuY2hhdGVsYWluZS5hdXRoLnYx\
-      Lkludml0ZVVzZXJSZXF1ZXN0GiYuY2hhdGVsYWluZS5hdXRoLnYxLkludml0ZVVzZXJSZXNwb25zZSIfgtPkkwIZIhQv\
-      YXBpL3YxL3VzZXJzOmludml0ZToBKhJ4CgtTZXRVc2VyUm9sZRImLmNoYXRlbGFpbmUuYXV0aC52MS5TZXRVc2VyUm9s\
-      ZVJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpzZXRS\
-      b2xlOgEqEngKC0Rpc2FibGVVc2VyEiYuY2hhdGVsYWluZS5hdXRoLnYxLkRpc2FibGVVc2VyUmVxdWVzdBoYLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OmRpc2FibGU6ASoSdQoKRW5hYmxl\
-      VXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5FbmFibGVVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2Vy\
-      IiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OmVuYWJsZToBKhJ1CgpVbmxvY2tVc2VyEiUuY2hhdGVsYWluZS5h\
-      dXRoLnYxLlVubG9ja1VzZXJSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJoLT5JMCICIbL2FwaS92MS91\
-      c2Vycy97dXNlcn06dW5sb2NrOgEqEngKC1NpZ25PdXRVc2VyEiYuY2hhdGVsYWluZS5hdXRoLnYxLlNpZ25PdXRVc2Vy\
-      UmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIieC0+STAiEiHC9hcGkvdjEvdXNlcnMve3VzZXJ9OnNpZ25P\
-      dXQ6ASoSkwEKFlJldm9rZVVzZXJBY2Nlc3NUb2tlbnMSMS5jaGF0ZWxhaW5lLmF1dGgudjEuUmV2b2tlVXNlckFjY2Vz\
-      c1Rva2Vuc1JlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIsgtPkkwImIiEvYXBpL3YxL3VzZXJzL3t1c2Vy\
-      fTpyZXZva2VUb2tlbnM6ASoSdQoKRGVsZXRlVXNlchIlLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVVc2VyUmVxdWVz\
-      dBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+STAiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OmRlbGV0ZToBKhJ4\
-      CgtSZXN0b3JlVXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5SZXN0b3JlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1\
-      dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXN0b3JlOgEqEmEKDExpc3RFcmFzdXJlcxIn\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0RXJhc3VyZXNSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RFcmFz\
-      dXJlc1Jlc3BvbnNlEmcKDlJlcGVhdEVyYXN1cmVzEikuY2hhdGVsYWluZS5hdXRoLnYxLlJlcGVhdEVyYXN1cmVzUmVx\
-      dWVzdBoqLmNoYXRlbGFpbmUuYXV0aC52MS5SZXBlYXRFcmFzdXJlc1Jlc3BvbnNlEpYBChVSZXNldFVzZXJTZWNvbmRG\
-      YWN0b3ISMC5jaGF0ZWxhaW5lLmF1dGgudjEuUmVzZXRVc2VyU2Vjb25kRmFjdG9yUmVxdWVzdBoYLmNoYXRlbGFpbmUu\
-      YXV0aC52MS5Vc2VyIjGC0+STAisiJi9hcGkvdjEvdXNlcnMve3VzZXJ9OnJlc2V0U2Vjb25kRmFjdG9yOgEqEqsBChVT\
-      ZW5kVXNlclBhc3N3b3JkUmVzZXQSMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVxdWVz\
-      dBoxLmNoYXRlbGFpbmUuYXV0aC52MS5TZW5kVXNlclBhc3N3b3JkUmVzZXRSZXNwb25zZSItgtPkkwInIiIvYXBpL3Yx\
-      L3VzZXJzL3t1c2VyfTpyZXNldFBhc3N3b3JkOgEqEmQKDUNyZWF0ZVNlc3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEu\
-      Q3JlYXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEnIKFENy\
-      ZWF0ZVBhc3NrZXlTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVBhc3NrZXlTZXNzaW9uUmVxdWVzdBop\
-      LmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2USaAoPQ29tcGxldGVTZXNzaW9uEiouY2hhdGVs\
-      YWluZS5hdXRoLnYxLkNvbXBsZXRlU2Vzc2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lv\
-      blJlc3BvbnNlEoABCg5Db25maXJtU2Vzc2lvbhIpLmNoYXRlbGFpbmUuYXV0aC52MS5Db25maXJtU2Vzc2lvblJlcXVl\
-      c3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiK4LT5JMCJSIgL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50OmNvbmZpcm06\
-      ASoSXwoURGVsZXRlQ3VycmVudFNlc3Npb24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25S\
-      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EmEKDEF1dGhlbnRpY2F0ZRInLmNoYXRlbGFpbmUuYXV0aC52MS5B\
-      dXRoZW50aWNhdGVSZXF1ZXN0GiguY2hhdGVsYWluZS5hdXRoLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEm8KEFdhdGNo\
-      UmV2b2NhdGlvbnMSKy5jaGF0ZWxhaW5lLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLC5jaGF0ZWxhaW5l\
-      LmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAESdQoWSXNzdWVPcGVyYXRvckFzc2VydGlvbhIxLmNoYXRl\
-      bGFpbmUuYXV0aC52MS5Jc3N1ZU9wZXJhdG9yQXNzZXJ0aW9uUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRo\
-      ZW50aWNhdGVSZXNwb25zZRJRCg1SZXBvcnRGb3JnZXJ5EiguY2hhdGVsYWluZS5hdXRoLnYxLlJlcG9ydEZvcmdlcnlS\
-      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5EpIBChFDcmVhdGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0\
-      aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlcXVlc3QaLS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5S\
-      ZXNwb25zZSIggtPkkwIaIhUvYXBpL3YxL2FjY2Vzcy10b2tlbnM6ASoSmQEKEURlcml2ZUFjY2Vzc1Rva2VuEiwuY2hh\
-      dGVsYWluZS5hdXRoLnYxLkRlcml2ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVB\
-      Y2Nlc3NUb2tlblJlc3BvbnNlIieC0+STAiEiHC9hcGkvdjEvYWNjZXNzLXRva2VuczpkZXJpdmU6ASoSngEKEVJvdGF0\
-      ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLlJvdGF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBotLmNoYXRlbGFp\
-      bmUuYXV0aC52MS5DcmVhdGVBY2Nlc3NUb2tlblJlc3BvbnNlIiyC0+STAiYiIS9hcGkvdjEvYWNjZXNzLXRva2Vucy97\
-      aWR9OnJvdGF0ZToBKhKMAQoQTGlzdEFjY2Vzc1Rva2VucxIrLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9r\
-      ZW5zUmVxdWVzdBosLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0QWNjZXNzVG9rZW5zUmVzcG9uc2UiHYLT5JMCFxIVL2Fw\
-      aS92MS9hY2Nlc3MtdG9rZW5zEn0KEURlbGV0ZUFjY2Vzc1Rva2VuEiwuY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUFj\
-      Y2Vzc1Rva2VuUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIigtPkkwIcKhovYXBpL3YxL2FjY2Vzcy10b2tl\
-      bnMve2lkfWIGcHJvdG8z
+      c2lvblJlcXVlc3Qi1QEKE0F1dGhlbnRpY2F0ZVJlcXVlc3QSJQoNc2Vzc2lvbl90b2tlbhgBIAEoCUgAUgxzZXNzaW9u\
+      VG9rZW4SIwoMYWNjZXNzX3Rva2VuGAIgASgJSABSC2FjY2Vzc1Rva2VuEkAKCHB1cnBvc2VzGAMgAygLMiQuY2hhdGVs\
+      YWluZS5hdXRoLnYxLkFzc2VydGlvblB1cnBvc2VSCHB1cnBvc2VzEiIKDGNlcnRpZmljYXRlcxgEIAMoDFIMY2VydGlm\
+      aWNhdGVzQgwKCmNyZWRlbnRpYWwiSAoQQXNzZXJ0aW9uUHVycG9zZRIaCghhdWRpZW5jZRgBIAEoCVIIYXVkaWVuY2US\
+      GAoHbWV0aG9kcxgCIAEoCVIHbWV0aG9kcyJwChBQdXJwb3NlQXNzZXJ0aW9uEj4KB3B1cnBvc2UYASABKAsyJC5jaGF0\
+      ZWxhaW5lLmF1dGgudjEuQXNzZXJ0aW9uUHVycG9zZVIHcHVycG9zZRIcCglhc3NlcnRpb24YAiABKAxSCWFzc2VydGlv\
+      biLaAwoUQXV0aGVudGljYXRlUmVzcG9uc2USHAoJYXNzZXJ0aW9uGAEgASgMUglhc3NlcnRpb24SOwoLZXhwaXJlX3Rp\
+      bWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpleHBpcmVUaW1lEjUKB2FjY291bnQYAyABKAsyGy5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBI2Cgl2YWxpZF9mb3IYBCABKAsyGS5nb29nbGUucHJvdG9i\
+      dWYuRHVyYXRpb25SCHZhbGlkRm9yEiMKDWNyZWRlbnRpYWxfaWQYBSABKAlSDGNyZWRlbnRpYWxJZBJCCgxjb25maXJt\
+      X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSC2NvbmZpcm1UaW1liAEBEkQKCmFzc2VydGlv\
+      bnMYByADKAsyJC5jaGF0ZWxhaW5lLmF1dGgudjEuUHVycG9zZUFzc2VydGlvblIKYXNzZXJ0aW9ucxI4CgZsaW1pdHMY\
+      FCABKAsyIC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHNCDwoNX2NvbmZpcm1fdGltZSJAChdX\
+      YXRjaFJldm9jYXRpb25zUmVxdWVzdBIlCg5hZnRlcl9wb3NpdGlvbhgBIAEoA1INYWZ0ZXJQb3NpdGlvbiLZAQoYV2F0\
+      Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEhoKCHBvc2l0aW9uGAEgASgDUghwb3NpdGlvbhI6Cgtrbm93bl91bnRpbBgCIAEo\
+      CzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIKa25vd25VbnRpbBIjCg1pc19pbmNvbXBsZXRlGAMgASgIUgxpc0lu\
+      Y29tcGxldGUSQAoLcmV2b2NhdGlvbnMYBCADKAsyHi5jaGF0ZWxhaW5lLmF1dGgudjEuUmV2b2NhdGlvblILcmV2b2Nh\
+      dGlvbnMiUAoKUmV2b2NhdGlvbhIdCgphY2NvdW50X2lkGAEgASgJUglhY2NvdW50SWQSIwoNY3JlZGVudGlhbF9pZBgC\
+      IAEoCVIMY3JlZGVudGlhbElkIncKHUlzc3VlT3BlcmF0b3JBc3NlcnRpb25SZXF1ZXN0EhQKBWVtYWlsGAEgASgJUgVl\
+      bWFpbBJACghwdXJwb3NlcxgCIAMoCzIkLmNoYXRlbGFpbmUuYXV0aC52MS5Bc3NlcnRpb25QdXJwb3NlUghwdXJwb3Nl\
+      cyIwChRSZXBvcnRGb3JnZXJ5UmVxdWVzdBIYCgdyZXF1ZXN0GAEgASgJUgdyZXF1ZXN0IngKDEFjY2Vzc0xpbWl0cxIc\
+      Cglwcm92aWRlcnMYASADKAlSCXByb3ZpZGVycxIWCgZsYWJlbHMYAiADKAlSBmxhYmVscxIWCgZtb2RlbHMYAyADKAlS\
+      Bm1vZGVscxIaCghuZXR3b3JrcxgEIAMoCVIIbmV0d29ya3MipQUKC0FjY2Vzc1Rva2VuEg4KAmlkGAEgASgJUgJpZBIS\
+      CgRuYW1lGAIgASgJUgRuYW1lEhYKBnByZWZpeBgDIAEoCVIGcHJlZml4EjsKC2NyZWF0ZV90aW1lGAQgASgLMhouZ29v\
+      Z2xlLnByb3RvYnVmLlRpbWVzdGFtcFIKY3JlYXRlVGltZRJACgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90\
+      b2J1Zi5UaW1lc3RhbXBIAFIKZXhwaXJlVGltZYgBARJDCg1sYXN0X3VzZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3Rv\
+      YnVmLlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBARI9CgZzY29wZXMYByADKA4yJS5jaGF0ZWxhaW5lLmF1dGgudjEu\
+      QWNjZXNzVG9rZW4uU2NvcGVSBnNjb3BlcxIoChBsYXN0X3VzZV9hZGRyZXNzGAggASgJUg5sYXN0VXNlQWRkcmVzcxI4\
+      CgZsaW1pdHMYCSABKAsyIC5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzTGltaXRzUgZsaW1pdHMSGwoJcGFyZW50X2lk\
+      GAogASgJUghwYXJlbnRJZBJUChZvbGRfc2VjcmV0X2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp\
+      bWVzdGFtcEgCUhNvbGRTZWNyZXRFeHBpcmVUaW1liAEBIkMKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASBwoD\
+      VVNFEAESCgoGTUFOQUdFEAISDgoKUkVBRF9BVURJVBADQg4KDF9leHBpcmVfdGltZUIQCg5fbGFzdF91c2VfdGltZUIZ\
+      Chdfb2xkX3NlY3JldF9leHBpcmVfdGltZSKUAgoYQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0EhIKBG5hbWUYASABKAlS\
+      BG5hbWUSPQoKZXhwaXJlc19pbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAUglleHBpcmVzSW6IAQES\
+      PQoGc2NvcGVzGAMgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMSOAoGbGlt\
+      aXRzGAQgASgLMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc0xpbWl0c1IGbGltaXRzEh0KCmlzX2VuZGxlc3MYBSAB\
+      KAhSCWlzRW5kbGVzc0INCgtfZXhwaXJlc19pbiL1AQoYRGVyaXZlQWNjZXNzVG9rZW5SZXF1ZXN0EhIKBG5hbWUYASAB\
+      KAlSBG5hbWUSPQoKZXhwaXJlc19pbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAUglleHBpcmVzSW6I\
+      AQESPQoGc2NvcGVzGAMgAygOMiUuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc1Rva2VuLlNjb3BlUgZzY29wZXMSOAoG\
+      bGltaXRzGAQgASgLMiAuY2hhdGVsYWluZS5hdXRoLnYxLkFjY2Vzc0xpbWl0c1IGbGltaXRzQg0KC19leHBpcmVzX2lu\
+      InAKGFJvdGF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSOAoHb3ZlcmxhcBgCIAEoCzIZLmdvb2ds\
+      ZS5wcm90b2J1Zi5EdXJhdGlvbkgAUgdvdmVybGFwiAEBQgoKCF9vdmVybGFwInUKGUNyZWF0ZUFjY2Vzc1Rva2VuUmVz\
+      cG9uc2USFAoFdG9rZW4YASABKAlSBXRva2VuEkIKDGFjY2Vzc190b2tlbhgCIAEoCzIfLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5BY2Nlc3NUb2tlblILYWNjZXNzVG9rZW4icgoXTGlzdEFjY2Vzc1Rva2Vuc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEg\
+      ASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4SGwoJcGFyZW50X2lkGAMgASgJUghwYXJl\
+      bnRJZCKIAQoYTGlzdEFjY2Vzc1Rva2Vuc1Jlc3BvbnNlEkQKDWFjY2Vzc190b2tlbnMYASADKAsyHy5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuQWNjZXNzVG9rZW5SDGFjY2Vzc1Rva2VucxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdl\
+      VG9rZW4iKgoYRGVsZXRlQWNjZXNzVG9rZW5SZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZDLKNAoEQXV0aBJzCg1DcmVhdGVB\
+      Y2NvdW50EiguY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GhsuY2hhdGVsYWluZS5hdXRoLnYx\
+      LkFjY291bnQiG4LT5JMCFSIQL2FwaS92MS9hY2NvdW50czoBKhJyChFHZXRDdXJyZW50QWNjb3VudBIsLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5HZXRDdXJyZW50QWNjb3VudFJlcXVlc3QaGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudCISgtPk\
+      kwIMEgovYXBpL3YxL21lEo8BChVTZW5kRW1haWxWZXJpZmljYXRpb24SMC5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZEVt\
+      YWlsVmVyaWZpY2F0aW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIsgtPkkwImIiEvYXBpL3YxL21lL2Vt\
+      YWlsOnNlbmRWZXJpZmljYXRpb246ASoSfwoSUmVxdWVzdEVtYWlsQ2hhbmdlEi0uY2hhdGVsYWluZS5hdXRoLnYxLlJl\
+      cXVlc3RFbWFpbENoYW5nZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9tZS9l\
+      bWFpbDpjaGFuZ2U6ASoSegoOQ2hhbmdlUGFzc3dvcmQSKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRS\
+      ZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiWC0+STAh8iGi9hcGkvdjEvbWUvcGFzc3dvcmQ6Y2hhbmdlOgEq\
+      EoMBChRSZXF1ZXN0UGFzc3dvcmRSZXNldBIvLmNoYXRlbGFpbmUuYXV0aC52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJl\
+      cXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIoLT5JMCHCIXL2FwaS92MS9wYXNzd29yZC1yZXNldHM6ASoSfAoN\
+      UmVzZXRQYXNzd29yZBIoLmNoYXRlbGFpbmUuYXV0aC52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBoWLmdvb2dsZS5wcm90\
+      b2J1Zi5FbXB0eSIpgtPkkwIjIh4vYXBpL3YxL3Bhc3N3b3JkLXJlc2V0czpyZWRlZW06ASoSfAoKUmVkZWVtTGluaxIl\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5SZWRlZW1MaW5rUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5SZWRlZW1MaW5r\
+      UmVzcG9uc2UiH4LT5JMCGSIUL2FwaS92MS9saW5rczpyZWRlZW06ASoSewoMTGlzdFNlc3Npb25zEicuY2hhdGVsYWlu\
+      ZS5hdXRoLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9u\
+      c2UiGILT5JMCEhIQL2FwaS92MS9zZXNzaW9ucxJwCg1EZWxldGVTZXNzaW9uEiguY2hhdGVsYWluZS5hdXRoLnYxLkRl\
+      bGV0ZVNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Ih2C0+STAhcqFS9hcGkvdjEvc2Vzc2lvbnMv\
+      e2lkfRKgAQoTRGVsZXRlT3RoZXJTZXNzaW9ucxIuLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25z\
+      UmVxdWVzdBovLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVPdGhlclNlc3Npb25zUmVzcG9uc2UiKILT5JMCIiIdL2Fw\
+      aS92MS9zZXNzaW9uczpkZWxldGVPdGhlcnM6ASoSgQEKD0dldFNlY29uZEZhY3RvchIqLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5HZXRTZWNvbmRGYWN0b3JSZXF1ZXN0GiAuY2hhdGVsYWluZS5hdXRoLnYxLlNlY29uZEZhY3RvciIggtPkkwIaEhgv\
+      YXBpL3YxL21lL3NlY29uZC1mYWN0b3ISmwEKE0NyZWF0ZUF1dGhlbnRpY2F0b3ISLi5jaGF0ZWxhaW5lLmF1dGgudjEu\
+      Q3JlYXRlQXV0aGVudGljYXRvclJlcXVlc3QaLy5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQXV0aGVudGljYXRvclJl\
+      c3BvbnNlIiOC0+STAh0iGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvcjoBKhKSAQoSRW5hYmxlU2Vjb25kRmFjdG9yEi0u\
+      Y2hhdGVsYWluZS5hdXRoLnYxLkVuYWJsZVNlY29uZEZhY3RvclJlcXVlc3QaIS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVj\
+      b3ZlcnlDb2RlcyIqgtPkkwIkIh8vYXBpL3YxL21lL3NlY29uZC1mYWN0b3I6ZW5hYmxlOgEqEn0KEkRlbGV0ZVNlY29u\
+      ZEZhY3RvchItLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVTZWNvbmRGYWN0b3JSZXF1ZXN0GhYuZ29vZ2xlLnByb3Rv\
+      YnVmLkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvbWUvc2Vjb25kLWZhY3RvchKOAQoTQ3JlYXRlUmVjb3ZlcnlDb2RlcxIu\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdBohLmNoYXRlbGFpbmUuYXV0aC52MS5S\
+      ZWNvdmVyeUNvZGVzIiSC0+STAh4iGS9hcGkvdjEvbWUvcmVjb3ZlcnktY29kZXM6ASoSjgEKFlJlcXVlc3RBY2NvdW50\
+      RGVsZXRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuUmVxdWVzdEFjY291bnREZWxldGlvblJlcXVlc3QaIy5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuQWNjb3VudERlbGV0aW9uIhyC0+STAhYiES9hcGkvdjEvbWU6ZGVsZXRlOgEqEokBCgxCZWdpblBh\
+      c3NrZXkSJy5jaGF0ZWxhaW5lLmF1dGgudjEuQmVnaW5QYXNza2V5UmVxdWVzdBoqLmNoYXRlbGFpbmUuYXV0aC52MS5Q\
+      YXNza2V5Q3JlYXRpb25PcHRpb25zIiSC0+STAh4iGS9hcGkvdjEvbWUvcGFzc2tleXM6YmVnaW46ASoShAEKDUNyZWF0\
+      ZVBhc3NrZXkSKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlUGFzc2tleVJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuQ3JlYXRlUGFzc2tleVJlc3BvbnNlIh6C0+STAhgiEy9hcGkvdjEvbWUvcGFzc2tleXM6ASoSfgoMTGlzdFBhc3Nr\
+      ZXlzEicuY2hhdGVsYWluZS5hdXRoLnYxLkxpc3RQYXNza2V5c1JlcXVlc3QaKC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlz\
+      dFBhc3NrZXlzUmVzcG9uc2UiG4LT5JMCFRITL2FwaS92MS9tZS9wYXNza2V5cxKCAQoNUmVuYW1lUGFzc2tleRIoLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5SZW5hbWVQYXNza2V5UmVxdWVzdBobLmNoYXRlbGFpbmUuYXV0aC52MS5QYXNza2V5IiqC\
+      0+STAiQiHy9hcGkvdjEvbWUvcGFzc2tleXMve2lkfTpyZW5hbWU6ASoScwoNRGVsZXRlUGFzc2tleRIoLmNoYXRlbGFp\
+      bmUuYXV0aC52MS5EZWxldGVQYXNza2V5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIggtPkkwIaKhgvYXBp\
+      L3YxL21lL3Bhc3NrZXlzL3tpZH0SlgEKEUJlZ2luUGFzc2tleUxvZ0luEiwuY2hhdGVsYWluZS5hdXRoLnYxLkJlZ2lu\
+      UGFzc2tleUxvZ0luUmVxdWVzdBopLmNoYXRlbGFpbmUuYXV0aC52MS5QYXNza2V5UmVxdWVzdE9wdGlvbnMiKILT5JMC\
+      IiIdL2FwaS92MS9zZXNzaW9uczpiZWdpblBhc3NrZXk6ASoSrAEKGEJlZ2luUGFzc2tleUNvbmZpcm1hdGlvbhIzLmNo\
+      YXRlbGFpbmUuYXV0aC52MS5CZWdpblBhc3NrZXlDb25maXJtYXRpb25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYx\
+      LlBhc3NrZXlSZXF1ZXN0T3B0aW9ucyIwgtPkkwIqIiUvYXBpL3YxL3Nlc3Npb25zL2N1cnJlbnQ6YmVnaW5QYXNza2V5\
+      OgEqEm8KCUxpc3RVc2VycxIkLmNoYXRlbGFpbmUuYXV0aC52MS5MaXN0VXNlcnNSZXF1ZXN0GiUuY2hhdGVsYWluZS5h\
+      dXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhWC0+STAg8SDS9hcGkvdjEvdXNlcnMSfAoKSW52aXRlVXNlchIlLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVxdWVzdBomLmNoYXRlbGFpbmUuYXV0aC52MS5JbnZpdGVVc2VyUmVzcG9u\
+      c2UiH4LT5JMCGSIUL2FwaS92MS91c2VyczppbnZpdGU6ASoSeAoLU2V0VXNlclJvbGUSJi5jaGF0ZWxhaW5lLmF1dGgu\
+      djEuU2V0VXNlclJvbGVSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vy\
+      cy97dXNlcn06c2V0Um9sZToBKhJ4CgtEaXNhYmxlVXNlchImLmNoYXRlbGFpbmUuYXV0aC52MS5EaXNhYmxlVXNlclJl\
+      cXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJzL3t1c2VyfTpkaXNhYmxl\
+      OgEqEnUKCkVuYWJsZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2VyfTplbmFibGU6ASoSdQoKVW5sb2NrVXNlchIl\
+      LmNoYXRlbGFpbmUuYXV0aC52MS5VbmxvY2tVc2VyUmVxdWVzdBoYLmNoYXRlbGFpbmUuYXV0aC52MS5Vc2VyIiaC0+ST\
+      AiAiGy9hcGkvdjEvdXNlcnMve3VzZXJ9OnVubG9jazoBKhJ4CgtTaWduT3V0VXNlchImLmNoYXRlbGFpbmUuYXV0aC52\
+      MS5TaWduT3V0VXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIngtPkkwIhIhwvYXBpL3YxL3VzZXJz\
+      L3t1c2VyfTpzaWduT3V0OgEqEpMBChZSZXZva2VVc2VyQWNjZXNzVG9rZW5zEjEuY2hhdGVsYWluZS5hdXRoLnYxLlJl\
+      dm9rZVVzZXJBY2Nlc3NUb2tlbnNSZXF1ZXN0GhguY2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiLILT5JMCJiIhL2FwaS92\
+      MS91c2Vycy97dXNlcn06cmV2b2tlVG9rZW5zOgEqEnUKCkRlbGV0ZVVzZXISJS5jaGF0ZWxhaW5lLmF1dGgudjEuRGVs\
+      ZXRlVXNlclJlcXVlc3QaGC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciImgtPkkwIgIhsvYXBpL3YxL3VzZXJzL3t1c2Vy\
+      fTpkZWxldGU6ASoSeAoLUmVzdG9yZVVzZXISJi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVzdG9yZVVzZXJSZXF1ZXN0Ghgu\
+      Y2hhdGVsYWluZS5hdXRoLnYxLlVzZXIiJ4LT5JMCISIcL2FwaS92MS91c2Vycy97dXNlcn06cmVzdG9yZToBKhJhCgxM\
+      aXN0RXJhc3VyZXMSJy5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEVyYXN1cmVzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5MaXN0RXJhc3VyZXNSZXNwb25zZRJnCg5SZXBlYXRFcmFzdXJlcxIpLmNoYXRlbGFpbmUuYXV0aC52MS5SZXBl\
+      YXRFcmFzdXJlc1JlcXVlc3QaKi5jaGF0ZWxhaW5lLmF1dGgudjEuUmVwZWF0RXJhc3VyZXNSZXNwb25zZRKWAQoVUmVz\
+      ZXRVc2VyU2Vjb25kRmFjdG9yEjAuY2hhdGVsYWluZS5hdXRoLnYxLlJlc2V0VXNlclNlY29uZEZhY3RvclJlcXVlc3Qa\
+      GC5jaGF0ZWxhaW5lLmF1dGgudjEuVXNlciIxgtPkkwIrIiYvYXBpL3YxL3VzZXJzL3t1c2VyfTpyZXNldFNlY29uZEZh\
+      Y3RvcjoBKhKrAQoVU2VuZFVzZXJQYXNzd29yZFJlc2V0EjAuY2hhdGVsYWluZS5hdXRoLnYxLlNlbmRVc2VyUGFzc3dv\
+      cmRSZXNldFJlcXVlc3QaMS5jaGF0ZWxhaW5lLmF1dGgudjEuU2VuZFVzZXJQYXNzd29yZFJlc2V0UmVzcG9uc2UiLYLT\
+      5JMCJyIiL2FwaS92MS91c2Vycy97dXNlcn06cmVzZXRQYXNzd29yZDoBKhJkCg1DcmVhdGVTZXNzaW9uEiguY2hhdGVs\
+      YWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVNlc3Npb25S\
+      ZXNwb25zZRJyChRDcmVhdGVQYXNza2V5U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5DcmVhdGVQYXNza2V5U2Vz\
+      c2lvblJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEmgKD0NvbXBsZXRlU2Vz\
+      c2lvbhIqLmNoYXRlbGFpbmUuYXV0aC52MS5Db21wbGV0ZVNlc3Npb25SZXF1ZXN0GikuY2hhdGVsYWluZS5hdXRoLnYx\
+      LkNyZWF0ZVNlc3Npb25SZXNwb25zZRKAAQoOQ29uZmlybVNlc3Npb24SKS5jaGF0ZWxhaW5lLmF1dGgudjEuQ29uZmly\
+      bVNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiuC0+STAiUiIC9hcGkvdjEvc2Vzc2lvbnMvY3Vy\
+      cmVudDpjb25maXJtOgEqEl8KFERlbGV0ZUN1cnJlbnRTZXNzaW9uEi8uY2hhdGVsYWluZS5hdXRoLnYxLkRlbGV0ZUN1\
+      cnJlbnRTZXNzaW9uUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRJhCgxBdXRoZW50aWNhdGUSJy5jaGF0ZWxh\
+      aW5lLmF1dGgudjEuQXV0aGVudGljYXRlUmVxdWVzdBooLmNoYXRlbGFpbmUuYXV0aC52MS5BdXRoZW50aWNhdGVSZXNw\
+      b25zZRJvChBXYXRjaFJldm9jYXRpb25zEisuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0\
+      GiwuY2hhdGVsYWluZS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZTABEnUKFklzc3VlT3BlcmF0b3JBc3Nl\
+      cnRpb24SMS5jaGF0ZWxhaW5lLmF1dGgudjEuSXNzdWVPcGVyYXRvckFzc2VydGlvblJlcXVlc3QaKC5jaGF0ZWxhaW5l\
+      LmF1dGgudjEuQXV0aGVudGljYXRlUmVzcG9uc2USUQoNUmVwb3J0Rm9yZ2VyeRIoLmNoYXRlbGFpbmUuYXV0aC52MS5S\
+      ZXBvcnRGb3JnZXJ5UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eRKSAQoRQ3JlYXRlQWNjZXNzVG9rZW4SLC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0Gi0uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0\
+      ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiIILT5JMCGiIVL2FwaS92MS9hY2Nlc3MtdG9rZW5zOgEqEpkBChFEZXJpdmVBY2Nl\
+      c3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0aC52MS5EZXJpdmVBY2Nlc3NUb2tlblJlcXVlc3QaLS5jaGF0ZWxhaW5lLmF1\
+      dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25zZSIngtPkkwIhIhwvYXBpL3YxL2FjY2Vzcy10b2tlbnM6ZGVyaXZl\
+      OgEqEp4BChFSb3RhdGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0aC52MS5Sb3RhdGVBY2Nlc3NUb2tlblJlcXVl\
+      c3QaLS5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25zZSIsgtPkkwImIiEvYXBpL3YxL2Fj\
+      Y2Vzcy10b2tlbnMve2lkfTpyb3RhdGU6ASoSjAEKEExpc3RBY2Nlc3NUb2tlbnMSKy5jaGF0ZWxhaW5lLmF1dGgudjEu\
+      TGlzdEFjY2Vzc1Rva2Vuc1JlcXVlc3QaLC5jaGF0ZWxhaW5lLmF1dGgudjEuTGlzdEFjY2Vzc1Rva2Vuc1Jlc3BvbnNl\
+      Ih2C0+STAhcSFS9hcGkvdjEvYWNjZXNzLXRva2VucxJ9ChFEZWxldGVBY2Nlc3NUb2tlbhIsLmNoYXRlbGFpbmUuYXV0\
+      aC52MS5EZWxldGVBY2Nlc3NUb2tlblJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIoLT5JMCHCoaL2FwaS92\
+      MS9hY2Nlc3MtdG9rZW5zL3tpZH1iBnByb3RvMw==
       """)
 }

@@ -1,6 +1,7 @@
 import Callers
 import Cryptography
 import EnvImport
+import Identity
 import Providers
 import RPC
 import ServiceAPI
@@ -55,9 +56,11 @@ struct VaultImport {
   private func issueAssertion() async throws -> [UInt8] {
     do {
       let response = try await session.auth.issueOperatorAssertion(
-        AuthAPI.IssueOperatorAssertionRequest(email: email),
+        AuthAPI.IssueOperatorAssertionRequest(
+          email: email,
+          purposes: [.init(audience: "vault", methods: MethodClass.manage.rawValue)]),
         options: .acting(with: nil, origin: session.origin))
-      return Array(response.assertion)
+      return response.assertions.first?.assertion ?? response.assertion
     } catch {
       switch error.code {
       case .notFound:

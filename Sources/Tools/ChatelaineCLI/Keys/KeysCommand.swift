@@ -5,11 +5,12 @@ import LocalDeployment
 import RPC
 import ServiceAPI
 
-/// `chatelaine keys`: the master key that everything is sealed under.
+/// `chatelaine keys`: the master key that everything is sealed under, and the key that signs
+/// assertions.
 struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys",
-    abstract: "Look after the master key: status, rotation, verification.",
+    abstract: "Look after the master key and auth's signing key: status, rotation, verification.",
     discussion: """
       A rotation goes on while the portal is used, may be cut off anywhere and gone on with by \
       `chatelaine keys resume`, and can be taken back by `chatelaine keys rollback` until the old \
@@ -17,6 +18,7 @@ struct KeysCommand: AsyncParsableCommand {
       """,
     subcommands: [
       Status.self, Rotate.self, Resume.self, Verify.self, Rollback.self, Retire.self,
+      RotateSigning.self,
     ])
 
   /// Something was left undone.

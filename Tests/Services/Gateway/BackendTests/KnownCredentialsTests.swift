@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import Identity
 import Protobuf
 import RPC
 import ServiceAPI
@@ -10,6 +11,8 @@ import Testing
 
 /// What the gateway takes for known, and when it asks `auth` again. Time stands still.
 @Suite struct KnownCredentialsTests {
+  private static let purpose = AssertionPurpose(.vault, .use)
+
   private let world = CredentialWorld()
   private var known: KnownCredentials { world.known }
 
@@ -21,7 +24,7 @@ import Testing
 
   @Test func whileRevocationsAreHeardOneAnswerServesManyRequests() async throws {
     world.hear()
-    for _ in 1...3 { #expect(try await world.ask().assertion == [1]) }
+    for _ in 1...3 { #expect(try await world.ask().assertions[Self.purpose] == [1]) }
     #expect(world.questions == 1)
   }
 
@@ -112,9 +115,12 @@ import Testing
   }
 
   @Test func aVisitorWhoTookAsLongAsTheMarginIsAskedForAnew() {
+    let credential = Credential.accessToken(SecretBytes(utf8: "token"))
+    let credentials = VisitorCredentials(credential, Assertions(.init(assertion: [1]))) {
+      _ throws(RPCError) in throw RPCError(.unavailable, "nobody is there")
+    }
     var visitor = Visitor(
-      credential: .accessToken(SecretBytes(utf8: "token")), assertion: [1],
-      account: AuthAPI.Account())
+      credential: credential, credentials: credentials, account: AuthAPI.Account())
     #expect(visitor.isFresh)
     visitor.begin -= KnownCredentials.margin
     #expect(!visitor.isFresh)
@@ -188,7 +194,7 @@ import Testing
     await #expect(throws: RPCError.self) { try await third.value }
     first.cancel()
     releaser.finish()
-    #expect(try await second.value.assertion == [1])
+    #expect(try await second.value.assertions[Self.purpose] == [1])
     #expect(world.questions == 2)
   }
 

@@ -1,6 +1,7 @@
 import Encodings
 import NIOHTTP1
 import Protobuf
+import RPC
 import ServiceAPI
 import Testing
 
@@ -145,6 +146,38 @@ import Testing
       let connect = try await page(gateway, "/connect?provider=anthropic")
       #expect(connect.body.contains("http://portal.example/proxy/anthropic"))
       #expect(connect.body.contains("You have no key yet"))
+    }
+  }
+
+  // MARK: Everybody's
+
+  @Test func anAuditorReadsEverybodysLogAndThatOfOneAccount() async throws {
+    try await TestGateway.run { gateway in
+      let log = try await page(gateway, "/administration/log?outcome=failure&text=r-1")
+      #expect(log.status == 200)
+      #expect(log.body.contains("<bdi>\(FakeBackend.email)</bdi>"))
+      #expect(log.body.contains("That you read it is written down in your own log."))
+      let all = try #require(gateway.backend.searches.last)
+      #expect(all.everyone && all.accountId.isEmpty)
+      #expect(all.outcome == .failure && all.text == "r-1")
+
+      let one = try await page(gateway, "/administration/log?account=\(FakeBackend.accountID)")
+      #expect(one.body.contains("and in the log of the person whose entries these are"))
+      #expect(gateway.backend.searches.last?.accountId == FakeBackend.accountID)
+      let wrong = try await page(gateway, "/administration/log?since=yesterday")
+      #expect(wrong.status == 422)
+    }
+  }
+
+  @Test func whoMayNotReadItIsToldThat() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.audit.on(AuditAPI.AuditMethods.listEvents) {
+        (_: AuditAPI.ListEventsRequest, _) -> AuditAPI.ListEventsResponse in
+        throw RPCError(.permissionDenied, "this is for accounts with another role")
+      }
+      let answer = try await page(gateway, "/administration/log")
+      #expect(answer.status == 403)
+      #expect(answer.body.contains("Not for this account"))
     }
   }
 }

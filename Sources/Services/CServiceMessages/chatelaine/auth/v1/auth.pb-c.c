@@ -3091,6 +3091,96 @@ void   chatelaine__auth__v1__authenticate_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__authenticate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__assertion_purpose__init
+                     (Chatelaine__Auth__V1__AssertionPurpose         *message)
+{
+  static const Chatelaine__Auth__V1__AssertionPurpose init_value = CHATELAINE__AUTH__V1__ASSERTION_PURPOSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__assertion_purpose__get_packed_size
+                     (const Chatelaine__Auth__V1__AssertionPurpose *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__assertion_purpose__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__assertion_purpose__pack
+                     (const Chatelaine__Auth__V1__AssertionPurpose *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__assertion_purpose__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__assertion_purpose__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AssertionPurpose *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__assertion_purpose__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__AssertionPurpose *
+       chatelaine__auth__v1__assertion_purpose__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__AssertionPurpose *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__assertion_purpose__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__assertion_purpose__free_unpacked
+                     (Chatelaine__Auth__V1__AssertionPurpose *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__assertion_purpose__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__purpose_assertion__init
+                     (Chatelaine__Auth__V1__PurposeAssertion         *message)
+{
+  static const Chatelaine__Auth__V1__PurposeAssertion init_value = CHATELAINE__AUTH__V1__PURPOSE_ASSERTION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__purpose_assertion__get_packed_size
+                     (const Chatelaine__Auth__V1__PurposeAssertion *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__purpose_assertion__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__purpose_assertion__pack
+                     (const Chatelaine__Auth__V1__PurposeAssertion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__purpose_assertion__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__purpose_assertion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PurposeAssertion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__purpose_assertion__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__PurposeAssertion *
+       chatelaine__auth__v1__purpose_assertion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__PurposeAssertion *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__purpose_assertion__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__purpose_assertion__free_unpacked
+                     (Chatelaine__Auth__V1__PurposeAssertion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__purpose_assertion__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__authenticate_response__init
                      (Chatelaine__Auth__V1__AuthenticateResponse         *message)
 {
@@ -7310,7 +7400,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_re
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_current_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_request__field_descriptors[4] =
 {
   {
     "session_token",
@@ -7336,15 +7426,41 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_request
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "purposes",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__AuthenticateRequest, n_purposes),
+    offsetof(Chatelaine__Auth__V1__AuthenticateRequest, purposes),
+    &chatelaine__auth__v1__assertion_purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "certificates",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Auth__V1__AuthenticateRequest, n_certificates),
+    offsetof(Chatelaine__Auth__V1__AuthenticateRequest, certificates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__authenticate_request__field_indices_by_name[] = {
   1,   /* field[1] = access_token */
+  3,   /* field[3] = certificates */
+  2,   /* field[2] = purposes */
   0,   /* field[0] = session_token */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__authenticate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor =
 {
@@ -7354,14 +7470,116 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__des
   "Chatelaine__Auth__V1__AuthenticateRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AuthenticateRequest),
-  2,
+  4,
   chatelaine__auth__v1__authenticate_request__field_descriptors,
   chatelaine__auth__v1__authenticate_request__field_indices_by_name,
   1,  chatelaine__auth__v1__authenticate_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__authenticate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[7] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__assertion_purpose__field_descriptors[2] =
+{
+  {
+    "audience",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AssertionPurpose, audience),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "methods",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__AssertionPurpose, methods),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__assertion_purpose__field_indices_by_name[] = {
+  0,   /* field[0] = audience */
+  1,   /* field[1] = methods */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__assertion_purpose__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__assertion_purpose__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.AssertionPurpose",
+  "AssertionPurpose",
+  "Chatelaine__Auth__V1__AssertionPurpose",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__AssertionPurpose),
+  2,
+  chatelaine__auth__v1__assertion_purpose__field_descriptors,
+  chatelaine__auth__v1__assertion_purpose__field_indices_by_name,
+  1,  chatelaine__auth__v1__assertion_purpose__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__assertion_purpose__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__purpose_assertion__field_descriptors[2] =
+{
+  {
+    "purpose",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PurposeAssertion, purpose),
+    &chatelaine__auth__v1__assertion_purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "assertion",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__PurposeAssertion, assertion),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__purpose_assertion__field_indices_by_name[] = {
+  1,   /* field[1] = assertion */
+  0,   /* field[0] = purpose */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__purpose_assertion__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__purpose_assertion__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.PurposeAssertion",
+  "PurposeAssertion",
+  "Chatelaine__Auth__V1__PurposeAssertion",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__PurposeAssertion),
+  2,
+  chatelaine__auth__v1__purpose_assertion__field_descriptors,
+  chatelaine__auth__v1__purpose_assertion__field_indices_by_name,
+  1,  chatelaine__auth__v1__purpose_assertion__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__purpose_assertion__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_response__field_descriptors[8] =
 {
   {
     "assertion",
@@ -7436,6 +7654,18 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_respons
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "assertions",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, n_assertions),
+    offsetof(Chatelaine__Auth__V1__AuthenticateResponse, assertions),
+    &chatelaine__auth__v1__purpose_assertion__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "limits",
     20,
     PROTOBUF_C_LABEL_NONE,
@@ -7451,17 +7681,18 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__authenticate_respons
 static const unsigned chatelaine__auth__v1__authenticate_response__field_indices_by_name[] = {
   2,   /* field[2] = account */
   0,   /* field[0] = assertion */
+  6,   /* field[6] = assertions */
   5,   /* field[5] = confirm_time */
   4,   /* field[4] = credential_id */
   1,   /* field[1] = expire_time */
-  6,   /* field[6] = limits */
+  7,   /* field[7] = limits */
   3,   /* field[3] = valid_for */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__authenticate_response__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 20, 6 },
-  { 0, 7 }
+  { 20, 7 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor =
 {
@@ -7471,7 +7702,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__de
   "Chatelaine__Auth__V1__AuthenticateResponse",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__AuthenticateResponse),
-  7,
+  8,
   chatelaine__auth__v1__authenticate_response__field_descriptors,
   chatelaine__auth__v1__authenticate_response__field_indices_by_name,
   2,  chatelaine__auth__v1__authenticate_response__number_ranges,
@@ -7644,7 +7875,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__revocation__descriptor =
   (ProtobufCMessageInit) chatelaine__auth__v1__revocation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__auth__v1__issue_operator_assertion_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__issue_operator_assertion_request__field_descriptors[2] =
 {
   {
     "email",
@@ -7658,14 +7889,27 @@ static const ProtobufCFieldDescriptor chatelaine__auth__v1__issue_operator_asser
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "purposes",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__IssueOperatorAssertionRequest, n_purposes),
+    offsetof(Chatelaine__Auth__V1__IssueOperatorAssertionRequest, purposes),
+    &chatelaine__auth__v1__assertion_purpose__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__auth__v1__issue_operator_assertion_request__field_indices_by_name[] = {
   0,   /* field[0] = email */
+  1,   /* field[1] = purposes */
 };
 static const ProtobufCIntRange chatelaine__auth__v1__issue_operator_assertion_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_request__descriptor =
 {
@@ -7675,7 +7919,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__issue_operator_assertion_
   "Chatelaine__Auth__V1__IssueOperatorAssertionRequest",
   "chatelaine.auth.v1",
   sizeof(Chatelaine__Auth__V1__IssueOperatorAssertionRequest),
-  1,
+  2,
   chatelaine__auth__v1__issue_operator_assertion_request__field_descriptors,
   chatelaine__auth__v1__issue_operator_assertion_request__field_indices_by_name,
   1,  chatelaine__auth__v1__issue_operator_assertion_request__number_ranges,

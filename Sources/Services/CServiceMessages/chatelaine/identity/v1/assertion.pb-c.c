@@ -129,7 +129,7 @@ const ProtobufCEnumDescriptor chatelaine__identity__v1__assertion__credential__d
   chatelaine__identity__v1__assertion__credential__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[13] =
+static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field_descriptors[16] =
 {
   {
     "user_id",
@@ -264,6 +264,42 @@ static const ProtobufCFieldDescriptor chatelaine__identity__v1__assertion__field
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "methods",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Identity__V1__Assertion, methods),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Identity__V1__Assertion, peer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer_certificates",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Identity__V1__Assertion, n_peer_certificates),
+    offsetof(Chatelaine__Identity__V1__Assertion, peer_certificates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "providers",
     20,
     PROTOBUF_C_LABEL_REPEATED,
@@ -296,9 +332,12 @@ static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name
   3,   /* field[3] = email */
   6,   /* field[6] = expire_time */
   5,   /* field[5] = issue_time */
-  12,   /* field[12] = labels */
+  15,   /* field[15] = labels */
+  11,   /* field[11] = methods */
   7,   /* field[7] = nonce */
-  11,   /* field[11] = providers */
+  12,   /* field[12] = peer */
+  13,   /* field[13] = peer_certificates */
+  14,   /* field[14] = providers */
   9,   /* field[9] = role */
   8,   /* field[8] = scope */
   0,   /* field[0] = user_id */
@@ -306,8 +345,8 @@ static const unsigned chatelaine__identity__v1__assertion__field_indices_by_name
 static const ProtobufCIntRange chatelaine__identity__v1__assertion__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 20, 11 },
-  { 0, 13 }
+  { 20, 14 },
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor =
 {
@@ -317,7 +356,7 @@ const ProtobufCMessageDescriptor chatelaine__identity__v1__assertion__descriptor
   "Chatelaine__Identity__V1__Assertion",
   "chatelaine.identity.v1",
   sizeof(Chatelaine__Identity__V1__Assertion),
-  13,
+  16,
   chatelaine__identity__v1__assertion__field_descriptors,
   chatelaine__identity__v1__assertion__field_indices_by_name,
   2,  chatelaine__identity__v1__assertion__number_ranges,

@@ -91,6 +91,8 @@ typedef struct Chatelaine__Auth__V1__ResetUserSecondFactorRequest Chatelaine__Au
 typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1__CreateSessionResponse;
 typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Auth__V1__DeleteCurrentSessionRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateRequest Chatelaine__Auth__V1__AuthenticateRequest;
+typedef struct Chatelaine__Auth__V1__AssertionPurpose Chatelaine__Auth__V1__AssertionPurpose;
+typedef struct Chatelaine__Auth__V1__PurposeAssertion Chatelaine__Auth__V1__PurposeAssertion;
 typedef struct Chatelaine__Auth__V1__AuthenticateResponse Chatelaine__Auth__V1__AuthenticateResponse;
 typedef struct Chatelaine__Auth__V1__WatchRevocationsRequest Chatelaine__Auth__V1__WatchRevocationsRequest;
 typedef struct Chatelaine__Auth__V1__WatchRevocationsResponse Chatelaine__Auth__V1__WatchRevocationsResponse;
@@ -986,6 +988,10 @@ typedef enum {
 struct  Chatelaine__Auth__V1__AuthenticateRequest
 {
   ProtobufCMessage base;
+  size_t n_purposes;
+  Chatelaine__Auth__V1__AssertionPurpose **purposes;
+  size_t n_certificates;
+  ProtobufCBinaryData *certificates;
   Chatelaine__Auth__V1__AuthenticateRequest__CredentialCase credential_case;
   union {
     ProtobufCBinaryData session_token;
@@ -994,7 +1000,29 @@ struct  Chatelaine__Auth__V1__AuthenticateRequest
 };
 #define CHATELAINE__AUTH__V1__AUTHENTICATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__authenticate_request__descriptor) \
-    , CHATELAINE__AUTH__V1__AUTHENTICATE_REQUEST__CREDENTIAL__NOT_SET, {0} }
+    , 0,NULL, 0,NULL, CHATELAINE__AUTH__V1__AUTHENTICATE_REQUEST__CREDENTIAL__NOT_SET, {0} }
+
+
+struct  Chatelaine__Auth__V1__AssertionPurpose
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData audience;
+  ProtobufCBinaryData methods;
+};
+#define CHATELAINE__AUTH__V1__ASSERTION_PURPOSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__assertion_purpose__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__PurposeAssertion
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__AssertionPurpose *purpose;
+  ProtobufCBinaryData assertion;
+};
+#define CHATELAINE__AUTH__V1__PURPOSE_ASSERTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__purpose_assertion__descriptor) \
+    , NULL, {0,NULL} }
 
 
 typedef enum {
@@ -1011,6 +1039,8 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
   Chatelaine__Auth__V1__Account *account;
   Google__Protobuf__Duration *valid_for;
   ProtobufCBinaryData credential_id;
+  size_t n_assertions;
+  Chatelaine__Auth__V1__PurposeAssertion **assertions;
   Chatelaine__Auth__V1__AccessLimits *limits;
   Chatelaine__Auth__V1__AuthenticateResponse__ConfirmTimeCase _confirm_time_case;
   union {
@@ -1019,7 +1049,7 @@ struct  Chatelaine__Auth__V1__AuthenticateResponse
 };
 #define CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__authenticate_response__descriptor) \
-    , {0,NULL}, NULL, NULL, NULL, {0,NULL}, NULL, CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET, {0} }
+    , {0,NULL}, NULL, NULL, NULL, {0,NULL}, 0,NULL, NULL, CHATELAINE__AUTH__V1__AUTHENTICATE_RESPONSE___CONFIRM_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Auth__V1__WatchRevocationsRequest
@@ -1061,10 +1091,12 @@ struct  Chatelaine__Auth__V1__IssueOperatorAssertionRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData email;
+  size_t n_purposes;
+  Chatelaine__Auth__V1__AssertionPurpose **purposes;
 };
 #define CHATELAINE__AUTH__V1__ISSUE_OPERATOR_ASSERTION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__issue_operator_assertion_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, 0,NULL }
 
 
 struct  Chatelaine__Auth__V1__ReportForgeryRequest
@@ -2558,6 +2590,44 @@ Chatelaine__Auth__V1__AuthenticateRequest *
 void   chatelaine__auth__v1__authenticate_request__free_unpacked
                      (Chatelaine__Auth__V1__AuthenticateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__AssertionPurpose methods */
+void   chatelaine__auth__v1__assertion_purpose__init
+                     (Chatelaine__Auth__V1__AssertionPurpose         *message);
+size_t chatelaine__auth__v1__assertion_purpose__get_packed_size
+                     (const Chatelaine__Auth__V1__AssertionPurpose   *message);
+size_t chatelaine__auth__v1__assertion_purpose__pack
+                     (const Chatelaine__Auth__V1__AssertionPurpose   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__assertion_purpose__pack_to_buffer
+                     (const Chatelaine__Auth__V1__AssertionPurpose   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__AssertionPurpose *
+       chatelaine__auth__v1__assertion_purpose__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__assertion_purpose__free_unpacked
+                     (Chatelaine__Auth__V1__AssertionPurpose *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__PurposeAssertion methods */
+void   chatelaine__auth__v1__purpose_assertion__init
+                     (Chatelaine__Auth__V1__PurposeAssertion         *message);
+size_t chatelaine__auth__v1__purpose_assertion__get_packed_size
+                     (const Chatelaine__Auth__V1__PurposeAssertion   *message);
+size_t chatelaine__auth__v1__purpose_assertion__pack
+                     (const Chatelaine__Auth__V1__PurposeAssertion   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__purpose_assertion__pack_to_buffer
+                     (const Chatelaine__Auth__V1__PurposeAssertion   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__PurposeAssertion *
+       chatelaine__auth__v1__purpose_assertion__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__purpose_assertion__free_unpacked
+                     (Chatelaine__Auth__V1__PurposeAssertion *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__AuthenticateResponse methods */
 void   chatelaine__auth__v1__authenticate_response__init
                      (Chatelaine__Auth__V1__AuthenticateResponse         *message);
@@ -3060,6 +3130,12 @@ typedef void (*Chatelaine__Auth__V1__DeleteCurrentSessionRequest_Closure)
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__AuthenticateRequest_Closure)
                  (const Chatelaine__Auth__V1__AuthenticateRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__AssertionPurpose_Closure)
+                 (const Chatelaine__Auth__V1__AssertionPurpose *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__PurposeAssertion_Closure)
+                 (const Chatelaine__Auth__V1__PurposeAssertion *message,
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__AuthenticateResponse_Closure)
                  (const Chatelaine__Auth__V1__AuthenticateResponse *message,
@@ -3666,6 +3742,8 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__assertion_purpose__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__purpose_assertion__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__watch_revocations_response__descriptor;

@@ -52,6 +52,10 @@ struct  Chatelaine__Identity__V1__Assertion
   ProtobufCBinaryData nonce;
   ProtobufCBinaryData scope;
   ProtobufCBinaryData role;
+  ProtobufCBinaryData methods;
+  ProtobufCBinaryData peer;
+  size_t n_peer_certificates;
+  ProtobufCBinaryData *peer_certificates;
   size_t n_providers;
   ProtobufCBinaryData *providers;
   size_t n_labels;
@@ -63,7 +67,7 @@ struct  Chatelaine__Identity__V1__Assertion
 };
 #define CHATELAINE__IDENTITY__V1__ASSERTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__identity__v1__assertion__descriptor) \
-    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME__NOT_SET, {0} }
+    , {0,NULL}, CHATELAINE__IDENTITY__V1__ASSERTION__CREDENTIAL__CREDENTIAL_UNSPECIFIED, {0,NULL}, {0,NULL}, 0,NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, CHATELAINE__IDENTITY__V1__ASSERTION___CONFIRM_TIME__NOT_SET, {0} }
 
 
 struct  Chatelaine__Identity__V1__SignedAssertion
