@@ -81,6 +81,12 @@ package struct Caller: Sendable, Hashable {
     self.confirmTime = confirmTime
   }
 
+  /// Whether a person, not a program, does it who has to prove once more who they are.
+  package func needsConfirmation(at now: Date) -> Bool {
+    guard case .session = credential else { return false }
+    return !isConfirmed(at: now)
+  }
+
   /// Whether the user has proved a moment ago who they are.
   package func isConfirmed(at now: Date) -> Bool {
     confirmTime.map { now.timeIntervalSince($0) < Self.confirmationLifetime } ?? false

@@ -35,6 +35,8 @@ extension VaultService {
     try await door.perform(.providerConfigUpdate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       entry.set("changed", .text(patch.fieldNames.joined(separator: ",")))
+      // Another key is what somebody would put there who found the portal open.
+      if patch.apiKey != nil { try requireConfirmation(of: caller) }
       if !patch.storeAnyway, let key = patch.apiKey {
         entry.isAbout(id: try Self.configID(id))
         try await checkDoubts(key, in: patch, of: id, for: caller.userID)
@@ -86,6 +88,12 @@ extension VaultService {
     case update(sealCount: Int)
     case delete
     case nothing
+  }
+
+  /// Throws `.denied(.confirmationNeeded)` for a session whose owner entered their password too
+  /// long ago for a stored key to be replaced.
+  func requireConfirmation(of caller: Caller) throws(VaultError) {
+    if caller.needsConfirmation(at: door.now) { throw .denied(.confirmationNeeded) }
   }
 
   /// What speaks against a key that replaces another one.

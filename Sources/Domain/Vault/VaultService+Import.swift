@@ -62,6 +62,7 @@ extension VaultService {
   private func replace(
     _ stored: StoredConfig, by new: NewConfig, for caller: Caller, _ entry: inout Entry
   ) async throws(VaultError) -> ImportResult {
+    try requireConfirmation(of: caller)
     entry.set("replaced", .flag(true))
     let patch = ConfigPatch(
       label: nil, apiKey: new.apiKey, baseURL: new.baseURL ?? "", enabled: nil)

@@ -222,7 +222,7 @@ private final class Ledger: Sendable {
     let never = Self.caller(.session(UUID()), role: .admin, confirmTime: nil)
     let needing = Self.adminActions.subtracting([.accountList]).union([
       .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
-      .accountDeleteRequest, .accessTokenRotate,
+      .accountDeleteRequest, .accessTokenRotate, .passwordChange, .emailChangeRequest,
       .passkeyCreate, .passkeyDelete, .identityLink, .identityUnlink,
     ])
     for caller in [late, never] {

@@ -24,7 +24,9 @@ final class TestVault: Sendable {
   func advance(seconds: Double) { clock.advance(seconds: seconds) }
 
   static func caller() -> Caller {
-    Caller(userID: UserID(UUID()), email: "owner@example.org", credential: .session(UUID()))
+    Caller(
+      userID: UserID(UUID()), email: "owner@example.org", credential: .session(UUID()),
+      confirmTime: .distantFuture)
   }
 
   func create(

@@ -247,4 +247,37 @@ import Testing
           AuthAPI.EnableSecondFactorRequest(code: code), options: theirs.options)
       } == "internal")
   }
+
+  @Test func aNewPasswordAndAddressNeedThePasswordOnceMoreToo() async throws {
+    let bench = try await AuthBench()
+    let email = bench.newEmail()
+    let account = try await bench.signUp(email)
+    let (token, _) = try await bench.logIn(email)
+    bench.clock.advance(by: 601)
+    let stale = try await bench.options(token)
+    func changePassword(_ options: CallOptions) async -> String? {
+      await bench.refusal {
+        try await bench.gateway.changePassword(
+          AuthAPI.ChangePasswordRequest(
+            currentPassword: AuthBench.password, newPassword: "quiet harbour lantern"),
+          options: options)
+      }
+    }
+    func changeAddress(_ options: CallOptions) async -> String? {
+      await bench.refusal {
+        try await bench.gateway.requestEmailChange(
+          AuthAPI.RequestEmailChangeRequest(
+            email: bench.newEmail(), password: AuthBench.password), options: options)
+      }
+    }
+    #expect(await changePassword(stale) == "permissionDenied CONFIRMATION_NEEDED")
+    #expect(await changeAddress(stale) == "permissionDenied CONFIRMATION_NEEDED")
+    _ = try await bench.gateway.confirmSession(
+      AuthAPI.ConfirmSessionRequest(password: AuthBench.password), options: stale)
+    let fresh = try await bench.options(token)
+    #expect(await changeAddress(fresh) == nil)
+    #expect(await changePassword(fresh) == nil)
+    let log = try await bench.log(of: account)
+    #expect(log.contains("password.change denied"))
+  }
 }

@@ -21,7 +21,9 @@ import Vault
   private let owner = Self.caller()
 
   static func caller() -> Caller {
-    Caller(userID: UserID(UUID()), email: "owner@example.org", credential: .session(UUID()))
+    Caller(
+      userID: UserID(UUID()), email: "owner@example.org", credential: .session(UUID()),
+      confirmTime: .distantFuture)
   }
 
   private func withVault(

@@ -75,7 +75,16 @@ struct AccessTokenPages: Sendable {
   func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["GET"], "/access-tokens", .page) { exchange in
-        try await portal.forVisitor(exchange) { try await list(exchange, $0) }
+        // Filled in when the page that asks for the password has led back here.
+        let typed = Dictionary(
+          try exchange.parameters().map { ($0.name, $0.value) },
+          uniquingKeysWith: { first, _ in first })
+        return try await portal.forVisitor(exchange) {
+          try await list(
+            exchange, $0, name: typed["name"] ?? "",
+            scope: typed["scopes"] ?? Self.scopeDefault, validity: typed["expiresIn"] ?? "90",
+            until: typed["until"] ?? "")
+        }
       },
       try Edge.Route(["POST"], "/access-tokens", .page) { try await create($0) },
       try Edge.Route(["GET"], "/access-tokens/new/{id}", .page) { try await createdPage($0) },
@@ -131,7 +140,9 @@ struct AccessTokenPages: Sendable {
 
   /// Leads to the page that shows the token once: a reload makes no other.
   private func create(_ exchange: Exchange) async throws -> Response {
-    try await portal.confirmed(exchange, page: Self.section) { visitor, form in
+    try await portal.confirmed(
+      exchange, page: Self.section, keeping: ["name", "scopes", "expiresIn", "until"]
+    ) { visitor, form in
       try await create(exchange, visitor, form)
     }
   }

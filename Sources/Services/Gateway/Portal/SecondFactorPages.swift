@@ -152,12 +152,12 @@ struct SecondFactorPages: Sendable {
 
 extension Portal {
   /// Runs a form that may need the password once more: then it leads to the page that asks for it,
-  /// and back to the form's own.
+  /// and back to the form's own, with what was typed in the fields that are kept.
   func confirmed(
-    _ exchange: Exchange, page: String,
+    _ exchange: Exchange, page: String, keeping kept: [String] = [],
     _ answer: @escaping @Sendable (Visitor, FormData) async throws -> Response
   ) async throws -> Response {
-    try await forVisitorsForm(exchange, page: page, answer)
+    try await forVisitorsForm(exchange, page: page, keeping: kept, answer)
   }
 
   /// Leads to the page that asks for the password, and from there back to `page`.

@@ -37,7 +37,10 @@ struct SecurityPages: Sendable {
   func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     [
       try Edge.Route(["GET"], "/settings/security", .page) { exchange in
-        try await portal.forVisitor(exchange) { try await show(exchange, $0) }
+        let email = try exchange.parameters().first { $0.name == "email" }?.value ?? ""
+        return try await portal.forVisitor(exchange) {
+          try await show(exchange, $0, email: email)
+        }
       },
       try Edge.Route(["POST"], "/settings/security/password", .page) {
         try await changePassword($0)
@@ -106,10 +109,11 @@ struct SecurityPages: Sendable {
     _ exchange: Exchange, notice: Notice.Kind,
     _ body: @escaping @Sendable (Visitor, FormData, CallOptions) async throws -> Void
   ) async throws -> Response {
-    try await portal.forVisitorsForm(exchange, page: Self.page) { visitor, form in
+    try await portal.confirmed(exchange, page: Self.page, keeping: ["email"]) { visitor, form in
       do {
         try await body(visitor, form, visitor.options(for: exchange))
       } catch {
+        if let error = error as? RPCError, error.needsConfirmation { throw error }
         let problem = Problem(catching: error)
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return try await show(

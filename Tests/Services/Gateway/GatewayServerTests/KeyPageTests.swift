@@ -286,4 +286,34 @@ import Testing
       #expect(try await get(gateway, place).headers["location"] == ["/providers/import"])
     }
   }
+
+  private static func confirmationNeeded() -> RPCError {
+    RPCError(
+      .permissionDenied, "enter your password once more before you do this",
+      details: [.errorInfo(reason: "CONFIRMATION_NEEDED", domain: "vault.chatelaine")])
+  }
+
+  /// The key itself is typed again: no address may hold it.
+  @Test func aKeyIsReplacedAfterThePasswordOnceMoreWithWhatWasTypedBesides() async throws {
+    try await TestGateway.run { gateway in
+      gateway.backend.store(provider: "openai", label: "work", key: "k")
+      gateway.backend.vault.on(VaultAPI.VaultMethods.updateProviderConfig) {
+        (request: VaultAPI.UpdateProviderConfigRequest, _) -> VaultAPI.ProviderConfig in
+        guard request.apiKey == nil else { throw Self.confirmationNeeded() }
+        return VaultAPI.ProviderConfig(id: request.id, provider: "openai", label: "work")
+      }
+      let page = "/providers/\(Self.first)"
+      let answer = try await post(
+        gateway, page, from: page, [("label", "den"), ("apiKey", "sk-another-0123456789")])
+      #expect(answer.status == 303)
+      let way = try #require(answer.headers["location"].first)
+      #expect(way.hasPrefix("/confirm-password?next="))
+      #expect(!way.contains("sk-another"))
+      let asked = try await get(gateway, way)
+      let next = try value("next", asked)
+      #expect(next == "\(page)?label=den")
+      let back = try await get(gateway, next)
+      #expect(back.body.contains("value=\"den\""))
+    }
+  }
 }

@@ -23,7 +23,13 @@ struct KeyPage: Sendable {
       try Edge.Route(["GET"], "/providers/{id}", .page) { exchange in
         try await portal.forVisitor(exchange) { visitor in
           let config = try await stored(exchange, visitor)
-          return try await page(exchange, visitor, config, ProviderForm(config))
+          var form = ProviderForm(config)
+          // Back from the page that asked for the password.
+          for (name, value) in try exchange.parameters() {
+            if name == "label" { form.label = value }
+            if name == "baseUrl" { form.baseURL = value }
+          }
+          return try await page(exchange, visitor, config, form)
         }
       },
       try Edge.Route(["POST"], "/providers/{id}", .page) { try await update($0) },
@@ -133,7 +139,9 @@ struct KeyPage: Sendable {
 
   private func update(_ exchange: Exchange) async throws -> Response {
     let address = "/providers/\(exchange.variable("id"))"
-    return try await portal.forVisitorsForm(exchange, page: address) { visitor, data in
+    return try await portal.confirmed(
+      exchange, page: address, keeping: ["label", "baseUrl"]
+    ) { visitor, data in
       let form = ProviderForm(data)
       let config = try await stored(exchange, visitor)
       var items = form.mistakesOfLabel()
@@ -151,6 +159,7 @@ struct KeyPage: Sendable {
         return portal.redirect(
           to: address, notice: Notice(isChanged ? .keyChanged : .nothingChanged, of: config.id))
       } catch {
+        if let error = error as? RPCError, error.needsConfirmation { throw error }
         let problem = Problem(catching: error)
         let mistakes = items.isEmpty ? form.mistakes(problem) : Mistakes(items: items)
         guard let mistakes else { throw problem }
