@@ -64,7 +64,9 @@ private struct Failure {
 
   init(_ problem: Problem, _ exchange: Exchange, page: String?, _ audience: Frame.Audience) {
     let email: String? = if case .person(let email, _) = audience { email } else { nil }
-    heading = Self.heading(problem)
+    heading =
+      problem.status == .forbidden && exchange.method.isSafe
+      ? "Not for this account" : Self.heading(problem)
     explanation = Self.explanation(problem)
     if email != nil { wayText = "Go to the overview" }
     let isReading = exchange.method.isSafe

@@ -56,6 +56,7 @@ package struct Portal: Sendable {
     routes += try DeletionPages(portal: self).routes()
     routes += try SecondFactorPages(portal: self).routes() + PasskeyPages(portal: self).routes()
     routes += try UserPages(portal: self).routes()
+    routes += try WholeLogPage(portal: self).routes()
     #if DEBUG
       routes += try ComponentsPage(portal: self).routes()
     #endif
@@ -84,7 +85,8 @@ package struct Portal: Sendable {
   /// - Parameters:
   ///   - page: Where the form is: there a person goes on whose session has ended meanwhile, and
   ///     there leads the way back from an error.
-  ///   - kept: The fields that page takes from its query, for such a person; never a secret.
+  ///   - kept: The fields that page takes from its query, for such a person and for one who is
+  ///     asked for the password; never a secret.
   ///   - answer: Leads on with `redirect`, or shows the form with its mistakes. Of a form that is
   ///     sent twice it runs once. When a service wants the password once more, the person is asked
   ///     for it, and comes back to `page`.
@@ -96,9 +98,11 @@ package struct Portal: Sendable {
       try authenticator.provenance.check(exchange.head)
     }
     let form = try await FormData.read(exchange)
+    let filled = page.flatMap { page in
+      ReturnAddress(page: page, fields: kept.map { (name: $0, value: form[$0]) })
+    }
     guard let visitor = try await authenticator.pageVisitor(of: exchange) else {
-      let fields = kept.map { (name: $0, value: form[$0]) }
-      return toLogIn(exchange, back: page.flatMap { ReturnAddress(page: $0, fields: fields) })
+      return toLogIn(exchange, back: filled)
     }
     return try await framing(visitor, exchange, page: page) {
       try await authenticator.refusingForgery(exchange) { () throws(Problem) in
@@ -111,7 +115,7 @@ package struct Portal: Sendable {
           try await answer(visitor, form)
         }
       } catch let error as RPCError where error.needsConfirmation && page != nil {
-        return askForPassword(backTo: page ?? ReturnAddress.home)
+        return askForPassword(backTo: filled?.text ?? ReturnAddress.home)
       }
     }
   }

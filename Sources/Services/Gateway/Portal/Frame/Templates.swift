@@ -26,6 +26,7 @@ extension PageRenderer {
     ("security", PackageResources.security_mustache),
     ("usage", PackageResources.usage_mustache),
     ("users", PackageResources.users_mustache),
+    ("whole-log", PackageResources.whole_log_mustache),
     ("components", PackageResources.components_mustache),
     ("connect", PackageResources.connect_mustache),
     ("csrf", PackageResources.csrf_mustache),
