@@ -331,6 +331,17 @@ def stale_mentions(checkout):
             yield from (f"{name}:{number}: {text}" for text, path in said if not path.exists())
 
 
+def unheard_tests(checkout):
+    """Suites and tests that documents name as proof, and that aren't there."""
+    texts = [checkout.text(path) for path in checkout.files("Tests")]
+    for document in sorted(checkout.root.glob("docs/**/*.md")):
+        name = document.relative_to(checkout.root)
+        for suite, test in re.findall(r"`([A-Z]\w+Tests)\.(\w+)`", document.read_text()):
+            if not any(f"func {test}(" in text and re.search(rf"\b(struct|class|extension) {suite}\b", text)
+                       for text in texts):
+                yield f"{name}: {suite}.{test}"
+
+
 LINES_OFF_MAX = 0.1
 
 
@@ -350,6 +361,9 @@ DOCUMENTS = [
          drifted_line_tables, [
              ("Sources/Runtime/RPC/README.md", "| `RPC` | 1,000 | calls |\n", True),
              ("Sources/Runtime/RPC/README.md", "| `RPC` | 0 | calls |\n", False)]),
+    Rule("unheard-test", "documents name tests that are there, as Suite.test", unheard_tests, [
+        ("docs/a.md", "shown by `GoneTests.nothingIsLeft`", True),
+        ("docs/a.md", "shown by `GoneTests`, `Tests/Support`", False)]),
     Rule("stale-mention", "documents name files and make targets that are there", stale_mentions, [
         ("README.md", "see `scripts/gone` and [this](docs/gone.md)", True),
         ("README.md", "run `make gone`", True),
