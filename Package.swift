@@ -144,6 +144,9 @@ let package = Package(
     library(
       .platform, "Cryptography",
       ["COpenSSL", "CArgon2", "CCrypt", "CLinux", "Encodings", "OpenSSL", "Threads"]),
+    library(
+      .platform, "OpenIDConnect",
+      ["Addresses", "CCurl", "Cryptography", "Encodings", "Protobuf", "Threads"]),
     library(.platform, "WebAuthn", ["Cryptography", "Encodings", "Protobuf"]),
     library(.platform, "Files", ["Cryptography"]),
     library(.platform, "Telemetry", [metrics]),
@@ -242,7 +245,7 @@ let package = Package(
       [
         "Addresses", "Callers", "Auth", "Cryptography", "Encodings", "Identity", "Mail", "Outbox",
         "Pacing",
-        "Postgres",
+        "OpenIDConnect", "Postgres",
         "Protobuf", "Receipts", "RPC",
         "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "UseCases", "WebAuthn", nioCore, logging, metrics,
@@ -416,8 +419,8 @@ let package = Package(
       "Services", "AuthServerTests",
       [
         "Callers", "Mail", "UseCases",
-        "AuthServer", "Auth", "Cryptography", "Encodings", "Identity", "LocalDeployment", "Outbox",
-        "Postgres",
+        "AuthServer", "Auth", "Cryptography", "Encodings", "Identity", "LocalDeployment",
+        "OpenIDConnect", "Outbox", "Postgres",
         "Protobuf", "Receipts", "RPC", "RPCInProcess", "RPCServices", "RPCTransport",
         "ServiceAPI", "ServiceRuntime", "TLS", "TestSupport", "WebAuthn", logging, nioCore,
         nioPosix,
@@ -473,7 +476,7 @@ let package = Package(
       ], exclude: ["Python"]),
     tests(
       "System", "BrowserTests", ["TestSupport", "LocalDeployment"],
-      exclude: ["drive_portal.py", "look_at_portal.py", "use_passkeys.py"]),
+      exclude: ["drive_portal.py", "log_in_by_provider.py", "look_at_portal.py", "use_passkeys.py"]),
     tests(
       "Tools", "LocalDeploymentTests",
       ["Cryptography", "Files", "LocalDeployment", "OpenSSL", "Pacing", "Postgres", logging]),

@@ -91,7 +91,7 @@ clear Sources/Services/ServiceAPI/Generated
 write_swift Sources/Services/ServiceAPI/Generated module=ServiceAPI,c_module=CServiceMessages \
   "${ours[@]}"
 write_swift Sources/Services/Gateway/API/Documents \
-  only=openapi,open=chatelaine.auth.v1.Auth.CreateAccount,open=chatelaine.auth.v1.Auth.RequestPasswordReset,open=chatelaine.auth.v1.Auth.ResetPassword,open=chatelaine.auth.v1.Auth.RedeemLink,open=chatelaine.auth.v1.Auth.BeginPasskeyLogIn,open=chatelaine.gateway.v1.Gateway.CreateSession,open=chatelaine.gateway.v1.Gateway.CreatePasskeySession \
+  only=openapi,open=chatelaine.auth.v1.Auth.CreateAccount,open=chatelaine.auth.v1.Auth.RequestPasswordReset,open=chatelaine.auth.v1.Auth.ResetPassword,open=chatelaine.auth.v1.Auth.RedeemLink,open=chatelaine.auth.v1.Auth.BeginPasskeyLogIn,open=chatelaine.auth.v1.Auth.ListLogInProviders,open=chatelaine.gateway.v1.Gateway.CreateSession,open=chatelaine.gateway.v1.Gateway.CreatePasskeySession \
   "${ours[@]}"
 clear Sources/Runtime/RPCServices/Generated
 write_swift Sources/Runtime/RPCServices/Generated module=RPCServices "${standard[@]}"

@@ -19,7 +19,7 @@ extension AccountService {
     return passkeys
   }
 
-  private func session(of caller: Caller) throws(AuthError) -> UUID {
+  func session(of caller: Caller) throws(AuthError) -> UUID {
     guard case .session(let id) = caller.credential else { throw .denied(.wrongCredential) }
     return id
   }
@@ -82,7 +82,7 @@ extension AccountService {
     return id
   }
 
-  private func mails(
+  func mails(
     _ occasion: MailOrder.Occasion, to account: Account, from origin: CallOrigin
   ) -> [MailOrder] {
     guard policy.sendsMail else { return [] }

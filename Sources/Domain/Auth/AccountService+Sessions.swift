@@ -1,4 +1,5 @@
-import FoundationEssentials
+package import Cryptography
+package import FoundationEssentials
 package import Identity
 import Receipts
 import UseCases
@@ -16,6 +17,20 @@ extension AccountService {
         try await store.sessions(
           of: caller.userID, aliveAt: now,
           seenSince: now.advanced(by: -sessions.idleTime.timeInterval)))
+    }
+  }
+
+  /// Has the caller's session go on under another token, so that whoever has seen the one before
+  /// has nothing: for after whatever changes how its owner gets in. Returns when it ends, too.
+  package func rotateSession(
+    of caller: Caller, from origin: CallOrigin
+  ) async throws(AuthError) -> (token: SecureToken, expireTime: Date) {
+    try await door.perform(.sessionRotate, by: .caller(caller), from: origin) {
+      (_) async throws(AuthError) -> Act<(token: SecureToken, expireTime: Date)> in
+      let token = try AuthService.token(prefix: Session.tokenPrefix)
+      let expireTime = try await store.rotateSession(
+        try session(of: caller), of: caller.userID, tokenHash: token.storageHash)
+      return .looked((token, expireTime))
     }
   }
 

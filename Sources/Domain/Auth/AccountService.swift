@@ -19,6 +19,7 @@ package struct AccountService: Sendable {
   let factors: SecondFactors
   let devices: DeviceTokens
   let passkeys: Passkeys?
+  let federation: Federation?
 
   /// - Parameters:
   ///   - limits: the same as of the `AuthService`, so that one counts with the other.
@@ -27,7 +28,7 @@ package struct AccountService: Sendable {
   package init(
     store: any AccountStore, passwords: PasswordHashingPool, limits: AttemptLimits,
     policy: AccountPolicy, sessions: SessionPolicy = SessionPolicy(), links: LinkIssuer,
-    keys: AccountKeys, passkeys: Passkeys? = nil,
+    keys: AccountKeys, passkeys: Passkeys? = nil, federation: Federation? = nil,
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
@@ -42,6 +43,7 @@ package struct AccountService: Sendable {
     factors = SecondFactors(store: store, keys: keys)
     devices = DeviceTokens(key: keys.devices)
     self.passkeys = passkeys
+    self.federation = federation
   }
 
   /// The caller's account, with what a password is checked against.
@@ -185,6 +187,7 @@ package struct AccountKeys: Sendable {
   let challenges: SecretBytes
   /// Of everything that proves who somebody is.
   package let codes: CredentialCodes
+  let flows: SecretBytes
 
   /// - Parameter secret: hard to guess, in no database, the same in every process of the service.
   package init(derivedFrom secret: SecretBytes) throws(CryptographyError) {
@@ -197,5 +200,6 @@ package struct AccountKeys: Sendable {
     devices = try key("devices v1")
     challenges = try key("passkey challenges v1")
     codes = CredentialCodes(key: try key("credentials v1"))
+    flows = try key("log-in flows v1")
   }
 }

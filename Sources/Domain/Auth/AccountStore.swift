@@ -96,6 +96,12 @@ package protocol AccountStore: Sendable {
     of account: UserID, aliveAt now: Date, seenSince threshold: Date
   ) async throws(AuthError) -> [Session]
 
+  /// Has the session go on under another token; returns when it ends, and throws `.notFound`
+  /// without one of this account.
+  func rotateSession(
+    _ id: UUID, of account: UserID, tokenHash: [UInt8]
+  ) async throws(AuthError) -> Date
+
   /// Ends the session; throws `.notFound` without one of this account.
   func revokeSession(
     _ id: UUID, of account: UserID, receipt: Receipt
@@ -167,6 +173,8 @@ package struct AccountChange: Sendable {
   package var newPasskey: NewPasskey?
   package var removedPasskey: UUID?
   package var removesPasskeys = false
+  package var newIdentity: NewIdentity?
+  package var removedIdentity: UUID?
   /// Hashes of the recovery codes that replace those from before.
   package var recoveryCodeHashes: [[UInt8]]?
   package var endedSessions = EndedSessions.none

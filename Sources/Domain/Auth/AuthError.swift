@@ -59,6 +59,18 @@ package enum AuthError: Error, Hashable {
   case passkeysOff
   /// The account has `Passkey.perAccountMax` already.
   case tooManyPasskeys
+  /// A log-in provider can't be reached, or what it says can't be believed: the log has the reason.
+  case providerFailed
+  /// The way back from a provider was used, took too long, or was begun in another browser.
+  case flowOver
+  /// The address has an account, and its owner has not connected the identity.
+  case identityUnlinked
+  /// The provider has not verified the address.
+  case identityUnverified
+  /// The identity lets into an account already.
+  case identityTaken
+  /// The account has `LinkedIdentity.perAccountMax` already.
+  case tooManyIdentities
   /// This portal sends no mail, so that nothing can be confirmed by it.
   case noMail
   /// The session or access token is unknown, over or revoked: the caller can't tell which.
@@ -102,12 +114,14 @@ extension AuthError: UseCaseError {
     case .derivedTooDeep: "derived-too-deep"
     case .lastAdmin: "last-admin"
     case .tooManyPasskeys: "too-many-passkeys"
+    case .identityTaken: "identity-taken"
+    case .tooManyIdentities: "too-many-identities"
     case .disabled: "disabled"
     case .notToBeDeleted: "not-to-be-deleted"
     // Before anyone is known: a flood of them must not fill the log.
     case .emailTaken, .wrongCredentials, .unauthenticated, .tooManyAttempts, .signUpClosed,
       .linkOver, .unverified, .noMail, .secondFactorOn, .secondFactorOff, .passkeyRefused,
-      .passkeysOff:
+      .passkeysOff, .providerFailed, .flowOver, .identityUnlinked, .identityUnverified:
       nil
     case .invalid, .denied, .overloaded, .cancelled, .storageUnavailable, .storageFull,
       .storage, .engine:

@@ -102,9 +102,7 @@ extension AuthService {
         return .failed(nil, reason: "unverified")
       }
       if stored.hasSecondFactor, let factors {
-        let token = try await pending(account, factors, at: now)
-        let state = try await factors.store.secondFactors(of: account.id)
-        return .looked(.secondFactor(token, hasPasskey: state.passkeyCount > 0))
+        return .looked(try await waitingLogIn(of: account, factors, at: now))
       }
       var rehash: PasswordRehash?
       if verification.needsRehash {
@@ -145,7 +143,15 @@ extension AuthService {
     return started
   }
 
-  /// The password was right: for five minutes a code completes the log-in.
+  /// The first factor was right: for five minutes a second one completes the log-in.
+  func waitingLogIn(
+    of account: Account, _ factors: SecondFactors, at now: Date
+  ) async throws(AuthError) -> LogIn {
+    let token = try await pending(account, factors, at: now)
+    let state = try await factors.store.secondFactors(of: account.id)
+    return .secondFactor(token, hasPasskey: state.passkeyCount > 0)
+  }
+
   private func pending(
     _ account: Account, _ factors: SecondFactors, at now: Date
   ) async throws(AuthError) -> SecureToken {

@@ -26,6 +26,7 @@ package struct AuthService: Sendable {
   let factors: SecondFactors?
   let devices: DeviceTokens?
   let passkeys: Passkeys?
+  let federation: Federation?
 
   /// - Parameter secondFactors: where second factors are kept, and the keys for them and for the
   ///   cookies of devices; nil for an instance that has neither.
@@ -33,7 +34,7 @@ package struct AuthService: Sendable {
     store: any AuthStore, passwords: PasswordHashingPool, assertions: any AssertionIssuer,
     policy: SessionPolicy = SessionPolicy(), accounts: AccountPolicy = AccountPolicy(),
     limits: AttemptLimits, secondFactors: (store: any AccountStore, keys: AccountKeys)? = nil,
-    passkeys: Passkeys? = nil,
+    passkeys: Passkeys? = nil, federation: Federation? = nil,
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(AuthError) in
@@ -48,6 +49,7 @@ package struct AuthService: Sendable {
     factors = secondFactors.map { SecondFactors(store: $0.store, keys: $0.keys) }
     devices = secondFactors.map { DeviceTokens(key: $0.keys.devices) }
     self.passkeys = passkeys
+    self.federation = federation
   }
 
   /// Signs what `terms` want: one assertion for each purpose.

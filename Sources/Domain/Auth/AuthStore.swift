@@ -104,17 +104,21 @@ package struct NewAccount: Sendable {
   package let invitationHash: [UInt8]?
   /// The first account of all becomes an admin.
   package let mayBecomeAdmin: Bool
+  /// The identity at a provider by which its owner has signed up.
+  package let identity: NewIdentity?
   package let mails: [MailOrder]
   package let receipt: Receipt
 
   package init(
     account: Account, passwordHash: String, invitationHash: [UInt8]? = nil,
-    mayBecomeAdmin: Bool = false, mails: [MailOrder] = [], receipt: Receipt
+    mayBecomeAdmin: Bool = false, identity: NewIdentity? = nil, mails: [MailOrder] = [],
+    receipt: Receipt
   ) {
     self.account = account
     self.passwordHash = passwordHash
     self.invitationHash = invitationHash
     self.mayBecomeAdmin = mayBecomeAdmin
+    self.identity = identity
     self.mails = mails
     self.receipt = receipt
   }

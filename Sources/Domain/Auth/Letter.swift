@@ -182,6 +182,16 @@ package struct Letter: Sendable, Hashable {
           "A passkey was removed",
           ["A passkey of the account of \(email) was removed. It lets nobody in any more."],
           closing: worry)
+      case .identityLinked:
+        Words(
+          "A log-in provider was connected",
+          ["An account at another site can log in to the account of \(email) from now on."],
+          closing: worry)
+      case .identityUnlinked:
+        Words(
+          "A log-in provider was disconnected",
+          ["An account at another site can't log in to the account of \(email) any more."],
+          closing: worry)
       // The last one without a link.
       default:
         Words(

@@ -31,6 +31,8 @@ package struct MailOrder: Sendable, Hashable {
     case passkeyRemoved = "passkey-removed"
     /// By an admin or operator: app, passkeys and recovery codes.
     case secondFactorsReset = "second-factors-reset"
+    case identityLinked = "identity-linked"
+    case identityUnlinked = "identity-unlinked"
 
     /// The link that stands in it.
     package var purpose: LinkPurpose? {
@@ -43,7 +45,8 @@ package struct MailOrder: Sendable, Hashable {
       case .deletionAsked: .keepAccount
       case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
         .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff, .accountKept,
-        .accountDeleted, .passkeyAdded, .passkeyRemoved, .secondFactorsReset:
+        .accountDeleted, .passkeyAdded, .passkeyRemoved, .secondFactorsReset,
+        .identityLinked, .identityUnlinked:
         nil
       }
     }

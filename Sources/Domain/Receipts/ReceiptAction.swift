@@ -136,6 +136,8 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case masterKeyGet = "master-key.get"
   /// A challenge for a passkey, or the way to a log-in provider, is asked for.
   case logInBegin = "log-in.begin"
+  /// A session goes on under another token, after what changes how its owner gets in.
+  case sessionRotate = "session.rotate"
   /// A link of a mail is looked up.
   case linkRedeem = "link.redeem"
   /// A checkpoint, tile or leaves of the log are read; only `DENIED` is recorded.

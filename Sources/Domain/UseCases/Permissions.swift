@@ -108,6 +108,7 @@ package enum Permissions {
     .passwordReset: Rule([.stranger], .everything),
     .sessionList: Rule([.session], .refusals),
     .sessionRevoke: Rule([.session], .everything),
+    .sessionRotate: Rule([.session], .refusals),
     .sessionConfirm: Rule([.session], .everything),
     .secondFactorGet: Rule([.session], .refusals),
     .secondFactorEnable: Rule([.session], .everything, needsConfirmation: true),

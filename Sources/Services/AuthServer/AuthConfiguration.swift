@@ -27,6 +27,7 @@ struct AuthConfiguration: ServiceConfiguration {
   let portal: String
   /// The portal, as passkeys know it; nil when its address isn't known.
   let relyingParty: RelyingParty?
+  let openID: OpenIDConfiguration
   /// Threads that do nothing but hash passwords, 19 MiB each.
   let passwordThreads: Int
 
@@ -59,6 +60,7 @@ struct AuthConfiguration: ServiceConfiguration {
     }
     accounts = AccountPolicy(from: &reader, publicURL: publicURL, sendsMail: mail != nil)
     relyingParty = RelyingParty(from: &reader, publicURL: publicURL, name: accounts.issuer)
+    openID = OpenIDConfiguration(from: &reader, portal: portal)
     passwordThreads = reader.integer(
       "PASSWORD_THREADS", default: PasswordHashingPool.threadCountDefault, in: 1...64,
       doc: "Threads that hash passwords; each uses 19 MiB of memory.")

@@ -64,6 +64,32 @@ extension AuthError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition, "an account has at most \(Passkey.perAccountMax) passkeys",
         details: [.errorInfo(reason: "TOO_MANY_PASSKEYS", domain: Self.domain)])
+    case .providerFailed:
+      RPCError(
+        .failedPrecondition, "the log-in provider's answer can't be used; try again later",
+        details: [.errorInfo(reason: "PROVIDER_FAILED", domain: Self.domain)])
+    case .flowOver:
+      RPCError(
+        .failedPrecondition, "that log-in is over, or was begun elsewhere; begin again",
+        details: [.errorInfo(reason: "LOG_IN_OVER", domain: Self.domain)])
+    case .identityUnlinked:
+      RPCError(
+        .failedPrecondition,
+        "the address has an account; log in to it, and connect the provider there",
+        details: [.errorInfo(reason: "IDENTITY_UNLINKED", domain: Self.domain)])
+    case .identityUnverified:
+      RPCError(
+        .failedPrecondition, "the provider has not verified your e-mail address",
+        details: [.errorInfo(reason: "IDENTITY_UNVERIFIED", domain: Self.domain)])
+    case .identityTaken:
+      RPCError(
+        .alreadyExists, "this identity is connected with an account already",
+        details: [.errorInfo(reason: "IDENTITY_TAKEN", domain: Self.domain)])
+    case .tooManyIdentities:
+      RPCError(
+        .failedPrecondition,
+        "an account has at most \(LinkedIdentity.perAccountMax) connected identities",
+        details: [.errorInfo(reason: "TOO_MANY_IDENTITIES", domain: Self.domain)])
     case .noMail:
       RPCError(
         .failedPrecondition, "this portal sends no mail; ask whoever runs it",

@@ -67,6 +67,15 @@ extension AuthHandler {
     return AuthAPI.PasskeyRequestOptions(challenge, requiresVerification: true)
   }
 
+  func rotateSession(
+    _ request: AuthAPI.RotateSessionRequest, context: ServerContext
+  ) async throws -> AuthAPI.RotateSessionResponse {
+    let rotated = try await accounts.rotateSession(of: context.caller(), from: context.origin)
+    return AuthAPI.RotateSessionResponse(
+      sessionToken: rotated.token.text.withUTF8String { $0 },
+      expireTime: Timestamp(rotated.expireTime))
+  }
+
   func createPasskeySession(
     _ request: AuthAPI.CreatePasskeySessionRequest, context: ServerContext
   ) async throws -> AuthAPI.CreateSessionResponse {

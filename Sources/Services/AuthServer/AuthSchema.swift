@@ -24,5 +24,6 @@ enum AuthSchema {
     Migration(number: 9, name: "passkeys", sql: PackageResources._009_passkeys_sql),
     Migration(
       number: 10, name: "credential_codes", sql: PackageResources._010_credential_codes_sql),
+    Migration(number: 11, name: "identities", sql: PackageResources._011_identities_sql),
   ]
 }

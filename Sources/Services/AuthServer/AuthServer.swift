@@ -3,6 +3,7 @@ import Callers
 import Cryptography
 import Identity
 import Logging
+import OpenIDConnect
 import Outbox
 import Postgres
 import RPC
@@ -57,14 +58,21 @@ enum AuthServer {
     let passkeys = configuration.relyingParty.map {
       Passkeys(store: store, relyingParty: $0, keys: keys)
     }
+    let openID = configuration.openID
+    let federation = Federation(
+      providers: OpenIDProviders(
+        openID.providers, fetch: HTTPSFetch(authorityFile: openID.authorityFile),
+        portal: configuration.portal, logger: chassis.logger),
+      store: store, keys: keys)
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       policy: configuration.sessions, accounts: configuration.accounts, limits: limits,
-      secondFactors: (store, keys), passkeys: passkeys)
+      secondFactors: (store, keys), passkeys: passkeys, federation: federation)
     let links = LinkIssuer(store: store, portal: configuration.portal)
     let accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: configuration.accounts,
-      sessions: configuration.sessions, links: links, keys: keys, passkeys: passkeys)
+      sessions: configuration.sessions, links: links, keys: keys, passkeys: passkeys,
+      federation: federation)
     let refusals = PeerRefusals(logger: chassis.logger) { peer, method in
       try await auth.refuse(peer: peer, method: method)
     }

@@ -40,6 +40,7 @@ extension PostgresAuthStore: AccountStore {
 
   private static func refusal(_ error: PostgresError) -> AuthError? {
     if error.isUniqueViolation(constraint: "passkeys_credential_unique") { return .passkeyRefused }
+    if error.isUniqueViolation(constraint: "identities_subject_unique") { return .identityTaken }
     return error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
   }
 
@@ -77,6 +78,7 @@ extension PostgresAuthStore: AccountStore {
     }
     try await applyToSecondFactor(change, of: account, in: transaction)
     try await applyToPasskeys(change, of: account, in: transaction)
+    try await applyToIdentities(change, of: account, in: transaction)
     try await applyToRecoveryCodes(change, of: account, in: transaction)
     switch change.endedSessions {
     case .none: break

@@ -35,7 +35,8 @@ extension PostgresAuthStore: PasskeyStore {
     challengeEnd: Date, at now: Date
   ) async throws(AuthError) {
     try await transaction { transaction in
-      try await useUp(challengeHash, until: challengeEnd, in: transaction)
+      try await useUp(
+        challengeHash, until: challengeEnd, or: .passkeyRefused, in: transaction)
       let count = try await transaction.execute(
         """
         UPDATE passkeys
@@ -47,15 +48,17 @@ extension PostgresAuthStore: PasskeyStore {
     }
   }
 
-  private func useUp(
-    _ challengeHash: [UInt8], until end: Date, in transaction: PostgresTransaction
+  /// Notes that a challenge has been used; throws `refusal` when it had been before.
+  func useUp(
+    _ challengeHash: [UInt8], until end: Date, or refusal: AuthError,
+    in transaction: PostgresTransaction
   ) async throws {
     let count = try await transaction.execute(
       """
       INSERT INTO used_challenges (challenge_hash, expire_time) VALUES (\(challengeHash), \(end))
           ON CONFLICT (challenge_hash) DO NOTHING
       """)
-    guard count == 1 else { throw AuthError.passkeyRefused }
+    guard count == 1 else { throw refusal }
   }
 
   func rename(
@@ -93,7 +96,8 @@ extension PostgresAuthStore: PasskeyStore {
       guard count == 1 else { throw AuthError.notFound }
     }
     guard let new = change.newPasskey else { return }
-    try await useUp(new.challengeHash, until: new.challengeEnd, in: transaction)
+    try await useUp(
+      new.challengeHash, until: new.challengeEnd, or: .passkeyRefused, in: transaction)
     let passkey = new.passkey
     let count = try await transaction.execute(
       """

@@ -25,6 +25,22 @@ extension PostgresAuthStore {
     }
   }
 
+  func rotateSession(
+    _ id: UUID, of account: UserID, tokenHash: [UInt8]
+  ) async throws(AuthError) -> Date {
+    let expireTime = try await query { postgres throws(PostgresError) in
+      try await postgres.first(
+        """
+        UPDATE sessions SET token_hash = \(tokenHash)
+         WHERE id = \(id) AND account_id = \(account.uuid)
+        RETURNING expire_time
+        """
+      ) { row throws(PostgresError) in try row.decode("expire_time", as: Date.self) }
+    }
+    guard let expireTime else { throw .notFound }
+    return expireTime
+  }
+
   func revokeSession(
     _ id: UUID, of account: UserID, receipt: Receipt
   ) async throws(AuthError) {

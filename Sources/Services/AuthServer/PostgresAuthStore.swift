@@ -47,11 +47,13 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
         RETURNING id AS account_id, email, display_name, create_time AS account_create_time, role,
                   verify_time, disable_time, delete_time
         """, as: Account.init(row:))
+      if let identity = new.identity { try await insert(identity, in: transaction) }
       try await mails.insert(new.mails, in: transaction)
       try await outbox.insert(new.receipt, in: transaction)
       return kept ?? account
     } refusal: { error in
-      error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
+      if error.isUniqueViolation(constraint: "identities_subject_unique") { return .identityTaken }
+      return error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
     }
   }
 

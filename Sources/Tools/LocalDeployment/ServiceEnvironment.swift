@@ -27,7 +27,10 @@ struct ServiceEnvironment: Sendable {
   ) -> [String: String] {
     var variables = inherited.filter { Self.passes($0.key) }
     // There is a password in it, and one service that needs it.
-    if service != .auth { variables["SMTP_URL"] = nil }
+    if service != .auth {
+      variables["SMTP_URL"] = nil
+      variables["OIDC_PROVIDERS"] = nil
+    }
     variables["LISTEN_ADDRESS"] = listenAddress
     variables["READY_FILE"] = ServiceDirectory.ready
     variables["ADMIN_LISTEN_ADDRESS"] = "127.0.0.1:0"

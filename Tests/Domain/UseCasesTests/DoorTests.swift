@@ -154,7 +154,7 @@ private final class Ledger: Sendable {
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
     .emailVerificationSend, .emailChangeRequest, .passwordChange, .sessionList, .sessionRevoke,
-    .sessionConfirm, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
+    .sessionConfirm, .sessionRotate, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
     .recoveryCodesCreate, .accountDeleteRequest,
     .recoveryCodesCreate, .passkeyCreate, .passkeyRename, .passkeyDelete, .passkeyList,
     .identityLink, .identityUnlink, .identityList,

@@ -4,6 +4,7 @@ import Foundation
 import Identity
 import Logging
 import Mail
+import OpenIDConnect
 import Outbox
 import Postgres
 import Protobuf
@@ -40,7 +41,8 @@ final class AuthBench: Sendable {
 
   init(
     _ policy: AccountPolicy = AccountPolicy(sendsMail: true),
-    rates: AttemptLimits.Rates = .generous
+    rates: AttemptLimits.Rates = .generous, provider: OpenIDTestProvider? = nil,
+    trustsIt: Bool = true
   ) async throws {
     database = try await ServiceDatabase(schema: "auth", migrations: AuthSchema.migrations)
     mailbox = Mailbox(path: "/tmp/chatelaine-mail-\(UUID().uuidString)")
@@ -59,13 +61,19 @@ final class AuthBench: Sendable {
       relyingParty: RelyingParty(
         id: "keys.example.com", name: "Chatelaine", origins: [Self.portal]),
       keys: try .forTests)
+    let federation = Federation(
+      providers: OpenIDProviders(
+        provider.map { [IdentityProviderSettings.corp($0)] } ?? [],
+        fetch: HTTPSFetch(authorityFile: trustsIt ? provider?.authorityFile : nil),
+        portal: Self.portal, logger: .silent, clock: { clock.now }),
+      store: store, keys: try .forTests)
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       accounts: policy, limits: limits, secondFactors: (store, try .forTests),
-      passkeys: passkeys, clock: { clock.now })
+      passkeys: passkeys, federation: federation, clock: { clock.now })
     accounts = AccountService(
       store: store, passwords: passwords, limits: limits, policy: policy, links: links,
-      keys: try .forTests, passkeys: passkeys, clock: { clock.now })
+      keys: try .forTests, passkeys: passkeys, federation: federation, clock: { clock.now })
     let handler = AuthHandler(
       auth: auth, accounts: accounts,
       revocations: RevocationFeed(postgres: postgres, logger: .silent))
@@ -234,6 +242,14 @@ extension AccountKeys {
     get throws {
       try AccountKeys(derivedFrom: SecretBytes(copying: [UInt8](repeating: 7, count: 32)))
     }
+  }
+}
+
+extension IdentityProviderSettings {
+  static func corp(_ provider: OpenIDTestProvider) -> IdentityProviderSettings {
+    IdentityProviderSettings(
+      id: "corp", name: "Corp", issuer: provider.issuer, clientID: "portal",
+      clientSecret: SecretBytes(utf8: "a secret/with:signs"))
   }
 }
 

@@ -2,6 +2,7 @@ import Auth
 import Cryptography
 import ServiceRuntime
 import Testing
+import WebAuthn
 
 @testable import AuthServer
 
@@ -54,5 +55,64 @@ import Testing
         ])
       #expect(!"\(error)".contains("hunter2"))
     }
+  }
+
+  private func problems(_ more: [String: String]) throws -> [String] {
+    do throws(ConfigurationError) {
+      _ = try load(environment().merging(more) { $1 })
+      return []
+    } catch {
+      #expect(!"\(error)".contains("hunter2"))
+      return error.problems.map(\.variable)
+    }
+  }
+
+  @Test func passkeysBelongToTheHostOfThePortal() throws {
+    func party(_ more: [String: String]) throws -> RelyingParty? {
+      try load(environment().merging(more) { $1 }).relyingParty
+    }
+    #expect(try party([:]) == nil)
+    let wide = try #require(
+      try party([
+        "PUBLIC_URL": "https://Keys.example.com/", "PASSKEY_ORIGINS": "https://eu.keys.example.com",
+      ]))
+    #expect(wide.id == "keys.example.com")
+    #expect(wide.origins == ["https://keys.example.com", "https://eu.keys.example.com"])
+    let local = try #require(try party(["PUBLIC_URL": "http://127.0.0.1:8080"]))
+    #expect(local.id == "localhost" && local.origins == ["http://localhost:8080"])
+    for origin in [
+      "https://evil.example", "https://evilkeys.example.com", "http://keys.example.com",
+    ] {
+      #expect(
+        try problems(["PUBLIC_URL": "https://keys.example.com", "PASSKEY_ORIGINS": origin])
+          == ["PASSKEY_ORIGINS"])
+    }
+    #expect(try problems(["PASSKEY_ORIGINS": "https://a.example"]) == ["PASSKEY_ORIGINS"])
+  }
+
+  @Test func logInProvidersAreReadFromJSON() throws {
+    func provider(_ members: String) -> String {
+      #"[{"id": "corp", "name": "Corp", "issuer": "https://corp.example", "#
+        + #""clientId": "c"\#(members)}]"#
+    }
+    func wrong(_ text: String) throws -> [String] {
+      try problems(["PUBLIC_URL": "https://keys.example.com", "OIDC_PROVIDERS": text])
+    }
+    let read = try load(
+      environment().merging([
+        "PUBLIC_URL": "https://keys.example.com",
+        "OIDC_PROVIDERS": provider(#", "clientSecret": "hunter2""#),
+      ]) { $1 }
+    ).openID.providers
+    #expect(read.map(\.id) == ["corp"] && read[0].scope == "openid email profile")
+    for text in [
+      "hunter2", "[]", "{}", #"[{"id": "corp"}]"#, provider(#", "secret": "hunter2""#),
+      provider(#", "scope": "email""#), provider(#", "clientSecret": 7"#),
+      provider("").replacing("https", with: "http"), provider("").replacing("corp\"", with: "C/\""),
+      "[" + provider("").dropFirst().dropLast() + "," + provider("").dropFirst(),
+    ] {
+      #expect(try wrong(text) == ["OIDC_PROVIDERS"], "\(text)")
+    }
+    #expect(try problems(["OIDC_PROVIDERS": provider("")]) == ["PUBLIC_URL"])
   }
 }

@@ -58,4 +58,19 @@ import Testing
     #expect(exit == .code(0), "\(output)")
     await stack.stopAndRemove()
   }
+
+  @Test func aPersonLogsInByAProviderThatIsNotOurs() async throws {
+    let provider = try await OpenIDTestProvider(.real)
+    let stack = try await RunningStack.start(environment: [
+      "OIDC_PROVIDERS":
+        #"[{"id": "corp", "name": "Corp", "issuer": "\#(provider.issuer)", "clientId": "portal", "#
+        + #""clientSecret": "secret"}]"#,
+      "OIDC_CA_FILE": provider.authorityFile,
+    ])
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("log_in_by_provider.py").path
+    let (exit, output) = try await Python.run(script, [stack.address])
+    #expect(exit == .code(0), "\(output)")
+    await stack.stopAndRemove()
+  }
 }

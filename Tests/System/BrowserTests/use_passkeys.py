@@ -25,6 +25,8 @@ class ScriptedPortal(Portal):
     """A browser that runs scripts and has a device for passkeys."""
 
     javascript = 1
+    # Providers in tests have certificates of their own.
+    arguments = ("--ignore-certificate-errors",)
 
     def __init__(self, url, directory):
         super().__init__(url, directory)

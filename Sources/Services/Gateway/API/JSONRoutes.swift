@@ -17,7 +17,7 @@ package struct JSONRoutes: Sendable {
     [
       AuthAPI.AuthMethods.createAccount, AuthAPI.AuthMethods.requestPasswordReset,
       AuthAPI.AuthMethods.resetPassword, AuthAPI.AuthMethods.redeemLink,
-      AuthAPI.AuthMethods.beginPasskeyLogIn,
+      AuthAPI.AuthMethods.beginPasskeyLogIn, AuthAPI.AuthMethods.listLogInProviders,
     ].map(\.path))
 
   /// Looks at a request's body before it is sent to the service, and throws what is wrong with it.

@@ -191,6 +191,11 @@ package struct Visitor: Sendable {
     return CSRFToken.token(forSession: token)
   }
 
+  /// The same, now that the session goes on under another token.
+  package func going(onUnder token: SecretBytes) -> Visitor {
+    Visitor(credential: .session(token), assertion: assertion, account: account)
+  }
+
   /// Options for calls on the user's behalf.
   package func options(for exchange: Exchange) -> CallOptions {
     .acting(with: credentials, origin: exchange.origin.callOrigin)

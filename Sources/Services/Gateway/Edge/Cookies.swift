@@ -54,8 +54,11 @@ package struct PortalCookies: Sendable {
   package let session: PortalCookie
   /// Holds the token that forms without a session carry too.
   package let form: PortalCookie
+  package static let federationCookieSeconds = 600
   package static let deviceCookieSeconds = 400 * 86_400
 
+  /// Holds, sealed, the way to a log-in provider for as long as its person is there.
+  package let federation: PortalCookie
   /// Holds what tells a device that has logged in before from others; lets nobody in.
   package let device: PortalCookie
   /// Holds the name of the notice that the next page shows.
@@ -81,6 +84,7 @@ package struct PortalCookies: Sendable {
   package init(isSecure: Bool) {
     session = PortalCookie("chatelaine-session", isSecure: isSecure)
     form = PortalCookie("chatelaine-form", isSecure: isSecure)
+    federation = PortalCookie("chatelaine-provider", isSecure: isSecure)
     device = PortalCookie("chatelaine-device", isSecure: isSecure)
     notice = PortalCookie("chatelaine-notice", isSecure: isSecure)
     theme = PortalCookie("chatelaine-theme", isSecure: isSecure)

@@ -35,7 +35,7 @@ struct AccountPages: Sendable {
         }
       },
       try Edge.Route(["GET"], "/log-in", .page) { exchange in
-        try await forStranger(exchange) { try logInPage(exchange, next: $0) }
+        try await forStranger(exchange) { try await logInPage(exchange, next: $0) }
       },
       try Edge.Route(["POST"], "/log-in", .page) { exchange in
         try await portal.forStrangersForm(exchange) {
@@ -113,14 +113,14 @@ struct AccountPages: Sendable {
 
   /// Shows a stranger's form, and sends on whoever needs it no more.
   private func forStranger(
-    _ exchange: Exchange, _ page: (ReturnAddress?) throws -> Response
+    _ exchange: Exchange, _ page: (ReturnAddress?) async throws -> Response
   ) async throws -> Response {
     let next = next(
       try exchange.parameters().first { $0.name == ReturnAddress.name }?.value ?? "")
     if try await portal.authenticator.pageVisitor(of: exchange) != nil {
       return portal.redirect(to: next?.text ?? ReturnAddress.home)
     }
-    return try page(next)
+    return try await page(next)
   }
 
   private func signUpPage(
@@ -199,11 +199,12 @@ struct AccountPages: Sendable {
   private func logInPage(
     _ exchange: Exchange, next: ReturnAddress? = nil, email: String = "",
     mistakes: Mistakes? = nil, isRefused: Bool = false, status: HTTPResponse.Status = .ok
-  ) throws -> Response {
-    try portal.strangersPage(
+  ) async throws -> Response {
+    let providers = await IdentityPages.providers(portal, exchange)
+    return try portal.strangersPage(
       exchange, "log-in", title: mistakes == nil ? "Log in" : "Error: log in",
       [
-        "isRefused": isRefused,
+        "isRefused": isRefused, "providers": providers, "hasProviders": !providers.isEmpty,
         "mistakes": mistakes as Any, "next": next?.text as Any,
         "email": Field(
           "email", "E-mail address", type: "email", value: email, autocomplete: "username",
@@ -225,7 +226,7 @@ struct AccountPages: Sendable {
       if try await portal.authenticator.pageVisitor(of: exchange) != nil {
         return portal.redirect(to: next?.text ?? ReturnAddress.home)
       }
-      return try logInPage(
+      return try await logInPage(
         exchange, next: next, email: email, mistakes: Self.staleForm, status: .unprocessableContent)
     }
     let session: AuthAPI.CreateSessionResponse
@@ -240,14 +241,14 @@ struct AccountPages: Sendable {
       case .unauthorized, .badRequest:
         let empty = Self.emptyFields(email: email, password: form["password"])
         // One sentence for every other cause: it must not tell which addresses have accounts.
-        return try logInPage(
+        return try await logInPage(
           exchange, next: next, email: email,
           mistakes: empty ?? Mistakes("The e-mail address or the password is wrong"),
           isRefused: empty == nil,
           status: .unprocessableContent)
       case .tooManyRequests:
         let seconds = problem.headers[.retryAfter].map { "in \($0) seconds" } ?? "a little later"
-        var page = try logInPage(
+        var page = try await logInPage(
           exchange, next: next, email: email,
           mistakes: Mistakes("Too many tries. Try again \(seconds)"),
           status: .tooManyRequests)
@@ -306,7 +307,7 @@ struct AccountPages: Sendable {
   ) async throws -> Response {
     let next = next(form[ReturnAddress.name])
     guard isCurrent else {
-      return try logInPage(
+      return try await logInPage(
         exchange, next: next, mistakes: Self.staleForm, status: .unprocessableContent)
     }
     do {
@@ -318,7 +319,7 @@ struct AccountPages: Sendable {
     } catch {
       let problem = Problem(error)
       guard let mistakes = Mistakes(problem, labels: ["passkey": "Passkey"]) else { throw problem }
-      return try logInPage(
+      return try await logInPage(
         exchange, next: next, mistakes: mistakes, status: .unprocessableContent)
     }
   }
@@ -368,7 +369,7 @@ struct AccountPages: Sendable {
   }
 
   /// The session begins, and the person goes on.
-  private func enter(
+  func enter(
     _ exchange: Exchange, _ session: AuthAPI.CreateSessionResponse, _ next: ReturnAddress?,
     notice: Notice? = nil
   ) async -> Response {

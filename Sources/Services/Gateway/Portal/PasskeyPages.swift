@@ -89,9 +89,13 @@ struct PasskeyPages: Sendable {
         return try await list(exchange, visitor, name: form.trimmed("name"), mistakes: mistakes)
       }
       guard answer.recoveryCodes.isEmpty else {
-        return SecondFactorPages(portal: portal).toCodes(answer.recoveryCodes, visitor)
+        return try await portal.rotating(visitor, exchange) {
+          SecondFactorPages(portal: portal).toCodes(answer.recoveryCodes, $0)
+        }
       }
-      return portal.redirect(to: Self.page, notice: Notice(.passkeyAdded))
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(to: Self.page, notice: Notice(.passkeyAdded))
+      }
     }
   }
 
@@ -130,7 +134,9 @@ struct PasskeyPages: Sendable {
       _ = try await portal.services.auth.deletePasskey(
         AuthAPI.DeletePasskeyRequest(id: exchange.variable("id")),
         options: visitor.options(for: exchange))
-      return portal.redirect(to: Self.page, notice: Notice(.passkeyRemoved))
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(to: Self.page, notice: Notice(.passkeyRemoved))
+      }
     }
   }
 }

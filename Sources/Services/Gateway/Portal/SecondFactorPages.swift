@@ -110,7 +110,9 @@ struct SecondFactorPages: Sendable {
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return codePage(exchange, visitor, mistakes: mistakes)
       }
-      var response = toCodes(answer.codes, visitor)
+      var response = try await portal.rotating(visitor, exchange) {
+        toCodes(answer.codes, $0)
+      }
       response.headers.append(cookie: portal.cookies.authenticator.clearing())
       return response
     }
@@ -137,7 +139,9 @@ struct SecondFactorPages: Sendable {
     try await portal.confirmed(exchange, page: SecurityPages.page) { visitor, _ in
       _ = try await portal.services.auth.deleteSecondFactor(
         AuthAPI.DeleteSecondFactorRequest(), options: visitor.options(for: exchange))
-      return portal.redirect(to: SecurityPages.page, notice: Notice(.secondFactorOff))
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(to: SecurityPages.page, notice: Notice(.secondFactorOff))
+      }
     }
   }
 

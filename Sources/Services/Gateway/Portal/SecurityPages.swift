@@ -76,11 +76,15 @@ struct SecurityPages: Sendable {
     let sessions = try await auth.listSessions(AuthAPI.ListSessionsRequest(), options: options)
     let factor = try await auth.getSecondFactor(
       AuthAPI.GetSecondFactorRequest(), options: options)
+    let identities = await IdentityPages.rows(portal, exchange, visitor)
+    let providers = await IdentityPages.providers(portal, exchange)
     return portal.page(
       exchange, visitor, "security",
       title: mistakes == nil ? "Security" : "Error: security", section: SettingsPage.section,
       [
         "mistakes": mistakes as Any, "rows": sessions.sessions.map { Row($0) },
+        "identities": identities, "providers": providers,
+        "hasIdentities": !identities.isEmpty || !providers.isEmpty,
         "hasOthers": sessions.sessions.count > 1, "email": visitor.account.email,
         "isVerified": visitor.account.isEmailVerified, "hasFactor": factor.isEnabled,
         "codesLeft": "\(factor.recoveryCodesLeft)",
@@ -105,8 +109,10 @@ struct SecurityPages: Sendable {
   }
 
   /// Runs a form of the page; what is wrong with its fields is shown on it.
+  ///
+  /// - Parameter rotates: It changes how its sender gets in.
   private func act(
-    _ exchange: Exchange, notice: Notice.Kind,
+    _ exchange: Exchange, notice: Notice.Kind, rotates: Bool = false,
     _ body: @escaping @Sendable (Visitor, FormData, CallOptions) async throws -> Void
   ) async throws -> Response {
     try await portal.confirmed(exchange, page: Self.page, keeping: ["email"]) { visitor, form in
@@ -119,12 +125,15 @@ struct SecurityPages: Sendable {
         return try await show(
           exchange, visitor, email: form.trimmed("email"), mistakes: mistakes)
       }
-      return portal.redirect(to: Self.page, notice: Notice(notice))
+      guard rotates else { return portal.redirect(to: Self.page, notice: Notice(notice)) }
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(to: Self.page, notice: Notice(notice))
+      }
     }
   }
 
   private func changePassword(_ exchange: Exchange) async throws -> Response {
-    try await act(exchange, notice: .passwordChanged) { _, form, options in
+    try await act(exchange, notice: .passwordChanged, rotates: true) { _, form, options in
       _ = try await portal.services.auth.changePassword(
         AuthAPI.ChangePasswordRequest(
           currentPassword: form["currentPassword"], newPassword: form["newPassword"]),
@@ -204,8 +213,10 @@ struct SecurityPages: Sendable {
         guard let mistakes = Mistakes(problem, labels: Self.labels) else { throw problem }
         return await confirmPage(exchange, visitor, next: next, mistakes: mistakes)
       }
-      return portal.redirect(
-        to: ReturnAddress(next)?.text ?? ReturnAddress.home, notice: Notice(.confirmed))
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(
+          to: ReturnAddress(next)?.text ?? ReturnAddress.home, notice: Notice(.confirmed))
+      }
     }
   }
 }

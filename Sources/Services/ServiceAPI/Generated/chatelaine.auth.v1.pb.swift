@@ -3882,6 +3882,706 @@ package enum AuthAPI {
     }
   }
 
+  /// A provider of log-in by OpenID Connect.
+  package struct LogInProvider: GeneratedMessage, JSONArrayElement {
+    /// Stands in addresses.
+    package var id: String
+    /// Field 2.
+    package var name: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      name: String = ""
+    ) {
+      self.id = id
+      self.name = name
+    }
+
+    package init() {
+      self.id = ""
+      self.name = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.LogInProvider"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__log_in_provider__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LogInProvider.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.name = try CField.string(c.name, "name")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LogInProvider.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.name = CField.data(self.name, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("name", self.name)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "name":
+        self.name = try .reading(value, "name")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListLogInProvidersRequest`.
+  package struct ListLogInProvidersRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListLogInProvidersRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_log_in_providers_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListLogInProvidersResponse`.
+  package struct ListLogInProvidersResponse: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var providers: [AuthAPI.LogInProvider]
+
+    /// Every field defaulted.
+    package init(
+      providers: [AuthAPI.LogInProvider] = []
+    ) {
+      self.providers = providers
+    }
+
+    package init() {
+      self.providers = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListLogInProvidersResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_log_in_providers_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListLogInProvidersResponse.self).pointee
+      self.providers = try CField.messages(c.providers, c.n_providers, "providers")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListLogInProvidersResponse.self)
+      c.pointee.n_providers = self.providers.count
+      c.pointee.providers = CField.array(self.providers, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("providers", self.providers)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "providers":
+        self.providers = try .reading(value, "providers")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BeginProviderLogInRequest`.
+  package struct BeginProviderLogInRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var provider: String
+
+    /// Every field defaulted.
+    package init(
+      provider: String = ""
+    ) {
+      self.provider = provider
+    }
+
+    package init() {
+      self.provider = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BeginProviderLogInRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begin_provider_log_in_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginProviderLogInRequest.self).pointee
+      self.provider = try CField.string(c.provider, "provider")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginProviderLogInRequest.self)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("provider", self.provider)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BeginIdentityLinkRequest`.
+  package struct BeginIdentityLinkRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var provider: String
+
+    /// Every field defaulted.
+    package init(
+      provider: String = ""
+    ) {
+      self.provider = provider
+    }
+
+    package init() {
+      self.provider = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BeginIdentityLinkRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begin_identity_link_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginIdentityLinkRequest.self).pointee
+      self.provider = try CField.string(c.provider, "provider")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BeginIdentityLinkRequest.self)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("provider", self.provider)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.BegunFederation`.
+  package struct BegunFederation: GeneratedMessage, JSONArrayElement {
+    /// Where the browser goes.
+    package var authorizationUrl: String
+    /// Secret: for a cookie of that browser, for ten minutes.
+    package var flow: String
+
+    /// Every field defaulted.
+    package init(
+      authorizationUrl: String = "",
+      flow: String = ""
+    ) {
+      self.authorizationUrl = authorizationUrl
+      self.flow = flow
+    }
+
+    package init() {
+      self.authorizationUrl = ""
+      self.flow = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.BegunFederation"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__begun_federation__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BegunFederation.self).pointee
+      self.authorizationUrl = try CField.string(c.authorization_url, "authorizationUrl")
+      self.flow = try CField.string(c.flow, "flow")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__BegunFederation.self)
+      c.pointee.authorization_url = CField.data(self.authorizationUrl, in: arena)
+      c.pointee.flow = CField.data(self.flow, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("authorizationUrl", self.authorizationUrl)
+      writer.field("flow", self.flow)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "authorizationUrl", "authorization_url":
+        self.authorizationUrl = try .reading(value, "authorizationUrl")
+      case "flow":
+        self.flow = try .reading(value, "flow")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// What a browser brings back from a provider.
+  package struct FederationAnswer: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var provider: String
+    /// Field 2.
+    package var code: String
+    /// Field 3.
+    package var state: String
+    /// Of the answer (RFC 9207); empty if it doesn't say.
+    package var iss: String
+    /// From the browser's cookie.
+    package var flow: String
+
+    /// Every field defaulted.
+    package init(
+      provider: String = "",
+      code: String = "",
+      state: String = "",
+      iss: String = "",
+      flow: String = ""
+    ) {
+      self.provider = provider
+      self.code = code
+      self.state = state
+      self.iss = iss
+      self.flow = flow
+    }
+
+    package init() {
+      self.provider = ""
+      self.code = ""
+      self.state = ""
+      self.iss = ""
+      self.flow = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.FederationAnswer"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__federation_answer__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__FederationAnswer.self).pointee
+      self.provider = try CField.string(c.provider, "provider")
+      self.code = try CField.string(c.code, "code")
+      self.state = try CField.string(c.state, "state")
+      self.iss = try CField.string(c.iss, "iss")
+      self.flow = try CField.string(c.flow, "flow")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__FederationAnswer.self)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.code = CField.data(self.code, in: arena)
+      c.pointee.state = CField.data(self.state, in: arena)
+      c.pointee.iss = CField.data(self.iss, in: arena)
+      c.pointee.flow = CField.data(self.flow, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("provider", self.provider)
+      writer.field("code", self.code)
+      writer.field("state", self.state)
+      writer.field("iss", self.iss)
+      writer.field("flow", self.flow)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "code":
+        self.code = try .reading(value, "code")
+      case "state":
+        self.state = try .reading(value, "state")
+      case "iss":
+        self.iss = try .reading(value, "iss")
+      case "flow":
+        self.flow = try .reading(value, "flow")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.CreateProviderSessionRequest`.
+  package struct CreateProviderSessionRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var answer: AuthAPI.FederationAnswer?
+    /// What an earlier log-in on this device has given it.
+    package var deviceToken: String
+
+    /// Every field defaulted.
+    package init(
+      answer: AuthAPI.FederationAnswer? = nil,
+      deviceToken: String = ""
+    ) {
+      self.answer = answer
+      self.deviceToken = deviceToken
+    }
+
+    package init() {
+      self.answer = nil
+      self.deviceToken = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.CreateProviderSessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__create_provider_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateProviderSessionRequest.self).pointee
+      self.answer = try CField.message(c.answer, "answer")
+      self.deviceToken = try CField.string(c.device_token, "deviceToken")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__CreateProviderSessionRequest.self)
+      c.pointee.answer = CField.pointer(self.answer, in: arena)
+      c.pointee.device_token = CField.data(self.deviceToken, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("answer", self.answer)
+      writer.field("deviceToken", self.deviceToken)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "answer":
+        self.answer = try .reading(value, "answer")
+      case "deviceToken", "device_token":
+        self.deviceToken = try .reading(value, "deviceToken")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.LinkIdentityRequest`.
+  package struct LinkIdentityRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var answer: AuthAPI.FederationAnswer?
+
+    /// Every field defaulted.
+    package init(
+      answer: AuthAPI.FederationAnswer? = nil
+    ) {
+      self.answer = answer
+    }
+
+    package init() {
+      self.answer = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.LinkIdentityRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__link_identity_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LinkIdentityRequest.self).pointee
+      self.answer = try CField.message(c.answer, "answer")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LinkIdentityRequest.self)
+      c.pointee.answer = CField.pointer(self.answer, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("answer", self.answer)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "answer":
+        self.answer = try .reading(value, "answer")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// An identity at a provider that lets into an account.
+  package struct LinkedIdentity: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// The provider's name; its issuer, if it isn't set up any more.
+    package var provider: String
+    /// Field 3.
+    package var issuer: String
+    /// As the provider said when it was connected; empty if it hadn't verified it.
+    package var email: String
+    /// Field 5.
+    package var createTime: Timestamp?
+    /// Field 6.
+    package var lastUseTime: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      provider: String = "",
+      issuer: String = "",
+      email: String = "",
+      createTime: Timestamp? = nil,
+      lastUseTime: Timestamp? = nil
+    ) {
+      self.id = id
+      self.provider = provider
+      self.issuer = issuer
+      self.email = email
+      self.createTime = createTime
+      self.lastUseTime = lastUseTime
+    }
+
+    package init() {
+      self.id = ""
+      self.provider = ""
+      self.issuer = ""
+      self.email = ""
+      self.createTime = nil
+      self.lastUseTime = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.LinkedIdentity"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__linked_identity__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LinkedIdentity.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.provider = try CField.string(c.provider, "provider")
+      self.issuer = try CField.string(c.issuer, "issuer")
+      self.email = try CField.string(c.email, "email")
+      self.createTime = try CField.message(c.create_time, "createTime")
+      if c._last_use_time_case.rawValue == 6 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__LinkedIdentity.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.issuer = CField.data(self.issuer, in: arena)
+      c.pointee.email = CField.data(self.email, in: arena)
+      c.pointee.create_time = CField.pointer(self.createTime, in: arena)
+      if let value = self.lastUseTime {
+        c.pointee._last_use_time_case = .init(rawValue: 6)
+        c.pointee.last_use_time = CField.pointer(value, in: arena)
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("provider", self.provider)
+      writer.field("issuer", self.issuer)
+      writer.field("email", self.email)
+      writer.field("createTime", self.createTime)
+      writer.field("lastUseTime", self.lastUseTime)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "issuer":
+        self.issuer = try .reading(value, "issuer")
+      case "email":
+        self.email = try .reading(value, "email")
+      case "createTime", "create_time":
+        self.createTime = try .reading(value, "createTime")
+      case "lastUseTime", "last_use_time":
+        self.lastUseTime = try .reading(value, "lastUseTime")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListIdentitiesRequest`.
+  package struct ListIdentitiesRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListIdentitiesRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_identities_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.ListIdentitiesResponse`.
+  package struct ListIdentitiesResponse: GeneratedMessage, JSONArrayElement {
+    /// At most 10.
+    package var identities: [AuthAPI.LinkedIdentity]
+
+    /// Every field defaulted.
+    package init(
+      identities: [AuthAPI.LinkedIdentity] = []
+    ) {
+      self.identities = identities
+    }
+
+    package init() {
+      self.identities = []
+    }
+
+    package static let messageName = "chatelaine.auth.v1.ListIdentitiesResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__list_identities_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListIdentitiesResponse.self).pointee
+      self.identities = try CField.messages(c.identities, c.n_identities, "identities")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__ListIdentitiesResponse.self)
+      c.pointee.n_identities = self.identities.count
+      c.pointee.identities = CField.array(self.identities, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("identities", self.identities)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "identities":
+        self.identities = try .reading(value, "identities")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.DeleteIdentityRequest`.
+  package struct DeleteIdentityRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = ""
+    ) {
+      self.id = id
+    }
+
+    package init() {
+      self.id = ""
+    }
+
+    package static let messageName = "chatelaine.auth.v1.DeleteIdentityRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__delete_identity_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteIdentityRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__DeleteIdentityRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// `chatelaine.auth.v1.ResetUserSecondFactorRequest`.
   package struct ResetUserSecondFactorRequest: GeneratedMessage, JSONArrayElement {
     /// An id or an e-mail address.
@@ -4020,6 +4720,92 @@ package enum AuthAPI {
         self.deviceToken = try .reading(value, "deviceToken")
       case "hasPasskey", "has_passkey":
         self.hasPasskey = try .reading(value, "hasPasskey")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.auth.v1.RotateSessionRequest`.
+  package struct RotateSessionRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RotateSessionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__rotate_session_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.auth.v1.RotateSessionResponse`.
+  package struct RotateSessionResponse: GeneratedMessage, JSONArrayElement {
+    /// Secret: goes into the cookie and nowhere else.
+    package var sessionToken: String
+    /// When the session ends; the same as before.
+    package var expireTime: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      sessionToken: String = "",
+      expireTime: Timestamp? = nil
+    ) {
+      self.sessionToken = sessionToken
+      self.expireTime = expireTime
+    }
+
+    package init() {
+      self.sessionToken = ""
+      self.expireTime = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.RotateSessionResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__rotate_session_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RotateSessionResponse.self).pointee
+      self.sessionToken = try CField.string(c.session_token, "sessionToken")
+      self.expireTime = try CField.message(c.expire_time, "expireTime")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__RotateSessionResponse.self)
+      c.pointee.session_token = CField.data(self.sessionToken, in: arena)
+      c.pointee.expire_time = CField.pointer(self.expireTime, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("sessionToken", self.sessionToken)
+      writer.field("expireTime", self.expireTime)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "sessionToken", "session_token":
+        self.sessionToken = try .reading(value, "sessionToken")
+      case "expireTime", "expire_time":
+        self.expireTime = try .reading(value, "expireTime")
       default: return false
       }
       return true
@@ -5684,6 +6470,36 @@ package enum AuthAPI {
           body: .all),
       ])
 
+    /// Lists the providers by which people can log in (OpenID Connect).
+    package static let listLogInProviders = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListLogInProviders",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/log-in-providers",
+          body: .none),
+      ])
+
+    /// Lists the caller's identities at providers, the newest first.
+    package static let listIdentities = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "ListIdentities",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/me/identities",
+          body: .none),
+      ])
+
+    /// Disconnects an identity: it lets nobody into the account any more.
+    package static let deleteIdentity = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "DeleteIdentity",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "DELETE", template: "/api/v1/me/identities/{id}",
+          body: .none),
+      ])
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package static let listUsers = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "ListUsers",
@@ -5834,6 +6650,34 @@ package enum AuthAPI {
       httpRules: [
       ])
 
+    /// Begins a log-in by a provider: the browser goes there, and keeps a cookie.
+    package static let beginProviderLogIn = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "BeginProviderLogIn",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Logs in whom a provider has sent back, or signs them up where anybody may.
+    package static let createProviderSession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "CreateProviderSession",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Begins to connect an identity at a provider with the caller's account.
+    package static let beginIdentityLink = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "BeginIdentityLink",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Connects the identity with which the caller has come back.
+    package static let linkIdentity = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "LinkIdentity",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     package static let completeSession = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "CompleteSession",
@@ -5850,6 +6694,14 @@ package enum AuthAPI {
         HTTPRule(
           verb: "POST", template: "/api/v1/sessions/current:confirm",
           body: .all),
+      ])
+
+    /// Has the caller's session go on under another token; the one before works no more. For after
+    /// whatever changes how its owner gets in. The gateway turns the token into a cookie.
+    package static let rotateSession = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "RotateSession",
+      shape: .unary,
+      httpRules: [
       ])
 
     /// Ends the session of the caller's credential.
@@ -5968,6 +6820,9 @@ package enum AuthAPI {
       deletePasskey,
       beginPasskeyLogIn,
       beginPasskeyConfirmation,
+      listLogInProviders,
+      listIdentities,
+      deleteIdentity,
       listUsers,
       inviteUser,
       setUserRole,
@@ -5984,8 +6839,13 @@ package enum AuthAPI {
       sendUserPasswordReset,
       createSession,
       createPasskeySession,
+      beginProviderLogIn,
+      createProviderSession,
+      beginIdentityLink,
+      linkIdentity,
       completeSession,
       confirmSession,
+      rotateSession,
       deleteCurrentSession,
       authenticate,
       watchRevocations,
@@ -6124,6 +6984,21 @@ package enum AuthAPI {
       _ request: AuthAPI.BeginPasskeyConfirmationRequest, context: ServerContext
     ) async throws -> AuthAPI.PasskeyRequestOptions
 
+    /// Lists the providers by which people can log in (OpenID Connect).
+    func listLogInProviders(
+      _ request: AuthAPI.ListLogInProvidersRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListLogInProvidersResponse
+
+    /// Lists the caller's identities at providers, the newest first.
+    func listIdentities(
+      _ request: AuthAPI.ListIdentitiesRequest, context: ServerContext
+    ) async throws -> AuthAPI.ListIdentitiesResponse
+
+    /// Disconnects an identity: it lets nobody into the account any more.
+    func deleteIdentity(
+      _ request: AuthAPI.DeleteIdentityRequest, context: ServerContext
+    ) async throws -> Empty
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     func listUsers(
       _ request: AuthAPI.ListUsersRequest, context: ServerContext
@@ -6206,6 +7081,26 @@ package enum AuthAPI {
       _ request: AuthAPI.CreatePasskeySessionRequest, context: ServerContext
     ) async throws -> AuthAPI.CreateSessionResponse
 
+    /// Begins a log-in by a provider: the browser goes there, and keeps a cookie.
+    func beginProviderLogIn(
+      _ request: AuthAPI.BeginProviderLogInRequest, context: ServerContext
+    ) async throws -> AuthAPI.BegunFederation
+
+    /// Logs in whom a provider has sent back, or signs them up where anybody may.
+    func createProviderSession(
+      _ request: AuthAPI.CreateProviderSessionRequest, context: ServerContext
+    ) async throws -> AuthAPI.CreateSessionResponse
+
+    /// Begins to connect an identity at a provider with the caller's account.
+    func beginIdentityLink(
+      _ request: AuthAPI.BeginIdentityLinkRequest, context: ServerContext
+    ) async throws -> AuthAPI.BegunFederation
+
+    /// Connects the identity with which the caller has come back.
+    func linkIdentity(
+      _ request: AuthAPI.LinkIdentityRequest, context: ServerContext
+    ) async throws -> AuthAPI.LinkedIdentity
+
     /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     func completeSession(
       _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
@@ -6216,6 +7111,12 @@ package enum AuthAPI {
     func confirmSession(
       _ request: AuthAPI.ConfirmSessionRequest, context: ServerContext
     ) async throws -> Empty
+
+    /// Has the caller's session go on under another token; the one before works no more. For after
+    /// whatever changes how its owner gets in. The gateway turns the token into a cookie.
+    func rotateSession(
+      _ request: AuthAPI.RotateSessionRequest, context: ServerContext
+    ) async throws -> AuthAPI.RotateSessionResponse
 
     /// Ends the session of the caller's credential.
     func deleteCurrentSession(
@@ -6503,6 +7404,33 @@ package enum AuthAPI {
         AuthMethods.beginPasskeyConfirmation, request, options: options)
     }
 
+    /// Lists the providers by which people can log in (OpenID Connect).
+    package func listLogInProviders(
+      _ request: AuthAPI.ListLogInProvidersRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListLogInProvidersResponse {
+      try await channel.unary(
+        AuthMethods.listLogInProviders, request, options: options)
+    }
+
+    /// Lists the caller's identities at providers, the newest first.
+    package func listIdentities(
+      _ request: AuthAPI.ListIdentitiesRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.ListIdentitiesResponse {
+      try await channel.unary(
+        AuthMethods.listIdentities, request, options: options)
+    }
+
+    /// Disconnects an identity: it lets nobody into the account any more.
+    package func deleteIdentity(
+      _ request: AuthAPI.DeleteIdentityRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.deleteIdentity, request, options: options)
+    }
+
     /// Lists accounts, the newest first. For admins and operators, as is everything on users.
     package func listUsers(
       _ request: AuthAPI.ListUsersRequest,
@@ -6649,6 +7577,42 @@ package enum AuthAPI {
         AuthMethods.createPasskeySession, request, options: options)
     }
 
+    /// Begins a log-in by a provider: the browser goes there, and keeps a cookie.
+    package func beginProviderLogIn(
+      _ request: AuthAPI.BeginProviderLogInRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.BegunFederation {
+      try await channel.unary(
+        AuthMethods.beginProviderLogIn, request, options: options)
+    }
+
+    /// Logs in whom a provider has sent back, or signs them up where anybody may.
+    package func createProviderSession(
+      _ request: AuthAPI.CreateProviderSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.CreateSessionResponse {
+      try await channel.unary(
+        AuthMethods.createProviderSession, request, options: options)
+    }
+
+    /// Begins to connect an identity at a provider with the caller's account.
+    package func beginIdentityLink(
+      _ request: AuthAPI.BeginIdentityLinkRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.BegunFederation {
+      try await channel.unary(
+        AuthMethods.beginIdentityLink, request, options: options)
+    }
+
+    /// Connects the identity with which the caller has come back.
+    package func linkIdentity(
+      _ request: AuthAPI.LinkIdentityRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.LinkedIdentity {
+      try await channel.unary(
+        AuthMethods.linkIdentity, request, options: options)
+    }
+
     /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
     package func completeSession(
       _ request: AuthAPI.CompleteSessionRequest,
@@ -6666,6 +7630,16 @@ package enum AuthAPI {
     ) async throws(RPCError) -> Empty {
       try await channel.unary(
         AuthMethods.confirmSession, request, options: options)
+    }
+
+    /// Has the caller's session go on under another token; the one before works no more. For after
+    /// whatever changes how its owner gets in. The gateway turns the token into a cookie.
+    package func rotateSession(
+      _ request: AuthAPI.RotateSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> AuthAPI.RotateSessionResponse {
+      try await channel.unary(
+        AuthMethods.rotateSession, request, options: options)
     }
 
     /// Ends the session of the caller's credential.
@@ -6863,6 +7837,18 @@ package enum AuthAPI {
         AuthMethods.beginPasskeyConfirmation,
         AuthAPI.BeginPasskeyConfirmationRequest.self,
         AuthAPI.PasskeyRequestOptions.self),
+      TranscodedMethod(
+        AuthMethods.listLogInProviders,
+        AuthAPI.ListLogInProvidersRequest.self,
+        AuthAPI.ListLogInProvidersResponse.self),
+      TranscodedMethod(
+        AuthMethods.listIdentities,
+        AuthAPI.ListIdentitiesRequest.self,
+        AuthAPI.ListIdentitiesResponse.self),
+      TranscodedMethod(
+        AuthMethods.deleteIdentity,
+        AuthAPI.DeleteIdentityRequest.self,
+        Empty.self),
       TranscodedMethod(
         AuthMethods.listUsers,
         AuthAPI.ListUsersRequest.self,
@@ -7088,6 +8074,24 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.beginPasskeyConfirmation(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.listLogInProviders,
+        .unary { request, context in
+          let request = try AuthAPI.ListLogInProvidersRequest(request: request)
+          return try await self.listLogInProviders(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.listIdentities,
+        .unary { request, context in
+          let request = try AuthAPI.ListIdentitiesRequest(request: request)
+          return try await self.listIdentities(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.deleteIdentity,
+        .unary { request, context in
+          let request = try AuthAPI.DeleteIdentityRequest(request: request)
+          return try await self.deleteIdentity(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.listUsers,
         .unary { request, context in
           let request = try AuthAPI.ListUsersRequest(request: request)
@@ -7184,6 +8188,30 @@ extension AuthAPI.AuthServiceProtocol {
           return try await self.createPasskeySession(request, context: context).enveloped()
         }),
       MethodHandler(
+        AuthAPI.AuthMethods.beginProviderLogIn,
+        .unary { request, context in
+          let request = try AuthAPI.BeginProviderLogInRequest(request: request)
+          return try await self.beginProviderLogIn(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.createProviderSession,
+        .unary { request, context in
+          let request = try AuthAPI.CreateProviderSessionRequest(request: request)
+          return try await self.createProviderSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.beginIdentityLink,
+        .unary { request, context in
+          let request = try AuthAPI.BeginIdentityLinkRequest(request: request)
+          return try await self.beginIdentityLink(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.linkIdentity,
+        .unary { request, context in
+          let request = try AuthAPI.LinkIdentityRequest(request: request)
+          return try await self.linkIdentity(request, context: context).enveloped()
+        }),
+      MethodHandler(
         AuthAPI.AuthMethods.completeSession,
         .unary { request, context in
           let request = try AuthAPI.CompleteSessionRequest(request: request)
@@ -7194,6 +8222,12 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.ConfirmSessionRequest(request: request)
           return try await self.confirmSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.rotateSession,
+        .unary { request, context in
+          let request = try AuthAPI.RotateSessionRequest(request: request)
+          return try await self.rotateSession(request, context: context).enveloped()
         }),
       MethodHandler(
         AuthAPI.AuthMethods.deleteCurrentSession,

@@ -38,6 +38,14 @@ struct Notice: Sendable, Hashable {
     case passkeyAdded = "passkey-added"
     case passkeyRenamed = "passkey-renamed"
     case passkeyRemoved = "passkey-removed"
+    case identityLinked = "identity-linked"
+    case identityRemoved = "identity-removed"
+    case identityTaken = "identity-taken"
+    case identityUnlinked = "identity-unlinked"
+    case identityUnverified = "identity-unverified"
+    case providerFailed = "provider-failed"
+    case providerWayOver = "provider-way-over"
+    case signUpClosed = "sign-up-closed"
     case invited = "invited"
     case userChanged = "user-changed"
     case accountKept = "account-kept"
@@ -135,6 +143,19 @@ extension Notice {
       case .passkeyAdded: "The passkey is yours now. You can log in with it."
       case .passkeyRenamed: "The passkey has its new name."
       case .passkeyRemoved: "The passkey is removed."
+      case .identityLinked: "Connected. You can log in by it from now on."
+      case .identityRemoved: "Disconnected. It lets nobody in any more."
+      case .identityTaken: "That identity is connected with an account already."
+      case .identityUnlinked:
+        "There is an account with your address. Log in to it, then connect the provider under "
+          + "Settings, Security."
+      case .identityUnverified:
+        "The provider has not verified your e-mail address, so there is no account to make of it."
+      case .providerFailed: "The provider's answer can't be used. Try again, or log in another way."
+      case .providerWayOver:
+        "That log-in took too long, or was begun in another browser. Begin again."
+      case .signUpClosed:
+        "There is no account with your address, and you can't sign up by yourself."
       case .invited: "The invitation is on its way."
       case .userChanged: "Done."
       case .accountLeaves:
@@ -142,14 +163,20 @@ extension Notice {
           + "Log in before that to keep it."
       case .accountKept: "Your account stays. Log in to go on."
       }
-    let undo: String? =
-      switch kind {
-      case .keyEnabled: subject.map { "/providers/\($0)/disable" }
-      case .keyDisabled: subject.map { "/providers/\($0)/enable" }
-      default: nil
-      }
-    return View(
-      text: text, isGood: ![.sessionEnded, .logInFirst, .confirmFirst, .fileOver].contains(kind),
-      undo: undo)
+    return View(text: text, isGood: !Self.bad.contains(kind), undo: undo)
+  }
+
+  /// Those of something that was not done, or has to be done first.
+  private static let bad: Set<Kind> = [
+    .sessionEnded, .logInFirst, .confirmFirst, .fileOver, .identityTaken, .identityUnlinked,
+    .identityUnverified, .providerFailed, .providerWayOver, .signUpClosed,
+  ]
+
+  private var undo: String? {
+    switch kind {
+    case .keyEnabled: subject.map { "/providers/\($0)/disable" }
+    case .keyDisabled: subject.map { "/providers/\($0)/enable" }
+    default: nil
+    }
   }
 }

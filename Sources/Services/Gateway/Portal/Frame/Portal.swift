@@ -55,6 +55,7 @@ package struct Portal: Sendable {
     routes += try LinkPages(portal: self).routes() + SecurityPages(portal: self).routes()
     routes += try DeletionPages(portal: self).routes()
     routes += try SecondFactorPages(portal: self).routes() + PasskeyPages(portal: self).routes()
+    routes += try IdentityPages(portal: self).routes()
     routes += try UserPages(portal: self).routes()
     routes += try WholeLogPage(portal: self).routes()
     #if DEBUG

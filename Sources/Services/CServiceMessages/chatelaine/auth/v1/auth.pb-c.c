@@ -2911,6 +2911,591 @@ void   chatelaine__auth__v1__create_passkey_session_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__create_passkey_session_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__log_in_provider__init
+                     (Chatelaine__Auth__V1__LogInProvider         *message)
+{
+  static const Chatelaine__Auth__V1__LogInProvider init_value = CHATELAINE__AUTH__V1__LOG_IN_PROVIDER__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__log_in_provider__get_packed_size
+                     (const Chatelaine__Auth__V1__LogInProvider *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__log_in_provider__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__log_in_provider__pack
+                     (const Chatelaine__Auth__V1__LogInProvider *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__log_in_provider__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__log_in_provider__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LogInProvider *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__log_in_provider__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__LogInProvider *
+       chatelaine__auth__v1__log_in_provider__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__LogInProvider *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__log_in_provider__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__log_in_provider__free_unpacked
+                     (Chatelaine__Auth__V1__LogInProvider *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__log_in_provider__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_log_in_providers_request__init
+                     (Chatelaine__Auth__V1__ListLogInProvidersRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListLogInProvidersRequest init_value = CHATELAINE__AUTH__V1__LIST_LOG_IN_PROVIDERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_log_in_providers_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_log_in_providers_request__pack
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_log_in_providers_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListLogInProvidersRequest *
+       chatelaine__auth__v1__list_log_in_providers_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListLogInProvidersRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_log_in_providers_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_log_in_providers_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListLogInProvidersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_log_in_providers_response__init
+                     (Chatelaine__Auth__V1__ListLogInProvidersResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListLogInProvidersResponse init_value = CHATELAINE__AUTH__V1__LIST_LOG_IN_PROVIDERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_log_in_providers_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_log_in_providers_response__pack
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_log_in_providers_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListLogInProvidersResponse *
+       chatelaine__auth__v1__list_log_in_providers_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListLogInProvidersResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_log_in_providers_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_log_in_providers_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListLogInProvidersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_log_in_providers_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begin_provider_log_in_request__init
+                     (Chatelaine__Auth__V1__BeginProviderLogInRequest         *message)
+{
+  static const Chatelaine__Auth__V1__BeginProviderLogInRequest init_value = CHATELAINE__AUTH__V1__BEGIN_PROVIDER_LOG_IN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begin_provider_log_in_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_provider_log_in_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begin_provider_log_in_request__pack
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_provider_log_in_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begin_provider_log_in_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_provider_log_in_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BeginProviderLogInRequest *
+       chatelaine__auth__v1__begin_provider_log_in_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BeginProviderLogInRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begin_provider_log_in_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begin_provider_log_in_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginProviderLogInRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_provider_log_in_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begin_identity_link_request__init
+                     (Chatelaine__Auth__V1__BeginIdentityLinkRequest         *message)
+{
+  static const Chatelaine__Auth__V1__BeginIdentityLinkRequest init_value = CHATELAINE__AUTH__V1__BEGIN_IDENTITY_LINK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begin_identity_link_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_identity_link_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begin_identity_link_request__pack
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_identity_link_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begin_identity_link_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_identity_link_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BeginIdentityLinkRequest *
+       chatelaine__auth__v1__begin_identity_link_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BeginIdentityLinkRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begin_identity_link_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begin_identity_link_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginIdentityLinkRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begin_identity_link_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__begun_federation__init
+                     (Chatelaine__Auth__V1__BegunFederation         *message)
+{
+  static const Chatelaine__Auth__V1__BegunFederation init_value = CHATELAINE__AUTH__V1__BEGUN_FEDERATION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__begun_federation__get_packed_size
+                     (const Chatelaine__Auth__V1__BegunFederation *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begun_federation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__begun_federation__pack
+                     (const Chatelaine__Auth__V1__BegunFederation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begun_federation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__begun_federation__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BegunFederation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__begun_federation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__BegunFederation *
+       chatelaine__auth__v1__begun_federation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__BegunFederation *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__begun_federation__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__begun_federation__free_unpacked
+                     (Chatelaine__Auth__V1__BegunFederation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__begun_federation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__federation_answer__init
+                     (Chatelaine__Auth__V1__FederationAnswer         *message)
+{
+  static const Chatelaine__Auth__V1__FederationAnswer init_value = CHATELAINE__AUTH__V1__FEDERATION_ANSWER__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__federation_answer__get_packed_size
+                     (const Chatelaine__Auth__V1__FederationAnswer *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__federation_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__federation_answer__pack
+                     (const Chatelaine__Auth__V1__FederationAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__federation_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__federation_answer__pack_to_buffer
+                     (const Chatelaine__Auth__V1__FederationAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__federation_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__FederationAnswer *
+       chatelaine__auth__v1__federation_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__FederationAnswer *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__federation_answer__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__federation_answer__free_unpacked
+                     (Chatelaine__Auth__V1__FederationAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__federation_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__create_provider_session_request__init
+                     (Chatelaine__Auth__V1__CreateProviderSessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__CreateProviderSessionRequest init_value = CHATELAINE__AUTH__V1__CREATE_PROVIDER_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__create_provider_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_provider_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__create_provider_session_request__pack
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_provider_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__create_provider_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_provider_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__CreateProviderSessionRequest *
+       chatelaine__auth__v1__create_provider_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__CreateProviderSessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__create_provider_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__create_provider_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateProviderSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__create_provider_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__link_identity_request__init
+                     (Chatelaine__Auth__V1__LinkIdentityRequest         *message)
+{
+  static const Chatelaine__Auth__V1__LinkIdentityRequest init_value = CHATELAINE__AUTH__V1__LINK_IDENTITY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__link_identity_request__get_packed_size
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__link_identity_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__link_identity_request__pack
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__link_identity_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__link_identity_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__link_identity_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__LinkIdentityRequest *
+       chatelaine__auth__v1__link_identity_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__LinkIdentityRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__link_identity_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__link_identity_request__free_unpacked
+                     (Chatelaine__Auth__V1__LinkIdentityRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__link_identity_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__linked_identity__init
+                     (Chatelaine__Auth__V1__LinkedIdentity         *message)
+{
+  static const Chatelaine__Auth__V1__LinkedIdentity init_value = CHATELAINE__AUTH__V1__LINKED_IDENTITY__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__linked_identity__get_packed_size
+                     (const Chatelaine__Auth__V1__LinkedIdentity *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__linked_identity__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__linked_identity__pack
+                     (const Chatelaine__Auth__V1__LinkedIdentity *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__linked_identity__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__linked_identity__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LinkedIdentity *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__linked_identity__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__LinkedIdentity *
+       chatelaine__auth__v1__linked_identity__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__LinkedIdentity *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__linked_identity__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__linked_identity__free_unpacked
+                     (Chatelaine__Auth__V1__LinkedIdentity *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__linked_identity__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_identities_request__init
+                     (Chatelaine__Auth__V1__ListIdentitiesRequest         *message)
+{
+  static const Chatelaine__Auth__V1__ListIdentitiesRequest init_value = CHATELAINE__AUTH__V1__LIST_IDENTITIES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_identities_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_identities_request__pack
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_identities_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListIdentitiesRequest *
+       chatelaine__auth__v1__list_identities_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListIdentitiesRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_identities_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_identities_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListIdentitiesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__list_identities_response__init
+                     (Chatelaine__Auth__V1__ListIdentitiesResponse         *message)
+{
+  static const Chatelaine__Auth__V1__ListIdentitiesResponse init_value = CHATELAINE__AUTH__V1__LIST_IDENTITIES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__list_identities_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__list_identities_response__pack
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__list_identities_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__ListIdentitiesResponse *
+       chatelaine__auth__v1__list_identities_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__ListIdentitiesResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__list_identities_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__list_identities_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListIdentitiesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__list_identities_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__delete_identity_request__init
+                     (Chatelaine__Auth__V1__DeleteIdentityRequest         *message)
+{
+  static const Chatelaine__Auth__V1__DeleteIdentityRequest init_value = CHATELAINE__AUTH__V1__DELETE_IDENTITY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__delete_identity_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_identity_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__delete_identity_request__pack
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_identity_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__delete_identity_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_identity_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__DeleteIdentityRequest *
+       chatelaine__auth__v1__delete_identity_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__DeleteIdentityRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__delete_identity_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__delete_identity_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteIdentityRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__delete_identity_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__auth__v1__reset_user_second_factor_request__init
                      (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message)
 {
@@ -2999,6 +3584,96 @@ void   chatelaine__auth__v1__create_session_response__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &chatelaine__auth__v1__create_session_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__rotate_session_request__init
+                     (Chatelaine__Auth__V1__RotateSessionRequest         *message)
+{
+  static const Chatelaine__Auth__V1__RotateSessionRequest init_value = CHATELAINE__AUTH__V1__ROTATE_SESSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__rotate_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateSessionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__rotate_session_request__pack
+                     (const Chatelaine__Auth__V1__RotateSessionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__rotate_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateSessionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RotateSessionRequest *
+       chatelaine__auth__v1__rotate_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RotateSessionRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__rotate_session_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__rotate_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__RotateSessionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__auth__v1__rotate_session_response__init
+                     (Chatelaine__Auth__V1__RotateSessionResponse         *message)
+{
+  static const Chatelaine__Auth__V1__RotateSessionResponse init_value = CHATELAINE__AUTH__V1__ROTATE_SESSION_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__rotate_session_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateSessionResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__rotate_session_response__pack
+                     (const Chatelaine__Auth__V1__RotateSessionResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__rotate_session_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateSessionResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__RotateSessionResponse *
+       chatelaine__auth__v1__rotate_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__RotateSessionResponse *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__rotate_session_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__rotate_session_response__free_unpacked
+                     (Chatelaine__Auth__V1__RotateSessionResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__rotate_session_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   chatelaine__auth__v1__delete_current_session_request__init
@@ -7241,6 +7916,616 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_session_re
   (ProtobufCMessageInit) chatelaine__auth__v1__create_passkey_session_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__log_in_provider__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LogInProvider, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LogInProvider, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__log_in_provider__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__log_in_provider__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__log_in_provider__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.LogInProvider",
+  "LogInProvider",
+  "Chatelaine__Auth__V1__LogInProvider",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__LogInProvider),
+  2,
+  chatelaine__auth__v1__log_in_provider__field_descriptors,
+  chatelaine__auth__v1__log_in_provider__field_indices_by_name,
+  1,  chatelaine__auth__v1__log_in_provider__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__log_in_provider__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__list_log_in_providers_request__field_descriptors NULL
+#define chatelaine__auth__v1__list_log_in_providers_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__list_log_in_providers_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_log_in_providers_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListLogInProvidersRequest",
+  "ListLogInProvidersRequest",
+  "Chatelaine__Auth__V1__ListLogInProvidersRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListLogInProvidersRequest),
+  0,
+  chatelaine__auth__v1__list_log_in_providers_request__field_descriptors,
+  chatelaine__auth__v1__list_log_in_providers_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__list_log_in_providers_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_log_in_providers_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_log_in_providers_response__field_descriptors[1] =
+{
+  {
+    "providers",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListLogInProvidersResponse, n_providers),
+    offsetof(Chatelaine__Auth__V1__ListLogInProvidersResponse, providers),
+    &chatelaine__auth__v1__log_in_provider__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_log_in_providers_response__field_indices_by_name[] = {
+  0,   /* field[0] = providers */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_log_in_providers_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_log_in_providers_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListLogInProvidersResponse",
+  "ListLogInProvidersResponse",
+  "Chatelaine__Auth__V1__ListLogInProvidersResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListLogInProvidersResponse),
+  1,
+  chatelaine__auth__v1__list_log_in_providers_response__field_descriptors,
+  chatelaine__auth__v1__list_log_in_providers_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_log_in_providers_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_log_in_providers_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__begin_provider_log_in_request__field_descriptors[1] =
+{
+  {
+    "provider",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__BeginProviderLogInRequest, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__begin_provider_log_in_request__field_indices_by_name[] = {
+  0,   /* field[0] = provider */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__begin_provider_log_in_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_provider_log_in_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BeginProviderLogInRequest",
+  "BeginProviderLogInRequest",
+  "Chatelaine__Auth__V1__BeginProviderLogInRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BeginProviderLogInRequest),
+  1,
+  chatelaine__auth__v1__begin_provider_log_in_request__field_descriptors,
+  chatelaine__auth__v1__begin_provider_log_in_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__begin_provider_log_in_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begin_provider_log_in_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__begin_identity_link_request__field_descriptors[1] =
+{
+  {
+    "provider",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__BeginIdentityLinkRequest, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__begin_identity_link_request__field_indices_by_name[] = {
+  0,   /* field[0] = provider */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__begin_identity_link_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_identity_link_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BeginIdentityLinkRequest",
+  "BeginIdentityLinkRequest",
+  "Chatelaine__Auth__V1__BeginIdentityLinkRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BeginIdentityLinkRequest),
+  1,
+  chatelaine__auth__v1__begin_identity_link_request__field_descriptors,
+  chatelaine__auth__v1__begin_identity_link_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__begin_identity_link_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begin_identity_link_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__begun_federation__field_descriptors[2] =
+{
+  {
+    "authorization_url",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__BegunFederation, authorization_url),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "flow",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__BegunFederation, flow),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__begun_federation__field_indices_by_name[] = {
+  0,   /* field[0] = authorization_url */
+  1,   /* field[1] = flow */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__begun_federation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__begun_federation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.BegunFederation",
+  "BegunFederation",
+  "Chatelaine__Auth__V1__BegunFederation",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__BegunFederation),
+  2,
+  chatelaine__auth__v1__begun_federation__field_descriptors,
+  chatelaine__auth__v1__begun_federation__field_indices_by_name,
+  1,  chatelaine__auth__v1__begun_federation__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__begun_federation__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__federation_answer__field_descriptors[5] =
+{
+  {
+    "provider",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__FederationAnswer, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__FederationAnswer, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__FederationAnswer, state),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "iss",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__FederationAnswer, iss),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "flow",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__FederationAnswer, flow),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__federation_answer__field_indices_by_name[] = {
+  1,   /* field[1] = code */
+  4,   /* field[4] = flow */
+  3,   /* field[3] = iss */
+  0,   /* field[0] = provider */
+  2,   /* field[2] = state */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__federation_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__federation_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.FederationAnswer",
+  "FederationAnswer",
+  "Chatelaine__Auth__V1__FederationAnswer",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__FederationAnswer),
+  5,
+  chatelaine__auth__v1__federation_answer__field_descriptors,
+  chatelaine__auth__v1__federation_answer__field_indices_by_name,
+  1,  chatelaine__auth__v1__federation_answer__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__federation_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__create_provider_session_request__field_descriptors[2] =
+{
+  {
+    "answer",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateProviderSessionRequest, answer),
+    &chatelaine__auth__v1__federation_answer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__CreateProviderSessionRequest, device_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__create_provider_session_request__field_indices_by_name[] = {
+  0,   /* field[0] = answer */
+  1,   /* field[1] = device_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__create_provider_session_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__create_provider_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.CreateProviderSessionRequest",
+  "CreateProviderSessionRequest",
+  "Chatelaine__Auth__V1__CreateProviderSessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__CreateProviderSessionRequest),
+  2,
+  chatelaine__auth__v1__create_provider_session_request__field_descriptors,
+  chatelaine__auth__v1__create_provider_session_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__create_provider_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__create_provider_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__link_identity_request__field_descriptors[1] =
+{
+  {
+    "answer",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkIdentityRequest, answer),
+    &chatelaine__auth__v1__federation_answer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__link_identity_request__field_indices_by_name[] = {
+  0,   /* field[0] = answer */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__link_identity_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__link_identity_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.LinkIdentityRequest",
+  "LinkIdentityRequest",
+  "Chatelaine__Auth__V1__LinkIdentityRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__LinkIdentityRequest),
+  1,
+  chatelaine__auth__v1__link_identity_request__field_descriptors,
+  chatelaine__auth__v1__link_identity_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__link_identity_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__link_identity_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__linked_identity__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "issuer",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, issuer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "email",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, email),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_use_time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, _last_use_time_case),
+    offsetof(Chatelaine__Auth__V1__LinkedIdentity, last_use_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__linked_identity__field_indices_by_name[] = {
+  4,   /* field[4] = create_time */
+  3,   /* field[3] = email */
+  0,   /* field[0] = id */
+  2,   /* field[2] = issuer */
+  5,   /* field[5] = last_use_time */
+  1,   /* field[1] = provider */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__linked_identity__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__linked_identity__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.LinkedIdentity",
+  "LinkedIdentity",
+  "Chatelaine__Auth__V1__LinkedIdentity",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__LinkedIdentity),
+  6,
+  chatelaine__auth__v1__linked_identity__field_descriptors,
+  chatelaine__auth__v1__linked_identity__field_indices_by_name,
+  1,  chatelaine__auth__v1__linked_identity__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__linked_identity__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__list_identities_request__field_descriptors NULL
+#define chatelaine__auth__v1__list_identities_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__list_identities_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_identities_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListIdentitiesRequest",
+  "ListIdentitiesRequest",
+  "Chatelaine__Auth__V1__ListIdentitiesRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListIdentitiesRequest),
+  0,
+  chatelaine__auth__v1__list_identities_request__field_descriptors,
+  chatelaine__auth__v1__list_identities_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__list_identities_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_identities_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__list_identities_response__field_descriptors[1] =
+{
+  {
+    "identities",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Auth__V1__ListIdentitiesResponse, n_identities),
+    offsetof(Chatelaine__Auth__V1__ListIdentitiesResponse, identities),
+    &chatelaine__auth__v1__linked_identity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__list_identities_response__field_indices_by_name[] = {
+  0,   /* field[0] = identities */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__list_identities_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__list_identities_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.ListIdentitiesResponse",
+  "ListIdentitiesResponse",
+  "Chatelaine__Auth__V1__ListIdentitiesResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__ListIdentitiesResponse),
+  1,
+  chatelaine__auth__v1__list_identities_response__field_descriptors,
+  chatelaine__auth__v1__list_identities_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__list_identities_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__list_identities_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__delete_identity_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__DeleteIdentityRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__delete_identity_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__delete_identity_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_identity_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.DeleteIdentityRequest",
+  "DeleteIdentityRequest",
+  "Chatelaine__Auth__V1__DeleteIdentityRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__DeleteIdentityRequest),
+  1,
+  chatelaine__auth__v1__delete_identity_request__field_descriptors,
+  chatelaine__auth__v1__delete_identity_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__delete_identity_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__delete_identity_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor chatelaine__auth__v1__reset_user_second_factor_request__field_descriptors[1] =
 {
   {
@@ -7380,6 +8665,75 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__
   chatelaine__auth__v1__create_session_response__field_indices_by_name,
   1,  chatelaine__auth__v1__create_session_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__auth__v1__create_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__auth__v1__rotate_session_request__field_descriptors NULL
+#define chatelaine__auth__v1__rotate_session_request__field_indices_by_name NULL
+#define chatelaine__auth__v1__rotate_session_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_session_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RotateSessionRequest",
+  "RotateSessionRequest",
+  "Chatelaine__Auth__V1__RotateSessionRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RotateSessionRequest),
+  0,
+  chatelaine__auth__v1__rotate_session_request__field_descriptors,
+  chatelaine__auth__v1__rotate_session_request__field_indices_by_name,
+  0,  chatelaine__auth__v1__rotate_session_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__rotate_session_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__rotate_session_response__field_descriptors[2] =
+{
+  {
+    "session_token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RotateSessionResponse, session_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__RotateSessionResponse, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__rotate_session_response__field_indices_by_name[] = {
+  1,   /* field[1] = expire_time */
+  0,   /* field[0] = session_token */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__rotate_session_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_session_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.RotateSessionResponse",
+  "RotateSessionResponse",
+  "Chatelaine__Auth__V1__RotateSessionResponse",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__RotateSessionResponse),
+  2,
+  chatelaine__auth__v1__rotate_session_response__field_descriptors,
+  chatelaine__auth__v1__rotate_session_response__field_indices_by_name,
+  1,  chatelaine__auth__v1__rotate_session_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__rotate_session_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define chatelaine__auth__v1__delete_current_session_request__field_descriptors NULL
@@ -8663,7 +10017,7 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[52] =
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[60] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -8689,6 +10043,9 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeletePasskey", &chatelaine__auth__v1__delete_passkey_request__descriptor, &google__protobuf__empty__descriptor },
   { "BeginPasskeyLogIn", &chatelaine__auth__v1__begin_passkey_log_in_request__descriptor, &chatelaine__auth__v1__passkey_request_options__descriptor },
   { "BeginPasskeyConfirmation", &chatelaine__auth__v1__begin_passkey_confirmation_request__descriptor, &chatelaine__auth__v1__passkey_request_options__descriptor },
+  { "ListLogInProviders", &chatelaine__auth__v1__list_log_in_providers_request__descriptor, &chatelaine__auth__v1__list_log_in_providers_response__descriptor },
+  { "ListIdentities", &chatelaine__auth__v1__list_identities_request__descriptor, &chatelaine__auth__v1__list_identities_response__descriptor },
+  { "DeleteIdentity", &chatelaine__auth__v1__delete_identity_request__descriptor, &google__protobuf__empty__descriptor },
   { "ListUsers", &chatelaine__auth__v1__list_users_request__descriptor, &chatelaine__auth__v1__list_users_response__descriptor },
   { "InviteUser", &chatelaine__auth__v1__invite_user_request__descriptor, &chatelaine__auth__v1__invite_user_response__descriptor },
   { "SetUserRole", &chatelaine__auth__v1__set_user_role_request__descriptor, &chatelaine__auth__v1__user__descriptor },
@@ -8705,8 +10062,13 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "SendUserPasswordReset", &chatelaine__auth__v1__send_user_password_reset_request__descriptor, &chatelaine__auth__v1__send_user_password_reset_response__descriptor },
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "CreatePasskeySession", &chatelaine__auth__v1__create_passkey_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
+  { "BeginProviderLogIn", &chatelaine__auth__v1__begin_provider_log_in_request__descriptor, &chatelaine__auth__v1__begun_federation__descriptor },
+  { "CreateProviderSession", &chatelaine__auth__v1__create_provider_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
+  { "BeginIdentityLink", &chatelaine__auth__v1__begin_identity_link_request__descriptor, &chatelaine__auth__v1__begun_federation__descriptor },
+  { "LinkIdentity", &chatelaine__auth__v1__link_identity_request__descriptor, &chatelaine__auth__v1__linked_identity__descriptor },
   { "CompleteSession", &chatelaine__auth__v1__complete_session_request__descriptor, &chatelaine__auth__v1__create_session_response__descriptor },
   { "ConfirmSession", &chatelaine__auth__v1__confirm_session_request__descriptor, &google__protobuf__empty__descriptor },
+  { "RotateSession", &chatelaine__auth__v1__rotate_session_request__descriptor, &chatelaine__auth__v1__rotate_session_response__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
   { "Authenticate", &chatelaine__auth__v1__authenticate_request__descriptor, &chatelaine__auth__v1__authenticate_response__descriptor },
   { "WatchRevocations", &chatelaine__auth__v1__watch_revocations_request__descriptor, &chatelaine__auth__v1__watch_revocations_response__descriptor },
@@ -8719,58 +10081,66 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
-  43,        /* Authenticate */
+  51,        /* Authenticate */
+  45,        /* BeginIdentityLink */
   17,        /* BeginPasskey */
   23,        /* BeginPasskeyConfirmation */
   22,        /* BeginPasskeyLogIn */
+  43,        /* BeginProviderLogIn */
   4,        /* ChangePassword */
-  40,        /* CompleteSession */
-  41,        /* ConfirmSession */
-  47,        /* CreateAccessToken */
+  47,        /* CompleteSession */
+  48,        /* ConfirmSession */
+  55,        /* CreateAccessToken */
   0,        /* CreateAccount */
   12,        /* CreateAuthenticator */
   18,        /* CreatePasskey */
-  39,        /* CreatePasskeySession */
+  42,        /* CreatePasskeySession */
+  44,        /* CreateProviderSession */
   15,        /* CreateRecoveryCodes */
-  38,        /* CreateSession */
-  51,        /* DeleteAccessToken */
-  42,        /* DeleteCurrentSession */
+  41,        /* CreateSession */
+  59,        /* DeleteAccessToken */
+  50,        /* DeleteCurrentSession */
+  26,        /* DeleteIdentity */
   10,        /* DeleteOtherSessions */
   21,        /* DeletePasskey */
   14,        /* DeleteSecondFactor */
   9,        /* DeleteSession */
-  32,        /* DeleteUser */
-  48,        /* DeriveAccessToken */
-  27,        /* DisableUser */
+  35,        /* DeleteUser */
+  56,        /* DeriveAccessToken */
+  30,        /* DisableUser */
   13,        /* EnableSecondFactor */
-  28,        /* EnableUser */
+  31,        /* EnableUser */
   1,        /* GetCurrentAccount */
   11,        /* GetSecondFactor */
-  25,        /* InviteUser */
-  45,        /* IssueOperatorAssertion */
-  50,        /* ListAccessTokens */
-  34,        /* ListErasures */
+  28,        /* InviteUser */
+  53,        /* IssueOperatorAssertion */
+  46,        /* LinkIdentity */
+  58,        /* ListAccessTokens */
+  37,        /* ListErasures */
+  25,        /* ListIdentities */
+  24,        /* ListLogInProviders */
   19,        /* ListPasskeys */
   8,        /* ListSessions */
-  24,        /* ListUsers */
+  27,        /* ListUsers */
   7,        /* RedeemLink */
   20,        /* RenamePasskey */
-  35,        /* RepeatErasures */
-  46,        /* ReportForgery */
+  38,        /* RepeatErasures */
+  54,        /* ReportForgery */
   16,        /* RequestAccountDeletion */
   3,        /* RequestEmailChange */
   5,        /* RequestPasswordReset */
   6,        /* ResetPassword */
-  36,        /* ResetUserSecondFactor */
-  33,        /* RestoreUser */
-  31,        /* RevokeUserAccessTokens */
-  49,        /* RotateAccessToken */
+  39,        /* ResetUserSecondFactor */
+  36,        /* RestoreUser */
+  34,        /* RevokeUserAccessTokens */
+  57,        /* RotateAccessToken */
+  49,        /* RotateSession */
   2,        /* SendEmailVerification */
-  37,        /* SendUserPasswordReset */
-  26,        /* SetUserRole */
-  30,        /* SignOutUser */
-  29,        /* UnlockUser */
-  44         /* WatchRevocations */
+  40,        /* SendUserPasswordReset */
+  29,        /* SetUserRole */
+  33,        /* SignOutUser */
+  32,        /* UnlockUser */
+  52         /* WatchRevocations */
 };
 const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
 {
@@ -8779,7 +10149,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  52,
+  60,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -8975,13 +10345,37 @@ void chatelaine__auth__v1__auth__begin_passkey_confirmation(ProtobufCService *se
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__auth__v1__auth__list_log_in_providers(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__ListLogInProvidersRequest *input,
+                                                       Chatelaine__Auth__V1__ListLogInProvidersResponse_Closure closure,
+                                                       void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__list_identities(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ListIdentitiesRequest *input,
+                                                 Chatelaine__Auth__V1__ListIdentitiesResponse_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__delete_identity(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__DeleteIdentityRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 24, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__InviteUserRequest *input,
@@ -8989,7 +10383,7 @@ void chatelaine__auth__v1__auth__invite_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 25, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SetUserRoleRequest *input,
@@ -8997,7 +10391,7 @@ void chatelaine__auth__v1__auth__set_user_role(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 26, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__DisableUserRequest *input,
@@ -9005,7 +10399,7 @@ void chatelaine__auth__v1__auth__disable_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 27, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__EnableUserRequest *input,
@@ -9013,7 +10407,7 @@ void chatelaine__auth__v1__auth__enable_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 28, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__UnlockUserRequest *input,
@@ -9021,7 +10415,7 @@ void chatelaine__auth__v1__auth__unlock_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 29, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__SignOutUserRequest *input,
@@ -9029,7 +10423,7 @@ void chatelaine__auth__v1__auth__sign_out_user(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 30, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *service,
                                                            const Chatelaine__Auth__V1__RevokeUserAccessTokensRequest *input,
@@ -9037,7 +10431,7 @@ void chatelaine__auth__v1__auth__revoke_user_access_tokens(ProtobufCService *ser
                                                            void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 31, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              const Chatelaine__Auth__V1__DeleteUserRequest *input,
@@ -9045,7 +10439,7 @@ void chatelaine__auth__v1__auth__delete_user(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 32, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__RestoreUserRequest *input,
@@ -9053,7 +10447,7 @@ void chatelaine__auth__v1__auth__restore_user(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 33, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                const Chatelaine__Auth__V1__ListErasuresRequest *input,
@@ -9061,7 +10455,7 @@ void chatelaine__auth__v1__auth__list_erasures(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 34, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__RepeatErasuresRequest *input,
@@ -9069,7 +10463,7 @@ void chatelaine__auth__v1__auth__repeat_erasures(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 35, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *input,
@@ -9077,7 +10471,7 @@ void chatelaine__auth__v1__auth__reset_user_second_factor(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 36, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__SendUserPasswordResetRequest *input,
@@ -9085,7 +10479,7 @@ void chatelaine__auth__v1__auth__send_user_password_reset(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 37, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateSessionRequest *input,
@@ -9093,7 +10487,7 @@ void chatelaine__auth__v1__auth__create_session(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 38, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_passkey_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
@@ -9101,7 +10495,39 @@ void chatelaine__auth__v1__auth__create_passkey_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 39, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__begin_provider_log_in(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__BeginProviderLogInRequest *input,
+                                                       Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                                                       void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__create_provider_session(ProtobufCService *service,
+                                                         const Chatelaine__Auth__V1__CreateProviderSessionRequest *input,
+                                                         Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                         void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 44, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__begin_identity_link(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__BeginIdentityLinkRequest *input,
+                                                     Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                                                     void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 45, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__link_identity(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__LinkIdentityRequest *input,
+                                               Chatelaine__Auth__V1__LinkedIdentity_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 46, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
@@ -9109,7 +10535,7 @@ void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 40, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 47, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
@@ -9117,7 +10543,15 @@ void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 41, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 48, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__rotate_session(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__RotateSessionRequest *input,
+                                                Chatelaine__Auth__V1__RotateSessionResponse_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 49, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -9125,7 +10559,7 @@ void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *servic
                                                         void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 42, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 50, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               const Chatelaine__Auth__V1__AuthenticateRequest *input,
@@ -9133,7 +10567,7 @@ void chatelaine__auth__v1__auth__authenticate(ProtobufCService *service,
                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 43, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 51, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    const Chatelaine__Auth__V1__WatchRevocationsRequest *input,
@@ -9141,7 +10575,7 @@ void chatelaine__auth__v1__auth__watch_revocations(ProtobufCService *service,
                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 44, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 52, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *service,
                                                           const Chatelaine__Auth__V1__IssueOperatorAssertionRequest *input,
@@ -9149,7 +10583,7 @@ void chatelaine__auth__v1__auth__issue_operator_assertion(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 45, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 53, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__ReportForgeryRequest *input,
@@ -9157,7 +10591,7 @@ void chatelaine__auth__v1__auth__report_forgery(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 46, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 54, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__CreateAccessTokenRequest *input,
@@ -9165,7 +10599,7 @@ void chatelaine__auth__v1__auth__create_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 47, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 55, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeriveAccessTokenRequest *input,
@@ -9173,7 +10607,7 @@ void chatelaine__auth__v1__auth__derive_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 48, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 56, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__RotateAccessTokenRequest *input,
@@ -9181,7 +10615,7 @@ void chatelaine__auth__v1__auth__rotate_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 49, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 57, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     const Chatelaine__Auth__V1__ListAccessTokensRequest *input,
@@ -9189,7 +10623,7 @@ void chatelaine__auth__v1__auth__list_access_tokens(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 50, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 58, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
@@ -9197,7 +10631,7 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 51, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 59, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

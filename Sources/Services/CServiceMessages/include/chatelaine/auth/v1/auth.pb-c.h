@@ -87,8 +87,23 @@ typedef struct Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest Chatelaine_
 typedef struct Chatelaine__Auth__V1__PasskeyRequestOptions Chatelaine__Auth__V1__PasskeyRequestOptions;
 typedef struct Chatelaine__Auth__V1__PasskeyAssertion Chatelaine__Auth__V1__PasskeyAssertion;
 typedef struct Chatelaine__Auth__V1__CreatePasskeySessionRequest Chatelaine__Auth__V1__CreatePasskeySessionRequest;
+typedef struct Chatelaine__Auth__V1__LogInProvider Chatelaine__Auth__V1__LogInProvider;
+typedef struct Chatelaine__Auth__V1__ListLogInProvidersRequest Chatelaine__Auth__V1__ListLogInProvidersRequest;
+typedef struct Chatelaine__Auth__V1__ListLogInProvidersResponse Chatelaine__Auth__V1__ListLogInProvidersResponse;
+typedef struct Chatelaine__Auth__V1__BeginProviderLogInRequest Chatelaine__Auth__V1__BeginProviderLogInRequest;
+typedef struct Chatelaine__Auth__V1__BeginIdentityLinkRequest Chatelaine__Auth__V1__BeginIdentityLinkRequest;
+typedef struct Chatelaine__Auth__V1__BegunFederation Chatelaine__Auth__V1__BegunFederation;
+typedef struct Chatelaine__Auth__V1__FederationAnswer Chatelaine__Auth__V1__FederationAnswer;
+typedef struct Chatelaine__Auth__V1__CreateProviderSessionRequest Chatelaine__Auth__V1__CreateProviderSessionRequest;
+typedef struct Chatelaine__Auth__V1__LinkIdentityRequest Chatelaine__Auth__V1__LinkIdentityRequest;
+typedef struct Chatelaine__Auth__V1__LinkedIdentity Chatelaine__Auth__V1__LinkedIdentity;
+typedef struct Chatelaine__Auth__V1__ListIdentitiesRequest Chatelaine__Auth__V1__ListIdentitiesRequest;
+typedef struct Chatelaine__Auth__V1__ListIdentitiesResponse Chatelaine__Auth__V1__ListIdentitiesResponse;
+typedef struct Chatelaine__Auth__V1__DeleteIdentityRequest Chatelaine__Auth__V1__DeleteIdentityRequest;
 typedef struct Chatelaine__Auth__V1__ResetUserSecondFactorRequest Chatelaine__Auth__V1__ResetUserSecondFactorRequest;
 typedef struct Chatelaine__Auth__V1__CreateSessionResponse Chatelaine__Auth__V1__CreateSessionResponse;
+typedef struct Chatelaine__Auth__V1__RotateSessionRequest Chatelaine__Auth__V1__RotateSessionRequest;
+typedef struct Chatelaine__Auth__V1__RotateSessionResponse Chatelaine__Auth__V1__RotateSessionResponse;
 typedef struct Chatelaine__Auth__V1__DeleteCurrentSessionRequest Chatelaine__Auth__V1__DeleteCurrentSessionRequest;
 typedef struct Chatelaine__Auth__V1__AuthenticateRequest Chatelaine__Auth__V1__AuthenticateRequest;
 typedef struct Chatelaine__Auth__V1__AssertionPurpose Chatelaine__Auth__V1__AssertionPurpose;
@@ -944,6 +959,157 @@ struct  Chatelaine__Auth__V1__CreatePasskeySessionRequest
     , NULL, {0,NULL} }
 
 
+struct  Chatelaine__Auth__V1__LogInProvider
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+};
+#define CHATELAINE__AUTH__V1__LOG_IN_PROVIDER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__log_in_provider__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__ListLogInProvidersRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__LIST_LOG_IN_PROVIDERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_log_in_providers_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__ListLogInProvidersResponse
+{
+  ProtobufCMessage base;
+  size_t n_providers;
+  Chatelaine__Auth__V1__LogInProvider **providers;
+};
+#define CHATELAINE__AUTH__V1__LIST_LOG_IN_PROVIDERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_log_in_providers_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__BeginProviderLogInRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData provider;
+};
+#define CHATELAINE__AUTH__V1__BEGIN_PROVIDER_LOG_IN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begin_provider_log_in_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__BeginIdentityLinkRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData provider;
+};
+#define CHATELAINE__AUTH__V1__BEGIN_IDENTITY_LINK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begin_identity_link_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__BegunFederation
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData authorization_url;
+  ProtobufCBinaryData flow;
+};
+#define CHATELAINE__AUTH__V1__BEGUN_FEDERATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__begun_federation__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__FederationAnswer
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData code;
+  ProtobufCBinaryData state;
+  ProtobufCBinaryData iss;
+  ProtobufCBinaryData flow;
+};
+#define CHATELAINE__AUTH__V1__FEDERATION_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__federation_answer__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__CreateProviderSessionRequest
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__FederationAnswer *answer;
+  ProtobufCBinaryData device_token;
+};
+#define CHATELAINE__AUTH__V1__CREATE_PROVIDER_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_provider_session_request__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__LinkIdentityRequest
+{
+  ProtobufCMessage base;
+  Chatelaine__Auth__V1__FederationAnswer *answer;
+};
+#define CHATELAINE__AUTH__V1__LINK_IDENTITY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__link_identity_request__descriptor) \
+    , NULL }
+
+
+typedef enum {
+  CHATELAINE__AUTH__V1__LINKED_IDENTITY___LAST_USE_TIME__NOT_SET = 0,
+  CHATELAINE__AUTH__V1__LINKED_IDENTITY___LAST_USE_TIME_LAST_USE_TIME = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__LINKED_IDENTITY___LAST_USE_TIME__CASE)
+} Chatelaine__Auth__V1__LinkedIdentity__LastUseTimeCase;
+
+struct  Chatelaine__Auth__V1__LinkedIdentity
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData issuer;
+  ProtobufCBinaryData email;
+  Google__Protobuf__Timestamp *create_time;
+  Chatelaine__Auth__V1__LinkedIdentity__LastUseTimeCase _last_use_time_case;
+  union {
+    Google__Protobuf__Timestamp *last_use_time;
+  };
+};
+#define CHATELAINE__AUTH__V1__LINKED_IDENTITY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__linked_identity__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, CHATELAINE__AUTH__V1__LINKED_IDENTITY___LAST_USE_TIME__NOT_SET, {0} }
+
+
+struct  Chatelaine__Auth__V1__ListIdentitiesRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__LIST_IDENTITIES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_identities_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__ListIdentitiesResponse
+{
+  ProtobufCMessage base;
+  size_t n_identities;
+  Chatelaine__Auth__V1__LinkedIdentity **identities;
+};
+#define CHATELAINE__AUTH__V1__LIST_IDENTITIES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__list_identities_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Auth__V1__DeleteIdentityRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__AUTH__V1__DELETE_IDENTITY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_identity_request__descriptor) \
+    , {0,NULL} }
+
+
 struct  Chatelaine__Auth__V1__ResetUserSecondFactorRequest
 {
   ProtobufCMessage base;
@@ -967,6 +1133,26 @@ struct  Chatelaine__Auth__V1__CreateSessionResponse
 #define CHATELAINE__AUTH__V1__CREATE_SESSION_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__create_session_response__descriptor) \
     , {0,NULL}, NULL, NULL, {0,NULL}, {0,NULL}, 0 }
+
+
+struct  Chatelaine__Auth__V1__RotateSessionRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__AUTH__V1__ROTATE_SESSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__rotate_session_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Auth__V1__RotateSessionResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData session_token;
+  Google__Protobuf__Timestamp *expire_time;
+};
+#define CHATELAINE__AUTH__V1__ROTATE_SESSION_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__rotate_session_response__descriptor) \
+    , {0,NULL}, NULL }
 
 
 struct  Chatelaine__Auth__V1__DeleteCurrentSessionRequest
@@ -2514,6 +2700,253 @@ Chatelaine__Auth__V1__CreatePasskeySessionRequest *
 void   chatelaine__auth__v1__create_passkey_session_request__free_unpacked
                      (Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__LogInProvider methods */
+void   chatelaine__auth__v1__log_in_provider__init
+                     (Chatelaine__Auth__V1__LogInProvider         *message);
+size_t chatelaine__auth__v1__log_in_provider__get_packed_size
+                     (const Chatelaine__Auth__V1__LogInProvider   *message);
+size_t chatelaine__auth__v1__log_in_provider__pack
+                     (const Chatelaine__Auth__V1__LogInProvider   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__log_in_provider__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LogInProvider   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__LogInProvider *
+       chatelaine__auth__v1__log_in_provider__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__log_in_provider__free_unpacked
+                     (Chatelaine__Auth__V1__LogInProvider *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListLogInProvidersRequest methods */
+void   chatelaine__auth__v1__list_log_in_providers_request__init
+                     (Chatelaine__Auth__V1__ListLogInProvidersRequest         *message);
+size_t chatelaine__auth__v1__list_log_in_providers_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest   *message);
+size_t chatelaine__auth__v1__list_log_in_providers_request__pack
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_log_in_providers_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListLogInProvidersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListLogInProvidersRequest *
+       chatelaine__auth__v1__list_log_in_providers_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_log_in_providers_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListLogInProvidersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListLogInProvidersResponse methods */
+void   chatelaine__auth__v1__list_log_in_providers_response__init
+                     (Chatelaine__Auth__V1__ListLogInProvidersResponse         *message);
+size_t chatelaine__auth__v1__list_log_in_providers_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse   *message);
+size_t chatelaine__auth__v1__list_log_in_providers_response__pack
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_log_in_providers_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListLogInProvidersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListLogInProvidersResponse *
+       chatelaine__auth__v1__list_log_in_providers_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_log_in_providers_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListLogInProvidersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BeginProviderLogInRequest methods */
+void   chatelaine__auth__v1__begin_provider_log_in_request__init
+                     (Chatelaine__Auth__V1__BeginProviderLogInRequest         *message);
+size_t chatelaine__auth__v1__begin_provider_log_in_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest   *message);
+size_t chatelaine__auth__v1__begin_provider_log_in_request__pack
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begin_provider_log_in_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginProviderLogInRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BeginProviderLogInRequest *
+       chatelaine__auth__v1__begin_provider_log_in_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begin_provider_log_in_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginProviderLogInRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BeginIdentityLinkRequest methods */
+void   chatelaine__auth__v1__begin_identity_link_request__init
+                     (Chatelaine__Auth__V1__BeginIdentityLinkRequest         *message);
+size_t chatelaine__auth__v1__begin_identity_link_request__get_packed_size
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest   *message);
+size_t chatelaine__auth__v1__begin_identity_link_request__pack
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begin_identity_link_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BeginIdentityLinkRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BeginIdentityLinkRequest *
+       chatelaine__auth__v1__begin_identity_link_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begin_identity_link_request__free_unpacked
+                     (Chatelaine__Auth__V1__BeginIdentityLinkRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__BegunFederation methods */
+void   chatelaine__auth__v1__begun_federation__init
+                     (Chatelaine__Auth__V1__BegunFederation         *message);
+size_t chatelaine__auth__v1__begun_federation__get_packed_size
+                     (const Chatelaine__Auth__V1__BegunFederation   *message);
+size_t chatelaine__auth__v1__begun_federation__pack
+                     (const Chatelaine__Auth__V1__BegunFederation   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__begun_federation__pack_to_buffer
+                     (const Chatelaine__Auth__V1__BegunFederation   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__BegunFederation *
+       chatelaine__auth__v1__begun_federation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__begun_federation__free_unpacked
+                     (Chatelaine__Auth__V1__BegunFederation *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__FederationAnswer methods */
+void   chatelaine__auth__v1__federation_answer__init
+                     (Chatelaine__Auth__V1__FederationAnswer         *message);
+size_t chatelaine__auth__v1__federation_answer__get_packed_size
+                     (const Chatelaine__Auth__V1__FederationAnswer   *message);
+size_t chatelaine__auth__v1__federation_answer__pack
+                     (const Chatelaine__Auth__V1__FederationAnswer   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__federation_answer__pack_to_buffer
+                     (const Chatelaine__Auth__V1__FederationAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__FederationAnswer *
+       chatelaine__auth__v1__federation_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__federation_answer__free_unpacked
+                     (Chatelaine__Auth__V1__FederationAnswer *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__CreateProviderSessionRequest methods */
+void   chatelaine__auth__v1__create_provider_session_request__init
+                     (Chatelaine__Auth__V1__CreateProviderSessionRequest         *message);
+size_t chatelaine__auth__v1__create_provider_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest   *message);
+size_t chatelaine__auth__v1__create_provider_session_request__pack
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__create_provider_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__CreateProviderSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__CreateProviderSessionRequest *
+       chatelaine__auth__v1__create_provider_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__create_provider_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__CreateProviderSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__LinkIdentityRequest methods */
+void   chatelaine__auth__v1__link_identity_request__init
+                     (Chatelaine__Auth__V1__LinkIdentityRequest         *message);
+size_t chatelaine__auth__v1__link_identity_request__get_packed_size
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest   *message);
+size_t chatelaine__auth__v1__link_identity_request__pack
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__link_identity_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LinkIdentityRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__LinkIdentityRequest *
+       chatelaine__auth__v1__link_identity_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__link_identity_request__free_unpacked
+                     (Chatelaine__Auth__V1__LinkIdentityRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__LinkedIdentity methods */
+void   chatelaine__auth__v1__linked_identity__init
+                     (Chatelaine__Auth__V1__LinkedIdentity         *message);
+size_t chatelaine__auth__v1__linked_identity__get_packed_size
+                     (const Chatelaine__Auth__V1__LinkedIdentity   *message);
+size_t chatelaine__auth__v1__linked_identity__pack
+                     (const Chatelaine__Auth__V1__LinkedIdentity   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__linked_identity__pack_to_buffer
+                     (const Chatelaine__Auth__V1__LinkedIdentity   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__LinkedIdentity *
+       chatelaine__auth__v1__linked_identity__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__linked_identity__free_unpacked
+                     (Chatelaine__Auth__V1__LinkedIdentity *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListIdentitiesRequest methods */
+void   chatelaine__auth__v1__list_identities_request__init
+                     (Chatelaine__Auth__V1__ListIdentitiesRequest         *message);
+size_t chatelaine__auth__v1__list_identities_request__get_packed_size
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest   *message);
+size_t chatelaine__auth__v1__list_identities_request__pack
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_identities_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListIdentitiesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListIdentitiesRequest *
+       chatelaine__auth__v1__list_identities_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_identities_request__free_unpacked
+                     (Chatelaine__Auth__V1__ListIdentitiesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__ListIdentitiesResponse methods */
+void   chatelaine__auth__v1__list_identities_response__init
+                     (Chatelaine__Auth__V1__ListIdentitiesResponse         *message);
+size_t chatelaine__auth__v1__list_identities_response__get_packed_size
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse   *message);
+size_t chatelaine__auth__v1__list_identities_response__pack
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__list_identities_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__ListIdentitiesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__ListIdentitiesResponse *
+       chatelaine__auth__v1__list_identities_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__list_identities_response__free_unpacked
+                     (Chatelaine__Auth__V1__ListIdentitiesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__DeleteIdentityRequest methods */
+void   chatelaine__auth__v1__delete_identity_request__init
+                     (Chatelaine__Auth__V1__DeleteIdentityRequest         *message);
+size_t chatelaine__auth__v1__delete_identity_request__get_packed_size
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest   *message);
+size_t chatelaine__auth__v1__delete_identity_request__pack
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__delete_identity_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__DeleteIdentityRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__DeleteIdentityRequest *
+       chatelaine__auth__v1__delete_identity_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__delete_identity_request__free_unpacked
+                     (Chatelaine__Auth__V1__DeleteIdentityRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__ResetUserSecondFactorRequest methods */
 void   chatelaine__auth__v1__reset_user_second_factor_request__init
                      (Chatelaine__Auth__V1__ResetUserSecondFactorRequest         *message);
@@ -2551,6 +2984,44 @@ Chatelaine__Auth__V1__CreateSessionResponse *
                       const uint8_t       *data);
 void   chatelaine__auth__v1__create_session_response__free_unpacked
                      (Chatelaine__Auth__V1__CreateSessionResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RotateSessionRequest methods */
+void   chatelaine__auth__v1__rotate_session_request__init
+                     (Chatelaine__Auth__V1__RotateSessionRequest         *message);
+size_t chatelaine__auth__v1__rotate_session_request__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateSessionRequest   *message);
+size_t chatelaine__auth__v1__rotate_session_request__pack
+                     (const Chatelaine__Auth__V1__RotateSessionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__rotate_session_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateSessionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RotateSessionRequest *
+       chatelaine__auth__v1__rotate_session_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__rotate_session_request__free_unpacked
+                     (Chatelaine__Auth__V1__RotateSessionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__RotateSessionResponse methods */
+void   chatelaine__auth__v1__rotate_session_response__init
+                     (Chatelaine__Auth__V1__RotateSessionResponse         *message);
+size_t chatelaine__auth__v1__rotate_session_response__get_packed_size
+                     (const Chatelaine__Auth__V1__RotateSessionResponse   *message);
+size_t chatelaine__auth__v1__rotate_session_response__pack
+                     (const Chatelaine__Auth__V1__RotateSessionResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__rotate_session_response__pack_to_buffer
+                     (const Chatelaine__Auth__V1__RotateSessionResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__RotateSessionResponse *
+       chatelaine__auth__v1__rotate_session_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__rotate_session_response__free_unpacked
+                     (Chatelaine__Auth__V1__RotateSessionResponse *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Auth__V1__DeleteCurrentSessionRequest methods */
 void   chatelaine__auth__v1__delete_current_session_request__init
@@ -3119,11 +3590,56 @@ typedef void (*Chatelaine__Auth__V1__PasskeyAssertion_Closure)
 typedef void (*Chatelaine__Auth__V1__CreatePasskeySessionRequest_Closure)
                  (const Chatelaine__Auth__V1__CreatePasskeySessionRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__LogInProvider_Closure)
+                 (const Chatelaine__Auth__V1__LogInProvider *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListLogInProvidersRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListLogInProvidersRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListLogInProvidersResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListLogInProvidersResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BeginProviderLogInRequest_Closure)
+                 (const Chatelaine__Auth__V1__BeginProviderLogInRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BeginIdentityLinkRequest_Closure)
+                 (const Chatelaine__Auth__V1__BeginIdentityLinkRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__BegunFederation_Closure)
+                 (const Chatelaine__Auth__V1__BegunFederation *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__FederationAnswer_Closure)
+                 (const Chatelaine__Auth__V1__FederationAnswer *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__CreateProviderSessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__CreateProviderSessionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__LinkIdentityRequest_Closure)
+                 (const Chatelaine__Auth__V1__LinkIdentityRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__LinkedIdentity_Closure)
+                 (const Chatelaine__Auth__V1__LinkedIdentity *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListIdentitiesRequest_Closure)
+                 (const Chatelaine__Auth__V1__ListIdentitiesRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__ListIdentitiesResponse_Closure)
+                 (const Chatelaine__Auth__V1__ListIdentitiesResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__DeleteIdentityRequest_Closure)
+                 (const Chatelaine__Auth__V1__DeleteIdentityRequest *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Auth__V1__ResetUserSecondFactorRequest_Closure)
                  (const Chatelaine__Auth__V1__ResetUserSecondFactorRequest *message,
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__CreateSessionResponse_Closure)
                  (const Chatelaine__Auth__V1__CreateSessionResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RotateSessionRequest_Closure)
+                 (const Chatelaine__Auth__V1__RotateSessionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Auth__V1__RotateSessionResponse_Closure)
+                 (const Chatelaine__Auth__V1__RotateSessionResponse *message,
                   void *closure_data);
 typedef void (*Chatelaine__Auth__V1__DeleteCurrentSessionRequest_Closure)
                  (const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *message,
@@ -3285,6 +3801,18 @@ struct Chatelaine__Auth__V1__Auth_Service
                                      const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *input,
                                      Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
                                      void *closure_data);
+  void (*list_log_in_providers)(Chatelaine__Auth__V1__Auth_Service *service,
+                                const Chatelaine__Auth__V1__ListLogInProvidersRequest *input,
+                                Chatelaine__Auth__V1__ListLogInProvidersResponse_Closure closure,
+                                void *closure_data);
+  void (*list_identities)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__ListIdentitiesRequest *input,
+                          Chatelaine__Auth__V1__ListIdentitiesResponse_Closure closure,
+                          void *closure_data);
+  void (*delete_identity)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__DeleteIdentityRequest *input,
+                          Google__Protobuf__Empty_Closure closure,
+                          void *closure_data);
   void (*list_users)(Chatelaine__Auth__V1__Auth_Service *service,
                      const Chatelaine__Auth__V1__ListUsersRequest *input,
                      Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -3349,6 +3877,22 @@ struct Chatelaine__Auth__V1__Auth_Service
                                  const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
                                  Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                                  void *closure_data);
+  void (*begin_provider_log_in)(Chatelaine__Auth__V1__Auth_Service *service,
+                                const Chatelaine__Auth__V1__BeginProviderLogInRequest *input,
+                                Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                                void *closure_data);
+  void (*create_provider_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                                  const Chatelaine__Auth__V1__CreateProviderSessionRequest *input,
+                                  Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                  void *closure_data);
+  void (*begin_identity_link)(Chatelaine__Auth__V1__Auth_Service *service,
+                              const Chatelaine__Auth__V1__BeginIdentityLinkRequest *input,
+                              Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                              void *closure_data);
+  void (*link_identity)(Chatelaine__Auth__V1__Auth_Service *service,
+                        const Chatelaine__Auth__V1__LinkIdentityRequest *input,
+                        Chatelaine__Auth__V1__LinkedIdentity_Closure closure,
+                        void *closure_data);
   void (*complete_session)(Chatelaine__Auth__V1__Auth_Service *service,
                            const Chatelaine__Auth__V1__CompleteSessionRequest *input,
                            Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -3357,6 +3901,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                           const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
                           Google__Protobuf__Empty_Closure closure,
                           void *closure_data);
+  void (*rotate_session)(Chatelaine__Auth__V1__Auth_Service *service,
+                         const Chatelaine__Auth__V1__RotateSessionRequest *input,
+                         Chatelaine__Auth__V1__RotateSessionResponse_Closure closure,
+                         void *closure_data);
   void (*delete_current_session)(Chatelaine__Auth__V1__Auth_Service *service,
                                  const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                  Google__Protobuf__Empty_Closure closure,
@@ -3429,6 +3977,9 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## delete_passkey,\
       function_prefix__ ## begin_passkey_log_in,\
       function_prefix__ ## begin_passkey_confirmation,\
+      function_prefix__ ## list_log_in_providers,\
+      function_prefix__ ## list_identities,\
+      function_prefix__ ## delete_identity,\
       function_prefix__ ## list_users,\
       function_prefix__ ## invite_user,\
       function_prefix__ ## set_user_role,\
@@ -3445,8 +3996,13 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## send_user_password_reset,\
       function_prefix__ ## create_session,\
       function_prefix__ ## create_passkey_session,\
+      function_prefix__ ## begin_provider_log_in,\
+      function_prefix__ ## create_provider_session,\
+      function_prefix__ ## begin_identity_link,\
+      function_prefix__ ## link_identity,\
       function_prefix__ ## complete_session,\
       function_prefix__ ## confirm_session,\
+      function_prefix__ ## rotate_session,\
       function_prefix__ ## delete_current_session,\
       function_prefix__ ## authenticate,\
       function_prefix__ ## watch_revocations,\
@@ -3553,6 +4109,18 @@ void chatelaine__auth__v1__auth__begin_passkey_confirmation(ProtobufCService *se
                                                             const Chatelaine__Auth__V1__BeginPasskeyConfirmationRequest *input,
                                                             Chatelaine__Auth__V1__PasskeyRequestOptions_Closure closure,
                                                             void *closure_data);
+void chatelaine__auth__v1__auth__list_log_in_providers(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__ListLogInProvidersRequest *input,
+                                                       Chatelaine__Auth__V1__ListLogInProvidersResponse_Closure closure,
+                                                       void *closure_data);
+void chatelaine__auth__v1__auth__list_identities(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__ListIdentitiesRequest *input,
+                                                 Chatelaine__Auth__V1__ListIdentitiesResponse_Closure closure,
+                                                 void *closure_data);
+void chatelaine__auth__v1__auth__delete_identity(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__DeleteIdentityRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data);
 void chatelaine__auth__v1__auth__list_users(ProtobufCService *service,
                                             const Chatelaine__Auth__V1__ListUsersRequest *input,
                                             Chatelaine__Auth__V1__ListUsersResponse_Closure closure,
@@ -3617,6 +4185,22 @@ void chatelaine__auth__v1__auth__create_passkey_session(ProtobufCService *servic
                                                         const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
                                                         Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
                                                         void *closure_data);
+void chatelaine__auth__v1__auth__begin_provider_log_in(ProtobufCService *service,
+                                                       const Chatelaine__Auth__V1__BeginProviderLogInRequest *input,
+                                                       Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                                                       void *closure_data);
+void chatelaine__auth__v1__auth__create_provider_session(ProtobufCService *service,
+                                                         const Chatelaine__Auth__V1__CreateProviderSessionRequest *input,
+                                                         Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
+                                                         void *closure_data);
+void chatelaine__auth__v1__auth__begin_identity_link(ProtobufCService *service,
+                                                     const Chatelaine__Auth__V1__BeginIdentityLinkRequest *input,
+                                                     Chatelaine__Auth__V1__BegunFederation_Closure closure,
+                                                     void *closure_data);
+void chatelaine__auth__v1__auth__link_identity(ProtobufCService *service,
+                                               const Chatelaine__Auth__V1__LinkIdentityRequest *input,
+                                               Chatelaine__Auth__V1__LinkedIdentity_Closure closure,
+                                               void *closure_data);
 void chatelaine__auth__v1__auth__complete_session(ProtobufCService *service,
                                                   const Chatelaine__Auth__V1__CompleteSessionRequest *input,
                                                   Chatelaine__Auth__V1__CreateSessionResponse_Closure closure,
@@ -3625,6 +4209,10 @@ void chatelaine__auth__v1__auth__confirm_session(ProtobufCService *service,
                                                  const Chatelaine__Auth__V1__ConfirmSessionRequest *input,
                                                  Google__Protobuf__Empty_Closure closure,
                                                  void *closure_data);
+void chatelaine__auth__v1__auth__rotate_session(ProtobufCService *service,
+                                                const Chatelaine__Auth__V1__RotateSessionRequest *input,
+                                                Chatelaine__Auth__V1__RotateSessionResponse_Closure closure,
+                                                void *closure_data);
 void chatelaine__auth__v1__auth__delete_current_session(ProtobufCService *service,
                                                         const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
                                                         Google__Protobuf__Empty_Closure closure,
@@ -3738,8 +4326,23 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_passkey_conf
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_request_options__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__passkey_assertion__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_passkey_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__log_in_provider__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_log_in_providers_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_log_in_providers_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_provider_log_in_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begin_identity_link_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__begun_federation__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__federation_answer__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_provider_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__link_identity_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__linked_identity__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_identities_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_identities_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_identity_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__reset_user_second_factor_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_session_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_session_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__rotate_session_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_current_session_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__authenticate_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__assertion_purpose__descriptor;

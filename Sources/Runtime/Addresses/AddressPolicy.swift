@@ -1,13 +1,12 @@
-import Addresses
-
-/// Which addresses the gateway may connect to for a user.
+/// Which addresses a service may connect to when somebody else chose the host.
 ///
-/// A user chooses the host of a custom endpoint, so everything that is not a public unicast address
+/// A user chooses the host of a custom endpoint, a log-in provider those of its documents, so
+/// everything that is not a public unicast address
 /// is refused: IANA's special-purpose registries (RFC 6890), the transition formats that carry an
 /// IPv4 address inside, and the metadata services of clouds.
-enum AddressPolicy {
+package enum AddressPolicy {
   /// Why an address is refused; nil when it may be used.
-  static func refusal(of address: IPAddress) -> String? {
+  package static func refusal(of address: IPAddress) -> String? {
     if let embedded = embeddedIPv4(in: address) {
       return refusal(of: embedded).map { "\($0), written as IPv6" }
     }
