@@ -3,7 +3,8 @@ package enum MetricCatalogue {
   static let droppedSeriesLabel = "metrics.dropped_series"
 
   package static let all: [MetricDefinition] =
-    calls + requests + upstream + database + outbox + log + mail + limits + cryptography + process
+    calls + requests + upstream + database + outbox + log + mail + erasures + limits
+    + cryptography + process
 
   private static let calls: [MetricDefinition] = [
     MetricDefinition(
@@ -128,6 +129,15 @@ package enum MetricCatalogue {
     MetricDefinition(
       "mail.attempts", "mail_attempts_total", .counter, labels: ["outcome"],
       "Tries to send a mail: sent, failed and tried again later, refused for good, or expired."),
+  ]
+
+  private static let erasures: [MetricDefinition] = [
+    MetricDefinition(
+      "erasures.waiting", "erasures_waiting", .gauge,
+      "Deleted accounts of which vault or audit still have something, counted up to 10,000."),
+    MetricDefinition(
+      "erasures.oldest.age", "erasures_oldest_age_seconds", .gauge,
+      "How long the oldest of them has waited."),
   ]
 
   private static let limits: [MetricDefinition] = [

@@ -1,6 +1,7 @@
 import Auth
 import FoundationEssentials
 import Logging
+import Metrics
 import Pacing
 import Postgres
 import RPC
@@ -28,6 +29,18 @@ struct ErasureRelay: Service {
   let vault: any RPCChannel
   let audit: any RPCChannel
   let logger: Logger
+  private let metrics = ErasureMetrics()
+
+  init(
+    accounts: AccountService, postgres: PostgresClient, vault: any RPCChannel,
+    audit: any RPCChannel, logger: Logger
+  ) {
+    self.accounts = accounts
+    self.postgres = postgres
+    self.vault = vault
+    self.audit = audit
+    self.logger = logger
+  }
 
   func run() async throws {
     try? await cancelWhenGracefulShutdown {
@@ -50,8 +63,9 @@ struct ErasureRelay: Service {
     while true {
       let due = try await take()
       for erasure in due { try await tell(erasure) }
-      guard due.count == Self.batchMax else { return }
+      guard due.count == Self.batchMax else { break }
     }
+    try await metrics.measure(postgres)
   }
 
   private struct Due: Sendable {
@@ -130,5 +144,31 @@ struct ErasureRelay: Service {
       if answer.isComplete { return true }
     }
     return false
+  }
+}
+
+/// Deletions that are not at their end.
+private final class ErasureMetrics: Sendable {
+  /// What is counted at the most: beyond it the exact number tells nobody anything.
+  private static let countMax = 10_000
+
+  private let waiting = Meter(label: "erasures.waiting")
+  private let oldestAge = Meter(label: "erasures.oldest.age")
+
+  /// Reads the numbers from the table.
+  func measure(_ postgres: PostgresClient) async throws(PostgresError) {
+    let numbers = try await postgres.first(
+      """
+      SELECT count(*) AS waiting,
+             coalesce(extract(epoch FROM now() - min(erase_time))::bigint, 0) AS age
+        FROM (SELECT erase_time FROM erasures
+               WHERE vault_time IS NULL OR audit_time IS NULL LIMIT \(Self.countMax)) AS waiting
+      """
+    ) { row throws(PostgresError) in
+      (waiting: try row.decode("waiting", as: Int.self), age: try row.decode("age", as: Int.self))
+    }
+    guard let numbers else { return }
+    waiting.set(numbers.waiting)
+    oldestAge.set(max(0, numbers.age))
   }
 }

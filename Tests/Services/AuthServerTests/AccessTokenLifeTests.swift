@@ -190,6 +190,50 @@ import Testing
     #expect(try await bench.log(of: account).count { $0 == "access-token.derive" } == 2)
   }
 
+  @Test func whateverIsAskedForAChildHasNothingThatItsParentHasNot() async throws {
+    let (bench, _, owner) = try await begin()
+    let scopes: [AuthAPI.AccessToken.Scope] = [.use, .manage, .readAudit]
+    func some<Element>(_ all: [Element]) -> [Element] {
+      all.filter { _ in Int.random(in: 0..<3) == 0 }
+    }
+    func limits() -> AuthAPI.AccessLimits {
+      AuthAPI.AccessLimits(
+        providers: some(["openai", "anthropic"]), labels: some(["default", "team"]),
+        models: some(["gpt-4o", "gpt-4*", "gpt-*", "o3"]),
+        networks: some(["192.0.2.7", "192.0.2.0/24", "0.0.0.0/0", "2001:db8::/32"]))
+    }
+    var granted = 0
+    for _ in 0..<40 {
+      let parent: Token
+      do {
+        parent = try await create(
+          bench, owner, scopes: some(scopes) + [.use], limits: limits(),
+          expiresIn: Int64.random(in: 60...100_000))
+      } catch {
+        // MANAGE with limits of things.
+        continue
+      }
+      let options = try await acting(bench, parent)
+      for _ in 0..<5 {
+        let child = try? await derive(
+          bench, options, scopes: some(scopes), limits: limits(),
+          expiresIn: Bool.random() ? nil : Int64.random(in: 60...86_400))
+        guard let child else { continue }
+        granted += 1
+        let (wide, narrow) = (
+          try #require(parent.accessToken), try #require(child.accessToken)
+        )
+        #expect(AccessLimits(wide.limits).cover(AccessLimits(narrow.limits)))
+        #expect(Set(narrow.scopes).isSubset(of: Set(wide.scopes)))
+        let (end, last) = (try #require(narrow.expireTime), try #require(wide.expireTime))
+        #expect(end.date <= last.date)
+      }
+      _ = try await bench.gateway.deleteAccessToken(
+        AuthAPI.DeleteAccessTokenRequest(id: parent.accessToken?.id ?? ""), options: owner)
+    }
+    #expect(granted > 10)
+  }
+
   @Test func aDerivedTokenEndsWithItsParentWhateverThatIs() async throws {
     let (bench, _, owner) = try await begin()
     let parent = try await create(bench, owner)

@@ -26,6 +26,7 @@ import WebAuthn
     let configuration = try load(environment())
     #expect(configuration.sessions.maxAge == SessionPolicy.maxAgeDefault)
     #expect(configuration.rates == AttemptLimits.Rates())
+    #expect(configuration.accounts.deletionGrace == .seconds(7 * 86_400))
   }
 
   @Test func limitsCanBeSet() throws {
@@ -33,8 +34,10 @@ import WebAuthn
       environment().merging([
         "SESSION_MAX_AGE": "12h", "LOG_INS_PER_MINUTE_PER_ACCOUNT": "1000",
         "LOG_INS_PER_MINUTE_PER_CLIENT": "2000", "SIGN_UPS_PER_HOUR_PER_CLIENT": "3000",
+        "ACCOUNT_DELETION_GRACE": "0s",
       ]) { $1 })
     #expect(configuration.sessions.maxAge == .seconds(43_200))
+    #expect(configuration.accounts.deletionGrace == .zero)
     #expect(configuration.rates.logInsPerAccount == AttemptRate(1000, per: .seconds(60)))
     #expect(configuration.rates.logInsPerSource == AttemptRate(2000, per: .seconds(60)))
     #expect(configuration.rates.signUpsPerSource == AttemptRate(3000, per: .seconds(3600)))

@@ -74,4 +74,59 @@ import Testing
     #expect(try await stays.logIn(kept).status == 201)
     await stack.stopAndRemove()
   }
+
+  @Test func aBackupFromBeforeLosesDeletedAccountsAgain() async throws {
+    let place = try BackupPlace()
+    defer { place.remove() }
+    let settings = ["ACCOUNT_DELETION_GRACE": "30s", "SIGN_UPS_PER_HOUR_PER_CLIENT": "1000"]
+    let stack = try await RunningStack.start(environment: settings)
+    func users(_ arguments: [String], in directory: String) async throws -> String {
+      let run = try await RunningStack.runCommand(
+        ["users"] + arguments + ["--state-dir", directory])
+      #expect(run.exit == .code(0), "\(arguments): \(run.output)")
+      return run.output
+    }
+    let (stays, goes, leaves) = (
+      Portal(stack.address), Portal(stack.address), Portal(stack.address)
+    )
+    let kept = try await stays.signUpAndLogIn("stays")
+    // One is deleted after the backup, one has asked for it before.
+    let gone = try await goes.signUpAndLogIn("goes")
+    #expect(try await goes.addKey("openai", Self.key).status == 201)
+    let asked = try await leaves.signUpAndLogIn("leaves")
+    let answer = try await leaves.send(.POST, "/api/v1/me:delete", json: [:])
+    #expect(answer.status == 200, "\(answer.text)")
+    #expect(try await place.backUp(stack.stateDirectory).exit == .code(0))
+    let id = try await goes.send(.GET, "/api/v1/me").string("id")
+    #expect(
+      try await users(["delete", gone, "--now"], in: stack.stateDirectory).contains(
+        "to be deleted"))
+    var list = ""
+    try await eventually("it is deleted") {
+      list = try await users(["deleted"], in: stack.stateDirectory)
+      return list.contains(id) && !list.contains("under way")
+    }
+    try list.write(toFile: place / "deleted.txt", atomically: true, encoding: .utf8)
+    await stack.stop()
+
+    let directory = place / "restored"
+    #expect(try await place.restore(to: directory).exit == .code(0))
+    try place.handOverMasterKey(from: stack.stateDirectory, to: directory)
+    let second = try await RunningStack.start(stateDirectory: directory, environment: settings)
+    #expect(try await users(["list"], in: directory).contains(gone))
+    let output = try await users(["delete-again", place / "deleted.txt"], in: directory)
+    #expect(output.contains("1 accounts that were there again are deleted"), "\(output)")
+    try await eventually("both are deleted", within: .seconds(120)) {
+      let list = try await users(["list"], in: directory)
+      return !list.contains(gone) && !list.contains(asked) && list.contains(kept)
+    }
+    let cluster = try StateDirectory(directory).cluster()
+    try await eventually("nothing is left of it") {
+      let dump = try await cluster.dump(database: "chatelaine")
+      return !dump.contains(gone)
+        && !Self.rows(of: "vault.data_keys", in: dump).contains { $0.contains(id) }
+    }
+    await second.stop()
+    try? FileManager.default.removeItem(atPath: stack.stateDirectory)
+  }
 }

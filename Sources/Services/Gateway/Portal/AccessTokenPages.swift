@@ -280,6 +280,9 @@ struct AccessTokenPages: Sendable {
   private func tokenPage(_ exchange: Exchange) async throws -> Response {
     try await portal.forVisitor(exchange) { visitor in
       let row = Row(try await stored(exchange, visitor))
+      let derived = try await portal.services.auth.listAccessTokens(
+        AuthAPI.ListAccessTokensRequest(pageSize: Self.rowsPerPage, parentId: row.id),
+        options: visitor.options(for: exchange))
       return portal.page(
         exchange, visitor, "access-token", title: row.name, section: Self.section,
         [
@@ -287,7 +290,8 @@ struct AccessTokenPages: Sendable {
           "created": row.created as Any, "ends": row.ends as Any, "lastUse": row.lastUse as Any,
           "lastUseAddress": row.lastUseAddress as Any, "providers": row.providers as Any,
           "labels": row.labels as Any, "models": row.models as Any,
-          "networks": row.networks as Any, "oldSecretEnds": row.oldSecretEnds as Any,
+          "networks": row.networks as Any, "derived": derived.accessTokens.map { Row($0) },
+          "hasDerived": !derived.accessTokens.isEmpty, "oldSecretEnds": row.oldSecretEnds as Any,
         ])
     }
   }
