@@ -22,6 +22,9 @@ package enum AuthError: Error, Hashable {
     case expiresIn
     case id
     case scopes
+    case accountID = "accountId"
+    case configID = "configId"
+    case kind
     case request
     case pageSize
     case pageToken

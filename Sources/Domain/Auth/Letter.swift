@@ -95,6 +95,32 @@ package struct Letter: Sendable, Hashable {
       }
     }
 
+    /// Tells what is the matter with a provider key.
+    private static func key(_ order: MailOrder, _ portal: String) -> Words {
+      let name = order.about?.name ?? "One of your keys"
+      let page = "\(portal)/providers/\(order.about?.id ?? "")"
+      return switch order.occasion {
+      case .keyQuarantined:
+        Words(
+          "A key is in quarantine: \(name)",
+          [
+            "The provider has refused this key many times in a row, so it isn't used any more.",
+            "Replace it, or let it be used again: \(page)",
+          ])
+      case .keyExpired:
+        Words(
+          "A key has expired: \(name)",
+          [
+            "The day has come from which you didn't want this key to be used. It is kept.",
+            "Replace it, or choose another day: \(page)",
+          ])
+      default:
+        Words(
+          "Reminder: \(name)",
+          ["You wanted to be reminded of this key today: \(page)"])
+      }
+    }
+
     /// Tells what has happened.
     static func notice(_ order: MailOrder, _ portal: String) -> Words {
       let email = order.email.text
@@ -158,6 +184,7 @@ package struct Letter: Sendable, Hashable {
               + "taken out of the log. Providers know nothing of that: revoke keys there that "
               + "nobody needs."
           ])
+      case .keyQuarantined, .keyReminder, .keyExpired: key(order, portal)
       default: factorNotice(order, closing: worry)
       }
     }

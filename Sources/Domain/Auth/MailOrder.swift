@@ -33,6 +33,10 @@ package struct MailOrder: Sendable, Hashable {
     case secondFactorsReset = "second-factors-reset"
     case identityLinked = "identity-linked"
     case identityUnlinked = "identity-unlinked"
+    /// About a provider key, which stands in `about`.
+    case keyQuarantined = "key-quarantined"
+    case keyReminder = "key-reminder"
+    case keyExpired = "key-expired"
 
     /// The link that stands in it.
     package var purpose: LinkPurpose? {
@@ -46,7 +50,7 @@ package struct MailOrder: Sendable, Hashable {
       case .addressTaken, .passwordChanged, .addressChangeAsked, .addressChanged,
         .accountDisabled, .newDevice, .secondFactorOn, .secondFactorOff, .accountKept,
         .accountDeleted, .passkeyAdded, .passkeyRemoved, .secondFactorsReset,
-        .identityLinked, .identityUnlinked:
+        .identityLinked, .identityUnlinked, .keyQuarantined, .keyReminder, .keyExpired:
         nil
       }
     }
@@ -62,10 +66,24 @@ package struct MailOrder: Sendable, Hashable {
   package let device: String
   package let ipAddress: String
   package let createTime: Date
+  /// The thing that it is about; nil where that is the account.
+  package let about: About?
+
+  /// A thing of the account, by what its owner calls it, e.g. `OpenAI, default`.
+  package struct About: Sendable, Hashable {
+    package let id: String
+    package let name: String
+
+    package init(id: String, name: String) {
+      self.id = id
+      self.name = name
+    }
+  }
 
   package init(
     id: UUID = SecureRandom.uuid(), _ occasion: Occasion, to email: EmailAddress,
-    of accountID: UserID?, device: String = "", ipAddress: String = "", at createTime: Date
+    of accountID: UserID?, device: String = "", ipAddress: String = "", at createTime: Date,
+    about: About? = nil
   ) {
     self.id = id
     self.occasion = occasion
@@ -74,6 +92,7 @@ package struct MailOrder: Sendable, Hashable {
     self.device = device
     self.ipAddress = ipAddress
     self.createTime = createTime
+    self.about = about
   }
 
   /// Where it was asked for, as far as it is known of a mail.

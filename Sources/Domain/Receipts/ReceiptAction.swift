@@ -128,6 +128,20 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case identityUnlink = "identity.unlink"
   /// Connected identities are listed; only `DENIED` is recorded.
   case identityList = "identity.list"
+  /// A former key becomes its configuration's own again.
+  case providerConfigRestore = "provider-config.restore"
+  /// A deleted configuration is brought back.
+  case providerConfigUndelete = "provider-config.undelete"
+  /// The time ends for which a replaced, deleted or previous key is kept.
+  case formerKeyDestroy = "former-key.destroy"
+  /// A provider has refused a key many times in a row, and it isn't used any more.
+  case providerConfigQuarantine = "provider-config.quarantine"
+  /// A new key is put beside the one that is used.
+  case providerConfigStage = "provider-config.stage"
+  /// The two keys of a configuration change places.
+  case providerConfigSwitch = "provider-config.switch"
+  /// The second key of a configuration is destroyed by its owner.
+  case providerConfigUnstage = "provider-config.unstage"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.
@@ -138,6 +152,10 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case logInBegin = "log-in.begin"
   /// A session goes on under another token, after what changes how its owner gets in.
   case sessionRotate = "session.rotate"
+  /// Former keys are listed.
+  case formerKeyList = "former-key.list"
+  /// What owners are told of their keys is on its way.
+  case keyNoticeDeliver = "key-notice.deliver"
   /// A link of a mail is looked up.
   case linkRedeem = "link.redeem"
   /// A checkpoint, tile or leaves of the log are read; only `DENIED` is recorded.

@@ -86,6 +86,12 @@ package struct Door<Failure: UseCaseError>: Sendable {
     }
   }
 
+  /// For what follows from an action without anybody's asking for it, whose receipt is committed
+  /// with that action: done by `service` itself.
+  package func consequence(_ action: ReceiptAction, by service: String) -> Entry {
+    Entry(action, by: .service(service), from: CallOrigin())
+  }
+
   /// Records what was refused before it reached a use case: a forged request, a peer's call.
   package func refuse(
     _ action: ReceiptAction, by principal: Principal, from origin: CallOrigin,

@@ -56,6 +56,9 @@ struct ConfigCipher: Sendable {
     if fields.contains(.baseURL), let url = stored.sealedBaseURL {
       stored.sealedBaseURL = try resealed(url, .baseURL, of: stored.config)
     }
+    if let second = stored.sealedSecondKey {
+      stored.sealedSecondKey = try resealed(second, .apiKey, of: stored.config)
+    }
     stored.dataKey = dataKey
     return sealCount
   }
@@ -66,6 +69,25 @@ struct ConfigCipher: Sendable {
   /// Opens the key; empty when the configuration has none.
   func openKey(of stored: StoredConfig) throws(VaultError) -> SecretBytes {
     try stored.sealedKey.open(
+      with: unwrap(stored.dataKey), boundTo: FieldBinding(stored.config, .apiKey))
+  }
+
+  /// Seals a second key for where `stored` is now.
+  func sealedKey(_ key: APIKey, for stored: StoredConfig) throws(VaultError) -> SealedField {
+    try .seal(
+      key.bytes, with: unwrap(stored.dataKey), boundTo: FieldBinding(stored.config, .apiKey))
+  }
+
+  /// Opens one of the configuration's keys.
+  func open(_ slot: KeySlot, of stored: StoredConfig) throws(VaultError) -> SecretBytes {
+    try slot.sealed.open(
+      with: unwrap(stored.dataKey), boundTo: FieldBinding(stored.config, .apiKey))
+  }
+
+  /// Opens the second key; nil when there is none.
+  func openSecondKey(of stored: StoredConfig) throws(VaultError) -> SecretBytes? {
+    guard let sealed = stored.sealedSecondKey else { return nil }
+    return try sealed.open(
       with: unwrap(stored.dataKey), boundTo: FieldBinding(stored.config, .apiKey))
   }
 

@@ -11,15 +11,18 @@ package struct NewConfig: Sendable {
   package let baseURL: String?
   /// Also what is probably no key of this provider, or is stored already.
   package let storeAnyway: Bool
+  package let notes: NotesPatch
 
   package init(
-    provider: String, label: String, apiKey: String, baseURL: String?, storeAnyway: Bool = false
+    provider: String, label: String, apiKey: String, baseURL: String?, storeAnyway: Bool = false,
+    notes: NotesPatch = NotesPatch()
   ) {
     self.provider = provider
     self.label = label
     self.apiKey = apiKey
     self.baseURL = baseURL
     self.storeAnyway = storeAnyway
+    self.notes = notes
   }
 }
 
@@ -29,12 +32,16 @@ struct ConfigDraft: Sendable {
   let label: Label
   let key: APIKey
   let endpoint: Endpoint
+  let notes: ConfigNotes
 
-  init(_ new: NewConfig, catalogue: ProviderCatalogue) throws(VaultError) {
+  init(_ new: NewConfig, catalogue: ProviderCatalogue, at now: Date) throws(VaultError) {
     provider = try catalogue.known(new.provider)
     label = try Label(new.label)
     key = try provider.key(new.apiKey)
     endpoint = try Endpoint(new.baseURL, of: provider)
+    var notes = ConfigNotes()
+    try new.notes.apply(to: &notes, at: now)
+    self.notes = notes
   }
 
   func config(of userID: UserID, at time: Date) -> ProviderConfig {
@@ -42,7 +49,7 @@ struct ConfigDraft: Sendable {
       id: UUID(), userID: userID, provider: provider.id, label: label,
       maskedKey: provider.mask(key), origin: endpoint.origin,
       baseURLHint: endpoint.url?.displayHint, enabled: true, createTime: time, updateTime: time,
-      lastUseTime: nil)
+      lastUseTime: nil, notes: notes)
   }
 }
 

@@ -135,6 +135,7 @@ package struct KeyManagement: Sendable {
     do {
       _ = try cipher.openKey(of: stored)
       _ = try cipher.openURL(of: stored)
+      _ = try cipher.openSecondKey(of: stored)
       return true
     } catch {
       return false

@@ -22,11 +22,29 @@ package struct ProviderConfig: Sendable, Hashable {
   package var lastUseTime: Date?
   /// Nil before the provider's first answer, and where nobody asks for it: with what is opened.
   package var health: KeyHealth?
+  /// Counts the owner's changes, from 1.
+  package var version: Int
+  /// Names the key: the `version` that it came with.
+  package var keyVersion: Int
+  /// Since when the key isn't used, because the provider has refused it many times in a row.
+  package var quarantineTime: Date?
+  /// With what is opened, only the date from which it isn't used.
+  package var notes: ConfigNotes
+
+  /// A key beside the one that is used; nil for most.
+  package var secondKey: SecondKey?
+  /// Until when the second key is used first, because the provider has refused the other.
+  package var fallbackTime: Date?
+
+  /// What a change can name so that it is refused when there was another one before.
+  package var etag: String { "\(version)" }
 
   package init(
     id: UUID, userID: UserID, provider: String, label: Label, maskedKey: MaskedKey,
     origin: String, baseURLHint: String?, enabled: Bool, createTime: Date, updateTime: Date,
-    lastUseTime: Date?, health: KeyHealth? = nil
+    lastUseTime: Date?, health: KeyHealth? = nil, version: Int = 1, keyVersion: Int = 1,
+    quarantineTime: Date? = nil, notes: ConfigNotes = ConfigNotes(),
+    secondKey: SecondKey? = nil, fallbackTime: Date? = nil
   ) {
     self.id = id
     self.userID = userID
@@ -40,6 +58,12 @@ package struct ProviderConfig: Sendable, Hashable {
     self.updateTime = updateTime
     self.lastUseTime = lastUseTime
     self.health = health
+    self.version = version
+    self.keyVersion = keyVersion
+    self.quarantineTime = quarantineTime
+    self.notes = notes
+    self.secondKey = secondKey
+    self.fallbackTime = fallbackTime
   }
 }
 
@@ -50,18 +74,21 @@ package struct StoredConfig: Sendable, Hashable {
   /// The custom endpoint; nil where the provider's own is used.
   package var sealedBaseURL: SealedField?
   package var dataKey: WrappedDataKey
+  /// Of `config.secondKey`.
+  package var sealedSecondKey: SealedField?
   /// The store's mark of the rows as they were read, another after every change to any of them;
   /// empty for what was not read.
   package var revision: String
 
   package init(
     config: ProviderConfig, sealedKey: SealedField, sealedBaseURL: SealedField?,
-    dataKey: WrappedDataKey, revision: String = ""
+    dataKey: WrappedDataKey, sealedSecondKey: SealedField? = nil, revision: String = ""
   ) {
     self.config = config
     self.sealedKey = sealedKey
     self.sealedBaseURL = sealedBaseURL
     self.dataKey = dataKey
+    self.sealedSecondKey = sealedSecondKey
     self.revision = revision
   }
 }

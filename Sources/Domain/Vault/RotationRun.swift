@@ -143,6 +143,12 @@ private struct OneUser: Sendable {
     }
   }
 
+  /// Whether both have the same second key, or none.
+  private func same(_ old: StoredConfig, _ new: StoredConfig) throws(VaultError) -> Bool {
+    guard let key = try cipher.openSecondKey(of: old) else { return new.sealedSecondKey == nil }
+    return try cipher.openSecondKey(of: new)?.constantTimeEquals(key) ?? false
+  }
+
   func reseal(_ user: UserID) async throws(VaultError) {
     for attempt in 1...KeyManagement.resealAttemptsMax {
       let dataKey = try cipher.keyring.createDataKey(for: user)
@@ -153,10 +159,10 @@ private struct OneUser: Sendable {
           _ = try cipher.reseal(&stored, with: dataKey)
           return stored
         },
-        check: { [cipher] (old, new) throws(VaultError) in
+        check: { (old, new) throws(VaultError) in
           let (key, url) = (try cipher.openKey(of: old), try cipher.openURL(of: old))
           guard try cipher.openKey(of: new).constantTimeEquals(key),
-            try cipher.openURL(of: new) == url
+            try cipher.openURL(of: new) == url, try same(old, new)
           else {
             throw .cannotSeal(detail: "configuration \(new.config.id) came back as another")
           }

@@ -1,7 +1,8 @@
 import Cryptography
-package import FoundationEssentials
-package import Identity
+import FoundationEssentials
+import Identity
 package import Receipts
+import UseCases
 
 /// How one use of a key ended, as the gateway that made it tells.
 package struct UseEnd: Sendable, Hashable {
@@ -35,11 +36,15 @@ package struct UseEnd: Sendable, Hashable {
   package let milliseconds: Int
   package let requestBytes: Int
   package let responseBytes: Int
+  /// What the answer means for the key; nil where it says nothing about it.
+  package let keyState: KeyState?
 
+  /// - Parameter keyState: where more is known than the status tells.
+  ///
   /// Nil for a receipt that isn't a resolve's or a test's, and for figures that no use has.
   package init?(
     of resolve: Receipt, status: Int, failure: Failure?, firstByteMilliseconds: Int?,
-    milliseconds: Int, requestBytes: Int, responseBytes: Int
+    milliseconds: Int, requestBytes: Int, responseBytes: Int, keyState: KeyState? = nil
   ) {
     let isAnswered = status == 101 || (200...999).contains(status)
     let times = 0...Self.millisecondsMax
@@ -55,48 +60,12 @@ package struct UseEnd: Sendable, Hashable {
     self.milliseconds = milliseconds
     self.requestBytes = requestBytes
     self.responseBytes = responseBytes
-  }
-}
-
-/// How a provider takes a key, as far as uses through the proxy tell.
-package struct KeyHealth: Sendable, Hashable {
-  /// The provider's last status.
-  package var lastStatus: Int
-  /// Precise to a minute while the status stays the same.
-  package var lastAnswerTime: Date
-  /// Answers 401 and 403 since the last use that the provider took.
-  package var consecutiveRefusals: Int
-
-  package init(lastStatus: Int, lastAnswerTime: Date, consecutiveRefusals: Int) {
-    self.lastStatus = lastStatus
-    self.lastAnswerTime = lastAnswerTime
-    self.consecutiveRefusals = consecutiveRefusals
-  }
-}
-
-/// What the uses of one batch say of one configuration.
-package struct KeyHealthChange: Sendable, Hashable {
-  package let configID: UUID
-  package let userID: UserID
-  package private(set) var status = 0
-  /// 401 and 403, since the last use in the batch that the provider took.
-  package private(set) var refusals = 0
-  /// Whether the provider took one, which ends the count that was.
-  package private(set) var isAccepted = false
-
-  init(configID: UUID, userID: UserID) {
-    self.configID = configID
-    self.userID = userID
+    self.keyState = keyState ?? KeyState(status: status, failure: failure)
   }
 
-  /// A provider that is busy or broken says nothing of the key; one that limits its use took it.
-  mutating func hear(_ status: Int) {
-    self.status = status
-    switch status {
-    case 401, 403: refusals += 1
-    case ..<400, 429: (refusals, isAccepted) = (0, true)
-    default: break
-    }
+  /// Names the key that was used; 0 where a vault of an earlier version gave it out.
+  var keyVersion: Int {
+    if case .number(let version)? = resolve.details[Entry.keyVersion] { version } else { 0 }
   }
 }
 

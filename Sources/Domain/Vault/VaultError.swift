@@ -13,6 +13,18 @@ package enum VaultError: Error, Hashable {
     case baseURL = "baseUrl"
     case purpose
     case uses
+    case ids
+    case overlap
+    case refusedTicket
+    case etag
+    case note
+    case tags
+    case tag
+    case text
+    case state
+    case expireTime
+    case remindTime
+    case clear
     case pageSize
     case pageToken
     case accountID = "accountId"
@@ -33,8 +45,16 @@ package enum VaultError: Error, Hashable {
   case disabled(provider: String, label: Label)
   /// The account is no more, and its assertion valid for a moment longer.
   case accountErased
-  /// The user has `VaultService.configsPerUserMax` configurations already.
-  case tooManyConfigs
+  /// The provider has refused the key many times in a row, and it was asked for.
+  case quarantined(provider: String, label: Label)
+  /// The day has passed from which the key isn't used, and it was asked for.
+  case expired(provider: String, label: Label)
+  /// The configuration has no second key, or its time has ended.
+  case noSecondKey
+  /// The change was meant for a configuration as it isn't any more.
+  case changedMeanwhile
+  /// The user has `max` configurations already, as many as one may have.
+  case tooManyConfigs(max: Int)
   /// What is to be stored is probably not a key of this provider; `storeAnyway` stores it.
   case doubtful(KeyDoubt)
   /// The user has the same key under this provider's name and this label; `storeAnyway` stores it
@@ -83,6 +103,10 @@ extension VaultError: UseCaseError {
     case .notFound, .noKey: "not-found"
     case .alreadyExists: "already-exists"
     case .disabled: "disabled"
+    case .quarantined: "quarantined"
+    case .expired: "expired"
+    case .changedMeanwhile: "changed-meanwhile"
+    case .noSecondKey: "no-second-key"
     case .tooManyConfigs: "too-many-configurations"
     case .notTestable: "not-testable"
     case .endpointChanged: "endpoint-changed"

@@ -13,24 +13,29 @@ package struct ConfigPatch: Sendable {
   package let enabled: Bool?
   /// Also a key that is probably none of this provider, or is stored already.
   package let storeAnyway: Bool
+  package let notes: NotesPatch
 
   package init(
-    label: String?, apiKey: String?, baseURL: String?, enabled: Bool?, storeAnyway: Bool = false
+    label: String?, apiKey: String?, baseURL: String?, enabled: Bool?, storeAnyway: Bool = false,
+    notes: NotesPatch = NotesPatch()
   ) {
     self.label = label
     self.apiKey = apiKey
     self.baseURL = baseURL
     self.enabled = enabled
     self.storeAnyway = storeAnyway
+    self.notes = notes
   }
 }
 
 extension VaultService {
   /// Changes the fields that are present; what is as it should be already leaves no receipt.
   ///
-  /// A key is bound to the origin of its endpoint, so a new origin needs the key again.
+  /// A key is bound to the origin of its endpoint, so a new origin needs the key again. With an
+  /// `etag`, a configuration that has another one by now is left as it is: `.changedMeanwhile`.
   package func update(
-    _ id: String, _ patch: ConfigPatch, for caller: Caller, from origin: CallOrigin
+    _ id: String, _ patch: ConfigPatch, etag: String = "", for caller: Caller,
+    from origin: CallOrigin
   ) async throws(VaultError) -> ProviderConfig {
     try await door.perform(.providerConfigUpdate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
@@ -44,48 +49,56 @@ extension VaultService {
       let time = door.now
       if patch.seals { _ = try await sealingDataKey(of: caller.userID) }
       return .committed(
-        try await change(id, of: caller, &entry) { (stored, dataKey) throws(VaultError) in
+        try await change(id, etag: etag, of: caller, &entry) {
+          (stored, dataKey) throws(VaultError) in
           let before = stored
-          let sealCount = try apply(patch, to: &stored, sealingWith: dataKey)
+          let applied = try apply(patch, to: &stored, sealingWith: dataKey, at: time)
           guard stored != before else { return .nothing }
-          stored.config.updateTime = time
-          return .update(sealCount: sealCount)
+          return .update(sealCount: applied.sealCount, former: applied.former)
         })
     }
   }
 
-  /// Lets a configuration be used, or keeps its key and refuses its use.
+  /// Lets a configuration be used, also one in quarantine, or keeps its key and refuses its use.
   package func setEnabled(
-    _ id: String, to enabled: Bool, for caller: Caller, from origin: CallOrigin
+    _ id: String, to enabled: Bool, etag: String = "", for caller: Caller,
+    from origin: CallOrigin
   ) async throws(VaultError) -> ProviderConfig {
     try await door.perform(
       enabled ? .providerConfigEnable : .providerConfigDisable, by: .caller(caller), from: origin
     ) { (entry) async throws(VaultError) -> Act<ProviderConfig> in
-      let time = door.now
       return .committed(
-        try await change(id, of: caller, &entry) { (stored, _) throws(VaultError) in
-          guard stored.config.enabled != enabled else { return .nothing }
+        try await change(id, etag: etag, of: caller, &entry) { (stored, _) throws(VaultError) in
+          let isQuarantined = stored.config.quarantineTime != nil
+          guard stored.config.enabled != enabled || enabled && isQuarantined else {
+            return .nothing
+          }
           stored.config.enabled = enabled
-          stored.config.updateTime = time
-          return .update(sealCount: 0)
+          if enabled, isQuarantined {
+            stored.config.quarantineTime = nil
+            stored.config.health?.consecutiveRefusals = 0
+          }
+          return .update(sealCount: 0, former: .keep)
         })
     }
   }
 
-  /// Deletes a configuration and its key.
+  /// Deletes a configuration; its key is kept for a while, as a former one.
   package func delete(
-    _ id: String, for caller: Caller, from origin: CallOrigin
+    _ id: String, etag: String = "", for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) {
     try await door.perform(.providerConfigDelete, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<Void> in
-      _ = try await change(id, of: caller, &entry) { (_, _) throws(VaultError) in .delete }
+      _ = try await change(id, etag: etag, of: caller, &entry) { (_, _) throws(VaultError) in
+        .delete
+      }
       return .committed(())
     }
   }
 
   enum Change: Sendable {
     /// What was made of the configuration; `sealCount` fields were sealed anew.
-    case update(sealCount: Int)
+    case update(sealCount: Int, former: FormerChange)
     case delete
     case nothing
   }
@@ -94,6 +107,14 @@ extension VaultService {
   /// long ago for a stored key to be replaced.
   func requireConfirmation(of caller: Caller) throws(VaultError) {
     if caller.needsConfirmation(at: door.now) { throw .denied(.confirmationNeeded) }
+  }
+
+  /// What becomes of the key that a configuration had.
+  enum FormerChange: Sendable {
+    /// It is still the configuration's.
+    case keep
+    /// Another took its place: a new one, or the former key with this id.
+    case replace(restoring: UUID? = nil)
   }
 
   /// What speaks against a key that replaces another one.
@@ -114,7 +135,7 @@ extension VaultService {
   /// Runs `decide` on the caller's configuration inside the store's transaction, with the receipt;
   /// returns what the configuration was changed to.
   func change(
-    _ id: String, of caller: Caller, _ entry: inout Entry,
+    _ id: String, etag: String = "", of caller: Caller, _ entry: inout Entry,
     _ decide:
       @escaping @Sendable (inout StoredConfig, WrappedDataKey) throws(VaultError) -> Change
   ) async throws(VaultError) -> ProviderConfig {
@@ -125,25 +146,39 @@ extension VaultService {
     defer { known.forget(caller.userID) }
     return try await withoutReplacedDataKey { () throws(VaultError) in
       try await store.change(configID, of: caller.userID) {
-        (stored, dataKey) throws(VaultError) in
-        var (stored, entry) = (stored, draft)
+        (before, dataKey) throws(VaultError) in
+        guard etag.isEmpty || etag == before.config.etag else { throw .changedMeanwhile }
+        var (stored, entry) = (before, draft)
         let change = try decide(&stored, dataKey)
         entry.isAbout(stored.config)
-        let receipt = entry.success(at: time)
-        return switch change {
-        case .update(let sealCount):
-          ConfigChange(.update(stored, sealCount: sealCount), receipt: receipt)
-        case .delete: ConfigChange(.delete, receipt: receipt)
-        case .nothing: ConfigChange(.nothing, receipt: receipt)
+        switch change {
+        case .update(let sealCount, let key):
+          stored.config.version += 1
+          stored.config.updateTime = time
+          var (former, restored): (FormerKey?, UUID?) = (nil, nil)
+          if case .replace(let id) = key {
+            former = FormerKey(before, endedAt: time, isDeletion: false)
+            restored = id
+          }
+          return ConfigChange(
+            .update(stored, sealCount: sealCount, former: former, restored: restored),
+            receipt: entry.success(at: time))
+        case .delete:
+          return ConfigChange(
+            .delete(FormerKey(before, endedAt: time, isDeletion: true)),
+            receipt: entry.success(at: time))
+        case .nothing: return ConfigChange(.nothing, receipt: entry.success(at: time))
         }
       }
     }
   }
 
-  /// Puts the patch into `stored`; returns how many fields were sealed, all of them with `dataKey`.
+  /// Puts the patch into `stored`; returns how many fields were sealed, all of them with `dataKey`,
+  /// and what becomes of the key that was.
   func apply(
-    _ patch: ConfigPatch, to stored: inout StoredConfig, sealingWith dataKey: WrappedDataKey
-  ) throws(VaultError) -> Int {
+    _ patch: ConfigPatch, to stored: inout StoredConfig, sealingWith dataKey: WrappedDataKey,
+    at now: Date
+  ) throws(VaultError) -> (sealCount: Int, former: FormerChange) {
     let provider = try catalogue.known(stored.config.provider)
     if let label = patch.label {
       // Else a form that was emptied by mistake would rename the key to `default`.
@@ -151,6 +186,7 @@ extension VaultService {
       stored.config.label = try Label(label)
     }
     if let enabled = patch.enabled { stored.config.enabled = enabled }
+    try patch.notes.apply(to: &stored.config.notes, at: now)
 
     var key = try patch.apiKey.map { (text) throws(VaultError) in try provider.key(text) }
     let endpoint = try patch.baseURL.map { (text) throws(VaultError) in
@@ -174,6 +210,8 @@ extension VaultService {
       sealCount += try cipher.reseal(&stored, kept, with: dataKey)
     }
     if let endpoint, movesURL {
+      // It is sealed for the place that was.
+      if stored.config.origin != endpoint.origin { stored.dropSecondKey() }
       stored.config.origin = endpoint.origin
       stored.config.baseURLHint = endpoint.url?.displayHint
       try cipher.replaceURL(endpoint.url, in: &stored)
@@ -183,10 +221,12 @@ extension VaultService {
       stored.config.maskedKey = provider.mask(key)
       // What was said of the one that goes.
       stored.config.health = nil
+      stored.config.quarantineTime = nil
+      stored.config.keyVersion = stored.config.version + 1
       try cipher.replaceKey(key, in: &stored)
       sealCount += 1
     }
-    return sealCount
+    return (sealCount, key != nil || movesURL ? .replace() : .keep)
   }
 
   /// Whether this endpoint is stored; one that doesn't open is another.
@@ -208,6 +248,6 @@ extension ConfigPatch {
     [
       label.map { _ in "label" }, apiKey.map { _ in "apiKey" }, baseURL.map { _ in "baseUrl" },
       enabled.map { _ in "enabled" },
-    ].compactMap { $0 }
+    ].compactMap { $0 } + notes.fieldNames
   }
 }

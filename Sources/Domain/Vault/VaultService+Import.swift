@@ -38,7 +38,7 @@ extension VaultService {
   ) async throws(VaultError) -> ImportResult {
     try await door.perform(.providerConfigImport, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ImportResult> in
-      let draft = try ConfigDraft(new, catalogue: catalogue)
+      let draft = try ConfigDraft(new, catalogue: catalogue, at: door.now)
       entry.isAbout(provider: draft.provider.id, label: draft.label)
       if validateOnly { entry.set("validateOnly", .flag(true)) }
       if let stored = try await present(draft, for: caller) {
@@ -70,9 +70,8 @@ extension VaultService {
     _ = try await sealingDataKey(of: caller.userID)
     let config = try await change(stored.config.id.text, of: caller, &entry) {
       (stored, dataKey) throws(VaultError) in
-      let sealCount = try apply(patch, to: &stored, sealingWith: dataKey)
-      stored.config.updateTime = time
-      return .update(sealCount: sealCount)
+      let applied = try apply(patch, to: &stored, sealingWith: dataKey, at: time)
+      return .update(sealCount: applied.sealCount, former: applied.former)
     }
     return ImportResult(outcome: .imported, config: config)
   }

@@ -7,11 +7,16 @@ import UseCases
 
 /// A key that was opened for one use.
 package struct ResolvedCredential: Sendable {
-  package let config: ProviderConfig
+  /// Nil for a key of the operator's.
+  package let config: ProviderConfig?
+  /// An id of the provider catalogue.
+  package let provider: String
   /// Empty when the configuration has none.
   package let key: SecretBytes
   /// The user's endpoint; nil where the provider's own is used.
   package let baseURL: String?
+  /// Whether there is another key of the same configuration, for when the provider refuses it.
+  package let hasOther: Bool
   /// What was committed for it.
   package let receipt: Receipt
 }
@@ -25,9 +30,12 @@ extension VaultService {
 
   /// Opens a key for one use. The receipt is committed before the key is returned.
   ///
-  /// An empty label means the configuration labelled `default`, else the oldest enabled one.
+  /// An empty label means the configuration labelled `default`, else the oldest enabled one. With
+  /// what was committed for a key that the provider has `refused`, the other one of the same
+  /// configuration is opened, or `.noSecondKey` thrown.
   package func resolve(
-    provider: String, label: String, purpose: String, for caller: Caller, from origin: CallOrigin
+    provider: String, label: String, purpose: String, insteadOf refused: Receipt? = nil,
+    for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> ResolvedCredential {
     try await door.perform(.credentialResolve, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ResolvedCredential> in
@@ -39,17 +47,27 @@ extension VaultService {
       try Self.check(caller.limits, provider.id, label)
       let question = ConfigQuestion(
         userID: caller.userID, provider: provider.id, label: label)
-      if let credential = try await useKnown(question, entry) { return .committed(credential) }
+      if refused == nil, let credential = try await useKnown(question, entry) {
+        return .committed(credential)
+      }
       guard let stored = try await found(question) else {
+        if refused == nil, let operators = try await resolveOperators(question, provider, &entry) {
+          return .committed(operators)
+        }
         throw try await missing(provider, label, of: caller.userID)
       }
       entry.isAbout(stored.config)
-      let (key, baseURL) = try open(stored, of: provider)
+      let (slot, hasOther) = try slot(of: stored, insteadOf: refused, at: door.now)
+      entry.set(Entry.keyVersion, .number(slot.keyVersion))
+      if refused != nil { entry.set("fallback", .flag(true)) }
+      let (key, baseURL) = try open(slot, of: stored, of: provider)
       known.keep(KnownConfig(stored, baseURL: baseURL), for: question)
       let receipt = entry.success(at: door.now)
       try await store.record(receipt, use: Self.use(of: stored.config, at: receipt.time))
       return .committed(
-        ResolvedCredential(config: stored.config, key: key, baseURL: baseURL, receipt: receipt))
+        ResolvedCredential(
+          config: stored.config, provider: provider.id, key: key, baseURL: baseURL,
+          hasOther: hasOther, receipt: receipt))
     }
   }
 
@@ -59,10 +77,13 @@ extension VaultService {
     _ question: ConfigQuestion, _ entry: Entry
   ) async throws(VaultError) -> ResolvedCredential? {
     guard let known = known.config(for: question) else { return nil }
-    // Whether it fails to open is judged by what the database holds now.
-    guard let key = try? cipher.openKey(of: known.stored) else { return nil }
+    // Whether it fails to open, or its day has come, is judged by what the database holds now.
+    guard !known.stored.config.notes.areExpired(at: door.now) else { return nil }
+    let slots = known.stored.slots(at: door.now)
+    guard let key = try? cipher.open(slots[0], of: known.stored) else { return nil }
     var entry = entry
     entry.set(known.target, origin: known.stored.config.origin)
+    entry.set(Entry.keyVersion, .number(slots[0].keyVersion))
     let receipt = entry.success(at: door.now)
     let isStillRight = try await store.record(
       receipt, use: Self.use(of: known.stored.config, at: receipt.time),
@@ -72,7 +93,9 @@ extension VaultService {
       return nil
     }
     return ResolvedCredential(
-      config: known.stored.config, key: key, baseURL: known.baseURL, receipt: receipt)
+      config: known.stored.config, provider: known.stored.config.provider, key: key,
+      baseURL: known.baseURL, hasOther: slots.count > 1,
+      receipt: receipt)
   }
 
   /// The label that is meant; nil for the preferred key. A token that is limited to labels has no
@@ -111,23 +134,29 @@ extension VaultService {
   }
 
   private func open(
-    _ stored: StoredConfig, of provider: Provider
+    _ slot: KeySlot, of stored: StoredConfig, of provider: Provider
   ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     guard stored.config.enabled else {
       throw .disabled(provider: provider.id, label: stored.config.label)
     }
-    return try openEvenIfDisabled(stored, of: provider)
+    guard stored.config.quarantineTime == nil else {
+      throw .quarantined(provider: provider.id, label: stored.config.label)
+    }
+    guard !stored.config.notes.areExpired(at: door.now) else {
+      throw .expired(provider: provider.id, label: stored.config.label)
+    }
+    return try openEvenIfDisabled(slot, of: stored, of: provider)
   }
 
   func openEvenIfDisabled(
-    _ stored: StoredConfig, of provider: Provider
+    _ slot: KeySlot, of stored: StoredConfig, of provider: Provider
   ) throws(VaultError) -> (key: SecretBytes, baseURL: String?) {
     // Without an endpoint of its own the key goes to the catalogue's address, which must still be
     // the one it was stored for.
     if stored.sealedBaseURL == nil, Endpoint.ownOrigin(of: provider) != stored.config.origin {
       throw .endpointChanged(provider: provider.id)
     }
-    return (try cipher.openKey(of: stored), try cipher.openURL(of: stored))
+    return (try cipher.open(slot, of: stored), try cipher.openURL(of: stored))
   }
 
   private static func use(of config: ProviderConfig, at time: Date) -> ConfigUse? {

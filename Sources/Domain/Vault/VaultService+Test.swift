@@ -19,10 +19,10 @@ package struct KeyUnderTest: Sendable {
 }
 
 extension VaultService {
-  /// Opens a stored key for a test, also a disabled one. The receipt is committed before the key is
-  /// returned.
+  /// Opens a stored key for a test, also a disabled one, or the configuration's second key. The
+  /// receipt is committed before the key is returned.
   package func resolveForTest(
-    _ id: String, for caller: Caller, from origin: CallOrigin
+    _ id: String, isSecond: Bool = false, for caller: Caller, from origin: CallOrigin
   ) async throws(VaultError) -> KeyUnderTest {
     try await door.perform(.credentialTest, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<KeyUnderTest> in
@@ -33,9 +33,17 @@ extension VaultService {
       }
       entry.isAbout(stored.config)
       try Self.check(caller.limits, stored.config.provider, stored.config.label)
+      var slot = KeySlot(sealed: stored.sealedKey, keyVersion: stored.config.keyVersion)
+      if isSecond {
+        guard let second = stored.config.secondKey, let sealed = stored.sealedSecondKey else {
+          throw .noSecondKey
+        }
+        slot = KeySlot(sealed: sealed, keyVersion: second.keyVersion)
+      }
+      entry.set(Entry.keyVersion, .number(slot.keyVersion))
       let provider = try catalogue.known(stored.config.provider)
       entry.set("purpose", .text(try provider.testable().purpose))
-      let (key, baseURL) = try openEvenIfDisabled(stored, of: provider)
+      let (key, baseURL) = try openEvenIfDisabled(slot, of: stored, of: provider)
       return .committed(
         try await record(entry) { receipt in
           KeyUnderTest(
@@ -52,7 +60,7 @@ extension VaultService {
   ) async throws(VaultError) -> KeyUnderTest {
     try await door.perform(.credentialTest, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<KeyUnderTest> in
-      let draft = try ConfigDraft(new, catalogue: catalogue)
+      let draft = try ConfigDraft(new, catalogue: catalogue, at: door.now)
       entry.isAbout(provider: draft.provider.id, label: nil)
       try Self.check(caller.limits, draft.provider.id, nil)
       entry.set("origin", .text(draft.endpoint.origin))

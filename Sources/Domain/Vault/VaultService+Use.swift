@@ -20,19 +20,40 @@ extension VaultService {
       }
       let time = door.now
       try await store.recordUses(
-        ends.map { $0.receipt(atMost: time) }, health: Self.health(ends), at: time)
+        ends.map { $0.receipt(atMost: time) }, health: Self.health(ends), quarantine(at: time),
+        at: time)
       return .committed(())
     }
   }
 
+  /// By the key that was used, not by the configuration, which may have another by now.
   private static func health(_ ends: [UseEnd]) -> [KeyHealthChange] {
-    var changes: [UUID: KeyHealthChange] = [:]
-    for end in ends where end.status > 0 {
+    struct Key: Hashable {
+      let configID: UUID
+      let version: Int
+    }
+    var changes: [Key: KeyHealthChange] = [:]
+    for end in ends {
       guard let userID = end.resolve.accountID, let id = UUID(uuidString: end.resolve.target.id)
       else { continue }
-      changes[id, default: KeyHealthChange(configID: id, userID: userID)].hear(end.status)
+      let version = end.keyVersion
+      changes[
+        Key(configID: id, version: version),
+        default: KeyHealthChange(configID: id, userID: userID, keyVersion: version)
+      ].hear(end)
     }
-    return Array(changes.values)
+    return changes.values.filter(\.saysSomething)
+  }
+
+  private func quarantine(at time: Date) -> QuarantineRule {
+    QuarantineRule(refusalsMax: refusalsMax) { config in
+      var entry = door.consequence(.providerConfigQuarantine, by: Self.name)
+      entry.isAbout(config)
+      entry.show(in: config.userID)
+      entry.set("refusals", .number(config.health?.consecutiveRefusals ?? 0))
+      entry.set(Entry.keyVersion, .number(config.keyVersion))
+      return (entry.success(at: time), notice(.quarantined, of: config, at: time))
+    }
   }
 }
 

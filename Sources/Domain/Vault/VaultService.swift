@@ -8,18 +8,30 @@ package import UseCases
 ///
 /// Each begins at the door, which says who may come in and what leaves a receipt.
 package struct VaultService: Sendable {
-  /// Configurations of one user.
-  package static let configsPerUserMax = 2_000
+  package static let name = "vault"
+  /// Configurations of one user, unless the operator says another number.
+  package static let configsPerUserMaxDefault = 2_000
+  /// Refusals in a row that put a key into quarantine, unless the operator says another number.
+  package static let refusalsMaxDefault = 10
 
   let door: Door<VaultError>
   let store: any VaultStore
   let catalogue: ProviderCatalogue
   let cipher: ConfigCipher
   let known: KnownConfigs
+  let configsMax: Int
+  let refusalsMax: Int
+  let operatorKeys: OperatorKeys
 
+  /// - Parameters:
+  ///   - operatorKeys: for providers of which a user has no key.
+  ///   - configsMax: configurations of one user.
+  ///   - refusalsMax: refusals in a row that put a key into quarantine; 0 never does.
   package init(
     store: any VaultStore, keyring: Keyring, cache: DataKeyCache = DataKeyCache(),
     known: KnownConfigs = KnownConfigs(), catalogue: ProviderCatalogue = .standard,
+    configsMax: Int = Self.configsPerUserMaxDefault, refusalsMax: Int = Self.refusalsMaxDefault,
+    operatorKeys: OperatorKeys = OperatorKeys(),
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(VaultError) in
@@ -29,6 +41,9 @@ package struct VaultService: Sendable {
     self.catalogue = catalogue
     cipher = ConfigCipher(keyring: keyring, cache: cache)
     self.known = known
+    self.configsMax = configsMax
+    self.refusalsMax = refusalsMax
+    self.operatorKeys = operatorKeys
   }
 
   /// For what a resolve gives out, and the end of its use comes back with.
@@ -40,7 +55,7 @@ package struct VaultService: Sendable {
   ) async throws(VaultError) -> ProviderConfig {
     try await door.perform(.providerConfigCreate, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
-      let draft = try ConfigDraft(new, catalogue: catalogue)
+      let draft = try ConfigDraft(new, catalogue: catalogue, at: door.now)
       if !new.storeAnyway {
         try await checkDoubts(
           draft.key, of: draft.provider, at: draft.endpoint, for: caller.userID,
@@ -61,7 +76,7 @@ package struct VaultService: Sendable {
       let stored = try cipher.seal(
         config, key: draft.key, url: draft.endpoint.url,
         with: try await sealingDataKey(of: caller.userID))
-      try await store.insert(stored, configsMax: Self.configsPerUserMax, receipt: receipt)
+      try await store.insert(stored, configsMax: configsMax, receipt: receipt)
     }
     return config
   }
@@ -103,15 +118,18 @@ package struct VaultService: Sendable {
     }
   }
 
-  /// Returns a page, oldest first; opens nothing. `size` 0 means the default.
+  /// Returns a page of those that match, oldest first; opens nothing. `size` 0 means the default.
   package func list(
-    size: Int, token: String, for caller: Caller, from origin: CallOrigin
+    _ filter: ConfigFilter = ConfigFilter(), size: Int, token: String, for caller: Caller,
+    from origin: CallOrigin
   ) async throws(VaultError) -> Page<ProviderConfig> {
     try await door.perform(.providerConfigList, by: .caller(caller), from: origin) {
       (_) async throws(VaultError) -> Act<Page<ProviderConfig>> in
-      let request = try Self.page(size: size, token: token)
+      var filter = filter
+      filter.time = door.now
+      let request = try Self.page(size: size, token: token, of: filter)
       let found = try await store.configs(
-        of: caller.userID, after: request.position, limit: request.limit + 1)
+        of: caller.userID, filter, after: request.position, limit: request.limit + 1)
       return .looked(
         request.page(of: found) { PagePosition(time: $0.createTime, id: $0.id) })
     }
@@ -124,9 +142,11 @@ package struct VaultService: Sendable {
       because: .peerNotAllowed)
   }
 
-  private static func page(size: Int, token: String) throws(VaultError) -> PageRequest {
+  private static func page(
+    size: Int, token: String, of filter: ConfigFilter
+  ) throws(VaultError) -> PageRequest {
     do {
-      return try PageRequest(size: size, token: token, of: "provider-configs")
+      return try PageRequest(size: size, token: token, of: "provider-configs\(filter.text)")
     } catch {
       throw .invalid(error == .size ? .pageSize : .pageToken, reason: error.reason)
     }
@@ -142,6 +162,8 @@ package struct VaultService: Sendable {
 
 extension Entry {
   private static let targetType = "provider-config"
+  /// The detail that names a key.
+  static let keyVersion = "keyVersion"
 
   /// About this configuration.
   mutating func isAbout(_ config: ProviderConfig) {

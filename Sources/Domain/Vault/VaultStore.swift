@@ -25,9 +25,9 @@ package protocol VaultStore: Sendable {
 
   func config(_ id: UUID, of userID: UserID) async throws(VaultError) -> ProviderConfig?
 
-  /// The first `limit` configurations after `position`, oldest first.
+  /// The first `limit` configurations after `position` that match, oldest first.
   func configs(
-    of userID: UserID, after position: PagePosition?, limit: Int
+    of userID: UserID, _ filter: ConfigFilter, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig]
 
   /// A configuration with what opens its key.
@@ -76,10 +76,55 @@ package protocol VaultStore: Sendable {
   func record(_ receipt: Receipt, use: ConfigUse?) async throws(VaultError)
 
   /// Commits the receipts of uses that ended, and what they say of the keys; a configuration that
-  /// is being changed may be left as it is.
+  /// is being changed may be left as it is. A key that its provider has refused as often as `rule`
+  /// allows goes into quarantine in the same transaction.
   func recordUses(
-    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+    _ receipts: [Receipt], health: [KeyHealthChange], _ rule: QuarantineRule, at time: Date
   ) async throws(VaultError)
+
+  // MARK: Former keys and notices
+
+  /// Of one configuration, newest first, also of a deleted one.
+  func formerKeys(
+    of configID: UUID, _ userID: UserID
+  ) async throws(VaultError) -> [FormerKey]
+
+  func formerKey(_ id: UUID, of userID: UserID) async throws(VaultError) -> FormerKey?
+
+  /// Those with which their configurations went, the last first.
+  func deletedConfigs(
+    of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [FormerKey]
+
+  /// Puts a deleted configuration back and forgets the deletion, with the receipt. Throws
+  /// `.notFound` when somebody did so before, and what `insert` throws.
+  func undelete(
+    _ deleted: FormerKey, configsMax: Int, receipt: Receipt
+  ) async throws(VaultError)
+
+  /// Destroys at most `limit` former keys whose time has ended, of all users, each with its
+  /// receipt; returns how many.
+  func destroyFormerKeys(
+    endedAt time: Date, limit: Int, _ receipt: @escaping @Sendable (FormerKey) -> Receipt
+  ) async throws(VaultError) -> Int
+
+  /// Destroys second keys whose time has ended, of all users, at most `limit`, each with its
+  /// receipt; returns how many. `receipt` sees each configuration as it was.
+  func endOverlaps(
+    at time: Date, limit: Int, _ receipt: @escaping @Sendable (ProviderConfig) -> Receipt
+  ) async throws(VaultError) -> Int
+
+  /// Writes a notice for each reminder and end of a key, of all users, that has come and was not
+  /// told of, at most `limit`.
+  func announceDates(
+    at time: Date, limit: Int,
+    _ notice: @escaping @Sendable (ProviderConfig, KeyNotice.Kind) -> KeyNotice
+  ) async throws(VaultError)
+
+  /// At most `limit` notices that nobody took within `lease`.
+  func takeNotices(limit: Int, lease: Duration) async throws(VaultError) -> [KeyNotice]
+
+  func deleteNotices(_ ids: [UUID]) async throws(VaultError)
 
   /// Commits a receipt like `record`, if the precondition holds in the same moment; false when it
   /// doesn't, and then nothing is written.
@@ -98,9 +143,10 @@ package enum DataKeyLimit {
 /// What to do with a configuration that was just read.
 package struct ConfigChange: Sendable {
   package enum Action: Sendable {
-    /// `sealCount` fields were sealed anew.
-    case update(StoredConfig, sealCount: Int)
-    case delete
+    /// `sealCount` fields were sealed anew. `former` is kept, and the former key that was restored
+    /// is one no more: `.notFound` when somebody restored it before.
+    case update(StoredConfig, sealCount: Int, former: FormerKey?, restored: UUID?)
+    case delete(FormerKey)
     /// It is already as it should be: nothing is written, no receipt either.
     case nothing
   }

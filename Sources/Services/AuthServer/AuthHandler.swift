@@ -1,6 +1,7 @@
 import Auth
 import Callers
 import Cryptography
+import FoundationEssentials
 import Identity
 import Protobuf
 import RPC
@@ -298,5 +299,22 @@ struct AuthHandler: AuthAPI.AuthServiceProtocol {
     AuthAPI.User(
       try await accounts.resetSecondFactor(
         of: request.user, for: context.principal(), from: context.origin))
+  }
+
+  func sendKeyNotice(
+    _ request: AuthAPI.SendKeyNoticeRequest, context: ServerContext
+  ) async throws -> Empty {
+    let occasion: MailOrder.Occasion? =
+      switch request.kind {
+      case .quarantined: .keyQuarantined
+      case .reminder: .keyReminder
+      case .expired: .keyExpired
+      case .unspecified, .unrecognized: nil
+      }
+    let letter = try KeyLetter(
+      id: request.id, accountID: request.accountId, occasion, configID: request.configId,
+      name: request.name, time: request.time?.date ?? .distantPast)
+    try await accounts.tell(letter, by: PeerIdentity.name(in: context.peer.identities))
+    return Empty()
   }
 }

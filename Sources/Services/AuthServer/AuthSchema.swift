@@ -25,5 +25,7 @@ enum AuthSchema {
     Migration(
       number: 10, name: "credential_codes", sql: PackageResources._010_credential_codes_sql),
     Migration(number: 11, name: "identities", sql: PackageResources._011_identities_sql),
+    Migration(
+      number: 12, name: "mails_about_keys", sql: PackageResources._012_mails_about_keys_sql),
   ]
 }

@@ -28,9 +28,12 @@ struct MailQueue: Sendable {
     for order in orders {
       try await transaction.execute(
         """
-        INSERT INTO mails (id, occasion, account_id, email, device, ip_address, create_time)
+        INSERT INTO mails (id, occasion, account_id, email, device, ip_address, create_time,
+                           about_id, about_name)
         VALUES (\(order.id), \(order.occasion.rawValue), \(order.accountID?.uuid),
-                \(order.email.text), \(order.device), \(order.ipAddress), \(order.createTime))
+                \(order.email.text), \(order.device), \(order.ipAddress), \(order.createTime),
+                \(order.about?.id ?? ""), \(order.about?.name ?? ""))
+        ON CONFLICT (id) DO NOTHING
         """)
     }
     transaction.afterCommit { announce() }
@@ -59,7 +62,7 @@ struct MailQueue: Sendable {
                  FOR UPDATE SKIP LOCKED) AS due
        WHERE m.id = due.id
       RETURNING m.id, m.occasion, m.account_id, m.email, m.device, m.ip_address, m.create_time,
-                m.attempts
+                m.attempts, m.about_id, m.about_name
       """, as: Due.init(row:))
   }
 
@@ -99,13 +102,16 @@ extension MailQueue.Due {
   init(row: PostgresRow) throws(PostgresError) {
     let occasion: String = try row.decode("occasion")
     let accountID: UUID? = try row.decode("account_id")
+    let aboutID: String = try row.decode("about_id")
     order = MailOrder(
       id: try row.decode("id"),
       // The statement asks for those of this version only.
       MailOrder.Occasion(rawValue: occasion) ?? .confirmAddress,
       to: EmailAddress(stored: try row.decode("email")), of: accountID.map(UserID.init(_:)),
       device: try row.decode("device"), ipAddress: try row.decode("ip_address"),
-      at: try row.decode("create_time"))
+      at: try row.decode("create_time"),
+      about: aboutID.isEmpty
+        ? nil : MailOrder.About(id: aboutID, name: try row.decode("about_name")))
     attempts = try row.decode("attempts")
   }
 }

@@ -16,6 +16,13 @@ extension RPCError {
       details: [.errorInfo(reason: refusal.errorReason, domain: domain)])
   }
 
+  /// The reason in `google.rpc.ErrorInfo` of a change that was meant for something as it isn't any
+  /// more; its code is ABORTED.
+  package static let etagReason = "ETAG_MISMATCH"
+
+  /// Whether a change was refused because its etag is not the current one.
+  package var isEtagMismatch: Bool { code == .aborted && has(reason: Self.etagReason) }
+
   private static let storageFullReason = "STORAGE_FULL"
   /// Somebody has to make room first.
   private static let storageFullRetry: Duration = .seconds(5)
@@ -32,14 +39,17 @@ extension RPCError {
   }
 
   package var isStorageFull: Bool {
-    code == .resourceExhausted
-      && details.contains { detail in
-        if case .errorInfo(let reason, _) = detail {
-          reason == Self.storageFullReason
-        } else {
-          false
-        }
+    code == .resourceExhausted && has(reason: Self.storageFullReason)
+  }
+
+  private func has(reason wanted: String) -> Bool {
+    details.contains { detail in
+      if case .errorInfo(let reason, _) = detail {
+        reason.utf8.elementsEqual(wanted.utf8)
+      } else {
+        false
       }
+    }
   }
 }
 

@@ -26,6 +26,11 @@ extension PostgresVaultStore {
     return try await transaction { transaction in
       let configs = try await transaction.execute(
         "DELETE FROM provider_configs WHERE user_id = \(account.uuid)")
+      // Whoever was changing a configuration has committed: its row was waited for.
+      try await transaction.execute(
+        "DELETE FROM former_keys WHERE user_id = \(account.uuid)")
+      try await transaction.execute(
+        "DELETE FROM key_notices WHERE user_id = \(account.uuid)")
       let dataKeys = try await transaction.execute(
         "DELETE FROM data_keys WHERE user_id = \(account.uuid)")
       let destroyed = DestroyedKeys(configCount: configs, dataKeyCount: dataKeys)

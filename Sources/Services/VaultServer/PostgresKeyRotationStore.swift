@@ -266,11 +266,21 @@ struct PostgresKeyRotationStore: KeyRotationStore, PostgresStore {
         SELECT id FROM data_keys WHERE user_id = \(user.uuid) ORDER BY id FOR NO KEY UPDATE
         """
       ) { (row) throws(PostgresError) in try row.decode("id", as: UUID.self) }
-      guard let old = try await Self.lockedConfigs(of: user, in: transaction) else { return .busy }
+      guard let old = try await Self.lockedConfigs(of: user, in: transaction),
+        let formerKeys = try await PostgresVaultStore.lockedFormerKeys(of: user, in: transaction)
+      else { return .busy }
       try await transaction.execute(
         "UPDATE data_keys SET active = false WHERE user_id = \(user.uuid) AND active")
       let new = try old.map { (stored) throws(VaultError) in try reseal(stored) }
-      let sealCount = new.reduce(0) { $0 + ($1.sealedBaseURL == nil ? 1 : 2) }
+      let newFormerKeys = try formerKeys.map { (former) throws(VaultError) in
+        var former = former
+        former.stored = try reseal(former.stored)
+        return former
+      }
+      let sealCount = (new + newFormerKeys.map(\.stored))
+        .reduce(0) {
+          $0 + 1 + ($1.sealedBaseURL == nil ? 0 : 1) + ($1.sealedSecondKey == nil ? 0 : 1)
+        }
       try await transaction.execute(
         """
         INSERT INTO data_keys (id, user_id, kek_id, wrapped, seal_count)
@@ -279,6 +289,10 @@ struct PostgresKeyRotationStore: KeyRotationStore, PostgresStore {
         """)
       for (before, after) in zip(old, new) {
         try check(before, try await Self.write(after, in: transaction))
+      }
+      for (before, after) in zip(formerKeys, newFormerKeys) {
+        let written = try await PostgresVaultStore.write(after, in: transaction)
+        try check(before.stored, written.stored)
       }
       try await transaction.execute(
         """
@@ -315,12 +329,13 @@ struct PostgresKeyRotationStore: KeyRotationStore, PostgresStore {
       WITH written AS (
         UPDATE provider_configs
            SET api_key = \(stored.sealedKey.stored), base_url = \(stored.sealedBaseURL?.stored),
+               second_key = \(stored.sealedSecondKey?.stored),
                data_key_id = \(stored.dataKey.id)
          WHERE id = \(stored.config.id) AND user_id = \(stored.config.userID.uuid)
          RETURNING *
       )
-      SELECT \(PostgresVaultStore.plainColumns), c.api_key, c.base_url, k.id AS key_id,
-             k.user_id AS key_user_id, k.kek_id, k.wrapped, '' AS revision
+      SELECT \(PostgresVaultStore.plainColumns), c.api_key, c.base_url, c.second_key,
+             k.id AS key_id, k.user_id AS key_user_id, k.kek_id, k.wrapped, '' AS revision
         FROM written AS c JOIN data_keys AS k ON k.id = c.data_key_id
       """, as: StoredConfig.init(_:))
     guard let written else {

@@ -7,8 +7,6 @@ import Vault
 
 /// What writes, each with its receipt in the same transaction.
 extension PostgresVaultStore {
-  /// What a provider says again is noted again when it is older than this.
-  private static let healthPrecisionSeconds = 60.0
   private static let labelConstraint = "provider_configs_label"
 
   func adopt(
@@ -41,29 +39,39 @@ extension PostgresVaultStore {
   func insert(
     _ stored: StoredConfig, configsMax: Int, receipt: Receipt
   ) async throws(VaultError) {
-    let config = stored.config
     try await transaction { transaction in
       // Locks the user's key row too, which makes the count below exact.
       try await Self.countSeals(
         stored.sealedBaseURL == nil ? 1 : 2, with: stored.dataKey, in: transaction)
-      let inserted = try await Self.naming(config) { () throws(PostgresError) in
-        try await transaction.execute(
-          """
-          INSERT INTO provider_configs
-                 (id, user_id, provider, label, masked_key, origin, base_url_hint, api_key,
-                  base_url, data_key_id, enabled, create_time, update_time)
-          SELECT \(config.id), \(config.userID.uuid), \(config.provider), \(config.label.text),
-                 \(config.maskedKey.text), \(config.origin), \(config.baseURLHint),
-                 \(stored.sealedKey.stored), \(stored.sealedBaseURL?.stored),
-                 \(stored.dataKey.id), \(config.enabled), \(config.createTime),
-                 \(config.updateTime)
-           WHERE (SELECT count(*) FROM provider_configs AS c
-                   WHERE c.user_id = \(config.userID.uuid)) < \(configsMax)
-          """)
-      }
-      guard inserted == 1 else { throw VaultError.tooManyConfigs }
+      try await Self.insert(stored, configsMax: configsMax, in: transaction)
       try await outbox.insert(receipt, in: transaction)
     }
+  }
+
+  /// Behind `countSeals`, whose lock makes the count exact.
+  static func insert(
+    _ stored: StoredConfig, configsMax: Int, in transaction: PostgresTransaction
+  ) async throws {
+    let config = stored.config
+    let inserted = try await naming(config) { () throws(PostgresError) in
+      try await transaction.execute(
+        """
+        INSERT INTO provider_configs
+               (id, user_id, provider, label, masked_key, origin, base_url_hint, api_key,
+                base_url, data_key_id, enabled, create_time, update_time, last_use_time, version,
+                key_version, quarantine_time, note, tags, expire_time, remind_time)
+        SELECT \(config.id), \(config.userID.uuid), \(config.provider), \(config.label.text),
+               \(config.maskedKey.text), \(config.origin), \(config.baseURLHint),
+               \(stored.sealedKey.stored), \(stored.sealedBaseURL?.stored),
+               \(stored.dataKey.id), \(config.enabled), \(config.createTime),
+               \(config.updateTime), \(config.lastUseTime), \(config.version),
+               \(config.keyVersion), \(config.quarantineTime), \(config.notes.note),
+               \(config.notes.tags), \(config.notes.expireTime), \(config.notes.remindTime)
+         WHERE (SELECT count(*) FROM provider_configs AS c
+                 WHERE c.user_id = \(config.userID.uuid)) < \(configsMax)
+        """)
+    }
+    guard inserted == 1 else { throw VaultError.tooManyConfigs(max: configsMax) }
   }
 
   func change(
@@ -92,15 +100,18 @@ extension PostgresVaultStore {
       let change = try decide(stored, dataKey ?? stored.dataKey)
       let config: ProviderConfig
       switch change.action {
-      case .update(let changed, let sealCount):
+      case .update(let changed, let sealCount, let former, let restored):
         config = changed.config
+        if let restored { try await Self.deleteFormerKey(restored, of: userID, in: transaction) }
+        if let former { try await Self.keep(former, in: transaction) }
         if sealCount > 0 {
           try await Self.countSeals(sealCount, with: changed.dataKey, in: transaction)
         }
         try await Self.update(changed, in: transaction)
       case .nothing: return stored.config
-      case .delete:
+      case .delete(let former):
         config = stored.config
+        try await Self.keep(former, in: transaction)
         try await transaction.execute(
           "DELETE FROM provider_configs WHERE id = \(id) AND user_id = \(userID.uuid)")
       }
@@ -124,42 +135,29 @@ extension PostgresVaultStore {
                update_time = \(config.updateTime),
                last_status = \(config.health?.lastStatus),
                last_answer_time = \(config.health?.lastAnswerTime),
-               consecutive_refusals = \(config.health?.consecutiveRefusals ?? 0)
+               consecutive_refusals = \(config.health?.consecutiveRefusals ?? 0),
+               last_good_time = \(config.health?.lastGoodTime),
+               last_failure_time = \(config.health?.lastFailureTime),
+               last_failure = \(config.health?.lastFailure?.rawValue),
+               consecutive_failures = \(config.health?.consecutiveFailures ?? 0),
+               version = \(config.version), key_version = \(config.keyVersion),
+               quarantine_time = \(config.quarantineTime), note = \(config.notes.note),
+               tags = \(config.notes.tags), expire_time = \(config.notes.expireTime),
+               remind_time = \(config.notes.remindTime),
+               second_role = \(config.secondKey?.role.rawValue),
+               second_masked_key = \(config.secondKey?.maskedKey.text),
+               second_key = \(stored.sealedSecondKey?.stored),
+               second_key_version = \(config.secondKey?.keyVersion),
+               second_end_time = \(config.secondKey?.endTime),
+               fallback_time = \(config.fallbackTime)
          WHERE id = \(config.id) AND user_id = \(config.userID.uuid)
         """)
     }
   }
 
-  /// Notes what providers said to keys, all of it at `time`. One that says the same as a moment ago
-  /// is left as it is, and one that is being changed is skipped: its next use will be noted.
-  static func note(
-    _ health: [KeyHealthChange], at time: Date, in transaction: PostgresTransaction
-  ) async throws(PostgresError) {
-    guard !health.isEmpty else { return }
-    try await transaction.execute(
-      """
-      WITH told AS (
-        SELECT t.* FROM unnest(\(health.map(\.configID)), \(health.map(\.userID.uuid)),
-                               \(health.map(\.status)), \(health.map(\.refusals)),
-                               \(health.map(\.isAccepted)))
-                     AS t (id, user_id, status, refusals, is_accepted)
-      ), noted AS (
-        SELECT c.id FROM provider_configs AS c JOIN told AS t USING (id, user_id)
-         WHERE c.last_status IS DISTINCT FROM t.status OR t.refusals > 0
-            OR c.last_answer_time < \(time.addingTimeInterval(-healthPrecisionSeconds))
-           FOR UPDATE OF c SKIP LOCKED
-      )
-      UPDATE provider_configs AS c
-         SET last_status = t.status, last_answer_time = \(time),
-             consecutive_refusals =
-               CASE WHEN t.is_accepted THEN 0 ELSE c.consecutive_refusals END + t.refusals
-        FROM told AS t JOIN noted USING (id) WHERE c.id = t.id AND c.user_id = t.user_id
-      """)
-  }
-
   /// Counts uses of a data key; its table refuses more than AES-GCM allows. Throws
   /// `.dataKeyReplaced` when it seals no new fields any more.
-  private static func countSeals(
+  static func countSeals(
     _ count: Int, with dataKey: WrappedDataKey, in transaction: PostgresTransaction
   ) async throws {
     let counted = try await transaction.execute(
@@ -172,7 +170,7 @@ extension PostgresVaultStore {
 
   /// Turns the refusal of a second configuration with the same label into its own error.
   @discardableResult
-  private static func naming(
+  static func naming(
     _ config: ProviderConfig, _ body: () async throws(PostgresError) -> Int
   ) async throws(VaultError) -> Int {
     do {

@@ -25,15 +25,20 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
   /// No sealed column.
   static let plainColumns: PostgresQuery = """
     c.id, c.user_id, c.provider, c.label, c.masked_key, c.origin, c.base_url_hint, c.enabled,
-    c.create_time, c.update_time, c.last_use_time
+    c.create_time, c.update_time, c.last_use_time, c.version, c.key_version, c.quarantine_time,
+    c.expire_time, c.second_role, c.second_masked_key, c.second_key_version, c.second_end_time,
+    c.fallback_time
     """
 
+  static let noteColumns: PostgresQuery = "c.note, c.tags, c.remind_time"
+
   static let healthColumns: PostgresQuery = """
-    c.last_status, c.last_answer_time, c.consecutive_refusals
+    c.last_status, c.last_answer_time, c.consecutive_refusals, c.last_good_time,
+    c.last_failure_time, c.last_failure, c.consecutive_failures
     """
 
   /// What a list shows.
-  static let shownColumns: PostgresQuery = "\(plainColumns), \(healthColumns)"
+  static let shownColumns: PostgresQuery = "\(plainColumns), \(noteColumns), \(healthColumns)"
 
   /// Names the two rows as they are: who wrote them last. An id of a transaction comes back after
   /// four thousand million others, and nothing remembers a revision for so long.
@@ -52,7 +57,8 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
 
   private static func storedConfigs(_ columns: PostgresQuery) -> PostgresQuery {
     """
-    SELECT \(columns), c.api_key, c.base_url, k.id AS key_id, k.user_id AS key_user_id,
+    SELECT \(columns), c.api_key, c.base_url, c.second_key, k.id AS key_id,
+           k.user_id AS key_user_id,
            k.kek_id, k.wrapped, \(revision) AS revision
       FROM provider_configs AS c
       JOIN data_keys AS k ON k.id = c.data_key_id AND k.user_id = c.user_id
@@ -71,13 +77,14 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
   }
 
   func configs(
-    of userID: UserID, after position: PagePosition?, limit: Int
+    of userID: UserID, _ filter: ConfigFilter, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig] {
     var page: PostgresQuery = """
       SELECT \(Self.shownColumns)
         FROM provider_configs AS c
        WHERE c.user_id = \(userID.uuid)
       """
+    page += Self.conditions(of: filter)
     if let position {
       page += " AND (c.create_time, c.id) > (\(position.time), \(position.id))"
     }
@@ -85,6 +92,31 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
     return try await query { postgres throws(PostgresError) in
       try await postgres.all(page, as: ProviderConfig.init(shown:))
     }
+  }
+
+  private static func conditions(of filter: ConfigFilter) -> PostgresQuery {
+    var conditions: PostgresQuery = ""
+    if !filter.provider.isEmpty { conditions += " AND c.provider = \(filter.provider)" }
+    if !filter.tag.isEmpty { conditions += " AND \(filter.tag) = ANY(c.tags)" }
+    if !filter.words.isEmpty {
+      conditions += """
+         AND position(lower(\(filter.words))
+                      IN lower(concat_ws(' ', c.label, c.note, c.masked_key))) > 0
+        """
+    }
+    if let time = filter.expireBefore { conditions += " AND c.expire_time < \(time)" }
+    switch filter.state {
+    case .usable:
+      conditions += """
+         AND c.enabled AND c.quarantine_time IS NULL
+         AND (c.expire_time IS NULL OR c.expire_time > \(filter.time))
+        """
+    case .disabled: conditions += " AND NOT c.enabled"
+    case .quarantined: conditions += " AND c.quarantine_time IS NOT NULL"
+    case .expired: conditions += " AND c.expire_time <= \(filter.time)"
+    case nil: break
+    }
+    return conditions
   }
 
   func storedConfig(
@@ -169,11 +201,12 @@ struct PostgresVaultStore: VaultStore, PostgresStore {
   // MARK: Receipts without a change
 
   func recordUses(
-    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+    _ receipts: [Receipt], health: [KeyHealthChange], _ rule: QuarantineRule, at time: Date
   ) async throws(VaultError) {
     try await transaction { transaction in
-      try await outbox.insert(receipts, in: transaction)
-      try await Self.note(health, at: time, in: transaction)
+      let acts = try await Self.note(health, rule, at: time, in: transaction).map(rule.act)
+      try await outbox.insert(receipts + acts.map(\.receipt), in: transaction)
+      try await Self.insert(acts.map(\.notice), in: transaction)
     }
   }
 
@@ -196,13 +229,37 @@ extension ProviderConfig {
       maskedKey: MaskedKey(stored: try row.decode("masked_key")),
       origin: try row.decode("origin"), baseURLHint: try row.decode("base_url_hint"),
       enabled: try row.decode("enabled"), createTime: try row.decode("create_time"),
-      updateTime: try row.decode("update_time"), lastUseTime: try row.decode("last_use_time"))
+      updateTime: try row.decode("update_time"), lastUseTime: try row.decode("last_use_time"),
+      version: try row.decode("version"), keyVersion: try row.decode("key_version"),
+      quarantineTime: try row.decode("quarantine_time"),
+      notes: ConfigNotes(expireTime: try row.decode("expire_time")),
+      secondKey: try SecondKey.of(row), fallbackTime: try row.decode("fallback_time"))
   }
 
   /// With what the provider last said.
   init(shown row: PostgresRow) throws(PostgresError) {
-    try self.init(row)
+    try self.init(noted: row)
     health = try KeyHealth.of(row)
+  }
+
+  /// With its owner's notes.
+  init(noted row: PostgresRow) throws(PostgresError) {
+    try self.init(row)
+    notes.note = try row.decode("note")
+    notes.tags = try row.decode("tags")
+    notes.remindTime = try row.decode("remind_time")
+  }
+}
+
+extension SecondKey {
+  /// Nil where there is none.
+  static func of(_ row: PostgresRow) throws(PostgresError) -> SecondKey? {
+    let role: String? = try row.decode("second_role")
+    guard let role = role.flatMap(Role.init(rawValue:)) else { return nil }
+    return SecondKey(
+      role: role, maskedKey: MaskedKey(stored: try row.decode("second_masked_key")),
+      keyVersion: try row.decode("second_key_version"),
+      endTime: try row.decode("second_end_time"))
   }
 }
 
@@ -211,20 +268,27 @@ extension KeyHealth {
   static func of(_ row: PostgresRow) throws(PostgresError) -> KeyHealth? {
     let status: Int? = try row.decode("last_status")
     let time: Date? = try row.decode("last_answer_time")
-    guard let status, let time else { return nil }
+    let failure: String? = try row.decode("last_failure")
+    guard let time else { return nil }
     return KeyHealth(
-      lastStatus: status, lastAnswerTime: time,
-      consecutiveRefusals: try row.decode("consecutive_refusals"))
+      lastStatus: status ?? 0, lastAnswerTime: time,
+      consecutiveRefusals: try row.decode("consecutive_refusals"),
+      lastGoodTime: try row.decode("last_good_time"),
+      lastFailureTime: try row.decode("last_failure_time"),
+      lastFailure: failure.flatMap(KeyState.init(rawValue:)),
+      consecutiveFailures: try row.decode("consecutive_failures"))
   }
 }
 
 extension StoredConfig {
   init(_ row: PostgresRow) throws(PostgresError) {
     let baseURL: [UInt8]? = try row.decode("base_url")
+    let second: [UInt8]? = try row.decode("second_key")
     self.init(
       config: try ProviderConfig(row),
       sealedKey: SealedField(stored: try row.decode("api_key")),
       sealedBaseURL: baseURL.map { SealedField(stored: $0) }, dataKey: try WrappedDataKey(row),
+      sealedSecondKey: second.map { SealedField(stored: $0) },
       revision: try row.decode("revision"))
   }
 }
@@ -233,7 +297,7 @@ extension StoredConfig {
   /// With what the provider last said.
   init(shown row: PostgresRow) throws(PostgresError) {
     try self.init(row)
-    config.health = try KeyHealth.of(row)
+    config = try ProviderConfig(shown: row)
   }
 }
 

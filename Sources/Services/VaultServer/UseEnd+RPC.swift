@@ -12,6 +12,17 @@ extension VaultAPI.RecordUsesRequest {
   }
 }
 
+extension VaultAPI.ResolveCredentialRequest {
+  /// What was committed for the use that the provider has refused; nil when none is named.
+  func refused(_ signer: UseTicketSigner) throws(VaultError) -> Receipt? {
+    guard !refusedTicket.isEmpty else { return nil }
+    guard let content = signer.content(of: refusedTicket),
+      let event = try? AuditAPI.AuditEvent(unpacking: content), let resolve = Receipt(event)
+    else { throw .invalid(.refusedTicket, reason: "is none of this vault's") }
+    return resolve
+  }
+}
+
 extension UseEnd {
   /// Nil for a ticket that isn't one of ours, and for figures that no use has.
   init?(_ end: VaultAPI.UseEnd, _ signer: UseTicketSigner) {
@@ -22,7 +33,21 @@ extension UseEnd {
       of: resolve, status: Int(end.status), failure: Failure(end.failure),
       firstByteMilliseconds: end.firstByteMilliseconds.map { Int($0) },
       milliseconds: Int(end.milliseconds), requestBytes: Int(end.requestBytes),
-      responseBytes: Int(end.responseBytes))
+      responseBytes: Int(end.responseBytes), keyState: KeyState(end.keyState))
+  }
+}
+
+extension KeyState {
+  /// Nil for what a newer gateway knows, too: then the status alone speaks.
+  fileprivate init?(_ state: VaultAPI.KeyState) {
+    switch state {
+    case .valid: self = .valid
+    case .refused: self = .refused
+    case .noCredit: self = .noCredit
+    case .rateLimited: self = .rateLimited
+    case .unreachable: self = .unreachable
+    case .unspecified, .unrecognized: return nil
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import Addresses
 import Callers
 import Cryptography
+import Providers
 import ServiceRuntime
 import Vault
 
@@ -16,6 +17,12 @@ struct VaultConfiguration: ServiceConfiguration {
   /// Reads them again, as they are in their file now.
   let readAssertionKeys: @Sendable () throws -> [Ed25519.VerifyingKey]
   let auditAddresses: [NetworkAddress]
+  /// Configurations of one user.
+  let configsMax: Int
+  /// Refusals in a row that put a key into quarantine; 0 never does.
+  let refusalsMax: Int
+  /// For providers of which a user has no key.
+  let operatorKeys: OperatorKeys
 
   init(from reader: inout ConfigurationReader) throws(ConfigurationError) {
     let database = DatabaseConfiguration(from: &reader)
@@ -34,6 +41,15 @@ struct VaultConfiguration: ServiceConfiguration {
       return try reader.require(keys)
     }
     auditAddresses = reader.addresses(of: "audit", "AUDIT_ADDRESS")
+    configsMax = reader.integer(
+      "PROVIDER_CONFIGS_PER_USER_MAX", default: VaultService.configsPerUserMaxDefault,
+      in: 1...100_000, doc: "How many provider keys one user may store.")
+    refusalsMax = reader.integer(
+      "KEY_REFUSALS_MAX", default: VaultService.refusalsMaxDefault, in: 0...10_000,
+      doc:
+        "How often in a row a provider may refuse a key before it goes into quarantine and isn't "
+        + "used; 0 never.")
+    operatorKeys = Self.operatorKeys(&reader)
     self.database = try reader.require(database)
     keyring = try reader.require(keys)
     self.assertionKeys = try reader.require(assertionKeys)
@@ -65,6 +81,34 @@ struct VaultConfiguration: ServiceConfiguration {
       return nil
     }
     return Keyring(current: current, previous: Array(keys.dropFirst()))
+  }
+
+  /// A listed provider's key is in the first of its usual variables that is set.
+  private static func operatorKeys(_ reader: inout ConfigurationReader) -> OperatorKeys {
+    let variable = OperatorKeyVariables.setting
+    let providers = reader.list(
+      variable,
+      doc:
+        "Providers whose keys of your own, in the vault's environment (OPENAI_API_KEY, …), are "
+        + "used for users who have none, with commas between them.")
+    var keys: [String: SecretBytes] = [:]
+    for id in providers {
+      let names = OperatorKeyVariables.of(id, catalogue: .standard)
+      guard !names.isEmpty else {
+        reader.refuse(variable, "names '\(id)', which is no provider with a variable for its key")
+        continue
+      }
+      for name in names where keys[id] == nil {
+        keys[id] = reader.optionalSecret(name, doc: "Your own key of \(id).")
+      }
+      if keys[id] == nil { reader.refuse(variable, "names '\(id)', and \(names[0]) is not set") }
+    }
+    do throws(VaultError) {
+      return try OperatorKeys(keys)
+    } catch {
+      if case .invalid(_, let reason) = error { reader.refuse(variable, reason) }
+      return OperatorKeys()
+    }
   }
 
   private static func parsed(

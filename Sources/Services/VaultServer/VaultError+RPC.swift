@@ -31,10 +31,32 @@ extension VaultError: RPCErrorConvertible {
         details: [Self.reason("CONFIGURATION_DISABLED")])
     case .accountErased:
       RPCError(.unauthenticated, "the account is no more")
-    case .tooManyConfigs:
+    case .quarantined(let provider, let label):
+      RPCError(
+        .failedPrecondition,
+        "the key for provider '\(provider)' with label '\(label.text)' is in quarantine: the "
+          + "provider has refused it many times in a row. Replace it, or enable it again",
+        details: [Self.reason("KEY_QUARANTINED")])
+    case .expired(let provider, let label):
+      RPCError(
+        .failedPrecondition,
+        "the key for provider '\(provider)' with label '\(label.text)' has expired: replace it, "
+          + "or change its expireTime",
+        details: [Self.reason("KEY_EXPIRED")])
+    case .noSecondKey:
+      RPCError(
+        .failedPrecondition, "there is no key beside the one that is used",
+        details: [Self.reason("NO_SECOND_KEY")])
+    case .changedMeanwhile:
+      RPCError(
+        .aborted,
+        "the configuration has been changed since you read it: read it again, and do it again if "
+          + "you still want to", details: [Self.reason(RPCError.etagReason)])
+    case .tooManyConfigs(let max):
       RPCError(
         .resourceExhausted,
-        "an account holds at most \(VaultService.configsPerUserMax) provider configurations",
+        "you have \(max) provider configurations, as many as one account may have "
+          + "(PROVIDER_CONFIGS_PER_USER_MAX): delete one first",
         details: [Self.reason("TOO_MANY_CONFIGURATIONS")])
     case .doubtful(let doubt):
       .doubtful("\(doubt.reason); storeAnyway stores it")

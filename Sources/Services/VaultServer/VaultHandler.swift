@@ -22,11 +22,12 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     _ request: VaultAPI.ListProviderConfigsRequest, context: ServerContext
   ) async throws -> VaultAPI.ListProviderConfigsResponse {
     let page = try await vault.list(
-      size: Int(request.pageSize), token: request.pageToken, for: context.caller(),
+      ConfigFilter(request), size: Int(request.pageSize), token: request.pageToken,
+      for: context.caller(),
       from: context.origin)
     return VaultAPI.ListProviderConfigsResponse(
       providerConfigs: page.elements.map(VaultAPI.ProviderConfig.init(_:)),
-      nextPageToken: page.nextPageToken ?? "")
+      nextPageToken: page.nextPageToken ?? "", operatorProviders: vault.operatorProviders)
   }
 
   func getProviderConfig(
@@ -40,14 +41,16 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     _ request: VaultAPI.UpdateProviderConfigRequest, context: ServerContext
   ) async throws -> VaultAPI.ProviderConfig {
     let config = try await vault.update(
-      request.id, ConfigPatch(request), for: context.caller(), from: context.origin)
+      request.id, ConfigPatch(request), etag: request.etag, for: context.caller(),
+      from: context.origin)
     return VaultAPI.ProviderConfig(config)
   }
 
   func deleteProviderConfig(
     _ request: VaultAPI.DeleteProviderConfigRequest, context: ServerContext
   ) async throws -> Empty {
-    try await vault.delete(request.id, for: context.caller(), from: context.origin)
+    try await vault.delete(
+      request.id, etag: request.etag, for: context.caller(), from: context.origin)
     return Empty()
   }
 
@@ -55,7 +58,7 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     _ request: VaultAPI.EnableProviderConfigRequest, context: ServerContext
   ) async throws -> VaultAPI.ProviderConfig {
     let config = try await vault.setEnabled(
-      request.id, to: true, for: context.caller(), from: context.origin)
+      request.id, to: true, etag: request.etag, for: context.caller(), from: context.origin)
     return VaultAPI.ProviderConfig(config)
   }
 
@@ -63,7 +66,7 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     _ request: VaultAPI.DisableProviderConfigRequest, context: ServerContext
   ) async throws -> VaultAPI.ProviderConfig {
     let config = try await vault.setEnabled(
-      request.id, to: false, for: context.caller(), from: context.origin)
+      request.id, to: false, etag: request.etag, for: context.caller(), from: context.origin)
     return VaultAPI.ProviderConfig(config)
   }
 
@@ -81,7 +84,8 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
   ) async throws -> VaultAPI.ResolveCredentialResponse {
     let credential = try await vault.resolve(
       provider: request.provider, label: request.label, purpose: request.purpose,
-      for: context.caller(), from: context.origin)
+      insteadOf: request.refused(vault.ticketSigner), for: context.caller(),
+      from: context.origin)
     return VaultAPI.ResolveCredentialResponse(credential, vault.ticketSigner)
   }
 
@@ -92,7 +96,8 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     let tested =
       request.id.isEmpty
       ? try await vault.resolveForTest(NewConfig(request), for: caller, from: context.origin)
-      : try await vault.resolveForTest(request.id, for: caller, from: context.origin)
+      : try await vault.resolveForTest(
+        request.id, isSecond: request.secondKey, for: caller, from: context.origin)
     return VaultAPI.ResolveCredentialResponse(tested, vault.ticketSigner)
   }
 

@@ -54,7 +54,10 @@ enum VaultServer {
     let (cache, known) = (DataKeyCache(), KnownConfigs())
     chassis.observability.metrics.observe("vault.data_keys") { [.init(Double(cache.count))] }
     let store = PostgresVaultStore(postgres: postgres, outbox: outbox)
-    let vault = VaultService(store: store, keyring: keyring, cache: cache, known: known)
+    let vault = VaultService(
+      store: store, keyring: keyring, cache: cache, known: known,
+      configsMax: configuration.configsMax, refusalsMax: configuration.refusalsMax,
+      operatorKeys: configuration.operatorKeys)
     let keys = KeyManagement(
       store: PostgresKeyRotationStore(postgres: postgres, outbox: outbox), keyring: keyring
     ) { (receipt) async throws(VaultError) in
@@ -73,6 +76,7 @@ enum VaultServer {
       postgresService, auditService,
       OutboxRelay(outbox: outbox, postgres: postgres, audit: audit, logger: chassis.logger),
       refusals, keyWatch, MemorySweeper(cache: cache, known: known),
+      FormerKeySweeper(vault: vault, logger: chassis.logger),
       KeyringWatch(
         keyring: keyring, read: configuration.readKeyring, register: register,
         logger: chassis.logger),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LocalDeployment
+import Providers
 
 /// `chatelaine up`: everything on this machine, in the foreground.
 struct UpCommand: AsyncParsableCommand {
@@ -48,6 +49,8 @@ struct UpCommand: AsyncParsableCommand {
     case "off": options.healthWatch = nil
     case _?: throw CommandError("\(Self.watchVariable) must be on or off")
     }
+    let lent = options.environment[OperatorKeyVariables.setting] ?? ""
+    options.operatorKeys = OperatorKeyVariables.all(listedIn: lent, catalogue: .standard)
     let mailDirectory = options.mailDirectory
     let supervisor = try Supervisor(
       options,

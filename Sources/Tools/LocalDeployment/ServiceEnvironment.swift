@@ -17,6 +17,8 @@ struct ServiceEnvironment: Sendable {
 
   /// The environment of the operator's shell.
   let inherited: [String: String]
+  /// Variables with keys of the operator's own, which they lend to all users: for the vault alone.
+  var operatorKeys: Set<String> = []
 
   /// - Parameters:
   ///   - addresses: of the services that run already.
@@ -26,6 +28,9 @@ struct ServiceEnvironment: Sendable {
     portal: String
   ) -> [String: String] {
     var variables = inherited.filter { Self.passes($0.key) }
+    if service != .vault {
+      for name in operatorKeys { variables[name + "_FILE"] = nil }
+    }
     // There is a password in it, and one service that needs it.
     if service != .auth {
       variables["SMTP_URL"] = nil
@@ -50,6 +55,9 @@ struct ServiceEnvironment: Sendable {
       variables["MAIL_DIRECTORY"] =
         usesMailDirectory ? inheritedMailDirectory ?? ServiceDirectory.mail : nil
     case .vault:
+      for name in operatorKeys.flatMap({ [$0, $0 + "_FILE"] }) {
+        variables[name] = inherited[name]
+      }
       variables["ENCRYPTION_MASTER_KEY_FILE"] = ServiceDirectory.masterKey
       variables["ASSERTION_PUBLIC_KEYS_FILE"] = ServiceDirectory.assertionPublicKeys
     case .audit:

@@ -188,10 +188,12 @@ extension Supervisor {
     let listen =
       service == .gateway ? "127.0.0.1:\(gatewayPort)" : addresses[service] ?? "127.0.0.1:0"
     try directory(of: service).fill()
-    var environment = ServiceEnvironment(inherited: options.environment)
-      .variables(
-        for: service, listenAddress: listen, addresses: addresses,
-        portal: "127.0.0.1:\(gatewayPort)")
+    var environment = ServiceEnvironment(
+      inherited: options.environment, operatorKeys: options.operatorKeys
+    )
+    .variables(
+      for: service, listenAddress: listen, addresses: addresses,
+      portal: "127.0.0.1:\(gatewayPort)")
     try directory(of: service).adopt(&environment)
     let started = try await launcher.launch(service, environment: environment) { child in
       note(child, of: service)

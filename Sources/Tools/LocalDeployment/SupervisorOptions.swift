@@ -12,6 +12,8 @@ package struct SupervisorOptions: Sendable {
   package var binaries: String
   /// The operator's environment; see `ServiceEnvironment` for what of it reaches the services.
   package var environment: [String: String]
+  /// Variables with provider keys of the operator's own, which only the vault is given.
+  package var operatorKeys: Set<String> = []
   package var durability: PostgresCluster.Durability = .full
   /// How long a service may take from its start until it serves.
   package var startTimeout: Duration = .seconds(60)

@@ -150,6 +150,8 @@ private final class Ledger: Sendable {
     .providerConfigDisable, .providerConfigDelete, .providerConfigGet, .providerConfigList,
     .credentialResolve, .credentialTest, .auditEventList,
     .accessTokenDerive, .accessTokenRotate,
+    .providerConfigRestore, .providerConfigUndelete, .formerKeyList, .providerConfigStage,
+    .providerConfigSwitch, .providerConfigUnstage,
   ]).union(accountActions)
   /// On one's own account: with a session only.
   private static let accountActions: Set<ReceiptAction> = [
@@ -272,9 +274,10 @@ private final class Ledger: Sendable {
   }
 
   @Test func servicesDoWhatNobodyElseDoes() {
-    #expect(Self.allowed(.service("vault")) == [.auditEventAppend])
+    #expect(Self.allowed(.service("vault")) == [.auditEventAppend, .formerKeyDestroy])
     #expect(Self.allowed(.service("auth")) == [.auditEventAppend, .sessionSweep, .accountErase])
-    #expect(Self.allowed(.service("gateway")) == [.credentialUse, .auditLogGet])
+    #expect(
+      Self.allowed(.service("gateway")) == [.credentialUse, .keyNoticeDeliver, .auditLogGet])
     #expect(Self.allowed(.service("audit")).isEmpty)
   }
 }

@@ -10,6 +10,9 @@ final class InMemoryVaultStore: VaultStore {
   struct Rows: Sendable {
     var configs: [UUID: StoredConfig] = [:]
     var dataKeys: [UserID: WrappedDataKey] = [:]
+    var formerKeys: [FormerKey] = []
+    var notices: [KeyNotice] = []
+    var toldDates: Set<String> = []
     var receipts: [Receipt] = []
     /// Set to have every write of a receipt fail.
     var receiptFailure: VaultError?
@@ -21,6 +24,9 @@ final class InMemoryVaultStore: VaultStore {
   var receipts: [Receipt] { rows.withLock { $0.receipts } }
   var stored: [StoredConfig] { rows.withLock { Array($0.configs.values) } }
 
+  var notices: [KeyNotice] { rows.withLock { $0.notices } }
+  var formerKeys: [FormerKey] { rows.withLock { $0.formerKeys } }
+
   /// How often a configuration was looked up to be used.
   var readCount: Int { rows.withLock { $0.readCount } }
 
@@ -28,6 +34,15 @@ final class InMemoryVaultStore: VaultStore {
 
   /// Puts a row as it is, as somebody with access to the database could.
   func tamper(_ stored: StoredConfig) { rows.withLock { $0.put(stored) } }
+
+  /// The same of a former key.
+  func tamper(former id: UUID, _ change: (inout StoredConfig) -> Void) {
+    rows.withLock { rows in
+      for index in rows.formerKeys.indices where rows.formerKeys[index].id == id {
+        change(&rows.formerKeys[index].stored)
+      }
+    }
+  }
 
   func dataKey(of userID: UserID) async throws(VaultError) -> WrappedDataKey? {
     rows.withLock { $0.dataKeys[userID] }
@@ -48,7 +63,7 @@ final class InMemoryVaultStore: VaultStore {
   ) async throws(VaultError) {
     try rows.withLock { (rows) throws(VaultError) in
       let own = rows.configs.values.filter { $0.config.userID == stored.config.userID }
-      guard own.count < configsMax else { throw .tooManyConfigs }
+      guard own.count < configsMax else { throw .tooManyConfigs(max: configsMax) }
       try rows.checkUnique(stored.config)
       try rows.append(receipt)
       rows.put(stored)
@@ -60,9 +75,12 @@ final class InMemoryVaultStore: VaultStore {
   }
 
   func configs(
-    of userID: UserID, after position: PagePosition?, limit: Int
+    of userID: UserID, _ filter: ConfigFilter, after position: PagePosition?, limit: Int
   ) async throws(VaultError) -> [ProviderConfig] {
-    let own = ordered(userID).map(\.config)
+    let own = ordered(userID).map(\.config).filter { config in
+      (filter.provider.isEmpty || config.provider == filter.provider)
+        && (filter.tag.isEmpty || config.notes.tags.contains(filter.tag))
+    }
     let after = own.filter { config in
       guard let position else { return true }
       return (config.createTime, config.id.uuidString)
@@ -120,14 +138,17 @@ final class InMemoryVaultStore: VaultStore {
       guard let stored = rows.own(id, userID) else { throw .notFound }
       let change = try decide(stored, rows.dataKeys[userID] ?? stored.dataKey)
       switch change.action {
-      case .update(let changed, _):
+      case .update(let changed, _, let former, let restored):
         try rows.checkUnique(changed.config)
+        if let restored { try rows.removeFormerKey(restored) }
+        if let former { rows.keep(former) }
         try rows.append(change.receipt)
         rows.put(changed)
         return changed.config
       case .nothing: return stored.config
-      case .delete:
+      case .delete(let former):
         try rows.append(change.receipt)
+        rows.keep(former)
         rows.configs[id] = nil
         return stored.config
       }
@@ -159,16 +180,40 @@ final class InMemoryVaultStore: VaultStore {
   }
 
   func recordUses(
-    _ receipts: [Receipt], health: [KeyHealthChange], at time: Date
+    _ receipts: [Receipt], health: [KeyHealthChange], _ rule: QuarantineRule, at time: Date
   ) async throws(VaultError) {
     try rows.withLock { (rows) throws(VaultError) in
       for receipt in receipts { try rows.append(receipt) }
       for change in health {
-        guard var stored = rows.own(change.configID, change.userID) else { continue }
-        let before = stored.config.health?.consecutiveRefusals ?? 0
+        guard var stored = rows.own(change.configID, change.userID),
+          [0, stored.config.keyVersion, stored.config.secondKey?.keyVersion]
+            .contains(change.keyVersion)
+        else { continue }
+        let before = stored.config.health
+        let refusals =
+          (change.isAccepted ? 0 : before?.consecutiveRefusals ?? 0) + change.refusals
         stored.config.health = KeyHealth(
-          lastStatus: change.status, lastAnswerTime: time,
-          consecutiveRefusals: (change.isAccepted ? 0 : before) + change.refusals)
+          lastStatus: change.status > 0 ? change.status : before?.lastStatus ?? 0,
+          lastAnswerTime: time, consecutiveRefusals: refusals,
+          lastGoodTime: change.isGood ? time : before?.lastGoodTime,
+          lastFailureTime: change.lastFailure == nil ? before?.lastFailureTime : time,
+          lastFailure: change.lastFailure ?? before?.lastFailure,
+          consecutiveFailures: (change.isGood ? 0 : before?.consecutiveFailures ?? 0)
+            + change.failures)
+        if change.refusals > 0 {
+          let isFirst = change.keyVersion == stored.config.keyVersion
+          stored.config.fallbackTime =
+            isFirst && stored.config.secondKey != nil
+            ? time.addingTimeInterval(SecondKey.fallbackSeconds) : nil
+        }
+        if rule.refusalsMax > 0, refusals >= rule.refusalsMax,
+          stored.config.quarantineTime == nil
+        {
+          stored.config.quarantineTime = time
+          let act = rule.act(stored.config)
+          try rows.append(act.receipt)
+          rows.notices.append(act.notice)
+        }
         rows.put(stored)
       }
     }
@@ -186,6 +231,94 @@ final class InMemoryVaultStore: VaultStore {
     }
     try await record(receipt, use: use)
     return true
+  }
+
+  // MARK: Former keys and notices
+
+  func formerKeys(
+    of configID: UUID, _ userID: UserID
+  ) async throws(VaultError) -> [FormerKey] {
+    formerKeys.filter { $0.stored.config.id == configID && $0.stored.config.userID == userID }
+      .sorted { $0.endTime > $1.endTime }
+  }
+
+  func formerKey(_ id: UUID, of userID: UserID) async throws(VaultError) -> FormerKey? {
+    formerKeys.first { $0.id == id && $0.stored.config.userID == userID }
+  }
+
+  func deletedConfigs(
+    of userID: UserID, limit: Int
+  ) async throws(VaultError) -> [FormerKey] {
+    let own = formerKeys.filter { $0.isDeletion && $0.stored.config.userID == userID }
+    return Array(own.sorted { $0.endTime > $1.endTime }.prefix(limit))
+  }
+
+  func undelete(
+    _ deleted: FormerKey, configsMax: Int, receipt: Receipt
+  ) async throws(VaultError) {
+    try rows.withLock { (rows) throws(VaultError) in
+      try rows.checkUnique(deleted.stored.config)
+      try rows.removeFormerKey(deleted.id)
+      try rows.append(receipt)
+      rows.put(deleted.stored)
+    }
+  }
+
+  func destroyFormerKeys(
+    endedAt time: Date, limit: Int, _ receipt: @escaping @Sendable (FormerKey) -> Receipt
+  ) async throws(VaultError) -> Int {
+    try rows.withLock { (rows) throws(VaultError) in
+      let ended = rows.formerKeys.filter { $0.destroyTime <= time }.prefix(limit)
+      for former in ended {
+        try rows.append(receipt(former))
+        try rows.removeFormerKey(former.id)
+      }
+      return ended.count
+    }
+  }
+
+  func endOverlaps(
+    at time: Date, limit: Int, _ receipt: @escaping @Sendable (ProviderConfig) -> Receipt
+  ) async throws(VaultError) -> Int {
+    try rows.withLock { (rows) throws(VaultError) in
+      let ended = rows.configs.values.filter { stored in
+        stored.config.secondKey?.endTime.map { $0 <= time } ?? false
+      }
+      for var stored in ended.prefix(limit) {
+        try rows.append(receipt(stored.config))
+        stored.config.secondKey = nil
+        stored.config.fallbackTime = nil
+        stored.sealedSecondKey = nil
+        rows.put(stored)
+      }
+      return ended.count
+    }
+  }
+
+  func announceDates(
+    at time: Date, limit: Int,
+    _ notice: @escaping @Sendable (ProviderConfig, KeyNotice.Kind) -> KeyNotice
+  ) async throws(VaultError) {
+    rows.withLock { rows in
+      for config in rows.configs.values.map(\.config) {
+        for (kind, date) in [
+          (KeyNotice.Kind.reminder, config.notes.remindTime), (.expired, config.notes.expireTime),
+        ] {
+          guard let date, date <= time,
+            rows.toldDates.insert("\(config.id) \(kind) \(date)").inserted
+          else { continue }
+          rows.notices.append(notice(config, kind))
+        }
+      }
+    }
+  }
+
+  func takeNotices(limit: Int, lease: Duration) async throws(VaultError) -> [KeyNotice] {
+    Array(notices.prefix(limit))
+  }
+
+  func deleteNotices(_ ids: [UUID]) async throws(VaultError) {
+    rows.withLock { rows in rows.notices.removeAll { ids.contains($0.id) } }
   }
 
   private func ordered(_ userID: UserID) -> [StoredConfig] {
@@ -206,6 +339,20 @@ extension InMemoryVaultStore.Rows {
     var stored = stored
     stored.revision = UUID().uuidString
     configs[stored.config.id] = stored
+  }
+
+  fileprivate mutating func keep(_ former: FormerKey) {
+    formerKeys.append(former)
+    let id = former.stored.config.id
+    let own = formerKeys.filter { $0.stored.config.id == id && !$0.isDeletion }
+      .sorted { $0.endTime > $1.endTime }
+    let surplus = Set(own.dropFirst(FormerKey.perConfigMax).map(\.id))
+    formerKeys.removeAll { surplus.contains($0.id) }
+  }
+
+  fileprivate mutating func removeFormerKey(_ id: UUID) throws(VaultError) {
+    guard formerKeys.contains(where: { $0.id == id }) else { throw .notFound }
+    formerKeys.removeAll { $0.id == id }
   }
 
   fileprivate func checkUnique(_ config: ProviderConfig) throws(VaultError) {

@@ -171,11 +171,11 @@ import Vault
   @Test func withoutALabelTheDefaultElseTheOldestEnabledIsUsed() async throws {
     let oldest = try await vault.create(label: "oldest", key: "key-number-one", for: owner)
     _ = try await vault.create(label: "newer", key: "key-number-two", for: owner)
-    #expect(try await vault.resolve(for: owner).config.label.text == "oldest")
+    #expect(try await vault.resolve(for: owner).config?.label.text == "oldest")
     _ = try await vault.setEnabled(oldest, to: false, for: owner)
-    #expect(try await vault.resolve(for: owner).config.label.text == "newer")
+    #expect(try await vault.resolve(for: owner).config?.label.text == "newer")
     let chosen = try await vault.create(label: "default", key: "key-number-three", for: owner)
-    #expect(try await vault.resolve(for: owner).config.label == .default)
+    #expect(try await vault.resolve(for: owner).config?.label == .default)
     _ = try await vault.setEnabled(chosen, to: false, for: owner)
     await #expect(throws: VaultError.disabled(provider: "openai", label: .default)) {
       try await vault.resolve(for: owner)

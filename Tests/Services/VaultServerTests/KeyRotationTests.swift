@@ -173,7 +173,7 @@ private final class Counter: Sendable {
                 provider: "openai", label: "w\(worker)-\(number)", purpose: "test", for: caller,
                 from: Self.origin)
               _ = try await fixture.vault.update(
-                used.config.id.uuidString,
+                try #require(used.config).id.uuidString,
                 ConfigPatch(label: nil, apiKey: "another-\(number)", baseURL: nil, enabled: nil),
                 for: caller, from: Self.origin)
               work.useCount.withLock { $0 += 1 }

@@ -168,7 +168,7 @@ import Vault
               try await database.store.insert(copy, configsMax: 4, receipt: receipt)
               return true
             } catch {
-              #expect(error == .tooManyConfigs)
+              #expect(error == .tooManyConfigs(max: 4))
               return false
             }
           }

@@ -36,7 +36,7 @@ final class Portal {
 
   func send(
     _ method: HTTPMethod, _ path: String, json: [String: Any]? = nil,
-    headers: [(String, String)] = []
+    form: [String: String]? = nil, headers: [(String, String)] = []
   ) async throws -> Answer {
     var fields = HTTPHeaders()
     fields.add(name: "user-agent", value: "integration-tests")
@@ -53,6 +53,15 @@ final class Portal {
     if let json {
       fields.replaceOrAdd(name: "content-type", value: "application/json")
       body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: json)))
+    }
+    if let form {
+      fields.replaceOrAdd(name: "content-type", value: "application/x-www-form-urlencoded")
+      fields.replaceOrAdd(name: "sec-fetch-site", value: "same-origin")
+      let pairs = form.map { name, value in
+        "\(name)="
+          + (value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")
+      }
+      body = .bytes(ByteBuffer(string: pairs.joined(separator: "&")))
     }
     let response = try await TestHTTPClient().send(
       method, address + path, headers: fields, body: body)

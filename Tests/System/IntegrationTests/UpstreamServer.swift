@@ -11,11 +11,19 @@ import Synchronization
 final class UpstreamServer: Sendable {
   private let boundPort = Mutex(0)
   private let seen = Mutex<[String]>([])
+  private let refused = Mutex<Set<String>>([])
   private let gates = Mutex<[String: AsyncStream<Void>.Continuation]>([:])
 
   var authority: String { "127.0.0.1:\(port)" }
   /// The Authorization headers received so far.
   var authorizations: [String] { seen.withLock { $0 } }
+
+  /// Has a key answered with 401, or not any more.
+  func refuse(_ key: String, _ isRefused: Bool = true) {
+    refused.withLock { refused in
+      if isRefused { refused.insert("Bearer \(key)") } else { refused.remove("Bearer \(key)") }
+    }
+  }
 
   /// Chosen by the kernel.
   var port: Int { boundPort.withLock(\.self) }
@@ -51,6 +59,7 @@ final class UpstreamServer: Sendable {
     }
     router.get("/v1/models") { request, _ in
       self.note(request)
+      if self.refuses(request) { return Self.refusal }
       return Self.json(#"{"object":"list","data":[{"id":"test-model","object":"model"}]}"#)
     }
     router.get("/v1/redirect") { _, _ in
@@ -64,6 +73,16 @@ final class UpstreamServer: Sendable {
     return router
   }
 
+  private func refuses(_ request: Request) -> Bool {
+    refused.withLock { $0.contains(request.headers[.authorization] ?? "") }
+  }
+
+  private static var refusal: Response {
+    var response = json(#"{"error":{"message":"Incorrect API key provided"}}"#)
+    response.status = .unauthorized
+    return response
+  }
+
   private func note(_ request: Request) {
     let authorization = request.headers[.authorization] ?? ""
     seen.withLock { $0.append(authorization) }
@@ -74,6 +93,7 @@ final class UpstreamServer: Sendable {
   ) async throws -> Response {
     note(request)
     let body = try await request.body.collect(upTo: 1 << 20)
+    if refuses(request) { return Self.refusal }
     let json =
       try JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [String: Any] ?? [:]
     guard json["stream"] as? Bool == true else { return Self.json(Self.completion) }

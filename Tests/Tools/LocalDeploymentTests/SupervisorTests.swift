@@ -87,6 +87,20 @@ import Testing
     }
   }
 
+  @Test func aKeyThatTheOperatorLendsReachesTheVaultAlone() throws {
+    let environment = ServiceEnvironment(
+      inherited: [
+        "CHATELAINE_ENV_FALLBACK": "openai", "OPENAI_API_KEY": "sk-lent",
+        "ANTHROPIC_API_KEY": "sk-not-lent",
+      ], operatorKeys: ["OPENAI_API_KEY"])
+    for service in ServiceName.allCases {
+      let variables = environment.variables(
+        for: service, listenAddress: "127.0.0.1:0", addresses: [:], portal: "127.0.0.1:0")
+      #expect(variables["OPENAI_API_KEY"] == (service == .vault ? "sk-lent" : nil))
+      #expect(variables["ANTHROPIC_API_KEY"] == nil)
+    }
+  }
+
   @Test func nothingSecretIsReadableByOthers() async throws {
     let scratch = try ScratchDirectory()
     let session = try await start(scratch)

@@ -72,14 +72,19 @@ package struct JSONRoutes: Sendable {
     guard !hasBody || exchange.target.query == nil else {
       throw Problem(.badRequest, "this address takes no query parameters")
     }
+    let isOfConfig = EntityTags.methods.contains(method.descriptor.path)
+    let etag = try EntityTags.wanted(by: exchange.headers, of: method.descriptor.path)
     let input = TranscodingInput(
-      pathVariables: exchange.variables, query: try exchange.parameters(),
+      pathVariables: exchange.variables + (etag.map { [("etag", $0)] } ?? []),
+      query: try exchange.parameters(),
       body: hasBody ? try await Self.body(of: exchange) : [])
     if !input.body.isEmpty { try bodyChecks[method.descriptor.path]?(input.body) }
     let json = try await method.call(channel, rule, input, options)
     if rule.verb == "DELETE" { return Response(status: .noContent) }
     let isCreation = method.descriptor.method.beginsWithBytes(of: "Create")
-    return Self.response(json, status: isCreation ? .created : .ok)
+    var response = Self.response(json, status: isCreation ? .created : .ok)
+    if isOfConfig, let field = EntityTags.field(of: json) { response.headers[.eTag] = field }
+    return response
   }
 
   /// The body, which must say that it is JSON: forms of other sites can't.

@@ -25,7 +25,8 @@ package struct KeyTestRoutes: Sendable {
         guard request.id.isEmpty || request.id.utf8.elementsEqual(id.utf8) else {
           throw Problem.invalid("id", "is another than the address names")
         }
-        return Self.response(try await tester.test(id: id, for: visitor, exchange))
+        return Self.response(
+          try await tester.test(id: id, isSecond: request.secondKey, for: visitor, exchange))
       },
       try Edge.Route(["POST"], "/api/v1/provider-configs:test", .api) { exchange in
         let visitor = try await authenticator.visitor(of: exchange)

@@ -18,6 +18,7 @@ extension Problem {
     case .permissionDenied: self.init(.forbidden, error.message)
     case .notFound: self.init(.notFound, error.message)
     case .alreadyExists: self.init(.conflict, error.message, fields: error.fields)
+    case .aborted where error.isEtagMismatch: self.init(.preconditionFailed, error.message)
     case .aborted: self.init(.conflict, error.message)
     case .failedPrecondition:
       // A field that contradicts what is stored is bad input; without one the state is at fault.

@@ -63,7 +63,9 @@ enum GatewayServices {
       auth.service, vault.service, audit.service,
       RevocationWatch(services, logger: chassis.logger),
       // Stops when no request runs any more, while the vault can still be reached.
-      UseReporter(services, logger: chassis.logger), UpstreamService(upstream: server.upstream),
+      UseReporter(services, logger: chassis.logger),
+      KeyNoticeCourier(services, logger: chassis.logger),
+      UpstreamService(upstream: server.upstream),
       PortalService(server: portal, certificates: watcher, chassis: chassis),
     ]
   }

@@ -58,6 +58,18 @@ struct KeyTestVerdict: Sendable, Hashable {
     }
   }
 
+  /// For the key's health.
+  var keyState: VaultAPI.KeyState {
+    switch outcome {
+    case .works: .valid
+    case .refused: .refused
+    case .noCredit: .noCredit
+    case .rateLimited: .rateLimited
+    case .unreachable: .unreachable
+    case .unspecified, .unclear, .notTestable, .unrecognized: .unspecified
+    }
+  }
+
   private static let restrictions = [
     "missing scopes", "missing_scope", "missing_permissions", "missing the permission",
     "insufficient permissions for this operation",

@@ -41,12 +41,14 @@ package struct KeyTester: Sendable {
     ownOrigin = (try? EndpointURL(publicOrigin))?.origin
   }
 
-  /// Tests a stored key. Throws `RPCError` and `Problem`: what came of the test is no error.
+  /// Tests a stored key, or the one beside it. Throws `RPCError` and `Problem`: what came of the
+  /// test is no error.
   package func test(
-    id: String, for visitor: Visitor, _ exchange: Exchange
+    id: String, isSecond: Bool = false, for visitor: Visitor, _ exchange: Exchange
   ) async throws -> GatewayAPI.KeyTest {
     guard !id.isEmpty else { throw Problem.invalid("id", "is missing") }
-    return try await test(VaultAPI.ResolveForTestRequest(id: id), for: visitor, exchange)
+    return try await test(
+      VaultAPI.ResolveForTestRequest(id: id, secondKey: isSecond), for: visitor, exchange)
   }
 
   /// Tests a key that is not stored.
@@ -142,11 +144,10 @@ package struct KeyTester: Sendable {
       end.status = Int32(answer.status.code)
       end.firstByteMilliseconds = firstByte
       end.responseBytes = Int64(body.count)
-      return (
-        KeyTestVerdict(
-          status: answer.status.code, body: body, of: run.provider, run.call, key: run.key.apiKey),
-        end
-      )
+      let verdict = KeyTestVerdict(
+        status: answer.status.code, body: body, of: run.provider, run.call, key: run.key.apiKey)
+      end.keyState = verdict.keyState
+      return (verdict, end)
     } catch {
       return (.unreachable(error.sentence), run.end(error.failure))
     }

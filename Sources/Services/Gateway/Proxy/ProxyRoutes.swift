@@ -94,15 +94,11 @@ package struct ProxyRoutes: Sendable {
       if use.isRevoked { throw problems.deadToken }
       let visitor = visitor.isFresh ? visitor : try await self.visitor(of: token, exchange)
       let key = try await open(target, provider, for: visitor, exchange)
-      let opened = ProxiedUse(key.useTicket, services.uses)
-      record = opened
+      let first = ProxiedUse(key.useTicket, services.uses)
+      record = first
       var request = UpstreamRequest(
         method: exchange.method, path: target.path, query: query.text,
         headers: headers.forUpstream(exchange.headers, without: token))
-      if let authentication = provider.authentication, !key.apiKey.isEmpty {
-        request.headers.replaceOrAdd(
-          name: authentication.header, value: authentication.prefix + key.apiKey)
-      }
       let endpoint = try await check(
         key.baseUrl ?? provider.baseURL(forPath: target.path) ?? provider.defaultBaseURL,
         for: visitor)
@@ -112,12 +108,12 @@ package struct ProxyRoutes: Sendable {
       if exchange.offersWebSocket { ProxyWebSocket.offer(in: &request) }
       let watch = self.watch(exchange)
       use.onRevocation { watch.stop() }
-      let answer = try await metrics.measuring(exchange.method, to: provider) {
-        () async throws(UpstreamError) in
-        try await upstream.send(
-          request, body: body, to: endpoint, on: exchange.stream.eventLoop, watch: watch)
-      }
-      opened.isAnswered(answer.status)
+      let (answer, opened) = try await ProxyAttempt(
+        services: services, upstream: upstream, metrics: metrics, provider: provider,
+        target: target, visitor: visitor, exchange: exchange, body: body, endpoint: endpoint,
+        watch: watch
+      ).send(request, with: key, first)
+      record = opened
       let addresses = try ProxyAddresses(
         target: target, provider: provider, baseURL: key.baseUrl == nil ? nil : endpoint.url,
         endpoint: endpoint.url, publicOrigin: publicOrigin, grants: grants, token: token

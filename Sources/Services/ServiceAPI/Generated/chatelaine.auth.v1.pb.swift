@@ -6225,6 +6225,157 @@ package enum AuthAPI {
     }
   }
 
+  /// What an account's owner is told of a key; see `chatelaine.vault.v1.KeyNotice`.
+  package struct SendKeyNoticeRequest: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.auth.v1.SendKeyNoticeRequest.Kind`.
+    package enum Kind: GeneratedEnum {
+      /// `KIND_UNSPECIFIED`.
+      case unspecified
+      /// `QUARANTINED`.
+      case quarantined
+      /// `REMINDER`.
+      case reminder
+      /// `EXPIRED`.
+      case expired
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .quarantined
+        case 2: self = .reminder
+        case 3: self = .expired
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .quarantined: 1
+        case .reminder: 2
+        case .expired: 3
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "KIND_UNSPECIFIED"
+        case .quarantined: "QUARANTINED"
+        case .reminder: "REMINDER"
+        case .expired: "EXPIRED"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "KIND_UNSPECIFIED": self = Self(rawValue: 0)
+        case "QUARANTINED": self = Self(rawValue: 1)
+        case "REMINDER": self = Self(rawValue: 2)
+        case "EXPIRED": self = Self(rawValue: 3)
+        default: return nil
+        }
+      }
+    }
+
+    /// Field 1.
+    package var id: String
+    /// Field 2.
+    package var accountId: String
+    /// Field 3.
+    package var kind: AuthAPI.SendKeyNoticeRequest.Kind
+    /// Field 4.
+    package var configId: String
+    /// At most 200 bytes.
+    package var name: String
+    /// Field 6.
+    package var time: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      accountId: String = "",
+      kind: AuthAPI.SendKeyNoticeRequest.Kind = AuthAPI.SendKeyNoticeRequest.Kind(rawValue: 0),
+      configId: String = "",
+      name: String = "",
+      time: Timestamp? = nil
+    ) {
+      self.id = id
+      self.accountId = accountId
+      self.kind = kind
+      self.configId = configId
+      self.name = name
+      self.time = time
+    }
+
+    package init() {
+      self.id = ""
+      self.accountId = ""
+      self.kind = AuthAPI.SendKeyNoticeRequest.Kind(rawValue: 0)
+      self.configId = ""
+      self.name = ""
+      self.time = nil
+    }
+
+    package static let messageName = "chatelaine.auth.v1.SendKeyNoticeRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__auth__v1__send_key_notice_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendKeyNoticeRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.accountId = try CField.string(c.account_id, "accountId")
+      self.kind = AuthAPI.SendKeyNoticeRequest.Kind(rawValue: Int32(truncatingIfNeeded: c.kind.rawValue))
+      self.configId = try CField.string(c.config_id, "configId")
+      self.name = try CField.string(c.name, "name")
+      self.time = try CField.message(c.time, "time")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Auth__V1__SendKeyNoticeRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+      c.pointee.kind = Chatelaine__Auth__V1__SendKeyNoticeRequest__Kind(rawValue: .init(truncatingIfNeeded: self.kind.rawValue))
+      c.pointee.config_id = CField.data(self.configId, in: arena)
+      c.pointee.name = CField.data(self.name, in: arena)
+      c.pointee.time = CField.pointer(self.time, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("accountId", self.accountId)
+      writer.field("kind", self.kind)
+      writer.field("configId", self.configId)
+      writer.field("name", self.name)
+      writer.field("time", self.time)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      case "kind":
+        self.kind = try .reading(value, "kind")
+      case "configId", "config_id":
+        self.configId = try .reading(value, "configId")
+      case "name":
+        self.name = try .reading(value, "name")
+      case "time":
+        self.time = try .reading(value, "time")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// The methods of `chatelaine.auth.v1.Auth`.
   package enum AuthMethods {
     /// Signs a person up.
@@ -6794,6 +6945,14 @@ package enum AuthAPI {
           body: .none),
       ])
 
+    /// Tells an account's owner of a key by mail, once however often it is called for a notice; does
+    /// nothing where no mail is sent, or the account is gone.
+    package static let sendKeyNotice = MethodDescriptor(
+      service: "chatelaine.auth.v1.Auth", method: "SendKeyNotice",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createAccount,
@@ -6856,6 +7015,7 @@ package enum AuthAPI {
       rotateAccessToken,
       listAccessTokens,
       deleteAccessToken,
+      sendKeyNotice,
     ]
   }
 
@@ -7172,6 +7332,12 @@ package enum AuthAPI {
     /// Revokes an access token.
     func deleteAccessToken(
       _ request: AuthAPI.DeleteAccessTokenRequest, context: ServerContext
+    ) async throws -> Empty
+
+    /// Tells an account's owner of a key by mail, once however often it is called for a notice; does
+    /// nothing where no mail is sent, or the account is gone.
+    func sendKeyNotice(
+      _ request: AuthAPI.SendKeyNoticeRequest, context: ServerContext
     ) async throws -> Empty
 
   }
@@ -7739,6 +7905,16 @@ package enum AuthAPI {
         AuthMethods.deleteAccessToken, request, options: options)
     }
 
+    /// Tells an account's owner of a key by mail, once however often it is called for a notice; does
+    /// nothing where no mail is sent, or the account is gone.
+    package func sendKeyNotice(
+      _ request: AuthAPI.SendKeyNoticeRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        AuthMethods.sendKeyNotice, request, options: options)
+    }
+
     /// The methods that have an HTTP route.
     package static let transcodedMethods: [TranscodedMethod] = [
       TranscodedMethod(
@@ -8288,6 +8464,12 @@ extension AuthAPI.AuthServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.DeleteAccessTokenRequest(request: request)
           return try await self.deleteAccessToken(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        AuthAPI.AuthMethods.sendKeyNotice,
+        .unary { request, context in
+          let request = try AuthAPI.SendKeyNoticeRequest(request: request)
+          return try await self.sendKeyNotice(request, context: context).enveloped()
         }),
     ]
   }

@@ -81,16 +81,21 @@ package enum GatewayAPI {
   package struct TestProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var id: String
+    /// The key beside the one that is used.
+    package var secondKey: Bool
 
     /// Every field defaulted.
     package init(
-      id: String = ""
+      id: String = "",
+      secondKey: Bool = false
     ) {
       self.id = id
+      self.secondKey = secondKey
     }
 
     package init() {
       self.id = ""
+      self.secondKey = false
     }
 
     package static let messageName = "chatelaine.gateway.v1.TestProviderConfigRequest"
@@ -101,15 +106,18 @@ package enum GatewayAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__TestProviderConfigRequest.self).pointee
       self.id = try CField.string(c.id, "id")
+      self.secondKey = c.second_key != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__TestProviderConfigRequest.self)
       c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.second_key = self.secondKey ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("id", self.id)
+      writer.field("secondKey", self.secondKey)
     }
 
     package mutating func setField(
@@ -118,6 +126,8 @@ package enum GatewayAPI {
       switch name {
       case "id":
         self.id = try .reading(value, "id")
+      case "secondKey", "second_key":
+        self.secondKey = try .reading(value, "secondKey")
       default: return false
       }
       return true

@@ -10,6 +10,72 @@ package enum VaultAPI {
   /// Fails to compile when the generator and the runtime have drifted apart.
   private static let runtime: ProtobufRuntime.Version1? = nil
 
+  /// What an answer of a provider means for the key.
+  package enum KeyState: GeneratedEnum {
+    /// `KEY_STATE_UNSPECIFIED`.
+    case unspecified
+    /// The provider took it.
+    case valid
+    /// The provider doesn't know it, or doesn't take it any more.
+    case refused
+    /// Its account has no credit left.
+    case noCredit
+    /// It asks too often.
+    case rateLimited
+    /// There was no answer, or one that only says that the provider is broken.
+    case unreachable
+    /// A number that this code has no name for.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .valid
+      case 2: self = .refused
+      case 3: self = .noCredit
+      case 4: self = .rateLimited
+      case 5: self = .unreachable
+      default: self = .unrecognized(rawValue)
+      }
+    }
+
+    package var rawValue: Int32 {
+      switch self {
+      case .unspecified: 0
+      case .valid: 1
+      case .refused: 2
+      case .noCredit: 3
+      case .rateLimited: 4
+      case .unreachable: 5
+      case .unrecognized(let number): number
+      }
+    }
+
+    package var protoName: String? {
+      switch self {
+      case .unspecified: "KEY_STATE_UNSPECIFIED"
+      case .valid: "VALID"
+      case .refused: "REFUSED"
+      case .noCredit: "NO_CREDIT"
+      case .rateLimited: "RATE_LIMITED"
+      case .unreachable: "UNREACHABLE"
+      case .unrecognized: nil
+      }
+    }
+
+    package init?(protoName: String) {
+      switch protoName {
+      case "KEY_STATE_UNSPECIFIED": self = Self(rawValue: 0)
+      case "VALID": self = Self(rawValue: 1)
+      case "REFUSED": self = Self(rawValue: 2)
+      case "NO_CREDIT": self = Self(rawValue: 3)
+      case "RATE_LIMITED": self = Self(rawValue: 4)
+      case "UNREACHABLE": self = Self(rawValue: 5)
+      default: return nil
+      }
+    }
+  }
+
   /// One stored key of one user, as it may be shown.
   package struct ProviderConfig: GeneratedMessage, JSONArrayElement {
     /// Field 1.
@@ -32,6 +98,25 @@ package enum VaultAPI {
     package var lastUseTime: Timestamp?
     /// What the provider last said to the key; absent before its first answer.
     package var health: VaultAPI.KeyHealth?
+    /// Another after every change by the owner; a change that names an older one is refused.
+    package var etag: String
+    /// Since when the key isn't used, because the provider has refused it many times in a row; absent
+    /// while it may be used.
+    package var quarantineTime: Timestamp?
+    /// The owner's own words, at most 2000 bytes.
+    package var note: String
+    /// At most 10, each 1 to 32 characters of `a-z 0-9 . _ -`, in alphabetical order.
+    package var tags: [String]
+    /// From then on the key isn't used.
+    package var expireTime: Timestamp?
+    /// When the owner is reminded of the key by mail.
+    package var remindTime: Timestamp?
+    /// Names the key among all that the configuration ever had; receipts name it too.
+    package var keyVersion: Int64
+    /// A key beside the one that is used.
+    package var secondKey: VaultAPI.SecondKey?
+    /// Until when the second key is used first, because the provider has refused the other.
+    package var fallbackTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -44,7 +129,16 @@ package enum VaultAPI {
       createTime: Timestamp? = nil,
       updateTime: Timestamp? = nil,
       lastUseTime: Timestamp? = nil,
-      health: VaultAPI.KeyHealth? = nil
+      health: VaultAPI.KeyHealth? = nil,
+      etag: String = "",
+      quarantineTime: Timestamp? = nil,
+      note: String = "",
+      tags: [String] = [],
+      expireTime: Timestamp? = nil,
+      remindTime: Timestamp? = nil,
+      keyVersion: Int64 = 0,
+      secondKey: VaultAPI.SecondKey? = nil,
+      fallbackTime: Timestamp? = nil
     ) {
       self.id = id
       self.provider = provider
@@ -56,6 +150,15 @@ package enum VaultAPI {
       self.updateTime = updateTime
       self.lastUseTime = lastUseTime
       self.health = health
+      self.etag = etag
+      self.quarantineTime = quarantineTime
+      self.note = note
+      self.tags = tags
+      self.expireTime = expireTime
+      self.remindTime = remindTime
+      self.keyVersion = keyVersion
+      self.secondKey = secondKey
+      self.fallbackTime = fallbackTime
     }
 
     package init() {
@@ -69,6 +172,15 @@ package enum VaultAPI {
       self.updateTime = nil
       self.lastUseTime = nil
       self.health = nil
+      self.etag = ""
+      self.quarantineTime = nil
+      self.note = ""
+      self.tags = []
+      self.expireTime = nil
+      self.remindTime = nil
+      self.keyVersion = 0
+      self.secondKey = nil
+      self.fallbackTime = nil
     }
 
     package static let messageName = "chatelaine.vault.v1.ProviderConfig"
@@ -88,6 +200,15 @@ package enum VaultAPI {
       self.updateTime = try CField.message(c.update_time, "updateTime")
       if c._last_use_time_case.rawValue == 9 { self.lastUseTime = try CField.required(c.last_use_time, "lastUseTime") }
       if c._health_case.rawValue == 10 { self.health = try CField.required(c.health, "health") }
+      self.etag = try CField.string(c.etag, "etag")
+      if c._quarantine_time_case.rawValue == 12 { self.quarantineTime = try CField.required(c.quarantine_time, "quarantineTime") }
+      self.note = try CField.string(c.note, "note")
+      self.tags = try CField.strings(c.tags, c.n_tags, "tags")
+      if c._expire_time_case.rawValue == 15 { self.expireTime = try CField.required(c.expire_time, "expireTime") }
+      if c._remind_time_case.rawValue == 16 { self.remindTime = try CField.required(c.remind_time, "remindTime") }
+      self.keyVersion = c.key_version
+      if c._second_key_case.rawValue == 18 { self.secondKey = try CField.required(c.second_key, "secondKey") }
+      if c._fallback_time_case.rawValue == 19 { self.fallbackTime = try CField.required(c.fallback_time, "fallbackTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -111,6 +232,31 @@ package enum VaultAPI {
         c.pointee._health_case = .init(rawValue: 10)
         c.pointee.health = CField.pointer(value, in: arena)
       }
+      c.pointee.etag = CField.data(self.etag, in: arena)
+      if let value = self.quarantineTime {
+        c.pointee._quarantine_time_case = .init(rawValue: 12)
+        c.pointee.quarantine_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.note = CField.data(self.note, in: arena)
+      c.pointee.n_tags = self.tags.count
+      c.pointee.tags = CField.array(self.tags, in: arena) { CField.data($0, in: arena) }
+      if let value = self.expireTime {
+        c.pointee._expire_time_case = .init(rawValue: 15)
+        c.pointee.expire_time = CField.pointer(value, in: arena)
+      }
+      if let value = self.remindTime {
+        c.pointee._remind_time_case = .init(rawValue: 16)
+        c.pointee.remind_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.key_version = self.keyVersion
+      if let value = self.secondKey {
+        c.pointee._second_key_case = .init(rawValue: 18)
+        c.pointee.second_key = CField.pointer(value, in: arena)
+      }
+      if let value = self.fallbackTime {
+        c.pointee._fallback_time_case = .init(rawValue: 19)
+        c.pointee.fallback_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -124,6 +270,15 @@ package enum VaultAPI {
       writer.field("updateTime", self.updateTime)
       writer.field("lastUseTime", self.lastUseTime)
       writer.field("health", self.health)
+      writer.field("etag", self.etag)
+      writer.field("quarantineTime", self.quarantineTime)
+      writer.field("note", self.note)
+      writer.field("tags", self.tags)
+      writer.field("expireTime", self.expireTime)
+      writer.field("remindTime", self.remindTime)
+      writer.field("keyVersion", self.keyVersion)
+      writer.field("secondKey", self.secondKey)
+      writer.field("fallbackTime", self.fallbackTime)
     }
 
     package mutating func setField(
@@ -150,6 +305,152 @@ package enum VaultAPI {
         self.lastUseTime = try .reading(value, "lastUseTime")
       case "health":
         self.health = try .reading(value, "health")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      case "quarantineTime", "quarantine_time":
+        self.quarantineTime = try .reading(value, "quarantineTime")
+      case "note":
+        self.note = try .reading(value, "note")
+      case "tags":
+        self.tags = try .reading(value, "tags")
+      case "expireTime", "expire_time":
+        self.expireTime = try .reading(value, "expireTime")
+      case "remindTime", "remind_time":
+        self.remindTime = try .reading(value, "remindTime")
+      case "keyVersion", "key_version":
+        self.keyVersion = try .reading(value, "keyVersion")
+      case "secondKey", "second_key":
+        self.secondKey = try .reading(value, "secondKey")
+      case "fallbackTime", "fallback_time":
+        self.fallbackTime = try .reading(value, "fallbackTime")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// A key beside the one that is used: used when the provider refuses that one.
+  package struct SecondKey: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.vault.v1.SecondKey.Role`.
+    package enum Role: GeneratedEnum {
+      /// `ROLE_UNSPECIFIED`.
+      case unspecified
+      /// Put there to take over.
+      case next
+      /// Was used, until the two were switched.
+      case previous
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .next
+        case 2: self = .previous
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .next: 1
+        case .previous: 2
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "ROLE_UNSPECIFIED"
+        case .next: "NEXT"
+        case .previous: "PREVIOUS"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "ROLE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "NEXT": self = Self(rawValue: 1)
+        case "PREVIOUS": self = Self(rawValue: 2)
+        default: return nil
+        }
+      }
+    }
+
+    /// Field 1.
+    package var role: VaultAPI.SecondKey.Role
+    /// Field 2.
+    package var maskedKey: String
+    /// Field 3.
+    package var keyVersion: Int64
+    /// When a previous key is destroyed.
+    package var endTime: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      role: VaultAPI.SecondKey.Role = VaultAPI.SecondKey.Role(rawValue: 0),
+      maskedKey: String = "",
+      keyVersion: Int64 = 0,
+      endTime: Timestamp? = nil
+    ) {
+      self.role = role
+      self.maskedKey = maskedKey
+      self.keyVersion = keyVersion
+      self.endTime = endTime
+    }
+
+    package init() {
+      self.role = VaultAPI.SecondKey.Role(rawValue: 0)
+      self.maskedKey = ""
+      self.keyVersion = 0
+      self.endTime = nil
+    }
+
+    package static let messageName = "chatelaine.vault.v1.SecondKey"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__second_key__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__SecondKey.self).pointee
+      self.role = VaultAPI.SecondKey.Role(rawValue: Int32(truncatingIfNeeded: c.role.rawValue))
+      self.maskedKey = try CField.string(c.masked_key, "maskedKey")
+      self.keyVersion = c.key_version
+      if c._end_time_case.rawValue == 4 { self.endTime = try CField.required(c.end_time, "endTime") }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__SecondKey.self)
+      c.pointee.role = Chatelaine__Vault__V1__SecondKey__Role(rawValue: .init(truncatingIfNeeded: self.role.rawValue))
+      c.pointee.masked_key = CField.data(self.maskedKey, in: arena)
+      c.pointee.key_version = self.keyVersion
+      if let value = self.endTime {
+        c.pointee._end_time_case = .init(rawValue: 4)
+        c.pointee.end_time = CField.pointer(value, in: arena)
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("role", self.role)
+      writer.field("maskedKey", self.maskedKey)
+      writer.field("keyVersion", self.keyVersion)
+      writer.field("endTime", self.endTime)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "role":
+        self.role = try .reading(value, "role")
+      case "maskedKey", "masked_key":
+        self.maskedKey = try .reading(value, "maskedKey")
+      case "keyVersion", "key_version":
+        self.keyVersion = try .reading(value, "keyVersion")
+      case "endTime", "end_time":
+        self.endTime = try .reading(value, "endTime")
       default: return false
       }
       return true
@@ -158,28 +459,48 @@ package enum VaultAPI {
 
   /// How a provider takes a key, as far as uses through the proxy tell.
   package struct KeyHealth: GeneratedMessage, JSONArrayElement {
-    /// The provider's last status, e.g. 200.
+    /// The provider's last status, e.g. 200; 0 when it has never answered.
     package var lastStatus: Int32
     /// When it came; precise to a minute while the status stays the same.
     package var lastAnswerTime: Timestamp?
-    /// Answers 401 and 403 since the last use that the provider took.
+    /// Answers that refused the key since the last use that the provider took.
     package var consecutiveRefusals: Int32
+    /// The last use that went well; precise to a minute.
+    package var lastGoodTime: Timestamp?
+    /// The last that didn't, for a reason that is the key's or the provider's.
+    package var lastFailureTime: Timestamp?
+    /// What that reason was; never `VALID`.
+    package var lastFailure: VaultAPI.KeyState
+    /// Such failures since the last use that went well.
+    package var consecutiveFailures: Int32
 
     /// Every field defaulted.
     package init(
       lastStatus: Int32 = 0,
       lastAnswerTime: Timestamp? = nil,
-      consecutiveRefusals: Int32 = 0
+      consecutiveRefusals: Int32 = 0,
+      lastGoodTime: Timestamp? = nil,
+      lastFailureTime: Timestamp? = nil,
+      lastFailure: VaultAPI.KeyState = VaultAPI.KeyState(rawValue: 0),
+      consecutiveFailures: Int32 = 0
     ) {
       self.lastStatus = lastStatus
       self.lastAnswerTime = lastAnswerTime
       self.consecutiveRefusals = consecutiveRefusals
+      self.lastGoodTime = lastGoodTime
+      self.lastFailureTime = lastFailureTime
+      self.lastFailure = lastFailure
+      self.consecutiveFailures = consecutiveFailures
     }
 
     package init() {
       self.lastStatus = 0
       self.lastAnswerTime = nil
       self.consecutiveRefusals = 0
+      self.lastGoodTime = nil
+      self.lastFailureTime = nil
+      self.lastFailure = VaultAPI.KeyState(rawValue: 0)
+      self.consecutiveFailures = 0
     }
 
     package static let messageName = "chatelaine.vault.v1.KeyHealth"
@@ -192,6 +513,10 @@ package enum VaultAPI {
       self.lastStatus = c.last_status
       self.lastAnswerTime = try CField.message(c.last_answer_time, "lastAnswerTime")
       self.consecutiveRefusals = c.consecutive_refusals
+      if c._last_good_time_case.rawValue == 4 { self.lastGoodTime = try CField.required(c.last_good_time, "lastGoodTime") }
+      if c._last_failure_time_case.rawValue == 5 { self.lastFailureTime = try CField.required(c.last_failure_time, "lastFailureTime") }
+      self.lastFailure = VaultAPI.KeyState(rawValue: Int32(truncatingIfNeeded: c.last_failure.rawValue))
+      self.consecutiveFailures = c.consecutive_failures
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -199,12 +524,26 @@ package enum VaultAPI {
       c.pointee.last_status = self.lastStatus
       c.pointee.last_answer_time = CField.pointer(self.lastAnswerTime, in: arena)
       c.pointee.consecutive_refusals = self.consecutiveRefusals
+      if let value = self.lastGoodTime {
+        c.pointee._last_good_time_case = .init(rawValue: 4)
+        c.pointee.last_good_time = CField.pointer(value, in: arena)
+      }
+      if let value = self.lastFailureTime {
+        c.pointee._last_failure_time_case = .init(rawValue: 5)
+        c.pointee.last_failure_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.last_failure = Chatelaine__Vault__V1__KeyState(rawValue: .init(truncatingIfNeeded: self.lastFailure.rawValue))
+      c.pointee.consecutive_failures = self.consecutiveFailures
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("lastStatus", self.lastStatus)
       writer.field("lastAnswerTime", self.lastAnswerTime)
       writer.field("consecutiveRefusals", self.consecutiveRefusals)
+      writer.field("lastGoodTime", self.lastGoodTime)
+      writer.field("lastFailureTime", self.lastFailureTime)
+      writer.field("lastFailure", self.lastFailure)
+      writer.field("consecutiveFailures", self.consecutiveFailures)
     }
 
     package mutating func setField(
@@ -217,6 +556,14 @@ package enum VaultAPI {
         self.lastAnswerTime = try .reading(value, "lastAnswerTime")
       case "consecutiveRefusals", "consecutive_refusals":
         self.consecutiveRefusals = try .reading(value, "consecutiveRefusals")
+      case "lastGoodTime", "last_good_time":
+        self.lastGoodTime = try .reading(value, "lastGoodTime")
+      case "lastFailureTime", "last_failure_time":
+        self.lastFailureTime = try .reading(value, "lastFailureTime")
+      case "lastFailure", "last_failure":
+        self.lastFailure = try .reading(value, "lastFailure")
+      case "consecutiveFailures", "consecutive_failures":
+        self.consecutiveFailures = try .reading(value, "consecutiveFailures")
       default: return false
       }
       return true
@@ -235,6 +582,14 @@ package enum VaultAPI {
     package var baseUrl: String?
     /// Stores also what is probably no key of this provider, or stored already.
     package var storeAnyway: Bool
+    /// At most 2000 bytes.
+    package var note: String
+    /// At most 10, each 1 to 32 characters of `a-z 0-9 . _ -`.
+    package var tags: [String]
+    /// In the future: from then on the key isn't used.
+    package var expireTime: Timestamp?
+    /// In the future: the owner is reminded of the key by mail.
+    package var remindTime: Timestamp?
 
     /// Every field defaulted.
     package init(
@@ -242,13 +597,21 @@ package enum VaultAPI {
       label: String = "",
       apiKey: String = "",
       baseUrl: String? = nil,
-      storeAnyway: Bool = false
+      storeAnyway: Bool = false,
+      note: String = "",
+      tags: [String] = [],
+      expireTime: Timestamp? = nil,
+      remindTime: Timestamp? = nil
     ) {
       self.provider = provider
       self.label = label
       self.apiKey = apiKey
       self.baseUrl = baseUrl
       self.storeAnyway = storeAnyway
+      self.note = note
+      self.tags = tags
+      self.expireTime = expireTime
+      self.remindTime = remindTime
     }
 
     package init() {
@@ -257,6 +620,10 @@ package enum VaultAPI {
       self.apiKey = ""
       self.baseUrl = nil
       self.storeAnyway = false
+      self.note = ""
+      self.tags = []
+      self.expireTime = nil
+      self.remindTime = nil
     }
 
     package static let messageName = "chatelaine.vault.v1.CreateProviderConfigRequest"
@@ -271,6 +638,10 @@ package enum VaultAPI {
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       self.storeAnyway = c.store_anyway != 0
+      self.note = try CField.string(c.note, "note")
+      self.tags = try CField.strings(c.tags, c.n_tags, "tags")
+      if c._expire_time_case.rawValue == 8 { self.expireTime = try CField.required(c.expire_time, "expireTime") }
+      if c._remind_time_case.rawValue == 9 { self.remindTime = try CField.required(c.remind_time, "remindTime") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -283,6 +654,17 @@ package enum VaultAPI {
         c.pointee.base_url = CField.data(value, in: arena)
       }
       c.pointee.store_anyway = self.storeAnyway ? 1 : 0
+      c.pointee.note = CField.data(self.note, in: arena)
+      c.pointee.n_tags = self.tags.count
+      c.pointee.tags = CField.array(self.tags, in: arena) { CField.data($0, in: arena) }
+      if let value = self.expireTime {
+        c.pointee._expire_time_case = .init(rawValue: 8)
+        c.pointee.expire_time = CField.pointer(value, in: arena)
+      }
+      if let value = self.remindTime {
+        c.pointee._remind_time_case = .init(rawValue: 9)
+        c.pointee.remind_time = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -291,6 +673,10 @@ package enum VaultAPI {
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
       writer.field("storeAnyway", self.storeAnyway)
+      writer.field("note", self.note)
+      writer.field("tags", self.tags)
+      writer.field("expireTime", self.expireTime)
+      writer.field("remindTime", self.remindTime)
     }
 
     package mutating func setField(
@@ -307,6 +693,14 @@ package enum VaultAPI {
         self.baseUrl = try .reading(value, "baseUrl")
       case "storeAnyway", "store_anyway":
         self.storeAnyway = try .reading(value, "storeAnyway")
+      case "note":
+        self.note = try .reading(value, "note")
+      case "tags":
+        self.tags = try .reading(value, "tags")
+      case "expireTime", "expire_time":
+        self.expireTime = try .reading(value, "expireTime")
+      case "remindTime", "remind_time":
+        self.remindTime = try .reading(value, "remindTime")
       default: return false
       }
       return true
@@ -315,23 +709,109 @@ package enum VaultAPI {
 
   /// `chatelaine.vault.v1.ListProviderConfigsRequest`.
   package struct ListProviderConfigsRequest: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.vault.v1.ListProviderConfigsRequest.State`.
+    package enum State: GeneratedEnum {
+      /// `STATE_UNSPECIFIED`.
+      case unspecified
+      /// May be used.
+      case usable
+      /// `DISABLED`.
+      case disabled
+      /// `QUARANTINED`.
+      case quarantined
+      /// `EXPIRED`.
+      case expired
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .usable
+        case 2: self = .disabled
+        case 3: self = .quarantined
+        case 4: self = .expired
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .usable: 1
+        case .disabled: 2
+        case .quarantined: 3
+        case .expired: 4
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "STATE_UNSPECIFIED"
+        case .usable: "USABLE"
+        case .disabled: "DISABLED"
+        case .quarantined: "QUARANTINED"
+        case .expired: "EXPIRED"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "STATE_UNSPECIFIED": self = Self(rawValue: 0)
+        case "USABLE": self = Self(rawValue: 1)
+        case "DISABLED": self = Self(rawValue: 2)
+        case "QUARANTINED": self = Self(rawValue: 3)
+        case "EXPIRED": self = Self(rawValue: 4)
+        default: return nil
+        }
+      }
+    }
+
     /// 1 to 200; 0 means 50.
     package var pageSize: Int32
     /// Field 2.
     package var pageToken: String
+    /// Only those of this provider.
+    package var provider: String
+    /// Only those with this tag.
+    package var tag: String
+    /// Only those whose label, note or shown part of the key holds this text, in any case; at most 100
+    /// bytes.
+    package var text: String
+    /// Field 6.
+    package var state: VaultAPI.ListProviderConfigsRequest.State
+    /// Only those that expire before.
+    package var expireBefore: Timestamp?
 
     /// Every field defaulted.
     package init(
       pageSize: Int32 = 0,
-      pageToken: String = ""
+      pageToken: String = "",
+      provider: String = "",
+      tag: String = "",
+      text: String = "",
+      state: VaultAPI.ListProviderConfigsRequest.State = VaultAPI.ListProviderConfigsRequest.State(rawValue: 0),
+      expireBefore: Timestamp? = nil
     ) {
       self.pageSize = pageSize
       self.pageToken = pageToken
+      self.provider = provider
+      self.tag = tag
+      self.text = text
+      self.state = state
+      self.expireBefore = expireBefore
     }
 
     package init() {
       self.pageSize = 0
       self.pageToken = ""
+      self.provider = ""
+      self.tag = ""
+      self.text = ""
+      self.state = VaultAPI.ListProviderConfigsRequest.State(rawValue: 0)
+      self.expireBefore = nil
     }
 
     package static let messageName = "chatelaine.vault.v1.ListProviderConfigsRequest"
@@ -343,17 +823,35 @@ package enum VaultAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigsRequest.self).pointee
       self.pageSize = c.page_size
       self.pageToken = try CField.string(c.page_token, "pageToken")
+      self.provider = try CField.string(c.provider, "provider")
+      self.tag = try CField.string(c.tag, "tag")
+      self.text = try CField.string(c.text, "text")
+      self.state = VaultAPI.ListProviderConfigsRequest.State(rawValue: Int32(truncatingIfNeeded: c.state.rawValue))
+      if c._expire_before_case.rawValue == 7 { self.expireBefore = try CField.required(c.expire_before, "expireBefore") }
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigsRequest.self)
       c.pointee.page_size = self.pageSize
       c.pointee.page_token = CField.data(self.pageToken, in: arena)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.tag = CField.data(self.tag, in: arena)
+      c.pointee.text = CField.data(self.text, in: arena)
+      c.pointee.state = Chatelaine__Vault__V1__ListProviderConfigsRequest__State(rawValue: .init(truncatingIfNeeded: self.state.rawValue))
+      if let value = self.expireBefore {
+        c.pointee._expire_before_case = .init(rawValue: 7)
+        c.pointee.expire_before = CField.pointer(value, in: arena)
+      }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("pageSize", self.pageSize)
       writer.field("pageToken", self.pageToken)
+      writer.field("provider", self.provider)
+      writer.field("tag", self.tag)
+      writer.field("text", self.text)
+      writer.field("state", self.state)
+      writer.field("expireBefore", self.expireBefore)
     }
 
     package mutating func setField(
@@ -364,6 +862,16 @@ package enum VaultAPI {
         self.pageSize = try .reading(value, "pageSize")
       case "pageToken", "page_token":
         self.pageToken = try .reading(value, "pageToken")
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "tag":
+        self.tag = try .reading(value, "tag")
+      case "text":
+        self.text = try .reading(value, "text")
+      case "state":
+        self.state = try .reading(value, "state")
+      case "expireBefore", "expire_before":
+        self.expireBefore = try .reading(value, "expireBefore")
       default: return false
       }
       return true
@@ -376,19 +884,24 @@ package enum VaultAPI {
     package var providerConfigs: [VaultAPI.ProviderConfig]
     /// Field 2.
     package var nextPageToken: String
+    /// Of which the operator's own keys are used for who has none.
+    package var operatorProviders: [String]
 
     /// Every field defaulted.
     package init(
       providerConfigs: [VaultAPI.ProviderConfig] = [],
-      nextPageToken: String = ""
+      nextPageToken: String = "",
+      operatorProviders: [String] = []
     ) {
       self.providerConfigs = providerConfigs
       self.nextPageToken = nextPageToken
+      self.operatorProviders = operatorProviders
     }
 
     package init() {
       self.providerConfigs = []
       self.nextPageToken = ""
+      self.operatorProviders = []
     }
 
     package static let messageName = "chatelaine.vault.v1.ListProviderConfigsResponse"
@@ -400,6 +913,7 @@ package enum VaultAPI {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigsResponse.self).pointee
       self.providerConfigs = try CField.messages(c.provider_configs, c.n_provider_configs, "providerConfigs")
       self.nextPageToken = try CField.string(c.next_page_token, "nextPageToken")
+      self.operatorProviders = try CField.strings(c.operator_providers, c.n_operator_providers, "operatorProviders")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -407,11 +921,14 @@ package enum VaultAPI {
       c.pointee.n_provider_configs = self.providerConfigs.count
       c.pointee.provider_configs = CField.array(self.providerConfigs, in: arena) { CField.pointer($0, in: arena) }
       c.pointee.next_page_token = CField.data(self.nextPageToken, in: arena)
+      c.pointee.n_operator_providers = self.operatorProviders.count
+      c.pointee.operator_providers = CField.array(self.operatorProviders, in: arena) { CField.data($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("providerConfigs", self.providerConfigs)
       writer.field("nextPageToken", self.nextPageToken)
+      writer.field("operatorProviders", self.operatorProviders)
     }
 
     package mutating func setField(
@@ -422,6 +939,8 @@ package enum VaultAPI {
         self.providerConfigs = try .reading(value, "providerConfigs")
       case "nextPageToken", "next_page_token":
         self.nextPageToken = try .reading(value, "nextPageToken")
+      case "operatorProviders", "operator_providers":
+        self.operatorProviders = try .reading(value, "operatorProviders")
       default: return false
       }
       return true
@@ -489,6 +1008,20 @@ package enum VaultAPI {
     package var enabled: Bool?
     /// Stores also what is probably no key of this provider, or stored already.
     package var storeAnyway: Bool
+    /// Of the configuration as the caller knows it: when it is another by now the change is refused
+    /// with ABORTED, in HTTP with 412. Empty changes whatever there is. In HTTP `If-Match` says the
+    /// same, for every change.
+    package var etag: String
+    /// Empty removes it.
+    package var note: String?
+    /// Replaces all tags.
+    package var tags: VaultAPI.Tags?
+    /// In the future.
+    package var expireTime: Timestamp?
+    /// In the future.
+    package var remindTime: Timestamp?
+    /// Dates to remove: `expireTime`, `remindTime`.
+    package var clear: [String]
 
     /// Every field defaulted.
     package init(
@@ -497,7 +1030,13 @@ package enum VaultAPI {
       apiKey: String? = nil,
       baseUrl: String? = nil,
       enabled: Bool? = nil,
-      storeAnyway: Bool = false
+      storeAnyway: Bool = false,
+      etag: String = "",
+      note: String? = nil,
+      tags: VaultAPI.Tags? = nil,
+      expireTime: Timestamp? = nil,
+      remindTime: Timestamp? = nil,
+      clear: [String] = []
     ) {
       self.id = id
       self.label = label
@@ -505,6 +1044,12 @@ package enum VaultAPI {
       self.baseUrl = baseUrl
       self.enabled = enabled
       self.storeAnyway = storeAnyway
+      self.etag = etag
+      self.note = note
+      self.tags = tags
+      self.expireTime = expireTime
+      self.remindTime = remindTime
+      self.clear = clear
     }
 
     package init() {
@@ -514,6 +1059,12 @@ package enum VaultAPI {
       self.baseUrl = nil
       self.enabled = nil
       self.storeAnyway = false
+      self.etag = ""
+      self.note = nil
+      self.tags = nil
+      self.expireTime = nil
+      self.remindTime = nil
+      self.clear = []
     }
 
     package static let messageName = "chatelaine.vault.v1.UpdateProviderConfigRequest"
@@ -529,6 +1080,12 @@ package enum VaultAPI {
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       if c._enabled_case.rawValue == 5 { self.enabled = c.enabled != 0 }
       self.storeAnyway = c.store_anyway != 0
+      self.etag = try CField.string(c.etag, "etag")
+      if c._note_case.rawValue == 8 { self.note = try CField.string(c.note, "note") }
+      if c._tags_case.rawValue == 9 { self.tags = try CField.required(c.tags, "tags") }
+      if c._expire_time_case.rawValue == 10 { self.expireTime = try CField.required(c.expire_time, "expireTime") }
+      if c._remind_time_case.rawValue == 11 { self.remindTime = try CField.required(c.remind_time, "remindTime") }
+      self.clear = try CField.strings(c.clear, c.n_clear, "clear")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -551,6 +1108,25 @@ package enum VaultAPI {
         c.pointee.enabled = value ? 1 : 0
       }
       c.pointee.store_anyway = self.storeAnyway ? 1 : 0
+      c.pointee.etag = CField.data(self.etag, in: arena)
+      if let value = self.note {
+        c.pointee._note_case = .init(rawValue: 8)
+        c.pointee.note = CField.data(value, in: arena)
+      }
+      if let value = self.tags {
+        c.pointee._tags_case = .init(rawValue: 9)
+        c.pointee.tags = CField.pointer(value, in: arena)
+      }
+      if let value = self.expireTime {
+        c.pointee._expire_time_case = .init(rawValue: 10)
+        c.pointee.expire_time = CField.pointer(value, in: arena)
+      }
+      if let value = self.remindTime {
+        c.pointee._remind_time_case = .init(rawValue: 11)
+        c.pointee.remind_time = CField.pointer(value, in: arena)
+      }
+      c.pointee.n_clear = self.clear.count
+      c.pointee.clear = CField.array(self.clear, in: arena) { CField.data($0, in: arena) }
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -560,6 +1136,12 @@ package enum VaultAPI {
       writer.field("baseUrl", self.baseUrl)
       writer.field("enabled", self.enabled)
       writer.field("storeAnyway", self.storeAnyway)
+      writer.field("etag", self.etag)
+      writer.field("note", self.note)
+      writer.field("tags", self.tags)
+      writer.field("expireTime", self.expireTime)
+      writer.field("remindTime", self.remindTime)
+      writer.field("clear", self.clear)
     }
 
     package mutating func setField(
@@ -578,6 +1160,66 @@ package enum VaultAPI {
         self.enabled = try .reading(value, "enabled")
       case "storeAnyway", "store_anyway":
         self.storeAnyway = try .reading(value, "storeAnyway")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      case "note":
+        self.note = try .reading(value, "note")
+      case "tags":
+        self.tags = try .reading(value, "tags")
+      case "expireTime", "expire_time":
+        self.expireTime = try .reading(value, "expireTime")
+      case "remindTime", "remind_time":
+        self.remindTime = try .reading(value, "remindTime")
+      case "clear":
+        self.clear = try .reading(value, "clear")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// All tags of a configuration.
+  package struct Tags: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var values: [String]
+
+    /// Every field defaulted.
+    package init(
+      values: [String] = []
+    ) {
+      self.values = values
+    }
+
+    package init() {
+      self.values = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.Tags"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__tags__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__Tags.self).pointee
+      self.values = try CField.strings(c.values, c.n_values, "values")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__Tags.self)
+      c.pointee.n_values = self.values.count
+      c.pointee.values = CField.array(self.values, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("values", self.values)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "values":
+        self.values = try .reading(value, "values")
       default: return false
       }
       return true
@@ -588,16 +1230,21 @@ package enum VaultAPI {
   package struct DeleteProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var id: String
+    /// Field 2.
+    package var etag: String
 
     /// Every field defaulted.
     package init(
-      id: String = ""
+      id: String = "",
+      etag: String = ""
     ) {
       self.id = id
+      self.etag = etag
     }
 
     package init() {
       self.id = ""
+      self.etag = ""
     }
 
     package static let messageName = "chatelaine.vault.v1.DeleteProviderConfigRequest"
@@ -608,15 +1255,18 @@ package enum VaultAPI {
       self.init()
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DeleteProviderConfigRequest.self).pointee
       self.id = try CField.string(c.id, "id")
+      self.etag = try CField.string(c.etag, "etag")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
       let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DeleteProviderConfigRequest.self)
       c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.etag = CField.data(self.etag, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("id", self.id)
+      writer.field("etag", self.etag)
     }
 
     package mutating func setField(
@@ -625,6 +1275,8 @@ package enum VaultAPI {
       switch name {
       case "id":
         self.id = try .reading(value, "id")
+      case "etag":
+        self.etag = try .reading(value, "etag")
       default: return false
       }
       return true
@@ -635,6 +1287,562 @@ package enum VaultAPI {
   package struct EnableProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var id: String
+    /// Field 2.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      etag: String = ""
+    ) {
+      self.id = id
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.EnableProviderConfigRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__enable_provider_config_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EnableProviderConfigRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EnableProviderConfigRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.DisableProviderConfigRequest`.
+  package struct DisableProviderConfigRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Field 2.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      etag: String = ""
+    ) {
+      self.id = id
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.DisableProviderConfigRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__disable_provider_config_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DisableProviderConfigRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DisableProviderConfigRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.StageKeyRequest`.
+  package struct StageKeyRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Secret.
+    package var apiKey: String
+    /// Stores also what is probably no key of this provider, or stored already.
+    package var storeAnyway: Bool
+    /// Field 4.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      apiKey: String = "",
+      storeAnyway: Bool = false,
+      etag: String = ""
+    ) {
+      self.id = id
+      self.apiKey = apiKey
+      self.storeAnyway = storeAnyway
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.apiKey = ""
+      self.storeAnyway = false
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.StageKeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__stage_key_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__StageKeyRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.apiKey = try CField.string(c.api_key, "apiKey")
+      self.storeAnyway = c.store_anyway != 0
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__StageKeyRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.api_key = CField.data(self.apiKey, in: arena)
+      c.pointee.store_anyway = self.storeAnyway ? 1 : 0
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("apiKey", self.apiKey)
+      writer.field("storeAnyway", self.storeAnyway)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "apiKey", "api_key":
+        self.apiKey = try .reading(value, "apiKey")
+      case "storeAnyway", "store_anyway":
+        self.storeAnyway = try .reading(value, "storeAnyway")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.SwitchKeysRequest`.
+  package struct SwitchKeysRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// For how long the key that was used still is, when the provider refuses its successor; at most 30
+    /// days. Absent means a day, 0 destroys it at once.
+    package var overlap: ProtoDuration?
+    /// Field 3.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      overlap: ProtoDuration? = nil,
+      etag: String = ""
+    ) {
+      self.id = id
+      self.overlap = overlap
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.overlap = nil
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.SwitchKeysRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__switch_keys_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__SwitchKeysRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      if c._overlap_case.rawValue == 2 { self.overlap = try CField.required(c.overlap, "overlap") }
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__SwitchKeysRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      if let value = self.overlap {
+        c.pointee._overlap_case = .init(rawValue: 2)
+        c.pointee.overlap = CField.pointer(value, in: arena)
+      }
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("overlap", self.overlap)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "overlap":
+        self.overlap = try .reading(value, "overlap")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.DropSecondKeyRequest`.
+  package struct DropSecondKeyRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Field 2.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      etag: String = ""
+    ) {
+      self.id = id
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.DropSecondKeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__drop_second_key_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DropSecondKeyRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DropSecondKeyRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.BatchProviderConfigsRequest`.
+  package struct BatchProviderConfigsRequest: GeneratedMessage, JSONArrayElement {
+    /// 1 to 200.
+    package var ids: [String]
+
+    /// Every field defaulted.
+    package init(
+      ids: [String] = []
+    ) {
+      self.ids = ids
+    }
+
+    package init() {
+      self.ids = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.BatchProviderConfigsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__batch_provider_configs_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__BatchProviderConfigsRequest.self).pointee
+      self.ids = try CField.strings(c.ids, c.n_ids, "ids")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__BatchProviderConfigsRequest.self)
+      c.pointee.n_ids = self.ids.count
+      c.pointee.ids = CField.array(self.ids, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("ids", self.ids)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "ids":
+        self.ids = try .reading(value, "ids")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.BatchProviderConfigsResponse`.
+  package struct BatchProviderConfigsResponse: GeneratedMessage, JSONArrayElement {
+    /// Those that there are, as they are now.
+    package var providerConfigs: [VaultAPI.ProviderConfig]
+    /// Those that there aren't.
+    package var missingIds: [String]
+
+    /// Every field defaulted.
+    package init(
+      providerConfigs: [VaultAPI.ProviderConfig] = [],
+      missingIds: [String] = []
+    ) {
+      self.providerConfigs = providerConfigs
+      self.missingIds = missingIds
+    }
+
+    package init() {
+      self.providerConfigs = []
+      self.missingIds = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.BatchProviderConfigsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__batch_provider_configs_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__BatchProviderConfigsResponse.self).pointee
+      self.providerConfigs = try CField.messages(c.provider_configs, c.n_provider_configs, "providerConfigs")
+      self.missingIds = try CField.strings(c.missing_ids, c.n_missing_ids, "missingIds")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__BatchProviderConfigsResponse.self)
+      c.pointee.n_provider_configs = self.providerConfigs.count
+      c.pointee.provider_configs = CField.array(self.providerConfigs, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.n_missing_ids = self.missingIds.count
+      c.pointee.missing_ids = CField.array(self.missingIds, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("providerConfigs", self.providerConfigs)
+      writer.field("missingIds", self.missingIds)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "providerConfigs", "provider_configs":
+        self.providerConfigs = try .reading(value, "providerConfigs")
+      case "missingIds", "missing_ids":
+        self.missingIds = try .reading(value, "missingIds")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// A key that a configuration had before, as it may be shown.
+  package struct ProviderConfigVersion: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// The configuration's.
+    package var configId: String
+    /// Field 3.
+    package var provider: String
+    /// Field 4.
+    package var label: String
+    /// Field 5.
+    package var maskedKey: String
+    /// Field 6.
+    package var baseUrl: String?
+    /// When it was replaced or deleted.
+    package var endTime: Timestamp?
+    /// When it is destroyed.
+    package var destroyTime: Timestamp?
+    /// Field 9.
+    package var keyVersion: Int64
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      configId: String = "",
+      provider: String = "",
+      label: String = "",
+      maskedKey: String = "",
+      baseUrl: String? = nil,
+      endTime: Timestamp? = nil,
+      destroyTime: Timestamp? = nil,
+      keyVersion: Int64 = 0
+    ) {
+      self.id = id
+      self.configId = configId
+      self.provider = provider
+      self.label = label
+      self.maskedKey = maskedKey
+      self.baseUrl = baseUrl
+      self.endTime = endTime
+      self.destroyTime = destroyTime
+      self.keyVersion = keyVersion
+    }
+
+    package init() {
+      self.id = ""
+      self.configId = ""
+      self.provider = ""
+      self.label = ""
+      self.maskedKey = ""
+      self.baseUrl = nil
+      self.endTime = nil
+      self.destroyTime = nil
+      self.keyVersion = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.ProviderConfigVersion"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__provider_config_version__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ProviderConfigVersion.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.configId = try CField.string(c.config_id, "configId")
+      self.provider = try CField.string(c.provider, "provider")
+      self.label = try CField.string(c.label, "label")
+      self.maskedKey = try CField.string(c.masked_key, "maskedKey")
+      if c._base_url_case.rawValue == 6 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+      self.endTime = try CField.message(c.end_time, "endTime")
+      self.destroyTime = try CField.message(c.destroy_time, "destroyTime")
+      self.keyVersion = c.key_version
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ProviderConfigVersion.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.config_id = CField.data(self.configId, in: arena)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.label = CField.data(self.label, in: arena)
+      c.pointee.masked_key = CField.data(self.maskedKey, in: arena)
+      if let value = self.baseUrl {
+        c.pointee._base_url_case = .init(rawValue: 6)
+        c.pointee.base_url = CField.data(value, in: arena)
+      }
+      c.pointee.end_time = CField.pointer(self.endTime, in: arena)
+      c.pointee.destroy_time = CField.pointer(self.destroyTime, in: arena)
+      c.pointee.key_version = self.keyVersion
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("configId", self.configId)
+      writer.field("provider", self.provider)
+      writer.field("label", self.label)
+      writer.field("maskedKey", self.maskedKey)
+      writer.field("baseUrl", self.baseUrl)
+      writer.field("endTime", self.endTime)
+      writer.field("destroyTime", self.destroyTime)
+      writer.field("keyVersion", self.keyVersion)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "configId", "config_id":
+        self.configId = try .reading(value, "configId")
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "label":
+        self.label = try .reading(value, "label")
+      case "maskedKey", "masked_key":
+        self.maskedKey = try .reading(value, "maskedKey")
+      case "baseUrl", "base_url":
+        self.baseUrl = try .reading(value, "baseUrl")
+      case "endTime", "end_time":
+        self.endTime = try .reading(value, "endTime")
+      case "destroyTime", "destroy_time":
+        self.destroyTime = try .reading(value, "destroyTime")
+      case "keyVersion", "key_version":
+        self.keyVersion = try .reading(value, "keyVersion")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.ListProviderConfigVersionsRequest`.
+  package struct ListProviderConfigVersionsRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
 
     /// Every field defaulted.
     package init(
@@ -647,18 +1855,18 @@ package enum VaultAPI {
       self.id = ""
     }
 
-    package static let messageName = "chatelaine.vault.v1.EnableProviderConfigRequest"
+    package static let messageName = "chatelaine.vault.v1.ListProviderConfigVersionsRequest"
     package static let isRecursive = false
-    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__enable_provider_config_request__init)
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__list_provider_config_versions_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EnableProviderConfigRequest.self).pointee
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigVersionsRequest.self).pointee
       self.id = try CField.string(c.id, "id")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__EnableProviderConfigRequest.self)
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigVersionsRequest.self)
       c.pointee.id = CField.data(self.id, in: arena)
     }
 
@@ -678,8 +1886,152 @@ package enum VaultAPI {
     }
   }
 
-  /// `chatelaine.vault.v1.DisableProviderConfigRequest`.
-  package struct DisableProviderConfigRequest: GeneratedMessage, JSONArrayElement {
+  /// `chatelaine.vault.v1.ListProviderConfigVersionsResponse`.
+  package struct ListProviderConfigVersionsResponse: GeneratedMessage, JSONArrayElement {
+    /// At most 5 of a configuration that there is, at most 200 deleted ones.
+    package var versions: [VaultAPI.ProviderConfigVersion]
+
+    /// Every field defaulted.
+    package init(
+      versions: [VaultAPI.ProviderConfigVersion] = []
+    ) {
+      self.versions = versions
+    }
+
+    package init() {
+      self.versions = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.ListProviderConfigVersionsResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__list_provider_config_versions_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigVersionsResponse.self).pointee
+      self.versions = try CField.messages(c.versions, c.n_versions, "versions")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ListProviderConfigVersionsResponse.self)
+      c.pointee.n_versions = self.versions.count
+      c.pointee.versions = CField.array(self.versions, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("versions", self.versions)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "versions":
+        self.versions = try .reading(value, "versions")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.RestoreProviderConfigVersionRequest`.
+  package struct RestoreProviderConfigVersionRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+    /// Field 2.
+    package var versionId: String
+    /// Field 3.
+    package var etag: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      versionId: String = "",
+      etag: String = ""
+    ) {
+      self.id = id
+      self.versionId = versionId
+      self.etag = etag
+    }
+
+    package init() {
+      self.id = ""
+      self.versionId = ""
+      self.etag = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.RestoreProviderConfigVersionRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__restore_provider_config_version_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.versionId = try CField.string(c.version_id, "versionId")
+      self.etag = try CField.string(c.etag, "etag")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.version_id = CField.data(self.versionId, in: arena)
+      c.pointee.etag = CField.data(self.etag, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("versionId", self.versionId)
+      writer.field("etag", self.etag)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "versionId", "version_id":
+        self.versionId = try .reading(value, "versionId")
+      case "etag":
+        self.etag = try .reading(value, "etag")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.ListDeletedProviderConfigsRequest`.
+  package struct ListDeletedProviderConfigsRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.vault.v1.ListDeletedProviderConfigsRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__list_deleted_provider_configs_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.vault.v1.UndeleteProviderConfigRequest`.
+  package struct UndeleteProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
     package var id: String
 
@@ -694,18 +2046,18 @@ package enum VaultAPI {
       self.id = ""
     }
 
-    package static let messageName = "chatelaine.vault.v1.DisableProviderConfigRequest"
+    package static let messageName = "chatelaine.vault.v1.UndeleteProviderConfigRequest"
     package static let isRecursive = false
-    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__disable_provider_config_request__init)
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__undelete_provider_config_request__init)
 
     package init(copying struct: UnsafeRawPointer) throws(MessageError) {
       self.init()
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DisableProviderConfigRequest.self).pointee
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__UndeleteProviderConfigRequest.self).pointee
       self.id = try CField.string(c.id, "id")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
-      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DisableProviderConfigRequest.self)
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__UndeleteProviderConfigRequest.self)
       c.pointee.id = CField.data(self.id, in: arena)
     }
 
@@ -944,22 +2296,28 @@ package enum VaultAPI {
     package var label: String
     /// What the key is used for, for the receipt, e.g. `POST /v1/chat/completions`. At most 512 bytes.
     package var purpose: String
+    /// Of a use that the provider has refused with 401 or 403: the other key of the same configuration
+    /// is opened, FAILED_PRECONDITION when there is none.
+    package var refusedTicket: [UInt8]
 
     /// Every field defaulted.
     package init(
       provider: String = "",
       label: String = "",
-      purpose: String = ""
+      purpose: String = "",
+      refusedTicket: [UInt8] = []
     ) {
       self.provider = provider
       self.label = label
       self.purpose = purpose
+      self.refusedTicket = refusedTicket
     }
 
     package init() {
       self.provider = ""
       self.label = ""
       self.purpose = ""
+      self.refusedTicket = []
     }
 
     package static let messageName = "chatelaine.vault.v1.ResolveCredentialRequest"
@@ -972,6 +2330,7 @@ package enum VaultAPI {
       self.provider = try CField.string(c.provider, "provider")
       self.label = try CField.string(c.label, "label")
       self.purpose = try CField.string(c.purpose, "purpose")
+      self.refusedTicket = CField.bytes(c.refused_ticket)
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -979,12 +2338,14 @@ package enum VaultAPI {
       c.pointee.provider = CField.data(self.provider, in: arena)
       c.pointee.label = CField.data(self.label, in: arena)
       c.pointee.purpose = CField.data(self.purpose, in: arena)
+      c.pointee.refused_ticket = CField.data(self.refusedTicket, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
       writer.field("provider", self.provider)
       writer.field("label", self.label)
       writer.field("purpose", self.purpose)
+      writer.field("refusedTicket", self.refusedTicket)
     }
 
     package mutating func setField(
@@ -997,6 +2358,8 @@ package enum VaultAPI {
         self.label = try .reading(value, "label")
       case "purpose":
         self.purpose = try .reading(value, "purpose")
+      case "refusedTicket", "refused_ticket":
+        self.refusedTicket = try .reading(value, "refusedTicket")
       default: return false
       }
       return true
@@ -1017,6 +2380,10 @@ package enum VaultAPI {
     package var baseUrl: String?
     /// Names this use when its end is told; good for that only.
     package var useTicket: [UInt8]
+    /// The configuration has another key, for when the provider refuses this one.
+    package var hasOtherKey: Bool
+    /// It is the operator's: the user has none of this provider. `config_id` and `label` are empty then.
+    package var operatorKey: Bool
 
     /// Every field defaulted.
     package init(
@@ -1025,7 +2392,9 @@ package enum VaultAPI {
       label: String = "",
       apiKey: String = "",
       baseUrl: String? = nil,
-      useTicket: [UInt8] = []
+      useTicket: [UInt8] = [],
+      hasOtherKey: Bool = false,
+      operatorKey: Bool = false
     ) {
       self.configId = configId
       self.provider = provider
@@ -1033,6 +2402,8 @@ package enum VaultAPI {
       self.apiKey = apiKey
       self.baseUrl = baseUrl
       self.useTicket = useTicket
+      self.hasOtherKey = hasOtherKey
+      self.operatorKey = operatorKey
     }
 
     package init() {
@@ -1042,6 +2413,8 @@ package enum VaultAPI {
       self.apiKey = ""
       self.baseUrl = nil
       self.useTicket = []
+      self.hasOtherKey = false
+      self.operatorKey = false
     }
 
     package static let messageName = "chatelaine.vault.v1.ResolveCredentialResponse"
@@ -1057,6 +2430,8 @@ package enum VaultAPI {
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 5 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       self.useTicket = CField.bytes(c.use_ticket)
+      self.hasOtherKey = c.has_other_key != 0
+      self.operatorKey = c.operator_key != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1070,6 +2445,8 @@ package enum VaultAPI {
         c.pointee.base_url = CField.data(value, in: arena)
       }
       c.pointee.use_ticket = CField.data(self.useTicket, in: arena)
+      c.pointee.has_other_key = self.hasOtherKey ? 1 : 0
+      c.pointee.operator_key = self.operatorKey ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1079,6 +2456,8 @@ package enum VaultAPI {
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
       writer.field("useTicket", self.useTicket)
+      writer.field("hasOtherKey", self.hasOtherKey)
+      writer.field("operatorKey", self.operatorKey)
     }
 
     package mutating func setField(
@@ -1097,6 +2476,10 @@ package enum VaultAPI {
         self.baseUrl = try .reading(value, "baseUrl")
       case "useTicket", "use_ticket":
         self.useTicket = try .reading(value, "useTicket")
+      case "hasOtherKey", "has_other_key":
+        self.hasOtherKey = try .reading(value, "hasOtherKey")
+      case "operatorKey", "operator_key":
+        self.operatorKey = try .reading(value, "operatorKey")
       default: return false
       }
       return true
@@ -1113,18 +2496,22 @@ package enum VaultAPI {
     package var apiKey: String
     /// Field 4.
     package var baseUrl: String?
+    /// With `id`: the configuration's second key.
+    package var secondKey: Bool
 
     /// Every field defaulted.
     package init(
       id: String = "",
       provider: String = "",
       apiKey: String = "",
-      baseUrl: String? = nil
+      baseUrl: String? = nil,
+      secondKey: Bool = false
     ) {
       self.id = id
       self.provider = provider
       self.apiKey = apiKey
       self.baseUrl = baseUrl
+      self.secondKey = secondKey
     }
 
     package init() {
@@ -1132,6 +2519,7 @@ package enum VaultAPI {
       self.provider = ""
       self.apiKey = ""
       self.baseUrl = nil
+      self.secondKey = false
     }
 
     package static let messageName = "chatelaine.vault.v1.ResolveForTestRequest"
@@ -1145,6 +2533,7 @@ package enum VaultAPI {
       self.provider = try CField.string(c.provider, "provider")
       self.apiKey = try CField.string(c.api_key, "apiKey")
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+      self.secondKey = c.second_key != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1156,6 +2545,7 @@ package enum VaultAPI {
         c.pointee._base_url_case = .init(rawValue: 4)
         c.pointee.base_url = CField.data(value, in: arena)
       }
+      c.pointee.second_key = self.secondKey ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1163,6 +2553,7 @@ package enum VaultAPI {
       writer.field("provider", self.provider)
       writer.field("apiKey", self.apiKey)
       writer.field("baseUrl", self.baseUrl)
+      writer.field("secondKey", self.secondKey)
     }
 
     package mutating func setField(
@@ -1177,6 +2568,8 @@ package enum VaultAPI {
         self.apiKey = try .reading(value, "apiKey")
       case "baseUrl", "base_url":
         self.baseUrl = try .reading(value, "baseUrl")
+      case "secondKey", "second_key":
+        self.secondKey = try .reading(value, "secondKey")
       default: return false
       }
       return true
@@ -1295,6 +2688,8 @@ package enum VaultAPI {
     package var requestBytes: Int64
     /// Field 7.
     package var responseBytes: Int64
+    /// What the answer means for the key, where more is known than its status.
+    package var keyState: VaultAPI.KeyState
 
     /// Every field defaulted.
     package init(
@@ -1304,7 +2699,8 @@ package enum VaultAPI {
       firstByteMilliseconds: Int64? = nil,
       milliseconds: Int64 = 0,
       requestBytes: Int64 = 0,
-      responseBytes: Int64 = 0
+      responseBytes: Int64 = 0,
+      keyState: VaultAPI.KeyState = VaultAPI.KeyState(rawValue: 0)
     ) {
       self.useTicket = useTicket
       self.status = status
@@ -1313,6 +2709,7 @@ package enum VaultAPI {
       self.milliseconds = milliseconds
       self.requestBytes = requestBytes
       self.responseBytes = responseBytes
+      self.keyState = keyState
     }
 
     package init() {
@@ -1323,6 +2720,7 @@ package enum VaultAPI {
       self.milliseconds = 0
       self.requestBytes = 0
       self.responseBytes = 0
+      self.keyState = VaultAPI.KeyState(rawValue: 0)
     }
 
     package static let messageName = "chatelaine.vault.v1.UseEnd"
@@ -1339,6 +2737,7 @@ package enum VaultAPI {
       self.milliseconds = c.milliseconds
       self.requestBytes = c.request_bytes
       self.responseBytes = c.response_bytes
+      self.keyState = VaultAPI.KeyState(rawValue: Int32(truncatingIfNeeded: c.key_state.rawValue))
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1353,6 +2752,7 @@ package enum VaultAPI {
       c.pointee.milliseconds = self.milliseconds
       c.pointee.request_bytes = self.requestBytes
       c.pointee.response_bytes = self.responseBytes
+      c.pointee.key_state = Chatelaine__Vault__V1__KeyState(rawValue: .init(truncatingIfNeeded: self.keyState.rawValue))
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1363,6 +2763,7 @@ package enum VaultAPI {
       writer.field("milliseconds", self.milliseconds)
       writer.field("requestBytes", self.requestBytes)
       writer.field("responseBytes", self.responseBytes)
+      writer.field("keyState", self.keyState)
     }
 
     package mutating func setField(
@@ -1383,6 +2784,8 @@ package enum VaultAPI {
         self.requestBytes = try .reading(value, "requestBytes")
       case "responseBytes", "response_bytes":
         self.responseBytes = try .reading(value, "responseBytes")
+      case "keyState", "key_state":
+        self.keyState = try .reading(value, "keyState")
       default: return false
       }
       return true
@@ -1598,6 +3001,282 @@ package enum VaultAPI {
     }
   }
 
+  /// What an owner is told of a key.
+  package struct KeyNotice: GeneratedMessage, JSONArrayElement {
+    /// `chatelaine.vault.v1.KeyNotice.Kind`.
+    package enum Kind: GeneratedEnum {
+      /// `KIND_UNSPECIFIED`.
+      case unspecified
+      /// The provider has refused the key many times in a row, and it isn't used any more.
+      case quarantined
+      /// The day has come of which the owner wanted to be reminded.
+      case reminder
+      /// The day has come from which the key isn't used.
+      case expired
+      /// A number that this code has no name for.
+      case unrecognized(Int32)
+
+      package init(rawValue: Int32) {
+        switch rawValue {
+        case 0: self = .unspecified
+        case 1: self = .quarantined
+        case 2: self = .reminder
+        case 3: self = .expired
+        default: self = .unrecognized(rawValue)
+        }
+      }
+
+      package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .quarantined: 1
+        case .reminder: 2
+        case .expired: 3
+        case .unrecognized(let number): number
+        }
+      }
+
+      package var protoName: String? {
+        switch self {
+        case .unspecified: "KIND_UNSPECIFIED"
+        case .quarantined: "QUARANTINED"
+        case .reminder: "REMINDER"
+        case .expired: "EXPIRED"
+        case .unrecognized: nil
+        }
+      }
+
+      package init?(protoName: String) {
+        switch protoName {
+        case "KIND_UNSPECIFIED": self = Self(rawValue: 0)
+        case "QUARANTINED": self = Self(rawValue: 1)
+        case "REMINDER": self = Self(rawValue: 2)
+        case "EXPIRED": self = Self(rawValue: 3)
+        default: return nil
+        }
+      }
+    }
+
+    /// Names the notice: one that is delivered twice is the same mail.
+    package var id: String
+    /// Field 2.
+    package var accountId: String
+    /// Field 3.
+    package var kind: VaultAPI.KeyNotice.Kind
+    /// Field 4.
+    package var configId: String
+    /// What the owner calls the key, e.g. `OpenAI, default`.
+    package var name: String
+    /// Field 6.
+    package var time: Timestamp?
+
+    /// Every field defaulted.
+    package init(
+      id: String = "",
+      accountId: String = "",
+      kind: VaultAPI.KeyNotice.Kind = VaultAPI.KeyNotice.Kind(rawValue: 0),
+      configId: String = "",
+      name: String = "",
+      time: Timestamp? = nil
+    ) {
+      self.id = id
+      self.accountId = accountId
+      self.kind = kind
+      self.configId = configId
+      self.name = name
+      self.time = time
+    }
+
+    package init() {
+      self.id = ""
+      self.accountId = ""
+      self.kind = VaultAPI.KeyNotice.Kind(rawValue: 0)
+      self.configId = ""
+      self.name = ""
+      self.time = nil
+    }
+
+    package static let messageName = "chatelaine.vault.v1.KeyNotice"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__key_notice__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__KeyNotice.self).pointee
+      self.id = try CField.string(c.id, "id")
+      self.accountId = try CField.string(c.account_id, "accountId")
+      self.kind = VaultAPI.KeyNotice.Kind(rawValue: Int32(truncatingIfNeeded: c.kind.rawValue))
+      self.configId = try CField.string(c.config_id, "configId")
+      self.name = try CField.string(c.name, "name")
+      self.time = try CField.message(c.time, "time")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__KeyNotice.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+      c.pointee.account_id = CField.data(self.accountId, in: arena)
+      c.pointee.kind = Chatelaine__Vault__V1__KeyNotice__Kind(rawValue: .init(truncatingIfNeeded: self.kind.rawValue))
+      c.pointee.config_id = CField.data(self.configId, in: arena)
+      c.pointee.name = CField.data(self.name, in: arena)
+      c.pointee.time = CField.pointer(self.time, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+      writer.field("accountId", self.accountId)
+      writer.field("kind", self.kind)
+      writer.field("configId", self.configId)
+      writer.field("name", self.name)
+      writer.field("time", self.time)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      case "accountId", "account_id":
+        self.accountId = try .reading(value, "accountId")
+      case "kind":
+        self.kind = try .reading(value, "kind")
+      case "configId", "config_id":
+        self.configId = try .reading(value, "configId")
+      case "name":
+        self.name = try .reading(value, "name")
+      case "time":
+        self.time = try .reading(value, "time")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.TakeKeyNoticesRequest`.
+  package struct TakeKeyNoticesRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.vault.v1.TakeKeyNoticesRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__take_key_notices_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// `chatelaine.vault.v1.TakeKeyNoticesResponse`.
+  package struct TakeKeyNoticesResponse: GeneratedMessage, JSONArrayElement {
+    /// At most 64.
+    package var notices: [VaultAPI.KeyNotice]
+
+    /// Every field defaulted.
+    package init(
+      notices: [VaultAPI.KeyNotice] = []
+    ) {
+      self.notices = notices
+    }
+
+    package init() {
+      self.notices = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.TakeKeyNoticesResponse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__take_key_notices_response__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__TakeKeyNoticesResponse.self).pointee
+      self.notices = try CField.messages(c.notices, c.n_notices, "notices")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__TakeKeyNoticesResponse.self)
+      c.pointee.n_notices = self.notices.count
+      c.pointee.notices = CField.array(self.notices, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("notices", self.notices)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "notices":
+        self.notices = try .reading(value, "notices")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.vault.v1.DeleteKeyNoticesRequest`.
+  package struct DeleteKeyNoticesRequest: GeneratedMessage, JSONArrayElement {
+    /// At most 64.
+    package var ids: [String]
+
+    /// Every field defaulted.
+    package init(
+      ids: [String] = []
+    ) {
+      self.ids = ids
+    }
+
+    package init() {
+      self.ids = []
+    }
+
+    package static let messageName = "chatelaine.vault.v1.DeleteKeyNoticesRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__delete_key_notices_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DeleteKeyNoticesRequest.self).pointee
+      self.ids = try CField.strings(c.ids, c.n_ids, "ids")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__DeleteKeyNoticesRequest.self)
+      c.pointee.n_ids = self.ids.count
+      c.pointee.ids = CField.array(self.ids, in: arena) { CField.data($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("ids", self.ids)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "ids":
+        self.ids = try .reading(value, "ids")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// The methods of `chatelaine.vault.v1.Vault`.
   package enum VaultMethods {
     /// Seals and stores a key.
@@ -1630,7 +3309,8 @@ package enum VaultAPI {
           body: .none),
       ])
 
-    /// Changes the fields that are present; a new key or endpoint is sealed anew.
+    /// Changes the fields that are present; a new key or endpoint is sealed anew, and the former one is
+    /// kept for a while.
     package static let updateProviderConfig = MethodDescriptor(
       service: "chatelaine.vault.v1.Vault", method: "UpdateProviderConfig",
       shape: .unary,
@@ -1640,7 +3320,7 @@ package enum VaultAPI {
           body: .all),
       ])
 
-    /// Deletes a configuration and its key.
+    /// Deletes a configuration; its key is kept for a while, and then destroyed.
     package static let deleteProviderConfig = MethodDescriptor(
       service: "chatelaine.vault.v1.Vault", method: "DeleteProviderConfig",
       shape: .unary,
@@ -1650,7 +3330,7 @@ package enum VaultAPI {
           body: .none),
       ])
 
-    /// Lets a configuration be used again.
+    /// Lets a configuration be used again, also one in quarantine.
     package static let enableProviderConfig = MethodDescriptor(
       service: "chatelaine.vault.v1.Vault", method: "EnableProviderConfig",
       shape: .unary,
@@ -1667,6 +3347,98 @@ package enum VaultAPI {
       httpRules: [
         HTTPRule(
           verb: "POST", template: "/api/v1/provider-configs/{id}:disable",
+          body: .all),
+      ])
+
+    /// Puts a new key beside the one that is used, in place of another second one. It is used only when
+    /// the provider refuses the first, until the two are switched.
+    package static let stageKey = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "StageKey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}:stage",
+          body: .all),
+      ])
+
+    /// Has the two keys of a configuration change places.
+    package static let switchKeys = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "SwitchKeys",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}:switch",
+          body: .all),
+      ])
+
+    /// Destroys the second key of a configuration.
+    package static let dropSecondKey = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "DropSecondKey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}:dropSecondKey",
+          body: .all),
+      ])
+
+    /// Lets several configurations be used again.
+    package static let batchEnableProviderConfigs = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "BatchEnableProviderConfigs",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs:enable",
+          body: .all),
+      ])
+
+    /// Keeps several keys and refuses their use.
+    package static let batchDisableProviderConfigs = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "BatchDisableProviderConfigs",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs:disable",
+          body: .all),
+      ])
+
+    /// Lists the former keys of a configuration that can be restored, newest first; opens none.
+    package static let listProviderConfigVersions = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "ListProviderConfigVersions",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/provider-configs/{id}/versions",
+          body: .none),
+      ])
+
+    /// Makes a former key and its endpoint the configuration's own again; those that it has now are
+    /// kept as former ones.
+    package static let restoreProviderConfigVersion = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "RestoreProviderConfigVersion",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}/versions/{version_id}:restore",
+          body: .all),
+      ])
+
+    /// Lists deleted configurations that can be brought back, the last deleted first.
+    package static let listDeletedProviderConfigs = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "ListDeletedProviderConfigs",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/deleted-provider-configs",
+          body: .none),
+      ])
+
+    /// Brings a deleted configuration back as it was.
+    package static let undeleteProviderConfig = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "UndeleteProviderConfig",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}:undelete",
           body: .all),
       ])
 
@@ -1708,6 +3480,21 @@ package enum VaultAPI {
       httpRules: [
       ])
 
+    /// Takes what owners are to be told of their keys by mail; whoever takes it delivers it within a
+    /// minute and says so, else another does.
+    package static let takeKeyNotices = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "TakeKeyNotices",
+      shape: .unary,
+      httpRules: [
+      ])
+
+    /// Forgets notices that were delivered.
+    package static let deleteKeyNotices = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "DeleteKeyNotices",
+      shape: .unary,
+      httpRules: [
+      ])
+
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createProviderConfig,
@@ -1717,11 +3504,22 @@ package enum VaultAPI {
       deleteProviderConfig,
       enableProviderConfig,
       disableProviderConfig,
+      stageKey,
+      switchKeys,
+      dropSecondKey,
+      batchEnableProviderConfigs,
+      batchDisableProviderConfigs,
+      listProviderConfigVersions,
+      restoreProviderConfigVersion,
+      listDeletedProviderConfigs,
+      undeleteProviderConfig,
       importProviderConfig,
       resolveCredential,
       resolveForTest,
       recordUses,
       eraseAccount,
+      takeKeyNotices,
+      deleteKeyNotices,
     ]
   }
 
@@ -1742,17 +3540,18 @@ package enum VaultAPI {
       _ request: VaultAPI.GetProviderConfigRequest, context: ServerContext
     ) async throws -> VaultAPI.ProviderConfig
 
-    /// Changes the fields that are present; a new key or endpoint is sealed anew.
+    /// Changes the fields that are present; a new key or endpoint is sealed anew, and the former one is
+    /// kept for a while.
     func updateProviderConfig(
       _ request: VaultAPI.UpdateProviderConfigRequest, context: ServerContext
     ) async throws -> VaultAPI.ProviderConfig
 
-    /// Deletes a configuration and its key.
+    /// Deletes a configuration; its key is kept for a while, and then destroyed.
     func deleteProviderConfig(
       _ request: VaultAPI.DeleteProviderConfigRequest, context: ServerContext
     ) async throws -> Empty
 
-    /// Lets a configuration be used again.
+    /// Lets a configuration be used again, also one in quarantine.
     func enableProviderConfig(
       _ request: VaultAPI.EnableProviderConfigRequest, context: ServerContext
     ) async throws -> VaultAPI.ProviderConfig
@@ -1760,6 +3559,53 @@ package enum VaultAPI {
     /// Keeps the key and refuses its use.
     func disableProviderConfig(
       _ request: VaultAPI.DisableProviderConfigRequest, context: ServerContext
+    ) async throws -> VaultAPI.ProviderConfig
+
+    /// Puts a new key beside the one that is used, in place of another second one. It is used only when
+    /// the provider refuses the first, until the two are switched.
+    func stageKey(
+      _ request: VaultAPI.StageKeyRequest, context: ServerContext
+    ) async throws -> VaultAPI.ProviderConfig
+
+    /// Has the two keys of a configuration change places.
+    func switchKeys(
+      _ request: VaultAPI.SwitchKeysRequest, context: ServerContext
+    ) async throws -> VaultAPI.ProviderConfig
+
+    /// Destroys the second key of a configuration.
+    func dropSecondKey(
+      _ request: VaultAPI.DropSecondKeyRequest, context: ServerContext
+    ) async throws -> VaultAPI.ProviderConfig
+
+    /// Lets several configurations be used again.
+    func batchEnableProviderConfigs(
+      _ request: VaultAPI.BatchProviderConfigsRequest, context: ServerContext
+    ) async throws -> VaultAPI.BatchProviderConfigsResponse
+
+    /// Keeps several keys and refuses their use.
+    func batchDisableProviderConfigs(
+      _ request: VaultAPI.BatchProviderConfigsRequest, context: ServerContext
+    ) async throws -> VaultAPI.BatchProviderConfigsResponse
+
+    /// Lists the former keys of a configuration that can be restored, newest first; opens none.
+    func listProviderConfigVersions(
+      _ request: VaultAPI.ListProviderConfigVersionsRequest, context: ServerContext
+    ) async throws -> VaultAPI.ListProviderConfigVersionsResponse
+
+    /// Makes a former key and its endpoint the configuration's own again; those that it has now are
+    /// kept as former ones.
+    func restoreProviderConfigVersion(
+      _ request: VaultAPI.RestoreProviderConfigVersionRequest, context: ServerContext
+    ) async throws -> VaultAPI.ProviderConfig
+
+    /// Lists deleted configurations that can be brought back, the last deleted first.
+    func listDeletedProviderConfigs(
+      _ request: VaultAPI.ListDeletedProviderConfigsRequest, context: ServerContext
+    ) async throws -> VaultAPI.ListProviderConfigVersionsResponse
+
+    /// Brings a deleted configuration back as it was.
+    func undeleteProviderConfig(
+      _ request: VaultAPI.UndeleteProviderConfigRequest, context: ServerContext
     ) async throws -> VaultAPI.ProviderConfig
 
     /// Stores a key unless the same one is there already: for importing environment files.
@@ -1789,6 +3635,17 @@ package enum VaultAPI {
     func eraseAccount(
       _ request: VaultAPI.EraseAccountRequest, context: ServerContext
     ) async throws -> VaultAPI.EraseAccountResponse
+
+    /// Takes what owners are to be told of their keys by mail; whoever takes it delivers it within a
+    /// minute and says so, else another does.
+    func takeKeyNotices(
+      _ request: VaultAPI.TakeKeyNoticesRequest, context: ServerContext
+    ) async throws -> VaultAPI.TakeKeyNoticesResponse
+
+    /// Forgets notices that were delivered.
+    func deleteKeyNotices(
+      _ request: VaultAPI.DeleteKeyNoticesRequest, context: ServerContext
+    ) async throws -> Empty
 
   }
 
@@ -1828,7 +3685,8 @@ package enum VaultAPI {
         VaultMethods.getProviderConfig, request, options: options)
     }
 
-    /// Changes the fields that are present; a new key or endpoint is sealed anew.
+    /// Changes the fields that are present; a new key or endpoint is sealed anew, and the former one is
+    /// kept for a while.
     package func updateProviderConfig(
       _ request: VaultAPI.UpdateProviderConfigRequest,
       options: CallOptions = CallOptions()
@@ -1837,7 +3695,7 @@ package enum VaultAPI {
         VaultMethods.updateProviderConfig, request, options: options)
     }
 
-    /// Deletes a configuration and its key.
+    /// Deletes a configuration; its key is kept for a while, and then destroyed.
     package func deleteProviderConfig(
       _ request: VaultAPI.DeleteProviderConfigRequest,
       options: CallOptions = CallOptions()
@@ -1846,7 +3704,7 @@ package enum VaultAPI {
         VaultMethods.deleteProviderConfig, request, options: options)
     }
 
-    /// Lets a configuration be used again.
+    /// Lets a configuration be used again, also one in quarantine.
     package func enableProviderConfig(
       _ request: VaultAPI.EnableProviderConfigRequest,
       options: CallOptions = CallOptions()
@@ -1862,6 +3720,89 @@ package enum VaultAPI {
     ) async throws(RPCError) -> VaultAPI.ProviderConfig {
       try await channel.unary(
         VaultMethods.disableProviderConfig, request, options: options)
+    }
+
+    /// Puts a new key beside the one that is used, in place of another second one. It is used only when
+    /// the provider refuses the first, until the two are switched.
+    package func stageKey(
+      _ request: VaultAPI.StageKeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ProviderConfig {
+      try await channel.unary(
+        VaultMethods.stageKey, request, options: options)
+    }
+
+    /// Has the two keys of a configuration change places.
+    package func switchKeys(
+      _ request: VaultAPI.SwitchKeysRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ProviderConfig {
+      try await channel.unary(
+        VaultMethods.switchKeys, request, options: options)
+    }
+
+    /// Destroys the second key of a configuration.
+    package func dropSecondKey(
+      _ request: VaultAPI.DropSecondKeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ProviderConfig {
+      try await channel.unary(
+        VaultMethods.dropSecondKey, request, options: options)
+    }
+
+    /// Lets several configurations be used again.
+    package func batchEnableProviderConfigs(
+      _ request: VaultAPI.BatchProviderConfigsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.BatchProviderConfigsResponse {
+      try await channel.unary(
+        VaultMethods.batchEnableProviderConfigs, request, options: options)
+    }
+
+    /// Keeps several keys and refuses their use.
+    package func batchDisableProviderConfigs(
+      _ request: VaultAPI.BatchProviderConfigsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.BatchProviderConfigsResponse {
+      try await channel.unary(
+        VaultMethods.batchDisableProviderConfigs, request, options: options)
+    }
+
+    /// Lists the former keys of a configuration that can be restored, newest first; opens none.
+    package func listProviderConfigVersions(
+      _ request: VaultAPI.ListProviderConfigVersionsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ListProviderConfigVersionsResponse {
+      try await channel.unary(
+        VaultMethods.listProviderConfigVersions, request, options: options)
+    }
+
+    /// Makes a former key and its endpoint the configuration's own again; those that it has now are
+    /// kept as former ones.
+    package func restoreProviderConfigVersion(
+      _ request: VaultAPI.RestoreProviderConfigVersionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ProviderConfig {
+      try await channel.unary(
+        VaultMethods.restoreProviderConfigVersion, request, options: options)
+    }
+
+    /// Lists deleted configurations that can be brought back, the last deleted first.
+    package func listDeletedProviderConfigs(
+      _ request: VaultAPI.ListDeletedProviderConfigsRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ListProviderConfigVersionsResponse {
+      try await channel.unary(
+        VaultMethods.listDeletedProviderConfigs, request, options: options)
+    }
+
+    /// Brings a deleted configuration back as it was.
+    package func undeleteProviderConfig(
+      _ request: VaultAPI.UndeleteProviderConfigRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.ProviderConfig {
+      try await channel.unary(
+        VaultMethods.undeleteProviderConfig, request, options: options)
     }
 
     /// Stores a key unless the same one is there already: for importing environment files.
@@ -1912,6 +3853,25 @@ package enum VaultAPI {
         VaultMethods.eraseAccount, request, options: options)
     }
 
+    /// Takes what owners are to be told of their keys by mail; whoever takes it delivers it within a
+    /// minute and says so, else another does.
+    package func takeKeyNotices(
+      _ request: VaultAPI.TakeKeyNoticesRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.TakeKeyNoticesResponse {
+      try await channel.unary(
+        VaultMethods.takeKeyNotices, request, options: options)
+    }
+
+    /// Forgets notices that were delivered.
+    package func deleteKeyNotices(
+      _ request: VaultAPI.DeleteKeyNoticesRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> Empty {
+      try await channel.unary(
+        VaultMethods.deleteKeyNotices, request, options: options)
+    }
+
     /// The methods that have an HTTP route.
     package static let transcodedMethods: [TranscodedMethod] = [
       TranscodedMethod(
@@ -1941,6 +3901,42 @@ package enum VaultAPI {
       TranscodedMethod(
         VaultMethods.disableProviderConfig,
         VaultAPI.DisableProviderConfigRequest.self,
+        VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.stageKey,
+        VaultAPI.StageKeyRequest.self,
+        VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.switchKeys,
+        VaultAPI.SwitchKeysRequest.self,
+        VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.dropSecondKey,
+        VaultAPI.DropSecondKeyRequest.self,
+        VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.batchEnableProviderConfigs,
+        VaultAPI.BatchProviderConfigsRequest.self,
+        VaultAPI.BatchProviderConfigsResponse.self),
+      TranscodedMethod(
+        VaultMethods.batchDisableProviderConfigs,
+        VaultAPI.BatchProviderConfigsRequest.self,
+        VaultAPI.BatchProviderConfigsResponse.self),
+      TranscodedMethod(
+        VaultMethods.listProviderConfigVersions,
+        VaultAPI.ListProviderConfigVersionsRequest.self,
+        VaultAPI.ListProviderConfigVersionsResponse.self),
+      TranscodedMethod(
+        VaultMethods.restoreProviderConfigVersion,
+        VaultAPI.RestoreProviderConfigVersionRequest.self,
+        VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.listDeletedProviderConfigs,
+        VaultAPI.ListDeletedProviderConfigsRequest.self,
+        VaultAPI.ListProviderConfigVersionsResponse.self),
+      TranscodedMethod(
+        VaultMethods.undeleteProviderConfig,
+        VaultAPI.UndeleteProviderConfigRequest.self,
         VaultAPI.ProviderConfig.self),
     ]
   }
@@ -2768,6 +4764,60 @@ extension VaultAPI.VaultServiceProtocol {
           return try await self.disableProviderConfig(request, context: context).enveloped()
         }),
       MethodHandler(
+        VaultAPI.VaultMethods.stageKey,
+        .unary { request, context in
+          let request = try VaultAPI.StageKeyRequest(request: request)
+          return try await self.stageKey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.switchKeys,
+        .unary { request, context in
+          let request = try VaultAPI.SwitchKeysRequest(request: request)
+          return try await self.switchKeys(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.dropSecondKey,
+        .unary { request, context in
+          let request = try VaultAPI.DropSecondKeyRequest(request: request)
+          return try await self.dropSecondKey(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.batchEnableProviderConfigs,
+        .unary { request, context in
+          let request = try VaultAPI.BatchProviderConfigsRequest(request: request)
+          return try await self.batchEnableProviderConfigs(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.batchDisableProviderConfigs,
+        .unary { request, context in
+          let request = try VaultAPI.BatchProviderConfigsRequest(request: request)
+          return try await self.batchDisableProviderConfigs(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.listProviderConfigVersions,
+        .unary { request, context in
+          let request = try VaultAPI.ListProviderConfigVersionsRequest(request: request)
+          return try await self.listProviderConfigVersions(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.restoreProviderConfigVersion,
+        .unary { request, context in
+          let request = try VaultAPI.RestoreProviderConfigVersionRequest(request: request)
+          return try await self.restoreProviderConfigVersion(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.listDeletedProviderConfigs,
+        .unary { request, context in
+          let request = try VaultAPI.ListDeletedProviderConfigsRequest(request: request)
+          return try await self.listDeletedProviderConfigs(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.undeleteProviderConfig,
+        .unary { request, context in
+          let request = try VaultAPI.UndeleteProviderConfigRequest(request: request)
+          return try await self.undeleteProviderConfig(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.importProviderConfig,
         .unary { request, context in
           let request = try VaultAPI.ImportProviderConfigRequest(request: request)
@@ -2796,6 +4846,18 @@ extension VaultAPI.VaultServiceProtocol {
         .unary { request, context in
           let request = try VaultAPI.EraseAccountRequest(request: request)
           return try await self.eraseAccount(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.takeKeyNotices,
+        .unary { request, context in
+          let request = try VaultAPI.TakeKeyNoticesRequest(request: request)
+          return try await self.takeKeyNotices(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        VaultAPI.VaultMethods.deleteKeyNotices,
+        .unary { request, context in
+          let request = try VaultAPI.DeleteKeyNoticesRequest(request: request)
+          return try await self.deleteKeyNotices(request, context: context).enveloped()
         }),
     ]
   }
@@ -2841,82 +4903,166 @@ extension ProtoFileDescriptor {
   /// `chatelaine/vault/v1/vault.proto`.
   package static let chatelaineVaultV1Vault = ProtoFileDescriptor(
     name: "chatelaine/vault/v1/vault.proto",
-    dependencies: [.googleApiAnnotations, .googleProtobufEmpty, .googleProtobufTimestamp],
+    dependencies: [.googleApiAnnotations, .googleProtobufDuration, .googleProtobufEmpty, .googleProtobufTimestamp],
     base64: """
       Ch9jaGF0ZWxhaW5lL3ZhdWx0L3YxL3ZhdWx0LnByb3RvEhNjaGF0ZWxhaW5lLnZhdWx0LnYxGhxnb29nbGUvYXBpL2Fu\
-      bm90YXRpb25zLnByb3RvGhtnb29nbGUvcHJvdG9idWYvZW1wdHkucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3Rh\
-      bXAucHJvdG8i0QMKDlByb3ZpZGVyQ29uZmlnEg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
-      ZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEh0KCm1hc2tlZF9rZXkYBCABKAlSCW1hc2tlZEtleRIeCghiYXNlX3VybBgF\
-      IAEoCUgAUgdiYXNlVXJsiAEBEhgKB2VuYWJsZWQYBiABKAhSB2VuYWJsZWQSOwoLY3JlYXRlX3RpbWUYByABKAsyGi5n\
-      b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgpjcmVhdGVUaW1lEjsKC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnBy\
-      b3RvYnVmLlRpbWVzdGFtcFIKdXBkYXRlVGltZRJDCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVm\
-      LlRpbWVzdGFtcEgBUgtsYXN0VXNlVGltZYgBARI7CgZoZWFsdGgYCiABKAsyHi5jaGF0ZWxhaW5lLnZhdWx0LnYxLktl\
-      eUhlYWx0aEgCUgZoZWFsdGiIAQFCCwoJX2Jhc2VfdXJsQhAKDl9sYXN0X3VzZV90aW1lQgkKB19oZWFsdGgipQEKCUtl\
-      eUhlYWx0aBIfCgtsYXN0X3N0YXR1cxgBIAEoBVIKbGFzdFN0YXR1cxJEChBsYXN0X2Fuc3dlcl90aW1lGAIgASgLMhou\
-      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIObGFzdEFuc3dlclRpbWUSMQoUY29uc2VjdXRpdmVfcmVmdXNhbHMYAyAB\
-      KAVSE2NvbnNlY3V0aXZlUmVmdXNhbHMiuAEKG0NyZWF0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghwcm92aWRlchgB\
-      IAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNl\
-      X3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiEKDHN0b3JlX2FueXdheRgFIAEoCFILc3RvcmVBbnl3YXlCCwoJX2Jhc2Vf\
-      dXJsIlgKGkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFn\
-      ZV90b2tlbhgCIAEoCVIJcGFnZVRva2VuIpUBChtMaXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2USTgoQcHJvdmlkZXJf\
-      Y29uZmlncxgBIAMoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSD3Byb3ZpZGVyQ29uZmlncxIm\
-      Cg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4iKgoYR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0Eg4K\
-      AmlkGAEgASgJUgJpZCL3AQobVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIZCgVsYWJl\
-      bBgCIAEoCUgAUgVsYWJlbIgBARIcCgdhcGlfa2V5GAMgASgJSAFSBmFwaUtleYgBARIeCghiYXNlX3VybBgEIAEoCUgC\
-      UgdiYXNlVXJsiAEBEh0KB2VuYWJsZWQYBSABKAhIA1IHZW5hYmxlZIgBARIhCgxzdG9yZV9hbnl3YXkYBiABKAhSC3N0\
-      b3JlQW55d2F5QggKBl9sYWJlbEIKCghfYXBpX2tleUILCglfYmFzZV91cmxCCgoIX2VuYWJsZWQiLQobRGVsZXRlUHJv\
-      dmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCItChtFbmFibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoC\
-      aWQYASABKAlSAmlkIi4KHERpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkItQBChtJbXBv\
-      cnRQcm92aWRlckNvbmZpZ1JlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVs\
-      YWJlbBIXCgdhcGlfa2V5GAMgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBCABKAlIAFIHYmFzZVVybIgBARIjCg12YWxp\
-      ZGF0ZV9vbmx5GAUgASgIUgx2YWxpZGF0ZU9ubHkSGAoHcmVwbGFjZRgGIAEoCFIHcmVwbGFjZUILCglfYmFzZV91cmwi\
-      lgIKHEltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2USUwoHb3V0Y29tZRgBIAEoDjI5LmNoYXRlbGFpbmUudmF1bHQu\
-      djEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25zZS5PdXRjb21lUgdvdXRjb21lEkwKD3Byb3ZpZGVyX2NvbmZpZxgC\
-      IAEoCzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSDnByb3ZpZGVyQ29uZmlnIlMKB091dGNvbWUS\
-      FwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEgwKCElNUE9SVEVEEAESEwoPQUxSRUFEWV9QUkVTRU5UEAISDAoIQ09ORkxJ\
-      Q1QQAyJmChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVs\
-      GAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMgASgJUgdwdXJwb3NlIs8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNl\
-      EhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAMg\
-      ASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIHYmFzZVVybIgBARId\
-      Cgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNrZXRCCwoJX2Jhc2VfdXJsIokBChVSZXNvbHZlRm9yVGVzdFJlcXVlc3QS\
-      DgoCaWQYASABKAlSAmlkEhoKCHByb3ZpZGVyGAIgASgJUghwcm92aWRlchIXCgdhcGlfa2V5GAMgASgJUgZhcGlLZXkS\
-      HgoIYmFzZV91cmwYBCABKAlIAFIHYmFzZVVybIgBAUILCglfYmFzZV91cmwinwQKBlVzZUVuZBIdCgp1c2VfdGlja2V0\
-      GAEgASgMUgl1c2VUaWNrZXQSFgoGc3RhdHVzGAIgASgFUgZzdGF0dXMSPQoHZmFpbHVyZRgDIAEoDjIjLmNoYXRlbGFp\
-      bmUudmF1bHQudjEuVXNlRW5kLkZhaWx1cmVSB2ZhaWx1cmUSOwoXZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMYBCABKANI\
-      AFIVZmlyc3RCeXRlTWlsbGlzZWNvbmRziAEBEiIKDG1pbGxpc2Vjb25kcxgFIAEoA1IMbWlsbGlzZWNvbmRzEiMKDXJl\
-      cXVlc3RfYnl0ZXMYBiABKANSDHJlcXVlc3RCeXRlcxIlCg5yZXNwb25zZV9ieXRlcxgHIAEoA1INcmVzcG9uc2VCeXRl\
-      cyLVAQoHRmFpbHVyZRIXChNGQUlMVVJFX1VOU1BFQ0lGSUVEEAASDAoITk9UX1NFTlQQARIPCgtVTlJFQUNIQUJMRRAC\
-      Eg0KCVRJTUVEX09VVBADEg4KCkJST0tFTl9PRkYQBBIPCgtDTElFTlRfTEVGVBAFEhYKElJFUVVFU1RfSU5DT01QTEVU\
-      RRAGEhUKEVJFUVVFU1RfVE9PX0xBUkdFEAcSCwoHUkVWT0tFRBAIEhIKDkdBVEVXQVlfRkFJTEVEEAkSEgoOQU5TV0VS\
-      X1JFRlVTRUQQCkIaChhfZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMiRAoRUmVjb3JkVXNlc1JlcXVlc3QSLwoEdXNlcxgB\
-      IAMoCzIbLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5kUgR1c2VzIkoKElJlY29yZFVzZXNSZXNwb25zZRIaCghyZWNv\
-      cmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgCIAEoBVIHcmVmdXNlZCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0\
-      Eh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZCJeChRFcmFzZUFjY291bnRSZXNwb25zZRIpChBwcm92aWRlcl9j\
-      b25maWdzGAEgASgFUg9wcm92aWRlckNvbmZpZ3MSGwoJZGF0YV9rZXlzGAIgASgFUghkYXRhS2V5czLWDAoFVmF1bHQS\
-      kgEKFENyZWF0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1Jl\
-      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXIt\
-      Y29uZmlnczoBKhKaAQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVy\
-      Q29uZmlnc1JlcXVlc3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPk\
-      kwIaEhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVs\
-      dC52MS5HZXRQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC\
-      0+STAh8SHS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRl\
-      bGFpbmUudmF1bHQudjEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92\
-      aWRlckNvbmZpZyIogtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlk\
-      ZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5w\
-      cm90b2J1Zi5FbXB0eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlk\
-      ZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFp\
-      bmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5h\
-      YmxlOgEqEqEBChVEaXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRl\
-      ckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEv\
-      cHJvdmlkZXItY29uZmlncy97aWR9OmRpc2FibGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJv\
-      dmlkZXJDb25maWdSZXNwb25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2\
-      ZUNyZWRlbnRpYWxSZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwK\
-      DlJlc29sdmVGb3JUZXN0EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxh\
-      aW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1\
-      bHQudjEuUmVjb3JkVXNlc1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZRJjCgxF\
-      cmFzZUFjY291bnQSKC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLnZh\
-      dWx0LnYxLkVyYXNlQWNjb3VudFJlc3BvbnNlYgZwcm90bzM=
+      bm90YXRpb25zLnByb3RvGh5nb29nbGUvcHJvdG9idWYvZHVyYXRpb24ucHJvdG8aG2dvb2dsZS9wcm90b2J1Zi9lbXB0\
+      eS5wcm90bxofZ29vZ2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90byLbBwoOUHJvdmlkZXJDb25maWcSDgoCaWQYASAB\
+      KAlSAmlkEhoKCHByb3ZpZGVyGAIgASgJUghwcm92aWRlchIUCgVsYWJlbBgDIAEoCVIFbGFiZWwSHQoKbWFza2VkX2tl\
+      eRgEIAEoCVIJbWFza2VkS2V5Eh4KCGJhc2VfdXJsGAUgASgJSABSB2Jhc2VVcmyIAQESGAoHZW5hYmxlZBgGIAEoCFIH\
+      ZW5hYmxlZBI7CgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmNyZWF0ZVRpbWUS\
+      OwoLdXBkYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgp1cGRhdGVUaW1lEkMKDWxhc3Rf\
+      dXNlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAFSC2xhc3RVc2VUaW1liAEBEjsKBmhlYWx0\
+      aBgKIAEoCzIeLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5SGVhbHRoSAJSBmhlYWx0aIgBARISCgRldGFnGAsgASgJUgRl\
+      dGFnEkgKD3F1YXJhbnRpbmVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIA1IOcXVhcmFudGlu\
+      ZVRpbWWIAQESEgoEbm90ZRgNIAEoCVIEbm90ZRISCgR0YWdzGA4gAygJUgR0YWdzEkAKC2V4cGlyZV90aW1lGA8gASgL\
+      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgEUgpleHBpcmVUaW1liAEBEkAKC3JlbWluZF90aW1lGBAgASgLMhou\
+      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgFUgpyZW1pbmRUaW1liAEBEh8KC2tleV92ZXJzaW9uGBEgASgDUgprZXlW\
+      ZXJzaW9uEkIKCnNlY29uZF9rZXkYEiABKAsyHi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlNlY29uZEtleUgGUglzZWNvbmRL\
+      ZXmIAQESRAoNZmFsbGJhY2tfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIB1IMZmFsbGJhY2tU\
+      aW1liAEBQgsKCV9iYXNlX3VybEIQCg5fbGFzdF91c2VfdGltZUIJCgdfaGVhbHRoQhIKEF9xdWFyYW50aW5lX3RpbWVC\
+      DgoMX2V4cGlyZV90aW1lQg4KDF9yZW1pbmRfdGltZUINCgtfc2Vjb25kX2tleUIQCg5fZmFsbGJhY2tfdGltZSKDAgoJ\
+      U2Vjb25kS2V5EjcKBHJvbGUYASABKA4yIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlNlY29uZEtleS5Sb2xlUgRyb2xlEh0K\
+      Cm1hc2tlZF9rZXkYAiABKAlSCW1hc2tlZEtleRIfCgtrZXlfdmVyc2lvbhgDIAEoA1IKa2V5VmVyc2lvbhI6CghlbmRf\
+      dGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAFIHZW5kVGltZYgBASI0CgRSb2xlEhQKEFJPTEVf\
+      VU5TUEVDSUZJRUQQABIICgRORVhUEAESDAoIUFJFVklPVVMQAkILCglfZW5kX3RpbWUi1wMKCUtleUhlYWx0aBIfCgts\
+      YXN0X3N0YXR1cxgBIAEoBVIKbGFzdFN0YXR1cxJEChBsYXN0X2Fuc3dlcl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3Rv\
+      YnVmLlRpbWVzdGFtcFIObGFzdEFuc3dlclRpbWUSMQoUY29uc2VjdXRpdmVfcmVmdXNhbHMYAyABKAVSE2NvbnNlY3V0\
+      aXZlUmVmdXNhbHMSRQoObGFzdF9nb29kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSDGxh\
+      c3RHb29kVGltZYgBARJLChFsYXN0X2ZhaWx1cmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBI\
+      AVIPbGFzdEZhaWx1cmVUaW1liAEBEkAKDGxhc3RfZmFpbHVyZRgGIAEoDjIdLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5\
+      U3RhdGVSC2xhc3RGYWlsdXJlEjEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAcgASgFUhNjb25zZWN1dGl2ZUZhaWx1cmVz\
+      QhEKD19sYXN0X2dvb2RfdGltZUIUChJfbGFzdF9mYWlsdXJlX3RpbWUihAMKG0NyZWF0ZVByb3ZpZGVyQ29uZmlnUmVx\
+      dWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyAB\
+      KAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiEKDHN0b3JlX2FueXdheRgFIAEoCFILc3Rv\
+      cmVBbnl3YXkSEgoEbm90ZRgGIAEoCVIEbm90ZRISCgR0YWdzGAcgAygJUgR0YWdzEkAKC2V4cGlyZV90aW1lGAggASgL\
+      MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgBUgpleHBpcmVUaW1liAEBEkAKC3JlbWluZF90aW1lGAkgASgLMhou\
+      Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgCUgpyZW1pbmRUaW1liAEBQgsKCV9iYXNlX3VybEIOCgxfZXhwaXJlX3Rp\
+      bWVCDgoMX3JlbWluZF90aW1lIpcDChpMaXN0UHJvdmlkZXJDb25maWdzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVS\
+      CHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VUb2tlbhIaCghwcm92aWRlchgDIAEoCVIIcHJvdmlkZXIS\
+      EAoDdGFnGAQgASgJUgN0YWcSEgoEdGV4dBgFIAEoCVIEdGV4dBJLCgVzdGF0ZRgGIAEoDjI1LmNoYXRlbGFpbmUudmF1\
+      bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QuU3RhdGVSBXN0YXRlEkQKDWV4cGlyZV9iZWZvcmUYByABKAsy\
+      Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSABSDGV4cGlyZUJlZm9yZYgBASJWCgVTdGF0ZRIVChFTVEFURV9VTlNQ\
+      RUNJRklFRBAAEgoKBlVTQUJMRRABEgwKCERJU0FCTEVEEAISDwoLUVVBUkFOVElORUQQAxILCgdFWFBJUkVEEARCEAoO\
+      X2V4cGlyZV9iZWZvcmUixAEKG0xpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZRJOChBwcm92aWRlcl9jb25maWdzGAEg\
+      AygLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZ1IPcHJvdmlkZXJDb25maWdzEiYKD25leHRfcGFn\
+      ZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbhItChJvcGVyYXRvcl9wcm92aWRlcnMYAyADKAlSEW9wZXJhdG9yUHJv\
+      dmlkZXJzIioKGEdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQipAQKG1VwZGF0ZVByb3ZpZGVy\
+      Q29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGQoFbGFiZWwYAiABKAlIAFIFbGFiZWyIAQESHAoHYXBpX2tleRgD\
+      IAEoCUgBUgZhcGlLZXmIAQESHgoIYmFzZV91cmwYBCABKAlIAlIHYmFzZVVybIgBARIdCgdlbmFibGVkGAUgASgISANS\
+      B2VuYWJsZWSIAQESIQoMc3RvcmVfYW55d2F5GAYgASgIUgtzdG9yZUFueXdheRISCgRldGFnGAcgASgJUgRldGFnEhcK\
+      BG5vdGUYCCABKAlIBFIEbm90ZYgBARIyCgR0YWdzGAkgASgLMhkuY2hhdGVsYWluZS52YXVsdC52MS5UYWdzSAVSBHRh\
+      Z3OIAQESQAoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAZSCmV4cGlyZVRpbWWI\
+      AQESQAoLcmVtaW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAdSCnJlbWluZFRpbWWIAQES\
+      FAoFY2xlYXIYDCADKAlSBWNsZWFyQggKBl9sYWJlbEIKCghfYXBpX2tleUILCglfYmFzZV91cmxCCgoIX2VuYWJsZWRC\
+      BwoFX25vdGVCBwoFX3RhZ3NCDgoMX2V4cGlyZV90aW1lQg4KDF9yZW1pbmRfdGltZSIeCgRUYWdzEhYKBnZhbHVlcxgB\
+      IAMoCVIGdmFsdWVzIkEKG0RlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSEgoEZXRhZxgC\
+      IAEoCVIEZXRhZyJBChtFbmFibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QSDgoCaWQYASABKAlSAmlkEhIKBGV0YWcYAiAB\
+      KAlSBGV0YWciQgocRGlzYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSEgoEZXRhZxgCIAEo\
+      CVIEZXRhZyJxCg9TdGFnZUtleVJlcXVlc3QSDgoCaWQYASABKAlSAmlkEhcKB2FwaV9rZXkYAiABKAlSBmFwaUtleRIh\
+      CgxzdG9yZV9hbnl3YXkYAyABKAhSC3N0b3JlQW55d2F5EhIKBGV0YWcYBCABKAlSBGV0YWcifQoRU3dpdGNoS2V5c1Jl\
+      cXVlc3QSDgoCaWQYASABKAlSAmlkEjgKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIH\
+      b3ZlcmxhcIgBARISCgRldGFnGAMgASgJUgRldGFnQgoKCF9vdmVybGFwIjoKFERyb3BTZWNvbmRLZXlSZXF1ZXN0Eg4K\
+      AmlkGAEgASgJUgJpZBISCgRldGFnGAIgASgJUgRldGFnIi8KG0JhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBIQCgNp\
+      ZHMYASADKAlSA2lkcyKPAQocQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXNwb25zZRJOChBwcm92aWRlcl9jb25maWdzGAEg\
+      AygLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZ1IPcHJvdmlkZXJDb25maWdzEh8KC21pc3Npbmdf\
+      aWRzGAIgAygJUgptaXNzaW5nSWRzItkCChVQcm92aWRlckNvbmZpZ1ZlcnNpb24SDgoCaWQYASABKAlSAmlkEhsKCWNv\
+      bmZpZ19pZBgCIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAyABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAQgASgJUgVs\
+      YWJlbBIdCgptYXNrZWRfa2V5GAUgASgJUgltYXNrZWRLZXkSHgoIYmFzZV91cmwYBiABKAlIAFIHYmFzZVVybIgBARI1\
+      CghlbmRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSPQoMZGVzdHJveV90aW1l\
+      GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILZGVzdHJveVRpbWUSHwoLa2V5X3ZlcnNpb24YCSABKANS\
+      CmtleVZlcnNpb25CCwoJX2Jhc2VfdXJsIjMKIUxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVxdWVzdBIOCgJpZBgB\
+      IAEoCVICaWQibAoiTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZRJGCgh2ZXJzaW9ucxgBIAMoCzIqLmNo\
+      YXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdWZXJzaW9uUgh2ZXJzaW9ucyJoCiNSZXN0b3JlUHJvdmlkZXJD\
+      b25maWdWZXJzaW9uUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSHQoKdmVyc2lvbl9pZBgCIAEoCVIJdmVyc2lvbklkEhIK\
+      BGV0YWcYAyABKAlSBGV0YWciIwohTGlzdERlbGV0ZWRQcm92aWRlckNvbmZpZ3NSZXF1ZXN0Ii8KHVVuZGVsZXRlUHJv\
+      dmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCLUAQobSW1wb3J0UHJvdmlkZXJDb25maWdSZXF1ZXN0EhoK\
+      CHByb3ZpZGVyGAEgASgJUghwcm92aWRlchIUCgVsYWJlbBgCIAEoCVIFbGFiZWwSFwoHYXBpX2tleRgDIAEoCVIGYXBp\
+      S2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESIwoNdmFsaWRhdGVfb25seRgFIAEoCFIMdmFsaWRhdGVP\
+      bmx5EhgKB3JlcGxhY2UYBiABKAhSB3JlcGxhY2VCCwoJX2Jhc2VfdXJsIpYCChxJbXBvcnRQcm92aWRlckNvbmZpZ1Jl\
+      c3BvbnNlElMKB291dGNvbWUYASABKA4yOS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVz\
+      cG9uc2UuT3V0Y29tZVIHb3V0Y29tZRJMCg9wcm92aWRlcl9jb25maWcYAiABKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LlByb3ZpZGVyQ29uZmlnUg5wcm92aWRlckNvbmZpZyJTCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIM\
+      CghJTVBPUlRFRBABEhMKD0FMUkVBRFlfUFJFU0VOVBACEgwKCENPTkZMSUNUEAMijQEKGFJlc29sdmVDcmVkZW50aWFs\
+      UmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhgKB3B1cnBvc2UY\
+      AyABKAlSB3B1cnBvc2USJQoOcmVmdXNlZF90aWNrZXQYBCABKAxSDXJlZnVzZWRUaWNrZXQilgIKGVJlc29sdmVDcmVk\
+      ZW50aWFsUmVzcG9uc2USGwoJY29uZmlnX2lkGAEgASgJUghjb25maWdJZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
+      ZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEhcKB2FwaV9rZXkYBCABKAlSBmFwaUtleRIeCghiYXNlX3VybBgFIAEoCUgA\
+      UgdiYXNlVXJsiAEBEh0KCnVzZV90aWNrZXQYBiABKAxSCXVzZVRpY2tldBIiCg1oYXNfb3RoZXJfa2V5GAcgASgIUgto\
+      YXNPdGhlcktleRIhCgxvcGVyYXRvcl9rZXkYCCABKAhSC29wZXJhdG9yS2V5QgsKCV9iYXNlX3VybCKoAQoVUmVzb2x2\
+      ZUZvclRlc3RSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlkZXISFwoHYXBpX2tl\
+      eRgDIAEoCVIGYXBpS2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESHQoKc2Vjb25kX2tleRgFIAEoCFIJ\
+      c2Vjb25kS2V5QgsKCV9iYXNlX3VybCLbBAoGVXNlRW5kEh0KCnVzZV90aWNrZXQYASABKAxSCXVzZVRpY2tldBIWCgZz\
+      dGF0dXMYAiABKAVSBnN0YXR1cxI9CgdmYWlsdXJlGAMgASgOMiMuY2hhdGVsYWluZS52YXVsdC52MS5Vc2VFbmQuRmFp\
+      bHVyZVIHZmFpbHVyZRI7ChdmaXJzdF9ieXRlX21pbGxpc2Vjb25kcxgEIAEoA0gAUhVmaXJzdEJ5dGVNaWxsaXNlY29u\
+      ZHOIAQESIgoMbWlsbGlzZWNvbmRzGAUgASgDUgxtaWxsaXNlY29uZHMSIwoNcmVxdWVzdF9ieXRlcxgGIAEoA1IMcmVx\
+      dWVzdEJ5dGVzEiUKDnJlc3BvbnNlX2J5dGVzGAcgASgDUg1yZXNwb25zZUJ5dGVzEjoKCWtleV9zdGF0ZRgIIAEoDjId\
+      LmNoYXRlbGFpbmUudmF1bHQudjEuS2V5U3RhdGVSCGtleVN0YXRlItUBCgdGYWlsdXJlEhcKE0ZBSUxVUkVfVU5TUEVD\
+      SUZJRUQQABIMCghOT1RfU0VOVBABEg8KC1VOUkVBQ0hBQkxFEAISDQoJVElNRURfT1VUEAMSDgoKQlJPS0VOX09GRhAE\
+      Eg8KC0NMSUVOVF9MRUZUEAUSFgoSUkVRVUVTVF9JTkNPTVBMRVRFEAYSFQoRUkVRVUVTVF9UT09fTEFSR0UQBxILCgdS\
+      RVZPS0VEEAgSEgoOR0FURVdBWV9GQUlMRUQQCRISCg5BTlNXRVJfUkVGVVNFRBAKQhoKGF9maXJzdF9ieXRlX21pbGxp\
+      c2Vjb25kcyJEChFSZWNvcmRVc2VzUmVxdWVzdBIvCgR1c2VzGAEgAygLMhsuY2hhdGVsYWluZS52YXVsdC52MS5Vc2VF\
+      bmRSBHVzZXMiSgoSUmVjb3JkVXNlc1Jlc3BvbnNlEhoKCHJlY29yZGVkGAEgASgFUghyZWNvcmRlZBIYCgdyZWZ1c2Vk\
+      GAIgASgFUgdyZWZ1c2VkIjQKE0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElk\
+      Il4KFEVyYXNlQWNjb3VudFJlc3BvbnNlEikKEHByb3ZpZGVyX2NvbmZpZ3MYASABKAVSD3Byb3ZpZGVyQ29uZmlncxIb\
+      CglkYXRhX2tleXMYAiABKAVSCGRhdGFLZXlzIp4CCglLZXlOb3RpY2USDgoCaWQYASABKAlSAmlkEh0KCmFjY291bnRf\
+      aWQYAiABKAlSCWFjY291bnRJZBI3CgRraW5kGAMgASgOMiMuY2hhdGVsYWluZS52YXVsdC52MS5LZXlOb3RpY2UuS2lu\
+      ZFIEa2luZBIbCgljb25maWdfaWQYBCABKAlSCGNvbmZpZ0lkEhIKBG5hbWUYBSABKAlSBG5hbWUSLgoEdGltZRgGIAEo\
+      CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUiSAoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDwoL\
+      UVVBUkFOVElORUQQARIMCghSRU1JTkRFUhACEgsKB0VYUElSRUQQAyIXChVUYWtlS2V5Tm90aWNlc1JlcXVlc3QiUgoW\
+      VGFrZUtleU5vdGljZXNSZXNwb25zZRI4Cgdub3RpY2VzGAEgAygLMh4uY2hhdGVsYWluZS52YXVsdC52MS5LZXlOb3Rp\
+      Y2VSB25vdGljZXMiKwoXRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QSEAoDaWRzGAEgAygJUgNpZHMqbwoIS2V5U3RhdGUS\
+      GQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASCQoFVkFMSUQQARILCgdSRUZVU0VEEAISDQoJTk9fQ1JFRElUEAMSEAoM\
+      UkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBTKVGgoFVmF1bHQSkgEKFENyZWF0ZVByb3ZpZGVyQ29uZmlnEjAu\
+      Y2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoBKhKaAQoTTGlzdFByb3ZpZGVy\
+      Q29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaMC5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
+      Z3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQcm92aWRlckNvbmZpZ1JlcXVl\
+      c3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9hcGkvdjEvcHJvdmlkZXItY29u\
+      Zmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQudjEuVXBkYXRlUHJvdmlk\
+      ZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIogtPkkwIiMh0vYXBpL3Yx\
+      L3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0\
+      LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIlgtPkkwIfKh0vYXBp\
+      L3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0\
+      LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWci\
+      L4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEBChVEaXNhYmxlUHJvdmlkZXJD\
+      b25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmRpc2Fi\
+      bGU6ASoShQEKCFN0YWdlS2V5EiQuY2hhdGVsYWluZS52YXVsdC52MS5TdGFnZUtleVJlcXVlc3QaIy5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi6C0+STAigiIy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnN0YWdl\
+      OgEqEooBCgpTd2l0Y2hLZXlzEiYuY2hhdGVsYWluZS52YXVsdC52MS5Td2l0Y2hLZXlzUmVxdWVzdBojLmNoYXRlbGFp\
+      bmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06c3dp\
+      dGNoOgEqEpcBCg1Ecm9wU2Vjb25kS2V5EikuY2hhdGVsYWluZS52YXVsdC52MS5Ecm9wU2Vjb25kS2V5UmVxdWVzdBoj\
+      LmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciNoLT5JMCMCIrL2FwaS92MS9wcm92aWRlci1jb25maWdz\
+      L3tpZH06ZHJvcFNlY29uZEtleToBKhKtAQoaQmF0Y2hFbmFibGVQcm92aWRlckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZh\
+      dWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRl\
+      ckNvbmZpZ3NSZXNwb25zZSIqgtPkkwIkIh8vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ZW5hYmxlOgEqEq8BChtCYXRj\
+      aERpc2FibGVQcm92aWRlckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVx\
+      dWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIrgtPkkwIlIiAvYXBp\
+      L3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ZGlzYWJsZToBKhK9AQoaTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnMSNi5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVxdWVzdBo3LmNoYXRlbGFpbmUudmF1bHQu\
+      djEuTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZSIugtPkkwIoEiYvYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
+      Z3Mve2lkfS92ZXJzaW9ucxLFAQocUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVyc2lvbhI4LmNoYXRlbGFpbmUudmF1bHQu\
+      djEuUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVyc2lvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVy\
+      Q29uZmlnIkaC0+STAkAiOy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9L3ZlcnNpb25zL3t2ZXJzaW9uX2lkfTpy\
+      ZXN0b3JlOgEqErcBChpMaXN0RGVsZXRlZFByb3ZpZGVyQ29uZmlncxI2LmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdERl\
+      bGV0ZWRQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjcuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdW\
+      ZXJzaW9uc1Jlc3BvbnNlIiiC0+STAiISIC9hcGkvdjEvZGVsZXRlZC1wcm92aWRlci1jb25maWdzEqQBChZVbmRlbGV0\
+      ZVByb3ZpZGVyQ29uZmlnEjIuY2hhdGVsYWluZS52YXVsdC52MS5VbmRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoj\
+      LmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciMYLT5JMCKyImL2FwaS92MS9wcm92aWRlci1jb25maWdz\
+      L3tpZH06dW5kZWxldGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9y\
+      dFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
+      b25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXF1\
+      ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwKDlJlc29sdmVGb3JUZXN0\
+      EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJl\
+      c29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3JkVXNl\
+      c1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQSKC5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNj\
+      b3VudFJlc3BvbnNlEmkKDlRha2VLZXlOb3RpY2VzEiouY2hhdGVsYWluZS52YXVsdC52MS5UYWtlS2V5Tm90aWNlc1Jl\
+      cXVlc3QaKy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlRha2VLZXlOb3RpY2VzUmVzcG9uc2USWAoQRGVsZXRlS2V5Tm90aWNl\
+      cxIsLmNoYXRlbGFpbmUudmF1bHQudjEuRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1w\
+      dHliBnByb3RvMw==
       """)
 }
 

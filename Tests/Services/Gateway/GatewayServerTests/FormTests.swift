@@ -45,6 +45,11 @@ import Testing
       path: "/providers/new",
       fields: [("provider", "openai"), ("apiKey", "sk-q9ZkW3r7Tt1LmB8xVn2c"), ("act", "store")]),
     "/providers/{id}": Sample(path: "/providers/\(key)", fields: [("label", "other")]),
+    "/providers/{id}/replace/{act}": Sample(
+      path: "/providers/\(key)/replace/switch", fields: [("overlap", "3600")]),
+    "/providers/{id}/notes": Sample(path: "/providers/\(key)/notes", fields: [("note", "mine")]),
+    "/providers/{id}/undelete": Sample(path: "/providers/\(key)/undelete"),
+    "/providers/{id}/former/{version}": Sample(path: "/providers/\(key)/former/v1"),
     "/providers/{id}/enable": Sample(path: "/providers/\(key)/enable"),
     "/providers/{id}/disable": Sample(path: "/providers/\(key)/disable"),
     "/providers/{id}/test": Sample(path: "/providers/\(key)/test"),
@@ -245,6 +250,27 @@ extension FakeBackend {
     vault.on(VaultAPI.VaultMethods.updateProviderConfig) {
       (request: VaultAPI.UpdateProviderConfigRequest, _) in
       VaultAPI.ProviderConfig(id: request.id)
+    }
+    vault.on(VaultAPI.VaultMethods.switchKeys) { (request: VaultAPI.SwitchKeysRequest, _) in
+      VaultAPI.ProviderConfig(id: request.id)
+    }
+    vault.on(VaultAPI.VaultMethods.undeleteProviderConfig) {
+      (request: VaultAPI.UndeleteProviderConfigRequest, _) in
+      VaultAPI.ProviderConfig(id: request.id)
+    }
+    vault.on(VaultAPI.VaultMethods.restoreProviderConfigVersion) {
+      (request: VaultAPI.RestoreProviderConfigVersionRequest, _) in
+      VaultAPI.ProviderConfig(id: request.id)
+    }
+    vault.on(VaultAPI.VaultMethods.listProviderConfigVersions) {
+      (_: VaultAPI.ListProviderConfigVersionsRequest, _) in
+      VaultAPI.ListProviderConfigVersionsResponse(
+        versions: [VaultAPI.ProviderConfigVersion(id: "v1", maskedKey: "sk-…0000")])
+    }
+    vault.on(VaultAPI.VaultMethods.listDeletedProviderConfigs) {
+      (_: VaultAPI.ListDeletedProviderConfigsRequest, _) in
+      VaultAPI.ListProviderConfigVersionsResponse(
+        versions: [VaultAPI.ProviderConfigVersion(id: "v1", maskedKey: "sk-…0000")])
     }
     vault.on(VaultAPI.VaultMethods.disableProviderConfig) {
       (request: VaultAPI.DisableProviderConfigRequest, _) in

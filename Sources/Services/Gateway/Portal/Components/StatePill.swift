@@ -1,3 +1,5 @@
+import FoundationEssentials
+import Protobuf
 import ServiceAPI
 
 /// How something is, as a word and a shape, never by colour alone.
@@ -29,6 +31,19 @@ extension StatePill {
   init(_ config: VaultAPI.ProviderConfig) {
     guard config.enabled else {
       self.init("Disabled", .calm)
+      return
+    }
+    guard config.quarantineTime == nil else {
+      self.init("In quarantine", .bad)
+      return
+    }
+    if let time = config.expireTime, time.seconds <= Int64(Date().timeIntervalSince1970) {
+      self.init("Expired", .bad)
+      return
+    }
+    // An answer that never came has no status.
+    if config.health?.lastFailure == .unreachable, config.health?.consecutiveFailures ?? 0 > 0 {
+      self.init("Unreachable", .warn)
       return
     }
     switch config.health?.lastStatus {

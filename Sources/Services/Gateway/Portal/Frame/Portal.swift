@@ -46,7 +46,8 @@ package struct Portal: Sendable {
   package func routes() throws(PathTemplate.Failure) -> [Edge.Route] {
     var routes = try renderer.assets.routes() + AccountPages(portal: self).routes()
     routes += try KeyListPage(portal: self).routes() + KeyPage(portal: self).routes()
-    routes += try ImportPage(portal: self).routes()
+    routes += try ImportPage(portal: self).routes() + FormerKeyPages(portal: self).routes()
+    routes += try KeyReplacePage(portal: self).routes()
     routes += try NewKeyPage(portal: self).routes() + AccessTokenPages(portal: self).routes()
     routes += try AuditPage(portal: self).routes() + SettingsPage(portal: self).routes()
     routes += try OverviewPage(portal: self).routes() + ConnectPage(portal: self).routes()

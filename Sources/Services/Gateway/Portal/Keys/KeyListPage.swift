@@ -34,22 +34,35 @@ struct KeyListPage: Sendable {
 
   /// All keys of the visitor, in the order of storing.
   func all(_ exchange: Exchange, _ visitor: Visitor) async throws -> [VaultAPI.ProviderConfig] {
+    try await allAndLent(exchange, visitor).configs
+  }
+
+  /// The same, and the providers of which the operator lends keys to who has none.
+  private func allAndLent(
+    _ exchange: Exchange, _ visitor: Visitor
+  ) async throws -> (configs: [VaultAPI.ProviderConfig], lent: [String]) {
+    var lent: [String] = []
     var request = VaultAPI.ListProviderConfigsRequest(pageSize: Self.rowsPerCall, pageToken: "")
     var configs: [VaultAPI.ProviderConfig] = []
     for _ in 0..<Self.callsMax {
       let answer = try await portal.services.vault.listProviderConfigs(
         request, options: visitor.options(for: exchange))
       configs += answer.providerConfigs
+      lent = answer.operatorProviders
       guard !answer.nextPageToken.isEmpty else { break }
       request.pageToken = answer.nextPageToken
     }
-    return configs
+    return (configs, lent)
   }
 
   private func list(_ exchange: Exchange, _ visitor: Visitor) async throws -> Response {
     var filter = KeyFilter(query: try exchange.parameters())
     async let use = KeyUse(days: Self.daysOfUse, exchange, visitor, portal)
-    let rows = try await all(exchange, visitor).map { ProviderRow($0, catalogue: portal.catalogue) }
+    let (configs, lent) = try await allAndLent(exchange, visitor)
+    let rows = configs.map { ProviderRow($0, catalogue: portal.catalogue) }
+    // One's own key comes first.
+    let own = Set(configs.map(\.provider))
+    let lentNames = lent.filter { !own.contains($0) }.map { portal.catalogue.name(of: $0) }
     let found = filter.applied(to: rows)
     filter.page = min(filter.page, max(1, (found.count + 24) / KeyFilter.rowsPerPage))
     var shown = Array(
@@ -68,6 +81,7 @@ struct KeyListPage: Sendable {
       exchange, visitor, "providers", title: title(found.count, filter), section: Self.section,
       [
         "rows": shown, "hasRows": !shown.isEmpty, "hasKeys": !rows.isEmpty,
+        "lent": lentNames.joined(separator: ", "), "isLent": !lentNames.isEmpty,
         "back": filter.address(), "q": filter.text, "isFiltering": filter.isFiltering,
         "states": options(
           KeyFilter.State.allCases.map { ($0.rawValue, $0.text) }, filter.state?.rawValue),

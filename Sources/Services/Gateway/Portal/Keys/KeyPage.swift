@@ -33,6 +33,7 @@ struct KeyPage: Sendable {
         }
       },
       try Edge.Route(["POST"], "/providers/{id}", .page) { try await update($0) },
+      try Edge.Route(["POST"], "/providers/{id}/notes", .page) { try await updateNotes($0) },
       try Edge.Route(["POST"], "/providers/{id}/enable", .page) { try await setEnabled($0, true) },
       try Edge.Route(["POST"], "/providers/{id}/disable", .page) {
         try await setEnabled($0, false)
@@ -54,7 +55,8 @@ struct KeyPage: Sendable {
 
   private func page(
     _ exchange: Exchange, _ visitor: Visitor, _ config: VaultAPI.ProviderConfig,
-    _ form: ProviderForm, mistakes: Mistakes? = nil, mayStoreAnyway: Bool = false
+    _ form: ProviderForm, notes: KeyNotesForm? = nil, mistakes: Mistakes? = nil,
+    mayStoreAnyway: Bool = false
   ) async throws -> Response {
     let row = ProviderRow(config, catalogue: portal.catalogue)
     let provider = portal.catalogue.provider(id: config.provider)
@@ -65,6 +67,11 @@ struct KeyPage: Sendable {
     content["mayStoreAnyway"] = mayStoreAnyway
     content["testResult"] = result
     content["health"] = health(config)
+    content["etag"] = config.etag
+    content["noteFields"] = (notes ?? KeyNotesForm(config)).fields(mistakes)
+    content["isQuarantined"] = config.quarantineTime != nil
+    content["lastGood"] = config.health?.lastGoodTime.map { Moment($0) }
+    content["lastFailure"] = lastFailure(config)
     content["label"] = form.labelField(
       hint: config.provider == "custom"
         ? "It is part of the address: /proxy/custom/\(config.label). Applications that use it must "
@@ -102,9 +109,26 @@ struct KeyPage: Sendable {
       nameOf: { $0 == row.id ? "\(row.provider), \(row.label)" : nil })
   }
 
+  /// When the key last failed, and why; nil when it never did.
+  private func lastFailure(_ config: VaultAPI.ProviderConfig) -> KeyFailure? {
+    guard let health = config.health, let time = health.lastFailureTime else { return nil }
+    let text: String? =
+      switch health.lastFailure {
+      case .refused: "Refused"
+      case .noCredit: "No credit"
+      case .rateLimited: "Rate limited"
+      case .unreachable: "Unreachable"
+      case .unspecified, .valid, .unrecognized: nil
+      }
+    return text.map {
+      KeyFailure(text: $0, time: Moment(time), count: Int(health.consecutiveFailures))
+    }
+  }
+
   /// In words, with the number of refusals where there are several.
   private func health(_ config: VaultAPI.ProviderConfig) -> String {
     guard let health = config.health else { return "The provider has not been asked yet." }
+    guard health.lastStatus > 0 else { return "It has not answered yet." }
     let refusals = health.consecutiveRefusals
     return refusals > 1
       ? "It answered \(health.lastStatus), and has refused the key \(refusals) times in a row."
@@ -154,7 +178,8 @@ struct KeyPage: Sendable {
             id: config.id, label: form.label == config.label ? nil : form.label,
             apiKey: form.apiKey.isEmpty ? nil : form.apiKey,
             baseUrl: form.baseURL == (config.baseUrl ?? "") ? nil : form.baseURL,
-            storeAnyway: data["act"] == "anyway"), options: visitor.options(for: exchange))
+            storeAnyway: data["act"] == "anyway", etag: data["etag"]),
+          options: visitor.options(for: exchange))
         let isChanged = changed.updateTime != config.updateTime
         return portal.redirect(
           to: address, notice: Notice(isChanged ? .keyChanged : .nothingChanged, of: config.id))
@@ -165,6 +190,33 @@ struct KeyPage: Sendable {
         guard let mistakes else { throw problem }
         return try await page(
           exchange, visitor, config, form, mistakes: mistakes, mayStoreAnyway: error.isDoubt)
+      }
+    }
+  }
+
+  private func updateNotes(_ exchange: Exchange) async throws -> Response {
+    let address = "/providers/\(exchange.variable("id"))"
+    return try await portal.forVisitorsForm(exchange, page: address) { visitor, data in
+      let notes = KeyNotesForm(data)
+      let config = try await stored(exchange, visitor)
+      let items = notes.mistakes
+      do {
+        guard items.isEmpty else { throw Problem(.badRequest) }
+        let changed = try await portal.services.vault.updateProviderConfig(
+          notes.request(for: config, etag: data["etag"]), options: visitor.options(for: exchange))
+        let isChanged = changed.etag != config.etag
+        return portal.redirect(
+          to: address, notice: Notice(isChanged ? .keyChanged : .nothingChanged, of: config.id))
+      } catch {
+        let problem = Problem(catching: error)
+        let mistakes =
+          problem.status == .preconditionFailed
+          ? Mistakes(ProviderForm.changedMeanwhile)
+          : items.isEmpty
+            ? Mistakes(problem, labels: KeyNotesForm.labels) : Mistakes(items: items)
+        guard let mistakes else { throw problem }
+        return try await page(
+          exchange, visitor, config, ProviderForm(config), notes: notes, mistakes: mistakes)
       }
     }
   }
@@ -204,6 +256,14 @@ struct KeyPage: Sendable {
   private func place(_ form: FormData, _ id: String) -> String {
     Self.isOnPage(form) ? "/providers/\(id)" : KeyBack(form["back"]).row(id)
   }
+}
+
+/// The last time that a key failed.
+struct KeyFailure: Sendable {
+  let text: String
+  let time: Moment
+  /// Since the last use that went well.
+  let count: Int
 }
 
 /// One thing that happened to a key.

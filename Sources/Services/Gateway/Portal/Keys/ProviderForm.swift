@@ -11,6 +11,10 @@ struct ProviderForm: Sendable {
   ]
 
   private static let labelBytesMax = 64
+  /// Says it of a form whose page is older than what is stored.
+  static let changedMeanwhile =
+    "Something else has changed this key since you opened the page, and nothing was saved. The "
+    + "page shows it as it is now, with what you typed"
 
   var provider = ""
   var label = ""
@@ -95,6 +99,7 @@ struct ProviderForm: Sendable {
   }
 
   func mistakes(_ problem: Problem) -> Mistakes? {
+    if problem.status == .preconditionFailed { return Mistakes(Self.changedMeanwhile) }
     if problem.status == .conflict, problem.fields.isEmpty {
       return Mistakes(items: [
         .init("label", label: "Label", "you have a key of this provider with this label already")
@@ -148,6 +153,7 @@ struct ProviderRow: Sendable {
   let lastUse: Moment?
   /// Nil when the log could not be asked.
   var week: KeyUse.Line?
+  let tags: [String]
 
   init(_ config: VaultAPI.ProviderConfig, catalogue: ProviderCatalogue) {
     id = config.id
@@ -157,7 +163,9 @@ struct ProviderRow: Sendable {
     label = config.label
     maskedKey = config.maskedKey.isEmpty ? "none" : config.maskedKey
     endpoint = config.baseUrl
-    searchText = [provider, config.provider, label, maskedKey, config.baseUrl ?? ""]
+    tags = config.tags
+    let notes = [config.note] + config.tags
+    searchText = ([provider, config.provider, label, maskedKey, config.baseUrl ?? ""] + notes)
       .joined(separator: " ").lowercased()
     isEnabled = config.enabled
     state = StatePill(config)

@@ -4531,6 +4531,51 @@ void   chatelaine__auth__v1__delete_access_token_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__auth__v1__delete_access_token_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__auth__v1__send_key_notice_request__init
+                     (Chatelaine__Auth__V1__SendKeyNoticeRequest         *message)
+{
+  static const Chatelaine__Auth__V1__SendKeyNoticeRequest init_value = CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__auth__v1__send_key_notice_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_key_notice_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__auth__v1__send_key_notice_request__pack
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_key_notice_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__auth__v1__send_key_notice_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_key_notice_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Auth__V1__SendKeyNoticeRequest *
+       chatelaine__auth__v1__send_key_notice_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Auth__V1__SendKeyNoticeRequest *)
+     protobuf_c_message_unpack (&chatelaine__auth__v1__send_key_notice_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__auth__v1__send_key_notice_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendKeyNoticeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__auth__v1__send_key_notice_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCEnumValue chatelaine__auth__v1__account__role__enum_values_by_number[4] =
 {
   { "ROLE_UNSPECIFIED", "CHATELAINE__AUTH__V1__ACCOUNT__ROLE__ROLE_UNSPECIFIED", 0 },
@@ -10079,6 +10124,7 @@ static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descri
   { "RotateAccessToken", &chatelaine__auth__v1__rotate_access_token_request__descriptor, &chatelaine__auth__v1__create_access_token_response__descriptor },
   { "ListAccessTokens", &chatelaine__auth__v1__list_access_tokens_request__descriptor, &chatelaine__auth__v1__list_access_tokens_response__descriptor },
   { "DeleteAccessToken", &chatelaine__auth__v1__delete_access_token_request__descriptor, &google__protobuf__empty__descriptor },
+  { "SendKeyNotice", &chatelaine__auth__v1__send_key_notice_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
   51,        /* Authenticate */
@@ -10632,6 +10678,14 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
   service->invoke(service, 59, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__auth__v1__auth__send_key_notice(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__SendKeyNoticeRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
+  service->invoke(service, 44, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)

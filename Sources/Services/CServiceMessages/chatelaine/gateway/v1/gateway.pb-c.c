@@ -251,7 +251,7 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__begun_session__descrip
   (ProtobufCMessageInit) chatelaine__gateway__v1__begun_session__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__gateway__v1__test_provider_config_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor chatelaine__gateway__v1__test_provider_config_request__field_descriptors[2] =
 {
   {
     "id",
@@ -265,14 +265,27 @@ static const ProtobufCFieldDescriptor chatelaine__gateway__v1__test_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "second_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Gateway__V1__TestProviderConfigRequest, second_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__gateway__v1__test_provider_config_request__field_indices_by_name[] = {
   0,   /* field[0] = id */
+  1,   /* field[1] = second_key */
 };
 static const ProtobufCIntRange chatelaine__gateway__v1__test_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor chatelaine__gateway__v1__test_provider_config_request__descriptor =
 {
@@ -282,7 +295,7 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__test_provider_config_r
   "Chatelaine__Gateway__V1__TestProviderConfigRequest",
   "chatelaine.gateway.v1",
   sizeof(Chatelaine__Gateway__V1__TestProviderConfigRequest),
-  1,
+  2,
   chatelaine__gateway__v1__test_provider_config_request__field_descriptors,
   chatelaine__gateway__v1__test_provider_config_request__field_indices_by_name,
   1,  chatelaine__gateway__v1__test_provider_config_request__number_ranges,

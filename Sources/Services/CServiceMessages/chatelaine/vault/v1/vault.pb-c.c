@@ -52,6 +52,51 @@ void   chatelaine__vault__v1__provider_config__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__provider_config__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__second_key__init
+                     (Chatelaine__Vault__V1__SecondKey         *message)
+{
+  static const Chatelaine__Vault__V1__SecondKey init_value = CHATELAINE__VAULT__V1__SECOND_KEY__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__second_key__get_packed_size
+                     (const Chatelaine__Vault__V1__SecondKey *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__second_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__second_key__pack
+                     (const Chatelaine__Vault__V1__SecondKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__second_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__second_key__pack_to_buffer
+                     (const Chatelaine__Vault__V1__SecondKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__second_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__SecondKey *
+       chatelaine__vault__v1__second_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__SecondKey *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__second_key__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__second_key__free_unpacked
+                     (Chatelaine__Vault__V1__SecondKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__second_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__key_health__init
                      (Chatelaine__Vault__V1__KeyHealth         *message)
 {
@@ -322,6 +367,51 @@ void   chatelaine__vault__v1__update_provider_config_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__update_provider_config_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__tags__init
+                     (Chatelaine__Vault__V1__Tags         *message)
+{
+  static const Chatelaine__Vault__V1__Tags init_value = CHATELAINE__VAULT__V1__TAGS__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__tags__get_packed_size
+                     (const Chatelaine__Vault__V1__Tags *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__tags__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__tags__pack
+                     (const Chatelaine__Vault__V1__Tags *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__tags__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__tags__pack_to_buffer
+                     (const Chatelaine__Vault__V1__Tags *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__tags__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__Tags *
+       chatelaine__vault__v1__tags__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__Tags *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__tags__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__tags__free_unpacked
+                     (Chatelaine__Vault__V1__Tags *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__tags__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__delete_provider_config_request__init
                      (Chatelaine__Vault__V1__DeleteProviderConfigRequest         *message)
 {
@@ -455,6 +545,501 @@ void   chatelaine__vault__v1__disable_provider_config_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &chatelaine__vault__v1__disable_provider_config_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__stage_key_request__init
+                     (Chatelaine__Vault__V1__StageKeyRequest         *message)
+{
+  static const Chatelaine__Vault__V1__StageKeyRequest init_value = CHATELAINE__VAULT__V1__STAGE_KEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__stage_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__StageKeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__stage_key_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__stage_key_request__pack
+                     (const Chatelaine__Vault__V1__StageKeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__stage_key_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__stage_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__StageKeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__stage_key_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__StageKeyRequest *
+       chatelaine__vault__v1__stage_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__StageKeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__stage_key_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__stage_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__StageKeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__stage_key_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__switch_keys_request__init
+                     (Chatelaine__Vault__V1__SwitchKeysRequest         *message)
+{
+  static const Chatelaine__Vault__V1__SwitchKeysRequest init_value = CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__switch_keys_request__get_packed_size
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__switch_keys_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__switch_keys_request__pack
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__switch_keys_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__switch_keys_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__switch_keys_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__SwitchKeysRequest *
+       chatelaine__vault__v1__switch_keys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__SwitchKeysRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__switch_keys_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__switch_keys_request__free_unpacked
+                     (Chatelaine__Vault__V1__SwitchKeysRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__switch_keys_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__drop_second_key_request__init
+                     (Chatelaine__Vault__V1__DropSecondKeyRequest         *message)
+{
+  static const Chatelaine__Vault__V1__DropSecondKeyRequest init_value = CHATELAINE__VAULT__V1__DROP_SECOND_KEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__drop_second_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__drop_second_key_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__drop_second_key_request__pack
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__drop_second_key_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__drop_second_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__drop_second_key_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__DropSecondKeyRequest *
+       chatelaine__vault__v1__drop_second_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__DropSecondKeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__drop_second_key_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__drop_second_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__DropSecondKeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__drop_second_key_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__batch_provider_configs_request__init
+                     (Chatelaine__Vault__V1__BatchProviderConfigsRequest         *message)
+{
+  static const Chatelaine__Vault__V1__BatchProviderConfigsRequest init_value = CHATELAINE__VAULT__V1__BATCH_PROVIDER_CONFIGS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__batch_provider_configs_request__get_packed_size
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__batch_provider_configs_request__pack
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__batch_provider_configs_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__BatchProviderConfigsRequest *
+       chatelaine__vault__v1__batch_provider_configs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__BatchProviderConfigsRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__batch_provider_configs_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__batch_provider_configs_request__free_unpacked
+                     (Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__batch_provider_configs_response__init
+                     (Chatelaine__Vault__V1__BatchProviderConfigsResponse         *message)
+{
+  static const Chatelaine__Vault__V1__BatchProviderConfigsResponse init_value = CHATELAINE__VAULT__V1__BATCH_PROVIDER_CONFIGS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__batch_provider_configs_response__get_packed_size
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__batch_provider_configs_response__pack
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__batch_provider_configs_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__BatchProviderConfigsResponse *
+       chatelaine__vault__v1__batch_provider_configs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__BatchProviderConfigsResponse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__batch_provider_configs_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__batch_provider_configs_response__free_unpacked
+                     (Chatelaine__Vault__V1__BatchProviderConfigsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__batch_provider_configs_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__provider_config_version__init
+                     (Chatelaine__Vault__V1__ProviderConfigVersion         *message)
+{
+  static const Chatelaine__Vault__V1__ProviderConfigVersion init_value = CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__provider_config_version__get_packed_size
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__provider_config_version__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__provider_config_version__pack
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__provider_config_version__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__provider_config_version__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__provider_config_version__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ProviderConfigVersion *
+       chatelaine__vault__v1__provider_config_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ProviderConfigVersion *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__provider_config_version__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__provider_config_version__free_unpacked
+                     (Chatelaine__Vault__V1__ProviderConfigVersion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__provider_config_version__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__list_provider_config_versions_request__init
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsRequest         *message)
+{
+  static const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest init_value = CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIG_VERSIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_request__pack
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *
+       chatelaine__vault__v1__list_provider_config_versions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__list_provider_config_versions_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__list_provider_config_versions_request__free_unpacked
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__list_provider_config_versions_response__init
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsResponse         *message)
+{
+  static const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse init_value = CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIG_VERSIONS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_response__get_packed_size
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_response__pack
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__list_provider_config_versions_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *
+       chatelaine__vault__v1__list_provider_config_versions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__list_provider_config_versions_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__list_provider_config_versions_response__free_unpacked
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_provider_config_versions_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__restore_provider_config_version_request__init
+                     (Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest         *message)
+{
+  static const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest init_value = CHATELAINE__VAULT__V1__RESTORE_PROVIDER_CONFIG_VERSION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__restore_provider_config_version_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__restore_provider_config_version_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__restore_provider_config_version_request__pack
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__restore_provider_config_version_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__restore_provider_config_version_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__restore_provider_config_version_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *
+       chatelaine__vault__v1__restore_provider_config_version_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__restore_provider_config_version_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__restore_provider_config_version_request__free_unpacked
+                     (Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__restore_provider_config_version_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__list_deleted_provider_configs_request__init
+                     (Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest         *message)
+{
+  static const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest init_value = CHATELAINE__VAULT__V1__LIST_DELETED_PROVIDER_CONFIGS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__pack
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *
+       chatelaine__vault__v1__list_deleted_provider_configs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__list_deleted_provider_configs_request__free_unpacked
+                     (Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__undelete_provider_config_request__init
+                     (Chatelaine__Vault__V1__UndeleteProviderConfigRequest         *message)
+{
+  static const Chatelaine__Vault__V1__UndeleteProviderConfigRequest init_value = CHATELAINE__VAULT__V1__UNDELETE_PROVIDER_CONFIG_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__undelete_provider_config_request__get_packed_size
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__undelete_provider_config_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__undelete_provider_config_request__pack
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__undelete_provider_config_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__undelete_provider_config_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__undelete_provider_config_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__UndeleteProviderConfigRequest *
+       chatelaine__vault__v1__undelete_provider_config_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__UndeleteProviderConfigRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__undelete_provider_config_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__undelete_provider_config_request__free_unpacked
+                     (Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__undelete_provider_config_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   chatelaine__vault__v1__import_provider_config_request__init
@@ -907,7 +1492,187 @@ void   chatelaine__vault__v1__erase_account_response__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__erase_account_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__field_descriptors[10] =
+void   chatelaine__vault__v1__key_notice__init
+                     (Chatelaine__Vault__V1__KeyNotice         *message)
+{
+  static const Chatelaine__Vault__V1__KeyNotice init_value = CHATELAINE__VAULT__V1__KEY_NOTICE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__key_notice__get_packed_size
+                     (const Chatelaine__Vault__V1__KeyNotice *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_notice__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__key_notice__pack
+                     (const Chatelaine__Vault__V1__KeyNotice *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_notice__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__key_notice__pack_to_buffer
+                     (const Chatelaine__Vault__V1__KeyNotice *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_notice__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__KeyNotice *
+       chatelaine__vault__v1__key_notice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__KeyNotice *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__key_notice__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__key_notice__free_unpacked
+                     (Chatelaine__Vault__V1__KeyNotice *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__key_notice__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__take_key_notices_request__init
+                     (Chatelaine__Vault__V1__TakeKeyNoticesRequest         *message)
+{
+  static const Chatelaine__Vault__V1__TakeKeyNoticesRequest init_value = CHATELAINE__VAULT__V1__TAKE_KEY_NOTICES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__take_key_notices_request__get_packed_size
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__take_key_notices_request__pack
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__take_key_notices_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__TakeKeyNoticesRequest *
+       chatelaine__vault__v1__take_key_notices_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__TakeKeyNoticesRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__take_key_notices_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__take_key_notices_request__free_unpacked
+                     (Chatelaine__Vault__V1__TakeKeyNoticesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__take_key_notices_response__init
+                     (Chatelaine__Vault__V1__TakeKeyNoticesResponse         *message)
+{
+  static const Chatelaine__Vault__V1__TakeKeyNoticesResponse init_value = CHATELAINE__VAULT__V1__TAKE_KEY_NOTICES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__take_key_notices_response__get_packed_size
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__take_key_notices_response__pack
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__take_key_notices_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__TakeKeyNoticesResponse *
+       chatelaine__vault__v1__take_key_notices_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__TakeKeyNoticesResponse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__take_key_notices_response__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__take_key_notices_response__free_unpacked
+                     (Chatelaine__Vault__V1__TakeKeyNoticesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__take_key_notices_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__delete_key_notices_request__init
+                     (Chatelaine__Vault__V1__DeleteKeyNoticesRequest         *message)
+{
+  static const Chatelaine__Vault__V1__DeleteKeyNoticesRequest init_value = CHATELAINE__VAULT__V1__DELETE_KEY_NOTICES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__delete_key_notices_request__get_packed_size
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__delete_key_notices_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__delete_key_notices_request__pack
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__delete_key_notices_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__delete_key_notices_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__delete_key_notices_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__DeleteKeyNoticesRequest *
+       chatelaine__vault__v1__delete_key_notices_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__DeleteKeyNoticesRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__delete_key_notices_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__delete_key_notices_request__free_unpacked
+                     (Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__delete_key_notices_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__field_descriptors[19] =
 {
   {
     "id",
@@ -1029,23 +1794,140 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config__fi
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "etag",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quarantine_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _quarantine_time_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, quarantine_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, n_tags),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, tags),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _expire_time_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remind_time",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _remind_time_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, remind_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_version",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, key_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "second_key",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _second_key_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, second_key),
+    &chatelaine__vault__v1__second_key__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fallback_time",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, _fallback_time_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfig, fallback_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__provider_config__field_indices_by_name[] = {
   4,   /* field[4] = base_url */
   6,   /* field[6] = create_time */
   5,   /* field[5] = enabled */
+  10,   /* field[10] = etag */
+  14,   /* field[14] = expire_time */
+  18,   /* field[18] = fallback_time */
   9,   /* field[9] = health */
   0,   /* field[0] = id */
+  16,   /* field[16] = key_version */
   2,   /* field[2] = label */
   8,   /* field[8] = last_use_time */
   3,   /* field[3] = masked_key */
+  12,   /* field[12] = note */
   1,   /* field[1] = provider */
+  11,   /* field[11] = quarantine_time */
+  15,   /* field[15] = remind_time */
+  17,   /* field[17] = second_key */
+  13,   /* field[13] = tags */
   7,   /* field[7] = update_time */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__provider_config__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descriptor =
 {
@@ -1055,14 +1937,121 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descrip
   "Chatelaine__Vault__V1__ProviderConfig",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ProviderConfig),
-  10,
+  19,
   chatelaine__vault__v1__provider_config__field_descriptors,
   chatelaine__vault__v1__provider_config__field_indices_by_name,
   1,  chatelaine__vault__v1__provider_config__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__provider_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__key_health__field_descriptors[3] =
+static const ProtobufCEnumValue chatelaine__vault__v1__second_key__role__enum_values_by_number[3] =
+{
+  { "ROLE_UNSPECIFIED", "CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__ROLE_UNSPECIFIED", 0 },
+  { "NEXT", "CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__NEXT", 1 },
+  { "PREVIOUS", "CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__PREVIOUS", 2 },
+};
+static const ProtobufCIntRange chatelaine__vault__v1__second_key__role__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex chatelaine__vault__v1__second_key__role__enum_values_by_name[3] =
+{
+  { "NEXT", 1 },
+  { "PREVIOUS", 2 },
+  { "ROLE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor chatelaine__vault__v1__second_key__role__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.SecondKey.Role",
+  "Role",
+  "Chatelaine__Vault__V1__SecondKey__Role",
+  "chatelaine.vault.v1",
+  3,
+  chatelaine__vault__v1__second_key__role__enum_values_by_number,
+  3,
+  chatelaine__vault__v1__second_key__role__enum_values_by_name,
+  1,
+  chatelaine__vault__v1__second_key__role__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__second_key__field_descriptors[4] =
+{
+  {
+    "role",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__SecondKey, role),
+    &chatelaine__vault__v1__second_key__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "masked_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__SecondKey, masked_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_version",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__SecondKey, key_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__SecondKey, _end_time_case),
+    offsetof(Chatelaine__Vault__V1__SecondKey, end_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__second_key__field_indices_by_name[] = {
+  3,   /* field[3] = end_time */
+  2,   /* field[2] = key_version */
+  1,   /* field[1] = masked_key */
+  0,   /* field[0] = role */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__second_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__second_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.SecondKey",
+  "SecondKey",
+  "Chatelaine__Vault__V1__SecondKey",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__SecondKey),
+  4,
+  chatelaine__vault__v1__second_key__field_descriptors,
+  chatelaine__vault__v1__second_key__field_indices_by_name,
+  1,  chatelaine__vault__v1__second_key__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__second_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__key_health__field_descriptors[7] =
 {
   {
     "last_status",
@@ -1100,16 +2089,68 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__key_health__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "last_good_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__KeyHealth, _last_good_time_case),
+    offsetof(Chatelaine__Vault__V1__KeyHealth, last_good_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_failure_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__KeyHealth, _last_failure_time_case),
+    offsetof(Chatelaine__Vault__V1__KeyHealth, last_failure_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_failure",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyHealth, last_failure),
+    &chatelaine__vault__v1__key_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "consecutive_failures",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyHealth, consecutive_failures),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__key_health__field_indices_by_name[] = {
+  6,   /* field[6] = consecutive_failures */
   2,   /* field[2] = consecutive_refusals */
   1,   /* field[1] = last_answer_time */
+  5,   /* field[5] = last_failure */
+  4,   /* field[4] = last_failure_time */
+  3,   /* field[3] = last_good_time */
   0,   /* field[0] = last_status */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__key_health__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor =
 {
@@ -1119,14 +2160,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor =
   "Chatelaine__Vault__V1__KeyHealth",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__KeyHealth),
-  3,
+  7,
   chatelaine__vault__v1__key_health__field_descriptors,
   chatelaine__vault__v1__key_health__field_indices_by_name,
   1,  chatelaine__vault__v1__key_health__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__key_health__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_config_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_config_request__field_descriptors[9] =
 {
   {
     "provider",
@@ -1188,18 +2229,70 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__create_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "note",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, n_tags),
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, tags),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, _expire_time_case),
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remind_time",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, _remind_time_case),
+    offsetof(Chatelaine__Vault__V1__CreateProviderConfigRequest, remind_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__create_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
+  7,   /* field[7] = expire_time */
   1,   /* field[1] = label */
+  5,   /* field[5] = note */
   0,   /* field[0] = provider */
+  8,   /* field[8] = remind_time */
   4,   /* field[4] = store_anyway */
+  6,   /* field[6] = tags */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__create_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_request__descriptor =
 {
@@ -1209,14 +2302,48 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_r
   "Chatelaine__Vault__V1__CreateProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__CreateProviderConfigRequest),
-  5,
+  9,
   chatelaine__vault__v1__create_provider_config_request__field_descriptors,
   chatelaine__vault__v1__create_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__create_provider_config_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__create_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_configs_request__field_descriptors[2] =
+static const ProtobufCEnumValue chatelaine__vault__v1__list_provider_configs_request__state__enum_values_by_number[5] =
+{
+  { "STATE_UNSPECIFIED", "CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__STATE_UNSPECIFIED", 0 },
+  { "USABLE", "CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__USABLE", 1 },
+  { "DISABLED", "CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__DISABLED", 2 },
+  { "QUARANTINED", "CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__QUARANTINED", 3 },
+  { "EXPIRED", "CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__EXPIRED", 4 },
+};
+static const ProtobufCIntRange chatelaine__vault__v1__list_provider_configs_request__state__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex chatelaine__vault__v1__list_provider_configs_request__state__enum_values_by_name[5] =
+{
+  { "DISABLED", 2 },
+  { "EXPIRED", 4 },
+  { "QUARANTINED", 3 },
+  { "STATE_UNSPECIFIED", 0 },
+  { "USABLE", 1 },
+};
+const ProtobufCEnumDescriptor chatelaine__vault__v1__list_provider_configs_request__state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ListProviderConfigsRequest.State",
+  "State",
+  "Chatelaine__Vault__V1__ListProviderConfigsRequest__State",
+  "chatelaine.vault.v1",
+  5,
+  chatelaine__vault__v1__list_provider_configs_request__state__enum_values_by_number,
+  5,
+  chatelaine__vault__v1__list_provider_configs_request__state__enum_values_by_name,
+  1,
+  chatelaine__vault__v1__list_provider_configs_request__state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_configs_request__field_descriptors[7] =
 {
   {
     "page_size",
@@ -1242,15 +2369,80 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_confi
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "provider",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tag",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, tag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, state),
+    &chatelaine__vault__v1__list_provider_configs_request__state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_before",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, _expire_before_case),
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsRequest, expire_before),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__list_provider_configs_request__field_indices_by_name[] = {
+  6,   /* field[6] = expire_before */
   0,   /* field[0] = page_size */
   1,   /* field[1] = page_token */
+  2,   /* field[2] = provider */
+  5,   /* field[5] = state */
+  3,   /* field[3] = tag */
+  4,   /* field[4] = text */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__list_provider_configs_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_request__descriptor =
 {
@@ -1260,14 +2452,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_re
   "Chatelaine__Vault__V1__ListProviderConfigsRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ListProviderConfigsRequest),
-  2,
+  7,
   chatelaine__vault__v1__list_provider_configs_request__field_descriptors,
   chatelaine__vault__v1__list_provider_configs_request__field_indices_by_name,
   1,  chatelaine__vault__v1__list_provider_configs_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__list_provider_configs_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_configs_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_configs_response__field_descriptors[3] =
 {
   {
     "provider_configs",
@@ -1293,15 +2485,28 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_confi
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "operator_providers",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsResponse, n_operator_providers),
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigsResponse, operator_providers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__list_provider_configs_response__field_indices_by_name[] = {
   1,   /* field[1] = next_page_token */
+  2,   /* field[2] = operator_providers */
   0,   /* field[0] = provider_configs */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__list_provider_configs_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_response__descriptor =
 {
@@ -1311,7 +2516,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_re
   "Chatelaine__Vault__V1__ListProviderConfigsResponse",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ListProviderConfigsResponse),
-  2,
+  3,
   chatelaine__vault__v1__list_provider_configs_response__field_descriptors,
   chatelaine__vault__v1__list_provider_configs_response__field_indices_by_name,
   1,  chatelaine__vault__v1__list_provider_configs_response__number_ranges,
@@ -1356,7 +2561,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__get_provider_config_requ
   (ProtobufCMessageInit) chatelaine__vault__v1__get_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_config_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_config_request__field_descriptors[12] =
 {
   {
     "id",
@@ -1430,19 +2635,97 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__update_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "etag",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, _note_case),
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, note),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, _tags_case),
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, tags),
+    &chatelaine__vault__v1__tags__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, _expire_time_case),
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remind_time",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, _remind_time_case),
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, remind_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "clear",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, n_clear),
+    offsetof(Chatelaine__Vault__V1__UpdateProviderConfigRequest, clear),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__update_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
+  11,   /* field[11] = clear */
   4,   /* field[4] = enabled */
+  6,   /* field[6] = etag */
+  9,   /* field[9] = expire_time */
   0,   /* field[0] = id */
   1,   /* field[1] = label */
+  7,   /* field[7] = note */
+  10,   /* field[10] = remind_time */
   5,   /* field[5] = store_anyway */
+  8,   /* field[8] = tags */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__update_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__update_provider_config_request__descriptor =
 {
@@ -1452,14 +2735,52 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__update_provider_config_r
   "Chatelaine__Vault__V1__UpdateProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__UpdateProviderConfigRequest),
-  6,
+  12,
   chatelaine__vault__v1__update_provider_config_request__field_descriptors,
   chatelaine__vault__v1__update_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__update_provider_config_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__update_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__delete_provider_config_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__tags__field_descriptors[1] =
+{
+  {
+    "values",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__Tags, n_values),
+    offsetof(Chatelaine__Vault__V1__Tags, values),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__tags__field_indices_by_name[] = {
+  0,   /* field[0] = values */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__tags__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__tags__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.Tags",
+  "Tags",
+  "Chatelaine__Vault__V1__Tags",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__Tags),
+  1,
+  chatelaine__vault__v1__tags__field_descriptors,
+  chatelaine__vault__v1__tags__field_indices_by_name,
+  1,  chatelaine__vault__v1__tags__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__tags__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__delete_provider_config_request__field_descriptors[2] =
 {
   {
     "id",
@@ -1473,14 +2794,27 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__delete_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "etag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__DeleteProviderConfigRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__delete_provider_config_request__field_indices_by_name[] = {
+  1,   /* field[1] = etag */
   0,   /* field[0] = id */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__delete_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__delete_provider_config_request__descriptor =
 {
@@ -1490,14 +2824,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__delete_provider_config_r
   "Chatelaine__Vault__V1__DeleteProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__DeleteProviderConfigRequest),
-  1,
+  2,
   chatelaine__vault__v1__delete_provider_config_request__field_descriptors,
   chatelaine__vault__v1__delete_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__delete_provider_config_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__delete_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__enable_provider_config_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__enable_provider_config_request__field_descriptors[2] =
 {
   {
     "id",
@@ -1511,14 +2845,27 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__enable_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "etag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__EnableProviderConfigRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__enable_provider_config_request__field_indices_by_name[] = {
+  1,   /* field[1] = etag */
   0,   /* field[0] = id */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__enable_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__enable_provider_config_request__descriptor =
 {
@@ -1528,14 +2875,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__enable_provider_config_r
   "Chatelaine__Vault__V1__EnableProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__EnableProviderConfigRequest),
-  1,
+  2,
   chatelaine__vault__v1__enable_provider_config_request__field_descriptors,
   chatelaine__vault__v1__enable_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__enable_provider_config_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__enable_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__disable_provider_config_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__disable_provider_config_request__field_descriptors[2] =
 {
   {
     "id",
@@ -1549,14 +2896,27 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__disable_provider_co
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "etag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__DisableProviderConfigRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__disable_provider_config_request__field_indices_by_name[] = {
+  1,   /* field[1] = etag */
   0,   /* field[0] = id */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__disable_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__disable_provider_config_request__descriptor =
 {
@@ -1566,11 +2926,630 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__disable_provider_config_
   "Chatelaine__Vault__V1__DisableProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__DisableProviderConfigRequest),
-  1,
+  2,
   chatelaine__vault__v1__disable_provider_config_request__field_descriptors,
   chatelaine__vault__v1__disable_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__disable_provider_config_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__disable_provider_config_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__stage_key_request__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__StageKeyRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "api_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__StageKeyRequest, api_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "store_anyway",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__StageKeyRequest, store_anyway),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__StageKeyRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__stage_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = api_key */
+  3,   /* field[3] = etag */
+  0,   /* field[0] = id */
+  2,   /* field[2] = store_anyway */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__stage_key_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__stage_key_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.StageKeyRequest",
+  "StageKeyRequest",
+  "Chatelaine__Vault__V1__StageKeyRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__StageKeyRequest),
+  4,
+  chatelaine__vault__v1__stage_key_request__field_descriptors,
+  chatelaine__vault__v1__stage_key_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__stage_key_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__stage_key_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__switch_keys_request__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__SwitchKeysRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "overlap",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__SwitchKeysRequest, _overlap_case),
+    offsetof(Chatelaine__Vault__V1__SwitchKeysRequest, overlap),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__SwitchKeysRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__switch_keys_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = id */
+  1,   /* field[1] = overlap */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__switch_keys_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__switch_keys_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.SwitchKeysRequest",
+  "SwitchKeysRequest",
+  "Chatelaine__Vault__V1__SwitchKeysRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__SwitchKeysRequest),
+  3,
+  chatelaine__vault__v1__switch_keys_request__field_descriptors,
+  chatelaine__vault__v1__switch_keys_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__switch_keys_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__switch_keys_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__drop_second_key_request__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__DropSecondKeyRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__DropSecondKeyRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__drop_second_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = etag */
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__drop_second_key_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__drop_second_key_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.DropSecondKeyRequest",
+  "DropSecondKeyRequest",
+  "Chatelaine__Vault__V1__DropSecondKeyRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__DropSecondKeyRequest),
+  2,
+  chatelaine__vault__v1__drop_second_key_request__field_descriptors,
+  chatelaine__vault__v1__drop_second_key_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__drop_second_key_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__drop_second_key_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__batch_provider_configs_request__field_descriptors[1] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsRequest, n_ids),
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsRequest, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__batch_provider_configs_request__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__batch_provider_configs_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.BatchProviderConfigsRequest",
+  "BatchProviderConfigsRequest",
+  "Chatelaine__Vault__V1__BatchProviderConfigsRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__BatchProviderConfigsRequest),
+  1,
+  chatelaine__vault__v1__batch_provider_configs_request__field_descriptors,
+  chatelaine__vault__v1__batch_provider_configs_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__batch_provider_configs_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__batch_provider_configs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__batch_provider_configs_response__field_descriptors[2] =
+{
+  {
+    "provider_configs",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsResponse, n_provider_configs),
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsResponse, provider_configs),
+    &chatelaine__vault__v1__provider_config__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing_ids",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsResponse, n_missing_ids),
+    offsetof(Chatelaine__Vault__V1__BatchProviderConfigsResponse, missing_ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__batch_provider_configs_response__field_indices_by_name[] = {
+  1,   /* field[1] = missing_ids */
+  0,   /* field[0] = provider_configs */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__batch_provider_configs_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.BatchProviderConfigsResponse",
+  "BatchProviderConfigsResponse",
+  "Chatelaine__Vault__V1__BatchProviderConfigsResponse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__BatchProviderConfigsResponse),
+  2,
+  chatelaine__vault__v1__batch_provider_configs_response__field_descriptors,
+  chatelaine__vault__v1__batch_provider_configs_response__field_indices_by_name,
+  1,  chatelaine__vault__v1__batch_provider_configs_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__batch_provider_configs_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__provider_config_version__field_descriptors[9] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "config_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, config_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "label",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, label),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "masked_key",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, masked_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_url",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, _base_url_case),
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, base_url),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_time",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, end_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "destroy_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, destroy_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_version",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ProviderConfigVersion, key_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__provider_config_version__field_indices_by_name[] = {
+  5,   /* field[5] = base_url */
+  1,   /* field[1] = config_id */
+  7,   /* field[7] = destroy_time */
+  6,   /* field[6] = end_time */
+  0,   /* field[0] = id */
+  8,   /* field[8] = key_version */
+  3,   /* field[3] = label */
+  4,   /* field[4] = masked_key */
+  2,   /* field[2] = provider */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__provider_config_version__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config_version__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ProviderConfigVersion",
+  "ProviderConfigVersion",
+  "Chatelaine__Vault__V1__ProviderConfigVersion",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ProviderConfigVersion),
+  9,
+  chatelaine__vault__v1__provider_config_version__field_descriptors,
+  chatelaine__vault__v1__provider_config_version__field_indices_by_name,
+  1,  chatelaine__vault__v1__provider_config_version__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__provider_config_version__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_config_versions_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigVersionsRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__list_provider_config_versions_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__list_provider_config_versions_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_config_versions_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ListProviderConfigVersionsRequest",
+  "ListProviderConfigVersionsRequest",
+  "Chatelaine__Vault__V1__ListProviderConfigVersionsRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ListProviderConfigVersionsRequest),
+  1,
+  chatelaine__vault__v1__list_provider_config_versions_request__field_descriptors,
+  chatelaine__vault__v1__list_provider_config_versions_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__list_provider_config_versions_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__list_provider_config_versions_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__list_provider_config_versions_response__field_descriptors[1] =
+{
+  {
+    "versions",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigVersionsResponse, n_versions),
+    offsetof(Chatelaine__Vault__V1__ListProviderConfigVersionsResponse, versions),
+    &chatelaine__vault__v1__provider_config_version__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__list_provider_config_versions_response__field_indices_by_name[] = {
+  0,   /* field[0] = versions */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__list_provider_config_versions_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_config_versions_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ListProviderConfigVersionsResponse",
+  "ListProviderConfigVersionsResponse",
+  "Chatelaine__Vault__V1__ListProviderConfigVersionsResponse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ListProviderConfigVersionsResponse),
+  1,
+  chatelaine__vault__v1__list_provider_config_versions_response__field_descriptors,
+  chatelaine__vault__v1__list_provider_config_versions_response__field_indices_by_name,
+  1,  chatelaine__vault__v1__list_provider_config_versions_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__list_provider_config_versions_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__restore_provider_config_version_request__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest, version_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest, etag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__restore_provider_config_version_request__field_indices_by_name[] = {
+  2,   /* field[2] = etag */
+  0,   /* field[0] = id */
+  1,   /* field[1] = version_id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__restore_provider_config_version_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__restore_provider_config_version_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.RestoreProviderConfigVersionRequest",
+  "RestoreProviderConfigVersionRequest",
+  "Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest),
+  3,
+  chatelaine__vault__v1__restore_provider_config_version_request__field_descriptors,
+  chatelaine__vault__v1__restore_provider_config_version_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__restore_provider_config_version_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__restore_provider_config_version_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__vault__v1__list_deleted_provider_configs_request__field_descriptors NULL
+#define chatelaine__vault__v1__list_deleted_provider_configs_request__field_indices_by_name NULL
+#define chatelaine__vault__v1__list_deleted_provider_configs_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ListDeletedProviderConfigsRequest",
+  "ListDeletedProviderConfigsRequest",
+  "Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest),
+  0,
+  chatelaine__vault__v1__list_deleted_provider_configs_request__field_descriptors,
+  chatelaine__vault__v1__list_deleted_provider_configs_request__field_indices_by_name,
+  0,  chatelaine__vault__v1__list_deleted_provider_configs_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__list_deleted_provider_configs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__undelete_provider_config_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UndeleteProviderConfigRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__undelete_provider_config_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__undelete_provider_config_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__undelete_provider_config_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.UndeleteProviderConfigRequest",
+  "UndeleteProviderConfigRequest",
+  "Chatelaine__Vault__V1__UndeleteProviderConfigRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__UndeleteProviderConfigRequest),
+  1,
+  chatelaine__vault__v1__undelete_provider_config_request__field_descriptors,
+  chatelaine__vault__v1__undelete_provider_config_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__undelete_provider_config_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__undelete_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_config_request__field_descriptors[6] =
@@ -1759,7 +3738,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_r
   (ProtobufCMessageInit) chatelaine__vault__v1__import_provider_config_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_request__field_descriptors[4] =
 {
   {
     "provider",
@@ -1797,16 +3776,29 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "refused_ticket",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveCredentialRequest, refused_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__resolve_credential_request__field_indices_by_name[] = {
   1,   /* field[1] = label */
   0,   /* field[0] = provider */
   2,   /* field[2] = purpose */
+  3,   /* field[3] = refused_ticket */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__resolve_credential_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_request__descriptor =
 {
@@ -1816,14 +3808,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_reque
   "Chatelaine__Vault__V1__ResolveCredentialRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ResolveCredentialRequest),
-  3,
+  4,
   chatelaine__vault__v1__resolve_credential_request__field_descriptors,
   chatelaine__vault__v1__resolve_credential_request__field_indices_by_name,
   1,  chatelaine__vault__v1__resolve_credential_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__resolve_credential_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_response__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_response__field_descriptors[8] =
 {
   {
     "config_id",
@@ -1897,19 +3889,45 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_credential_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "has_other_key",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveCredentialResponse, has_other_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operator_key",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveCredentialResponse, operator_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__resolve_credential_response__field_indices_by_name[] = {
   3,   /* field[3] = api_key */
   4,   /* field[4] = base_url */
   0,   /* field[0] = config_id */
+  6,   /* field[6] = has_other_key */
   2,   /* field[2] = label */
+  7,   /* field[7] = operator_key */
   1,   /* field[1] = provider */
   5,   /* field[5] = use_ticket */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__resolve_credential_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_response__descriptor =
 {
@@ -1919,14 +3937,14 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credential_respo
   "Chatelaine__Vault__V1__ResolveCredentialResponse",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ResolveCredentialResponse),
-  6,
+  8,
   chatelaine__vault__v1__resolve_credential_response__field_descriptors,
   chatelaine__vault__v1__resolve_credential_response__field_indices_by_name,
   1,  chatelaine__vault__v1__resolve_credential_response__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__resolve_credential_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_for_test_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_for_test_request__field_descriptors[5] =
 {
   {
     "id",
@@ -1976,17 +3994,30 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__resolve_for_test_re
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "second_key",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ResolveForTestRequest, second_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__resolve_for_test_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
   0,   /* field[0] = id */
   1,   /* field[1] = provider */
+  4,   /* field[4] = second_key */
 };
 static const ProtobufCIntRange chatelaine__vault__v1__resolve_for_test_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_for_test_request__descriptor =
 {
@@ -1996,7 +4027,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_for_test_request
   "Chatelaine__Vault__V1__ResolveForTestRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ResolveForTestRequest),
-  4,
+  5,
   chatelaine__vault__v1__resolve_for_test_request__field_descriptors,
   chatelaine__vault__v1__resolve_for_test_request__field_indices_by_name,
   1,  chatelaine__vault__v1__resolve_for_test_request__number_ranges,
@@ -2049,7 +4080,7 @@ const ProtobufCEnumDescriptor chatelaine__vault__v1__use_end__failure__descripto
   chatelaine__vault__v1__use_end__failure__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_descriptors[7] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_descriptors[8] =
 {
   {
     "use_ticket",
@@ -2135,10 +4166,23 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "key_state",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, key_state),
+    &chatelaine__vault__v1__key_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__use_end__field_indices_by_name[] = {
   2,   /* field[2] = failure */
   3,   /* field[3] = first_byte_milliseconds */
+  7,   /* field[7] = key_state */
   4,   /* field[4] = milliseconds */
   5,   /* field[5] = request_bytes */
   6,   /* field[6] = response_bytes */
@@ -2148,7 +4192,7 @@ static const unsigned chatelaine__vault__v1__use_end__field_indices_by_name[] = 
 static const ProtobufCIntRange chatelaine__vault__v1__use_end__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor =
 {
@@ -2158,7 +4202,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor =
   "Chatelaine__Vault__V1__UseEnd",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__UseEnd),
-  7,
+  8,
   chatelaine__vault__v1__use_end__field_descriptors,
   chatelaine__vault__v1__use_end__field_indices_by_name,
   1,  chatelaine__vault__v1__use_end__number_ranges,
@@ -2343,7 +4387,272 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_response__
   (ProtobufCMessageInit) chatelaine__vault__v1__erase_account_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[12] =
+static const ProtobufCEnumValue chatelaine__vault__v1__key_notice__kind__enum_values_by_number[4] =
+{
+  { "KIND_UNSPECIFIED", "CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__KIND_UNSPECIFIED", 0 },
+  { "QUARANTINED", "CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__QUARANTINED", 1 },
+  { "REMINDER", "CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__REMINDER", 2 },
+  { "EXPIRED", "CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__EXPIRED", 3 },
+};
+static const ProtobufCIntRange chatelaine__vault__v1__key_notice__kind__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex chatelaine__vault__v1__key_notice__kind__enum_values_by_name[4] =
+{
+  { "EXPIRED", 3 },
+  { "KIND_UNSPECIFIED", 0 },
+  { "QUARANTINED", 1 },
+  { "REMINDER", 2 },
+};
+const ProtobufCEnumDescriptor chatelaine__vault__v1__key_notice__kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.KeyNotice.Kind",
+  "Kind",
+  "Chatelaine__Vault__V1__KeyNotice__Kind",
+  "chatelaine.vault.v1",
+  4,
+  chatelaine__vault__v1__key_notice__kind__enum_values_by_number,
+  4,
+  chatelaine__vault__v1__key_notice__kind__enum_values_by_name,
+  1,
+  chatelaine__vault__v1__key_notice__kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__key_notice__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, kind),
+    &chatelaine__vault__v1__key_notice__kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "config_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, config_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__KeyNotice, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__key_notice__field_indices_by_name[] = {
+  1,   /* field[1] = account_id */
+  3,   /* field[3] = config_id */
+  0,   /* field[0] = id */
+  2,   /* field[2] = kind */
+  4,   /* field[4] = name */
+  5,   /* field[5] = time */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__key_notice__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__key_notice__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.KeyNotice",
+  "KeyNotice",
+  "Chatelaine__Vault__V1__KeyNotice",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__KeyNotice),
+  6,
+  chatelaine__vault__v1__key_notice__field_descriptors,
+  chatelaine__vault__v1__key_notice__field_indices_by_name,
+  1,  chatelaine__vault__v1__key_notice__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__key_notice__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__vault__v1__take_key_notices_request__field_descriptors NULL
+#define chatelaine__vault__v1__take_key_notices_request__field_indices_by_name NULL
+#define chatelaine__vault__v1__take_key_notices_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__vault__v1__take_key_notices_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.TakeKeyNoticesRequest",
+  "TakeKeyNoticesRequest",
+  "Chatelaine__Vault__V1__TakeKeyNoticesRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__TakeKeyNoticesRequest),
+  0,
+  chatelaine__vault__v1__take_key_notices_request__field_descriptors,
+  chatelaine__vault__v1__take_key_notices_request__field_indices_by_name,
+  0,  chatelaine__vault__v1__take_key_notices_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__take_key_notices_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__take_key_notices_response__field_descriptors[1] =
+{
+  {
+    "notices",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__TakeKeyNoticesResponse, n_notices),
+    offsetof(Chatelaine__Vault__V1__TakeKeyNoticesResponse, notices),
+    &chatelaine__vault__v1__key_notice__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__take_key_notices_response__field_indices_by_name[] = {
+  0,   /* field[0] = notices */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__take_key_notices_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__take_key_notices_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.TakeKeyNoticesResponse",
+  "TakeKeyNoticesResponse",
+  "Chatelaine__Vault__V1__TakeKeyNoticesResponse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__TakeKeyNoticesResponse),
+  1,
+  chatelaine__vault__v1__take_key_notices_response__field_descriptors,
+  chatelaine__vault__v1__take_key_notices_response__field_indices_by_name,
+  1,  chatelaine__vault__v1__take_key_notices_response__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__take_key_notices_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__delete_key_notices_request__field_descriptors[1] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__DeleteKeyNoticesRequest, n_ids),
+    offsetof(Chatelaine__Vault__V1__DeleteKeyNoticesRequest, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__delete_key_notices_request__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__delete_key_notices_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__delete_key_notices_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.DeleteKeyNoticesRequest",
+  "DeleteKeyNoticesRequest",
+  "Chatelaine__Vault__V1__DeleteKeyNoticesRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__DeleteKeyNoticesRequest),
+  1,
+  chatelaine__vault__v1__delete_key_notices_request__field_descriptors,
+  chatelaine__vault__v1__delete_key_notices_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__delete_key_notices_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__delete_key_notices_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue chatelaine__vault__v1__key_state__enum_values_by_number[6] =
+{
+  { "KEY_STATE_UNSPECIFIED", "CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED", 0 },
+  { "VALID", "CHATELAINE__VAULT__V1__KEY_STATE__VALID", 1 },
+  { "REFUSED", "CHATELAINE__VAULT__V1__KEY_STATE__REFUSED", 2 },
+  { "NO_CREDIT", "CHATELAINE__VAULT__V1__KEY_STATE__NO_CREDIT", 3 },
+  { "RATE_LIMITED", "CHATELAINE__VAULT__V1__KEY_STATE__RATE_LIMITED", 4 },
+  { "UNREACHABLE", "CHATELAINE__VAULT__V1__KEY_STATE__UNREACHABLE", 5 },
+};
+static const ProtobufCIntRange chatelaine__vault__v1__key_state__value_ranges[] = {
+{0, 0},{0, 6}
+};
+static const ProtobufCEnumValueIndex chatelaine__vault__v1__key_state__enum_values_by_name[6] =
+{
+  { "KEY_STATE_UNSPECIFIED", 0 },
+  { "NO_CREDIT", 3 },
+  { "RATE_LIMITED", 4 },
+  { "REFUSED", 2 },
+  { "UNREACHABLE", 5 },
+  { "VALID", 1 },
+};
+const ProtobufCEnumDescriptor chatelaine__vault__v1__key_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.KeyState",
+  "KeyState",
+  "Chatelaine__Vault__V1__KeyState",
+  "chatelaine.vault.v1",
+  6,
+  chatelaine__vault__v1__key_state__enum_values_by_number,
+  6,
+  chatelaine__vault__v1__key_state__enum_values_by_name,
+  1,
+  chatelaine__vault__v1__key_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[23] =
 {
   { "CreateProviderConfig", &chatelaine__vault__v1__create_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ListProviderConfigs", &chatelaine__vault__v1__list_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_configs_response__descriptor },
@@ -2352,24 +4661,46 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "DeleteProviderConfig", &chatelaine__vault__v1__delete_provider_config_request__descriptor, &google__protobuf__empty__descriptor },
   { "EnableProviderConfig", &chatelaine__vault__v1__enable_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "DisableProviderConfig", &chatelaine__vault__v1__disable_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "StageKey", &chatelaine__vault__v1__stage_key_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "SwitchKeys", &chatelaine__vault__v1__switch_keys_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "DropSecondKey", &chatelaine__vault__v1__drop_second_key_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "BatchEnableProviderConfigs", &chatelaine__vault__v1__batch_provider_configs_request__descriptor, &chatelaine__vault__v1__batch_provider_configs_response__descriptor },
+  { "BatchDisableProviderConfigs", &chatelaine__vault__v1__batch_provider_configs_request__descriptor, &chatelaine__vault__v1__batch_provider_configs_response__descriptor },
+  { "ListProviderConfigVersions", &chatelaine__vault__v1__list_provider_config_versions_request__descriptor, &chatelaine__vault__v1__list_provider_config_versions_response__descriptor },
+  { "RestoreProviderConfigVersion", &chatelaine__vault__v1__restore_provider_config_version_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "ListDeletedProviderConfigs", &chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_config_versions_response__descriptor },
+  { "UndeleteProviderConfig", &chatelaine__vault__v1__undelete_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ImportProviderConfig", &chatelaine__vault__v1__import_provider_config_request__descriptor, &chatelaine__vault__v1__import_provider_config_response__descriptor },
   { "ResolveCredential", &chatelaine__vault__v1__resolve_credential_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
   { "ResolveForTest", &chatelaine__vault__v1__resolve_for_test_request__descriptor, &chatelaine__vault__v1__resolve_credential_response__descriptor },
   { "RecordUses", &chatelaine__vault__v1__record_uses_request__descriptor, &chatelaine__vault__v1__record_uses_response__descriptor },
   { "EraseAccount", &chatelaine__vault__v1__erase_account_request__descriptor, &chatelaine__vault__v1__erase_account_response__descriptor },
+  { "TakeKeyNotices", &chatelaine__vault__v1__take_key_notices_request__descriptor, &chatelaine__vault__v1__take_key_notices_response__descriptor },
+  { "DeleteKeyNotices", &chatelaine__vault__v1__delete_key_notices_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
+  11,        /* BatchDisableProviderConfigs */
+  10,        /* BatchEnableProviderConfigs */
   0,        /* CreateProviderConfig */
+  22,        /* DeleteKeyNotices */
   4,        /* DeleteProviderConfig */
   6,        /* DisableProviderConfig */
+  9,        /* DropSecondKey */
   5,        /* EnableProviderConfig */
-  11,        /* EraseAccount */
+  20,        /* EraseAccount */
   2,        /* GetProviderConfig */
-  7,        /* ImportProviderConfig */
+  16,        /* ImportProviderConfig */
+  14,        /* ListDeletedProviderConfigs */
+  12,        /* ListProviderConfigVersions */
   1,        /* ListProviderConfigs */
-  10,        /* RecordUses */
-  8,        /* ResolveCredential */
-  9,        /* ResolveForTest */
+  19,        /* RecordUses */
+  17,        /* ResolveCredential */
+  18,        /* ResolveForTest */
+  13,        /* RestoreProviderConfigVersion */
+  7,        /* StageKey */
+  8,        /* SwitchKeys */
+  21,        /* TakeKeyNotices */
+  15,        /* UndeleteProviderConfig */
   3         /* UpdateProviderConfig */
 };
 const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
@@ -2379,7 +4710,7 @@ const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
   "Vault",
   "Chatelaine__Vault__V1__Vault",
   "chatelaine.vault.v1",
-  12,
+  23,
   chatelaine__vault__v1__vault__method_descriptors,
   chatelaine__vault__v1__vault__method_indices_by_name
 };
@@ -2439,13 +4770,85 @@ void chatelaine__vault__v1__vault__disable_provider_config(ProtobufCService *ser
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
   service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__vault__v1__vault__stage_key(ProtobufCService *service,
+                                             const Chatelaine__Vault__V1__StageKeyRequest *input,
+                                             Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__switch_keys(ProtobufCService *service,
+                                               const Chatelaine__Vault__V1__SwitchKeysRequest *input,
+                                               Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__drop_second_key(ProtobufCService *service,
+                                                   const Chatelaine__Vault__V1__DropSecondKeyRequest *input,
+                                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__batch_enable_provider_configs(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                                                 Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__batch_disable_provider_configs(ProtobufCService *service,
+                                                                  const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                                                  Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                                                  void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__list_provider_config_versions(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *input,
+                                                                 Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__restore_provider_config_version(ProtobufCService *service,
+                                                                   const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *input,
+                                                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                                   void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__list_deleted_provider_configs(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *input,
+                                                                 Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__undelete_provider_config(ProtobufCService *service,
+                                                            const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *input,
+                                                            Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                            void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__vault__v1__vault__import_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__ImportProviderConfigRequest *input,
                                                           Chatelaine__Vault__V1__ImportProviderConfigResponse_Closure closure,
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
@@ -2453,7 +4856,7 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
                                                     const Chatelaine__Vault__V1__ResolveForTestRequest *input,
@@ -2461,7 +4864,7 @@ void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                const Chatelaine__Vault__V1__RecordUsesRequest *input,
@@ -2469,7 +4872,7 @@ void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
                                                  const Chatelaine__Vault__V1__EraseAccountRequest *input,
@@ -2477,7 +4880,23 @@ void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__take_key_notices(ProtobufCService *service,
+                                                    const Chatelaine__Vault__V1__TakeKeyNoticesRequest *input,
+                                                    Chatelaine__Vault__V1__TakeKeyNoticesResponse_Closure closure,
+                                                    void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__vault__v1__vault__delete_key_notices(ProtobufCService *service,
+                                                      const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
                                          Chatelaine__Vault__V1__Vault_ServiceDestroy destroy)

@@ -123,6 +123,7 @@ typedef struct Chatelaine__Auth__V1__CreateAccessTokenResponse Chatelaine__Auth_
 typedef struct Chatelaine__Auth__V1__ListAccessTokensRequest Chatelaine__Auth__V1__ListAccessTokensRequest;
 typedef struct Chatelaine__Auth__V1__ListAccessTokensResponse Chatelaine__Auth__V1__ListAccessTokensResponse;
 typedef struct Chatelaine__Auth__V1__DeleteAccessTokenRequest Chatelaine__Auth__V1__DeleteAccessTokenRequest;
+typedef struct Chatelaine__Auth__V1__SendKeyNoticeRequest Chatelaine__Auth__V1__SendKeyNoticeRequest;
 
 
 /* --- enums --- */
@@ -149,6 +150,13 @@ typedef enum _Chatelaine__Auth__V1__AccessToken__Scope {
   CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE__READ_AUDIT = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__ACCESS_TOKEN__SCOPE)
 } Chatelaine__Auth__V1__AccessToken__Scope;
+typedef enum _Chatelaine__Auth__V1__SendKeyNoticeRequest__Kind {
+  CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__KIND_UNSPECIFIED = 0,
+  CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__QUARANTINED = 1,
+  CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__REMINDER = 2,
+  CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__EXPIRED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND)
+} Chatelaine__Auth__V1__SendKeyNoticeRequest__Kind;
 
 /* --- messages --- */
 
@@ -1470,6 +1478,21 @@ struct  Chatelaine__Auth__V1__DeleteAccessTokenRequest
 #define CHATELAINE__AUTH__V1__DELETE_ACCESS_TOKEN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__delete_access_token_request__descriptor) \
     , {0,NULL} }
+
+
+struct  Chatelaine__Auth__V1__SendKeyNoticeRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData account_id;
+  Chatelaine__Auth__V1__SendKeyNoticeRequest__Kind kind;
+  ProtobufCBinaryData config_id;
+  ProtobufCBinaryData name;
+  Google__Protobuf__Timestamp *time;
+};
+#define CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__auth__v1__send_key_notice_request__descriptor) \
+    , {0,NULL}, {0,NULL}, CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__KIND_UNSPECIFIED, {0,NULL}, {0,NULL}, NULL }
 
 
 /* Chatelaine__Auth__V1__Account methods */
@@ -3384,6 +3407,25 @@ Chatelaine__Auth__V1__DeleteAccessTokenRequest *
 void   chatelaine__auth__v1__delete_access_token_request__free_unpacked
                      (Chatelaine__Auth__V1__DeleteAccessTokenRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Auth__V1__SendKeyNoticeRequest methods */
+void   chatelaine__auth__v1__send_key_notice_request__init
+                     (Chatelaine__Auth__V1__SendKeyNoticeRequest         *message);
+size_t chatelaine__auth__v1__send_key_notice_request__get_packed_size
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest   *message);
+size_t chatelaine__auth__v1__send_key_notice_request__pack
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__auth__v1__send_key_notice_request__pack_to_buffer
+                     (const Chatelaine__Auth__V1__SendKeyNoticeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Auth__V1__SendKeyNoticeRequest *
+       chatelaine__auth__v1__send_key_notice_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__auth__v1__send_key_notice_request__free_unpacked
+                     (Chatelaine__Auth__V1__SendKeyNoticeRequest *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Auth__V1__Account_Closure)
@@ -3698,6 +3740,9 @@ typedef void (*Chatelaine__Auth__V1__ListAccessTokensResponse_Closure)
 typedef void (*Chatelaine__Auth__V1__DeleteAccessTokenRequest_Closure)
                  (const Chatelaine__Auth__V1__DeleteAccessTokenRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Auth__V1__SendKeyNoticeRequest_Closure)
+                 (const Chatelaine__Auth__V1__SendKeyNoticeRequest *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -3945,6 +3990,10 @@ struct Chatelaine__Auth__V1__Auth_Service
                               const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
                               Google__Protobuf__Empty_Closure closure,
                               void *closure_data);
+  void (*send_key_notice)(Chatelaine__Auth__V1__Auth_Service *service,
+                          const Chatelaine__Auth__V1__SendKeyNoticeRequest *input,
+                          Google__Protobuf__Empty_Closure closure,
+                          void *closure_data);
 };
 typedef void (*Chatelaine__Auth__V1__Auth_ServiceDestroy)(Chatelaine__Auth__V1__Auth_Service *);
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
@@ -4012,7 +4061,8 @@ void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *servi
       function_prefix__ ## derive_access_token,\
       function_prefix__ ## rotate_access_token,\
       function_prefix__ ## list_access_tokens,\
-      function_prefix__ ## delete_access_token  }
+      function_prefix__ ## delete_access_token,\
+      function_prefix__ ## send_key_notice  }
 void chatelaine__auth__v1__auth__create_account(ProtobufCService *service,
                                                 const Chatelaine__Auth__V1__CreateAccountRequest *input,
                                                 Chatelaine__Auth__V1__Account_Closure closure,
@@ -4253,6 +4303,10 @@ void chatelaine__auth__v1__auth__delete_access_token(ProtobufCService *service,
                                                      const Chatelaine__Auth__V1__DeleteAccessTokenRequest *input,
                                                      Google__Protobuf__Empty_Closure closure,
                                                      void *closure_data);
+void chatelaine__auth__v1__auth__send_key_notice(ProtobufCService *service,
+                                                 const Chatelaine__Auth__V1__SendKeyNoticeRequest *input,
+                                                 Google__Protobuf__Empty_Closure closure,
+                                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -4363,6 +4417,8 @@ extern const ProtobufCMessageDescriptor chatelaine__auth__v1__create_access_toke
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__list_access_tokens_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__auth__v1__send_key_notice_request__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__auth__v1__send_key_notice_request__kind__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -57,10 +57,11 @@ struct  Chatelaine__Gateway__V1__TestProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
+  protobuf_c_boolean second_key;
 };
 #define CHATELAINE__GATEWAY__V1__TEST_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__gateway__v1__test_provider_config_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, 0 }
 
 
 typedef enum {

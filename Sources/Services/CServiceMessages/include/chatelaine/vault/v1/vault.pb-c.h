@@ -15,19 +15,33 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "google/api/annotations.pb-c.h"
+#include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/empty.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Chatelaine__Vault__V1__ProviderConfig Chatelaine__Vault__V1__ProviderConfig;
+typedef struct Chatelaine__Vault__V1__SecondKey Chatelaine__Vault__V1__SecondKey;
 typedef struct Chatelaine__Vault__V1__KeyHealth Chatelaine__Vault__V1__KeyHealth;
 typedef struct Chatelaine__Vault__V1__CreateProviderConfigRequest Chatelaine__Vault__V1__CreateProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__ListProviderConfigsRequest Chatelaine__Vault__V1__ListProviderConfigsRequest;
 typedef struct Chatelaine__Vault__V1__ListProviderConfigsResponse Chatelaine__Vault__V1__ListProviderConfigsResponse;
 typedef struct Chatelaine__Vault__V1__GetProviderConfigRequest Chatelaine__Vault__V1__GetProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__UpdateProviderConfigRequest Chatelaine__Vault__V1__UpdateProviderConfigRequest;
+typedef struct Chatelaine__Vault__V1__Tags Chatelaine__Vault__V1__Tags;
 typedef struct Chatelaine__Vault__V1__DeleteProviderConfigRequest Chatelaine__Vault__V1__DeleteProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__EnableProviderConfigRequest Chatelaine__Vault__V1__EnableProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__DisableProviderConfigRequest Chatelaine__Vault__V1__DisableProviderConfigRequest;
+typedef struct Chatelaine__Vault__V1__StageKeyRequest Chatelaine__Vault__V1__StageKeyRequest;
+typedef struct Chatelaine__Vault__V1__SwitchKeysRequest Chatelaine__Vault__V1__SwitchKeysRequest;
+typedef struct Chatelaine__Vault__V1__DropSecondKeyRequest Chatelaine__Vault__V1__DropSecondKeyRequest;
+typedef struct Chatelaine__Vault__V1__BatchProviderConfigsRequest Chatelaine__Vault__V1__BatchProviderConfigsRequest;
+typedef struct Chatelaine__Vault__V1__BatchProviderConfigsResponse Chatelaine__Vault__V1__BatchProviderConfigsResponse;
+typedef struct Chatelaine__Vault__V1__ProviderConfigVersion Chatelaine__Vault__V1__ProviderConfigVersion;
+typedef struct Chatelaine__Vault__V1__ListProviderConfigVersionsRequest Chatelaine__Vault__V1__ListProviderConfigVersionsRequest;
+typedef struct Chatelaine__Vault__V1__ListProviderConfigVersionsResponse Chatelaine__Vault__V1__ListProviderConfigVersionsResponse;
+typedef struct Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest;
+typedef struct Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest;
+typedef struct Chatelaine__Vault__V1__UndeleteProviderConfigRequest Chatelaine__Vault__V1__UndeleteProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__ImportProviderConfigRequest Chatelaine__Vault__V1__ImportProviderConfigRequest;
 typedef struct Chatelaine__Vault__V1__ImportProviderConfigResponse Chatelaine__Vault__V1__ImportProviderConfigResponse;
 typedef struct Chatelaine__Vault__V1__ResolveCredentialRequest Chatelaine__Vault__V1__ResolveCredentialRequest;
@@ -38,10 +52,28 @@ typedef struct Chatelaine__Vault__V1__RecordUsesRequest Chatelaine__Vault__V1__R
 typedef struct Chatelaine__Vault__V1__RecordUsesResponse Chatelaine__Vault__V1__RecordUsesResponse;
 typedef struct Chatelaine__Vault__V1__EraseAccountRequest Chatelaine__Vault__V1__EraseAccountRequest;
 typedef struct Chatelaine__Vault__V1__EraseAccountResponse Chatelaine__Vault__V1__EraseAccountResponse;
+typedef struct Chatelaine__Vault__V1__KeyNotice Chatelaine__Vault__V1__KeyNotice;
+typedef struct Chatelaine__Vault__V1__TakeKeyNoticesRequest Chatelaine__Vault__V1__TakeKeyNoticesRequest;
+typedef struct Chatelaine__Vault__V1__TakeKeyNoticesResponse Chatelaine__Vault__V1__TakeKeyNoticesResponse;
+typedef struct Chatelaine__Vault__V1__DeleteKeyNoticesRequest Chatelaine__Vault__V1__DeleteKeyNoticesRequest;
 
 
 /* --- enums --- */
 
+typedef enum _Chatelaine__Vault__V1__SecondKey__Role {
+  CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__ROLE_UNSPECIFIED = 0,
+  CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__NEXT = 1,
+  CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__PREVIOUS = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__SECOND_KEY__ROLE)
+} Chatelaine__Vault__V1__SecondKey__Role;
+typedef enum _Chatelaine__Vault__V1__ListProviderConfigsRequest__State {
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__STATE_UNSPECIFIED = 0,
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__USABLE = 1,
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__DISABLED = 2,
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__QUARANTINED = 3,
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__EXPIRED = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE)
+} Chatelaine__Vault__V1__ListProviderConfigsRequest__State;
 typedef enum _Chatelaine__Vault__V1__ImportProviderConfigResponse__Outcome {
   CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_RESPONSE__OUTCOME__OUTCOME_UNSPECIFIED = 0,
   CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_RESPONSE__OUTCOME__IMPORTED = 1,
@@ -63,6 +95,22 @@ typedef enum _Chatelaine__Vault__V1__UseEnd__Failure {
   CHATELAINE__VAULT__V1__USE_END__FAILURE__ANSWER_REFUSED = 10
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__USE_END__FAILURE)
 } Chatelaine__Vault__V1__UseEnd__Failure;
+typedef enum _Chatelaine__Vault__V1__KeyNotice__Kind {
+  CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__KIND_UNSPECIFIED = 0,
+  CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__QUARANTINED = 1,
+  CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__REMINDER = 2,
+  CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__EXPIRED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__KEY_NOTICE__KIND)
+} Chatelaine__Vault__V1__KeyNotice__Kind;
+typedef enum _Chatelaine__Vault__V1__KeyState {
+  CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED = 0,
+  CHATELAINE__VAULT__V1__KEY_STATE__VALID = 1,
+  CHATELAINE__VAULT__V1__KEY_STATE__REFUSED = 2,
+  CHATELAINE__VAULT__V1__KEY_STATE__NO_CREDIT = 3,
+  CHATELAINE__VAULT__V1__KEY_STATE__RATE_LIMITED = 4,
+  CHATELAINE__VAULT__V1__KEY_STATE__UNREACHABLE = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__KEY_STATE)
+} Chatelaine__Vault__V1__KeyState;
 
 /* --- messages --- */
 
@@ -84,6 +132,36 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__CASE)
 } Chatelaine__Vault__V1__ProviderConfig__HealthCase;
 
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___QUARANTINE_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___QUARANTINE_TIME_QUARANTINE_TIME = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___QUARANTINE_TIME__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__QuarantineTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___EXPIRE_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___EXPIRE_TIME_EXPIRE_TIME = 15
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___EXPIRE_TIME__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__ExpireTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___REMIND_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___REMIND_TIME_REMIND_TIME = 16
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___REMIND_TIME__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__RemindTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___SECOND_KEY__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___SECOND_KEY_SECOND_KEY = 18
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___SECOND_KEY__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__SecondKeyCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___FALLBACK_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG___FALLBACK_TIME_FALLBACK_TIME = 19
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG___FALLBACK_TIME__CASE)
+} Chatelaine__Vault__V1__ProviderConfig__FallbackTimeCase;
+
 struct  Chatelaine__Vault__V1__ProviderConfig
 {
   ProtobufCMessage base;
@@ -94,6 +172,11 @@ struct  Chatelaine__Vault__V1__ProviderConfig
   protobuf_c_boolean enabled;
   Google__Protobuf__Timestamp *create_time;
   Google__Protobuf__Timestamp *update_time;
+  ProtobufCBinaryData etag;
+  ProtobufCBinaryData note;
+  size_t n_tags;
+  ProtobufCBinaryData *tags;
+  int64_t key_version;
   Chatelaine__Vault__V1__ProviderConfig__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -106,11 +189,65 @@ struct  Chatelaine__Vault__V1__ProviderConfig
   union {
     Chatelaine__Vault__V1__KeyHealth *health;
   };
+  Chatelaine__Vault__V1__ProviderConfig__QuarantineTimeCase _quarantine_time_case;
+  union {
+    Google__Protobuf__Timestamp *quarantine_time;
+  };
+  Chatelaine__Vault__V1__ProviderConfig__ExpireTimeCase _expire_time_case;
+  union {
+    Google__Protobuf__Timestamp *expire_time;
+  };
+  Chatelaine__Vault__V1__ProviderConfig__RemindTimeCase _remind_time_case;
+  union {
+    Google__Protobuf__Timestamp *remind_time;
+  };
+  Chatelaine__Vault__V1__ProviderConfig__SecondKeyCase _second_key_case;
+  union {
+    Chatelaine__Vault__V1__SecondKey *second_key;
+  };
+  Chatelaine__Vault__V1__ProviderConfig__FallbackTimeCase _fallback_time_case;
+  union {
+    Google__Protobuf__Timestamp *fallback_time;
+  };
 };
 #define CHATELAINE__VAULT__V1__PROVIDER_CONFIG__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__provider_config__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, NULL, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, NULL, {0,NULL}, {0,NULL}, 0,NULL, 0, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___LAST_USE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___HEALTH__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___QUARANTINE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___REMIND_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___SECOND_KEY__NOT_SET, {0}, CHATELAINE__VAULT__V1__PROVIDER_CONFIG___FALLBACK_TIME__NOT_SET, {0} }
 
+
+typedef enum {
+  CHATELAINE__VAULT__V1__SECOND_KEY___END_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__SECOND_KEY___END_TIME_END_TIME = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__SECOND_KEY___END_TIME__CASE)
+} Chatelaine__Vault__V1__SecondKey__EndTimeCase;
+
+struct  Chatelaine__Vault__V1__SecondKey
+{
+  ProtobufCMessage base;
+  Chatelaine__Vault__V1__SecondKey__Role role;
+  ProtobufCBinaryData masked_key;
+  int64_t key_version;
+  Chatelaine__Vault__V1__SecondKey__EndTimeCase _end_time_case;
+  union {
+    Google__Protobuf__Timestamp *end_time;
+  };
+};
+#define CHATELAINE__VAULT__V1__SECOND_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__second_key__descriptor) \
+    , CHATELAINE__VAULT__V1__SECOND_KEY__ROLE__ROLE_UNSPECIFIED, {0,NULL}, 0, CHATELAINE__VAULT__V1__SECOND_KEY___END_TIME__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_GOOD_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_GOOD_TIME_LAST_GOOD_TIME = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_GOOD_TIME__CASE)
+} Chatelaine__Vault__V1__KeyHealth__LastGoodTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_FAILURE_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_FAILURE_TIME_LAST_FAILURE_TIME = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_FAILURE_TIME__CASE)
+} Chatelaine__Vault__V1__KeyHealth__LastFailureTimeCase;
 
 struct  Chatelaine__Vault__V1__KeyHealth
 {
@@ -118,10 +255,20 @@ struct  Chatelaine__Vault__V1__KeyHealth
   int32_t last_status;
   Google__Protobuf__Timestamp *last_answer_time;
   int32_t consecutive_refusals;
+  Chatelaine__Vault__V1__KeyState last_failure;
+  int32_t consecutive_failures;
+  Chatelaine__Vault__V1__KeyHealth__LastGoodTimeCase _last_good_time_case;
+  union {
+    Google__Protobuf__Timestamp *last_good_time;
+  };
+  Chatelaine__Vault__V1__KeyHealth__LastFailureTimeCase _last_failure_time_case;
+  union {
+    Google__Protobuf__Timestamp *last_failure_time;
+  };
 };
 #define CHATELAINE__VAULT__V1__KEY_HEALTH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__key_health__descriptor) \
-    , 0, NULL, 0 }
+    , 0, NULL, 0, CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED, 0, CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_GOOD_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__KEY_HEALTH___LAST_FAILURE_TIME__NOT_SET, {0} }
 
 
 typedef enum {
@@ -130,6 +277,18 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___BASE_URL__CASE)
 } Chatelaine__Vault__V1__CreateProviderConfigRequest__BaseUrlCase;
 
+typedef enum {
+  CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME_EXPIRE_TIME = 8
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__CASE)
+} Chatelaine__Vault__V1__CreateProviderConfigRequest__ExpireTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME_REMIND_TIME = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__CASE)
+} Chatelaine__Vault__V1__CreateProviderConfigRequest__RemindTimeCase;
+
 struct  Chatelaine__Vault__V1__CreateProviderConfigRequest
 {
   ProtobufCMessage base;
@@ -137,25 +296,50 @@ struct  Chatelaine__Vault__V1__CreateProviderConfigRequest
   ProtobufCBinaryData label;
   ProtobufCBinaryData api_key;
   protobuf_c_boolean store_anyway;
+  ProtobufCBinaryData note;
+  size_t n_tags;
+  ProtobufCBinaryData *tags;
   Chatelaine__Vault__V1__CreateProviderConfigRequest__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
   };
+  Chatelaine__Vault__V1__CreateProviderConfigRequest__ExpireTimeCase _expire_time_case;
+  union {
+    Google__Protobuf__Timestamp *expire_time;
+  };
+  Chatelaine__Vault__V1__CreateProviderConfigRequest__RemindTimeCase _remind_time_case;
+  union {
+    Google__Protobuf__Timestamp *remind_time;
+  };
 };
 #define CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__create_provider_config_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0,NULL, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__CREATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__NOT_SET, {0} }
 
+
+typedef enum {
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST___EXPIRE_BEFORE__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST___EXPIRE_BEFORE_EXPIRE_BEFORE = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST___EXPIRE_BEFORE__CASE)
+} Chatelaine__Vault__V1__ListProviderConfigsRequest__ExpireBeforeCase;
 
 struct  Chatelaine__Vault__V1__ListProviderConfigsRequest
 {
   ProtobufCMessage base;
   int32_t page_size;
   ProtobufCBinaryData page_token;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData tag;
+  ProtobufCBinaryData text;
+  Chatelaine__Vault__V1__ListProviderConfigsRequest__State state;
+  Chatelaine__Vault__V1__ListProviderConfigsRequest__ExpireBeforeCase _expire_before_case;
+  union {
+    Google__Protobuf__Timestamp *expire_before;
+  };
 };
 #define CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__list_provider_configs_request__descriptor) \
-    , 0, {0,NULL} }
+    , 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST__STATE__STATE_UNSPECIFIED, CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_REQUEST___EXPIRE_BEFORE__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__ListProviderConfigsResponse
@@ -164,10 +348,12 @@ struct  Chatelaine__Vault__V1__ListProviderConfigsResponse
   size_t n_provider_configs;
   Chatelaine__Vault__V1__ProviderConfig **provider_configs;
   ProtobufCBinaryData next_page_token;
+  size_t n_operator_providers;
+  ProtobufCBinaryData *operator_providers;
 };
 #define CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIGS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__list_provider_configs_response__descriptor) \
-    , 0,NULL, {0,NULL} }
+    , 0,NULL, {0,NULL}, 0,NULL }
 
 
 struct  Chatelaine__Vault__V1__GetProviderConfigRequest
@@ -204,11 +390,38 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___ENABLED__CASE)
 } Chatelaine__Vault__V1__UpdateProviderConfigRequest__EnabledCase;
 
+typedef enum {
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___NOTE__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___NOTE_NOTE = 8
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___NOTE__CASE)
+} Chatelaine__Vault__V1__UpdateProviderConfigRequest__NoteCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___TAGS__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___TAGS_TAGS = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___TAGS__CASE)
+} Chatelaine__Vault__V1__UpdateProviderConfigRequest__TagsCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME_EXPIRE_TIME = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__CASE)
+} Chatelaine__Vault__V1__UpdateProviderConfigRequest__ExpireTimeCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME_REMIND_TIME = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__CASE)
+} Chatelaine__Vault__V1__UpdateProviderConfigRequest__RemindTimeCase;
+
 struct  Chatelaine__Vault__V1__UpdateProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
   protobuf_c_boolean store_anyway;
+  ProtobufCBinaryData etag;
+  size_t n_clear;
+  ProtobufCBinaryData *clear;
   Chatelaine__Vault__V1__UpdateProviderConfigRequest__LabelCase _label_case;
   union {
     ProtobufCBinaryData label;
@@ -225,39 +438,217 @@ struct  Chatelaine__Vault__V1__UpdateProviderConfigRequest
   union {
     protobuf_c_boolean enabled;
   };
+  Chatelaine__Vault__V1__UpdateProviderConfigRequest__NoteCase _note_case;
+  union {
+    ProtobufCBinaryData note;
+  };
+  Chatelaine__Vault__V1__UpdateProviderConfigRequest__TagsCase _tags_case;
+  union {
+    Chatelaine__Vault__V1__Tags *tags;
+  };
+  Chatelaine__Vault__V1__UpdateProviderConfigRequest__ExpireTimeCase _expire_time_case;
+  union {
+    Google__Protobuf__Timestamp *expire_time;
+  };
+  Chatelaine__Vault__V1__UpdateProviderConfigRequest__RemindTimeCase _remind_time_case;
+  union {
+    Google__Protobuf__Timestamp *remind_time;
+  };
 };
 #define CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__update_provider_config_request__descriptor) \
-    , {0,NULL}, 0, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___LABEL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___API_KEY__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___ENABLED__NOT_SET, {0} }
+    , {0,NULL}, 0, {0,NULL}, 0,NULL, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___LABEL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___API_KEY__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___ENABLED__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___NOTE__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___TAGS__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___EXPIRE_TIME__NOT_SET, {0}, CHATELAINE__VAULT__V1__UPDATE_PROVIDER_CONFIG_REQUEST___REMIND_TIME__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__Tags
+{
+  ProtobufCMessage base;
+  size_t n_values;
+  ProtobufCBinaryData *values;
+};
+#define CHATELAINE__VAULT__V1__TAGS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__tags__descriptor) \
+    , 0,NULL }
 
 
 struct  Chatelaine__Vault__V1__DeleteProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
+  ProtobufCBinaryData etag;
 };
 #define CHATELAINE__VAULT__V1__DELETE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__delete_provider_config_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Vault__V1__EnableProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
+  ProtobufCBinaryData etag;
 };
 #define CHATELAINE__VAULT__V1__ENABLE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__enable_provider_config_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Chatelaine__Vault__V1__DisableProviderConfigRequest
 {
   ProtobufCMessage base;
   ProtobufCBinaryData id;
+  ProtobufCBinaryData etag;
 };
 #define CHATELAINE__VAULT__V1__DISABLE_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__disable_provider_config_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__StageKeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData api_key;
+  protobuf_c_boolean store_anyway;
+  ProtobufCBinaryData etag;
+};
+#define CHATELAINE__VAULT__V1__STAGE_KEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__stage_key_request__descriptor) \
+    , {0,NULL}, {0,NULL}, 0, {0,NULL} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST___OVERLAP__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST___OVERLAP_OVERLAP = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST___OVERLAP__CASE)
+} Chatelaine__Vault__V1__SwitchKeysRequest__OverlapCase;
+
+struct  Chatelaine__Vault__V1__SwitchKeysRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData etag;
+  Chatelaine__Vault__V1__SwitchKeysRequest__OverlapCase _overlap_case;
+  union {
+    Google__Protobuf__Duration *overlap;
+  };
+};
+#define CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__switch_keys_request__descriptor) \
+    , {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__SWITCH_KEYS_REQUEST___OVERLAP__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__DropSecondKeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData etag;
+};
+#define CHATELAINE__VAULT__V1__DROP_SECOND_KEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__drop_second_key_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__BatchProviderConfigsRequest
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  ProtobufCBinaryData *ids;
+};
+#define CHATELAINE__VAULT__V1__BATCH_PROVIDER_CONFIGS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__batch_provider_configs_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Vault__V1__BatchProviderConfigsResponse
+{
+  ProtobufCMessage base;
+  size_t n_provider_configs;
+  Chatelaine__Vault__V1__ProviderConfig **provider_configs;
+  size_t n_missing_ids;
+  ProtobufCBinaryData *missing_ids;
+};
+#define CHATELAINE__VAULT__V1__BATCH_PROVIDER_CONFIGS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__batch_provider_configs_response__descriptor) \
+    , 0,NULL, 0,NULL }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION___BASE_URL__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION___BASE_URL_BASE_URL = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION___BASE_URL__CASE)
+} Chatelaine__Vault__V1__ProviderConfigVersion__BaseUrlCase;
+
+struct  Chatelaine__Vault__V1__ProviderConfigVersion
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData config_id;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData label;
+  ProtobufCBinaryData masked_key;
+  Google__Protobuf__Timestamp *end_time;
+  Google__Protobuf__Timestamp *destroy_time;
+  int64_t key_version;
+  Chatelaine__Vault__V1__ProviderConfigVersion__BaseUrlCase _base_url_case;
+  union {
+    ProtobufCBinaryData base_url;
+  };
+};
+#define CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__provider_config_version__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, 0, CHATELAINE__VAULT__V1__PROVIDER_CONFIG_VERSION___BASE_URL__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__ListProviderConfigVersionsRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIG_VERSIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__list_provider_config_versions_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__ListProviderConfigVersionsResponse
+{
+  ProtobufCMessage base;
+  size_t n_versions;
+  Chatelaine__Vault__V1__ProviderConfigVersion **versions;
+};
+#define CHATELAINE__VAULT__V1__LIST_PROVIDER_CONFIG_VERSIONS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__list_provider_config_versions_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData version_id;
+  ProtobufCBinaryData etag;
+};
+#define CHATELAINE__VAULT__V1__RESTORE_PROVIDER_CONFIG_VERSION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__restore_provider_config_version_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__VAULT__V1__LIST_DELETED_PROVIDER_CONFIGS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Vault__V1__UndeleteProviderConfigRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__VAULT__V1__UNDELETE_PROVIDER_CONFIG_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__undelete_provider_config_request__descriptor) \
     , {0,NULL} }
 
 
@@ -302,10 +693,11 @@ struct  Chatelaine__Vault__V1__ResolveCredentialRequest
   ProtobufCBinaryData provider;
   ProtobufCBinaryData label;
   ProtobufCBinaryData purpose;
+  ProtobufCBinaryData refused_ticket;
 };
 #define CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_credential_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 typedef enum {
@@ -322,6 +714,8 @@ struct  Chatelaine__Vault__V1__ResolveCredentialResponse
   ProtobufCBinaryData label;
   ProtobufCBinaryData api_key;
   ProtobufCBinaryData use_ticket;
+  protobuf_c_boolean has_other_key;
+  protobuf_c_boolean operator_key;
   Chatelaine__Vault__V1__ResolveCredentialResponse__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -329,7 +723,7 @@ struct  Chatelaine__Vault__V1__ResolveCredentialResponse
 };
 #define CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_credential_response__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, CHATELAINE__VAULT__V1__RESOLVE_CREDENTIAL_RESPONSE___BASE_URL__NOT_SET, {0} }
 
 
 typedef enum {
@@ -344,6 +738,7 @@ struct  Chatelaine__Vault__V1__ResolveForTestRequest
   ProtobufCBinaryData id;
   ProtobufCBinaryData provider;
   ProtobufCBinaryData api_key;
+  protobuf_c_boolean second_key;
   Chatelaine__Vault__V1__ResolveForTestRequest__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -351,7 +746,7 @@ struct  Chatelaine__Vault__V1__ResolveForTestRequest
 };
 #define CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__resolve_for_test_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, CHATELAINE__VAULT__V1__RESOLVE_FOR_TEST_REQUEST___BASE_URL__NOT_SET, {0} }
 
 
 typedef enum {
@@ -369,6 +764,7 @@ struct  Chatelaine__Vault__V1__UseEnd
   int64_t milliseconds;
   int64_t request_bytes;
   int64_t response_bytes;
+  Chatelaine__Vault__V1__KeyState key_state;
   Chatelaine__Vault__V1__UseEnd__FirstByteMillisecondsCase _first_byte_milliseconds_case;
   union {
     int64_t first_byte_milliseconds;
@@ -376,7 +772,7 @@ struct  Chatelaine__Vault__V1__UseEnd
 };
 #define CHATELAINE__VAULT__V1__USE_END__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__use_end__descriptor) \
-    , {0,NULL}, 0, CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED, 0, 0, 0, CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET, {0} }
+    , {0,NULL}, 0, CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED, 0, 0, 0, CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED, CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__RecordUsesRequest
@@ -422,6 +818,52 @@ struct  Chatelaine__Vault__V1__EraseAccountResponse
     , 0, 0 }
 
 
+struct  Chatelaine__Vault__V1__KeyNotice
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData account_id;
+  Chatelaine__Vault__V1__KeyNotice__Kind kind;
+  ProtobufCBinaryData config_id;
+  ProtobufCBinaryData name;
+  Google__Protobuf__Timestamp *time;
+};
+#define CHATELAINE__VAULT__V1__KEY_NOTICE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__key_notice__descriptor) \
+    , {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__KEY_NOTICE__KIND__KIND_UNSPECIFIED, {0,NULL}, {0,NULL}, NULL }
+
+
+struct  Chatelaine__Vault__V1__TakeKeyNoticesRequest
+{
+  ProtobufCMessage base;
+};
+#define CHATELAINE__VAULT__V1__TAKE_KEY_NOTICES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__take_key_notices_request__descriptor) \
+     }
+
+
+struct  Chatelaine__Vault__V1__TakeKeyNoticesResponse
+{
+  ProtobufCMessage base;
+  size_t n_notices;
+  Chatelaine__Vault__V1__KeyNotice **notices;
+};
+#define CHATELAINE__VAULT__V1__TAKE_KEY_NOTICES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__take_key_notices_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Chatelaine__Vault__V1__DeleteKeyNoticesRequest
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  ProtobufCBinaryData *ids;
+};
+#define CHATELAINE__VAULT__V1__DELETE_KEY_NOTICES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__delete_key_notices_request__descriptor) \
+    , 0,NULL }
+
+
 /* Chatelaine__Vault__V1__ProviderConfig methods */
 void   chatelaine__vault__v1__provider_config__init
                      (Chatelaine__Vault__V1__ProviderConfig         *message);
@@ -440,6 +882,25 @@ Chatelaine__Vault__V1__ProviderConfig *
                       const uint8_t       *data);
 void   chatelaine__vault__v1__provider_config__free_unpacked
                      (Chatelaine__Vault__V1__ProviderConfig *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__SecondKey methods */
+void   chatelaine__vault__v1__second_key__init
+                     (Chatelaine__Vault__V1__SecondKey         *message);
+size_t chatelaine__vault__v1__second_key__get_packed_size
+                     (const Chatelaine__Vault__V1__SecondKey   *message);
+size_t chatelaine__vault__v1__second_key__pack
+                     (const Chatelaine__Vault__V1__SecondKey   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__second_key__pack_to_buffer
+                     (const Chatelaine__Vault__V1__SecondKey   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__SecondKey *
+       chatelaine__vault__v1__second_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__second_key__free_unpacked
+                     (Chatelaine__Vault__V1__SecondKey *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__KeyHealth methods */
 void   chatelaine__vault__v1__key_health__init
@@ -555,6 +1016,25 @@ Chatelaine__Vault__V1__UpdateProviderConfigRequest *
 void   chatelaine__vault__v1__update_provider_config_request__free_unpacked
                      (Chatelaine__Vault__V1__UpdateProviderConfigRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__Tags methods */
+void   chatelaine__vault__v1__tags__init
+                     (Chatelaine__Vault__V1__Tags         *message);
+size_t chatelaine__vault__v1__tags__get_packed_size
+                     (const Chatelaine__Vault__V1__Tags   *message);
+size_t chatelaine__vault__v1__tags__pack
+                     (const Chatelaine__Vault__V1__Tags   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__tags__pack_to_buffer
+                     (const Chatelaine__Vault__V1__Tags   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__Tags *
+       chatelaine__vault__v1__tags__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__tags__free_unpacked
+                     (Chatelaine__Vault__V1__Tags *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__DeleteProviderConfigRequest methods */
 void   chatelaine__vault__v1__delete_provider_config_request__init
                      (Chatelaine__Vault__V1__DeleteProviderConfigRequest         *message);
@@ -611,6 +1091,215 @@ Chatelaine__Vault__V1__DisableProviderConfigRequest *
                       const uint8_t       *data);
 void   chatelaine__vault__v1__disable_provider_config_request__free_unpacked
                      (Chatelaine__Vault__V1__DisableProviderConfigRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__StageKeyRequest methods */
+void   chatelaine__vault__v1__stage_key_request__init
+                     (Chatelaine__Vault__V1__StageKeyRequest         *message);
+size_t chatelaine__vault__v1__stage_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__StageKeyRequest   *message);
+size_t chatelaine__vault__v1__stage_key_request__pack
+                     (const Chatelaine__Vault__V1__StageKeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__stage_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__StageKeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__StageKeyRequest *
+       chatelaine__vault__v1__stage_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__stage_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__StageKeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__SwitchKeysRequest methods */
+void   chatelaine__vault__v1__switch_keys_request__init
+                     (Chatelaine__Vault__V1__SwitchKeysRequest         *message);
+size_t chatelaine__vault__v1__switch_keys_request__get_packed_size
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest   *message);
+size_t chatelaine__vault__v1__switch_keys_request__pack
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__switch_keys_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__SwitchKeysRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__SwitchKeysRequest *
+       chatelaine__vault__v1__switch_keys_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__switch_keys_request__free_unpacked
+                     (Chatelaine__Vault__V1__SwitchKeysRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__DropSecondKeyRequest methods */
+void   chatelaine__vault__v1__drop_second_key_request__init
+                     (Chatelaine__Vault__V1__DropSecondKeyRequest         *message);
+size_t chatelaine__vault__v1__drop_second_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest   *message);
+size_t chatelaine__vault__v1__drop_second_key_request__pack
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__drop_second_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__DropSecondKeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__DropSecondKeyRequest *
+       chatelaine__vault__v1__drop_second_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__drop_second_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__DropSecondKeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__BatchProviderConfigsRequest methods */
+void   chatelaine__vault__v1__batch_provider_configs_request__init
+                     (Chatelaine__Vault__V1__BatchProviderConfigsRequest         *message);
+size_t chatelaine__vault__v1__batch_provider_configs_request__get_packed_size
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest   *message);
+size_t chatelaine__vault__v1__batch_provider_configs_request__pack
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__batch_provider_configs_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__BatchProviderConfigsRequest *
+       chatelaine__vault__v1__batch_provider_configs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__batch_provider_configs_request__free_unpacked
+                     (Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__BatchProviderConfigsResponse methods */
+void   chatelaine__vault__v1__batch_provider_configs_response__init
+                     (Chatelaine__Vault__V1__BatchProviderConfigsResponse         *message);
+size_t chatelaine__vault__v1__batch_provider_configs_response__get_packed_size
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse   *message);
+size_t chatelaine__vault__v1__batch_provider_configs_response__pack
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__batch_provider_configs_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__BatchProviderConfigsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__BatchProviderConfigsResponse *
+       chatelaine__vault__v1__batch_provider_configs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__batch_provider_configs_response__free_unpacked
+                     (Chatelaine__Vault__V1__BatchProviderConfigsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ProviderConfigVersion methods */
+void   chatelaine__vault__v1__provider_config_version__init
+                     (Chatelaine__Vault__V1__ProviderConfigVersion         *message);
+size_t chatelaine__vault__v1__provider_config_version__get_packed_size
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion   *message);
+size_t chatelaine__vault__v1__provider_config_version__pack
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__provider_config_version__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ProviderConfigVersion   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ProviderConfigVersion *
+       chatelaine__vault__v1__provider_config_version__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__provider_config_version__free_unpacked
+                     (Chatelaine__Vault__V1__ProviderConfigVersion *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ListProviderConfigVersionsRequest methods */
+void   chatelaine__vault__v1__list_provider_config_versions_request__init
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsRequest         *message);
+size_t chatelaine__vault__v1__list_provider_config_versions_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest   *message);
+size_t chatelaine__vault__v1__list_provider_config_versions_request__pack
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__list_provider_config_versions_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *
+       chatelaine__vault__v1__list_provider_config_versions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__list_provider_config_versions_request__free_unpacked
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ListProviderConfigVersionsResponse methods */
+void   chatelaine__vault__v1__list_provider_config_versions_response__init
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsResponse         *message);
+size_t chatelaine__vault__v1__list_provider_config_versions_response__get_packed_size
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse   *message);
+size_t chatelaine__vault__v1__list_provider_config_versions_response__pack
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__list_provider_config_versions_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *
+       chatelaine__vault__v1__list_provider_config_versions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__list_provider_config_versions_response__free_unpacked
+                     (Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest methods */
+void   chatelaine__vault__v1__restore_provider_config_version_request__init
+                     (Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest         *message);
+size_t chatelaine__vault__v1__restore_provider_config_version_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest   *message);
+size_t chatelaine__vault__v1__restore_provider_config_version_request__pack
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__restore_provider_config_version_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *
+       chatelaine__vault__v1__restore_provider_config_version_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__restore_provider_config_version_request__free_unpacked
+                     (Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest methods */
+void   chatelaine__vault__v1__list_deleted_provider_configs_request__init
+                     (Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest         *message);
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__get_packed_size
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest   *message);
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__pack
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__list_deleted_provider_configs_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *
+       chatelaine__vault__v1__list_deleted_provider_configs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__list_deleted_provider_configs_request__free_unpacked
+                     (Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__UndeleteProviderConfigRequest methods */
+void   chatelaine__vault__v1__undelete_provider_config_request__init
+                     (Chatelaine__Vault__V1__UndeleteProviderConfigRequest         *message);
+size_t chatelaine__vault__v1__undelete_provider_config_request__get_packed_size
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest   *message);
+size_t chatelaine__vault__v1__undelete_provider_config_request__pack
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__undelete_provider_config_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__UndeleteProviderConfigRequest *
+       chatelaine__vault__v1__undelete_provider_config_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__undelete_provider_config_request__free_unpacked
+                     (Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message,
                       ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__ImportProviderConfigRequest methods */
 void   chatelaine__vault__v1__import_provider_config_request__init
@@ -802,10 +1491,89 @@ Chatelaine__Vault__V1__EraseAccountResponse *
 void   chatelaine__vault__v1__erase_account_response__free_unpacked
                      (Chatelaine__Vault__V1__EraseAccountResponse *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__KeyNotice methods */
+void   chatelaine__vault__v1__key_notice__init
+                     (Chatelaine__Vault__V1__KeyNotice         *message);
+size_t chatelaine__vault__v1__key_notice__get_packed_size
+                     (const Chatelaine__Vault__V1__KeyNotice   *message);
+size_t chatelaine__vault__v1__key_notice__pack
+                     (const Chatelaine__Vault__V1__KeyNotice   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__key_notice__pack_to_buffer
+                     (const Chatelaine__Vault__V1__KeyNotice   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__KeyNotice *
+       chatelaine__vault__v1__key_notice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__key_notice__free_unpacked
+                     (Chatelaine__Vault__V1__KeyNotice *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__TakeKeyNoticesRequest methods */
+void   chatelaine__vault__v1__take_key_notices_request__init
+                     (Chatelaine__Vault__V1__TakeKeyNoticesRequest         *message);
+size_t chatelaine__vault__v1__take_key_notices_request__get_packed_size
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest   *message);
+size_t chatelaine__vault__v1__take_key_notices_request__pack
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__take_key_notices_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__TakeKeyNoticesRequest *
+       chatelaine__vault__v1__take_key_notices_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__take_key_notices_request__free_unpacked
+                     (Chatelaine__Vault__V1__TakeKeyNoticesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__TakeKeyNoticesResponse methods */
+void   chatelaine__vault__v1__take_key_notices_response__init
+                     (Chatelaine__Vault__V1__TakeKeyNoticesResponse         *message);
+size_t chatelaine__vault__v1__take_key_notices_response__get_packed_size
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse   *message);
+size_t chatelaine__vault__v1__take_key_notices_response__pack
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__take_key_notices_response__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TakeKeyNoticesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__TakeKeyNoticesResponse *
+       chatelaine__vault__v1__take_key_notices_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__take_key_notices_response__free_unpacked
+                     (Chatelaine__Vault__V1__TakeKeyNoticesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__DeleteKeyNoticesRequest methods */
+void   chatelaine__vault__v1__delete_key_notices_request__init
+                     (Chatelaine__Vault__V1__DeleteKeyNoticesRequest         *message);
+size_t chatelaine__vault__v1__delete_key_notices_request__get_packed_size
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest   *message);
+size_t chatelaine__vault__v1__delete_key_notices_request__pack
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__delete_key_notices_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__DeleteKeyNoticesRequest *
+       chatelaine__vault__v1__delete_key_notices_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__delete_key_notices_request__free_unpacked
+                     (Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Chatelaine__Vault__V1__ProviderConfig_Closure)
                  (const Chatelaine__Vault__V1__ProviderConfig *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__SecondKey_Closure)
+                 (const Chatelaine__Vault__V1__SecondKey *message,
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__KeyHealth_Closure)
                  (const Chatelaine__Vault__V1__KeyHealth *message,
@@ -825,6 +1593,9 @@ typedef void (*Chatelaine__Vault__V1__GetProviderConfigRequest_Closure)
 typedef void (*Chatelaine__Vault__V1__UpdateProviderConfigRequest_Closure)
                  (const Chatelaine__Vault__V1__UpdateProviderConfigRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Vault__V1__Tags_Closure)
+                 (const Chatelaine__Vault__V1__Tags *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Vault__V1__DeleteProviderConfigRequest_Closure)
                  (const Chatelaine__Vault__V1__DeleteProviderConfigRequest *message,
                   void *closure_data);
@@ -833,6 +1604,39 @@ typedef void (*Chatelaine__Vault__V1__EnableProviderConfigRequest_Closure)
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__DisableProviderConfigRequest_Closure)
                  (const Chatelaine__Vault__V1__DisableProviderConfigRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__StageKeyRequest_Closure)
+                 (const Chatelaine__Vault__V1__StageKeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__SwitchKeysRequest_Closure)
+                 (const Chatelaine__Vault__V1__SwitchKeysRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__DropSecondKeyRequest_Closure)
+                 (const Chatelaine__Vault__V1__DropSecondKeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__BatchProviderConfigsRequest_Closure)
+                 (const Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure)
+                 (const Chatelaine__Vault__V1__BatchProviderConfigsResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ProviderConfigVersion_Closure)
+                 (const Chatelaine__Vault__V1__ProviderConfigVersion *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ListProviderConfigVersionsRequest_Closure)
+                 (const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure)
+                 (const Chatelaine__Vault__V1__ListProviderConfigVersionsResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest_Closure)
+                 (const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest_Closure)
+                 (const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__UndeleteProviderConfigRequest_Closure)
+                 (const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *message,
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__ImportProviderConfigRequest_Closure)
                  (const Chatelaine__Vault__V1__ImportProviderConfigRequest *message,
@@ -863,6 +1667,18 @@ typedef void (*Chatelaine__Vault__V1__EraseAccountRequest_Closure)
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__EraseAccountResponse_Closure)
                  (const Chatelaine__Vault__V1__EraseAccountResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__KeyNotice_Closure)
+                 (const Chatelaine__Vault__V1__KeyNotice *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__TakeKeyNoticesRequest_Closure)
+                 (const Chatelaine__Vault__V1__TakeKeyNoticesRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__TakeKeyNoticesResponse_Closure)
+                 (const Chatelaine__Vault__V1__TakeKeyNoticesResponse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__DeleteKeyNoticesRequest_Closure)
+                 (const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -899,6 +1715,42 @@ struct Chatelaine__Vault__V1__Vault_Service
                                   const Chatelaine__Vault__V1__DisableProviderConfigRequest *input,
                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
                                   void *closure_data);
+  void (*stage_key)(Chatelaine__Vault__V1__Vault_Service *service,
+                    const Chatelaine__Vault__V1__StageKeyRequest *input,
+                    Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                    void *closure_data);
+  void (*switch_keys)(Chatelaine__Vault__V1__Vault_Service *service,
+                      const Chatelaine__Vault__V1__SwitchKeysRequest *input,
+                      Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                      void *closure_data);
+  void (*drop_second_key)(Chatelaine__Vault__V1__Vault_Service *service,
+                          const Chatelaine__Vault__V1__DropSecondKeyRequest *input,
+                          Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                          void *closure_data);
+  void (*batch_enable_provider_configs)(Chatelaine__Vault__V1__Vault_Service *service,
+                                        const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                        Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                        void *closure_data);
+  void (*batch_disable_provider_configs)(Chatelaine__Vault__V1__Vault_Service *service,
+                                         const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                         Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                         void *closure_data);
+  void (*list_provider_config_versions)(Chatelaine__Vault__V1__Vault_Service *service,
+                                        const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *input,
+                                        Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                        void *closure_data);
+  void (*restore_provider_config_version)(Chatelaine__Vault__V1__Vault_Service *service,
+                                          const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *input,
+                                          Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                          void *closure_data);
+  void (*list_deleted_provider_configs)(Chatelaine__Vault__V1__Vault_Service *service,
+                                        const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *input,
+                                        Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                        void *closure_data);
+  void (*undelete_provider_config)(Chatelaine__Vault__V1__Vault_Service *service,
+                                   const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *input,
+                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                   void *closure_data);
   void (*import_provider_config)(Chatelaine__Vault__V1__Vault_Service *service,
                                  const Chatelaine__Vault__V1__ImportProviderConfigRequest *input,
                                  Chatelaine__Vault__V1__ImportProviderConfigResponse_Closure closure,
@@ -919,6 +1771,14 @@ struct Chatelaine__Vault__V1__Vault_Service
                         const Chatelaine__Vault__V1__EraseAccountRequest *input,
                         Chatelaine__Vault__V1__EraseAccountResponse_Closure closure,
                         void *closure_data);
+  void (*take_key_notices)(Chatelaine__Vault__V1__Vault_Service *service,
+                           const Chatelaine__Vault__V1__TakeKeyNoticesRequest *input,
+                           Chatelaine__Vault__V1__TakeKeyNoticesResponse_Closure closure,
+                           void *closure_data);
+  void (*delete_key_notices)(Chatelaine__Vault__V1__Vault_Service *service,
+                             const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *input,
+                             Google__Protobuf__Empty_Closure closure,
+                             void *closure_data);
 };
 typedef void (*Chatelaine__Vault__V1__Vault_ServiceDestroy)(Chatelaine__Vault__V1__Vault_Service *);
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
@@ -934,11 +1794,22 @@ void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *s
       function_prefix__ ## delete_provider_config,\
       function_prefix__ ## enable_provider_config,\
       function_prefix__ ## disable_provider_config,\
+      function_prefix__ ## stage_key,\
+      function_prefix__ ## switch_keys,\
+      function_prefix__ ## drop_second_key,\
+      function_prefix__ ## batch_enable_provider_configs,\
+      function_prefix__ ## batch_disable_provider_configs,\
+      function_prefix__ ## list_provider_config_versions,\
+      function_prefix__ ## restore_provider_config_version,\
+      function_prefix__ ## list_deleted_provider_configs,\
+      function_prefix__ ## undelete_provider_config,\
       function_prefix__ ## import_provider_config,\
       function_prefix__ ## resolve_credential,\
       function_prefix__ ## resolve_for_test,\
       function_prefix__ ## record_uses,\
-      function_prefix__ ## erase_account  }
+      function_prefix__ ## erase_account,\
+      function_prefix__ ## take_key_notices,\
+      function_prefix__ ## delete_key_notices  }
 void chatelaine__vault__v1__vault__create_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__CreateProviderConfigRequest *input,
                                                           Chatelaine__Vault__V1__ProviderConfig_Closure closure,
@@ -967,6 +1838,42 @@ void chatelaine__vault__v1__vault__disable_provider_config(ProtobufCService *ser
                                                            const Chatelaine__Vault__V1__DisableProviderConfigRequest *input,
                                                            Chatelaine__Vault__V1__ProviderConfig_Closure closure,
                                                            void *closure_data);
+void chatelaine__vault__v1__vault__stage_key(ProtobufCService *service,
+                                             const Chatelaine__Vault__V1__StageKeyRequest *input,
+                                             Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                             void *closure_data);
+void chatelaine__vault__v1__vault__switch_keys(ProtobufCService *service,
+                                               const Chatelaine__Vault__V1__SwitchKeysRequest *input,
+                                               Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                               void *closure_data);
+void chatelaine__vault__v1__vault__drop_second_key(ProtobufCService *service,
+                                                   const Chatelaine__Vault__V1__DropSecondKeyRequest *input,
+                                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                   void *closure_data);
+void chatelaine__vault__v1__vault__batch_enable_provider_configs(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                                                 Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                                                 void *closure_data);
+void chatelaine__vault__v1__vault__batch_disable_provider_configs(ProtobufCService *service,
+                                                                  const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
+                                                                  Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
+                                                                  void *closure_data);
+void chatelaine__vault__v1__vault__list_provider_config_versions(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *input,
+                                                                 Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                                                 void *closure_data);
+void chatelaine__vault__v1__vault__restore_provider_config_version(ProtobufCService *service,
+                                                                   const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *input,
+                                                                   Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                                   void *closure_data);
+void chatelaine__vault__v1__vault__list_deleted_provider_configs(ProtobufCService *service,
+                                                                 const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *input,
+                                                                 Chatelaine__Vault__V1__ListProviderConfigVersionsResponse_Closure closure,
+                                                                 void *closure_data);
+void chatelaine__vault__v1__vault__undelete_provider_config(ProtobufCService *service,
+                                                            const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *input,
+                                                            Chatelaine__Vault__V1__ProviderConfig_Closure closure,
+                                                            void *closure_data);
 void chatelaine__vault__v1__vault__import_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__ImportProviderConfigRequest *input,
                                                           Chatelaine__Vault__V1__ImportProviderConfigResponse_Closure closure,
@@ -987,19 +1894,43 @@ void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
                                                  const Chatelaine__Vault__V1__EraseAccountRequest *input,
                                                  Chatelaine__Vault__V1__EraseAccountResponse_Closure closure,
                                                  void *closure_data);
+void chatelaine__vault__v1__vault__take_key_notices(ProtobufCService *service,
+                                                    const Chatelaine__Vault__V1__TakeKeyNoticesRequest *input,
+                                                    Chatelaine__Vault__V1__TakeKeyNoticesResponse_Closure closure,
+                                                    void *closure_data);
+void chatelaine__vault__v1__vault__delete_key_notices(ProtobufCService *service,
+                                                      const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *input,
+                                                      Google__Protobuf__Empty_Closure closure,
+                                                      void *closure_data);
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__key_state__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__second_key__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__second_key__role__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__key_health__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__create_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_request__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__list_provider_configs_request__state__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_configs_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__get_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__update_provider_config_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__tags__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__delete_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__enable_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__disable_provider_config_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__stage_key_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__switch_keys_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__drop_second_key_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config_version__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_config_versions_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_provider_config_versions_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__restore_provider_config_version_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__list_deleted_provider_configs_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__undelete_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_response__descriptor;
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__import_provider_config_response__outcome__descriptor;
@@ -1012,6 +1943,11 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_reque
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__key_notice__descriptor;
+extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__key_notice__kind__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__take_key_notices_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__take_key_notices_response__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__delete_key_notices_request__descriptor;
 extern const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor;
 
 PROTOBUF_C__END_DECLS
