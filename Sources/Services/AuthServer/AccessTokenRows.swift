@@ -100,7 +100,7 @@ extension PostgresAuthStore {
     } code: { token, isOld in
       codes.code(of: token, tokenHash: hash, isOld: isOld)
     }
-    return found.map { ($0.0.token, $0.0.isOld, $0.1) }
+    return found.map { (token: $0.0.0, isOld: $0.0.1, account: $0.1) }
   }
 
   func accessToken(_ id: UUID, of account: UserID) async throws(AuthError) -> AccessToken? {

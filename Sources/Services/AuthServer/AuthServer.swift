@@ -38,8 +38,7 @@ enum AuthServer {
   static func assemble(
     _ configuration: AuthConfiguration, _ chassis: ServiceChassis
   ) async throws -> [any Service] {
-    let database = try await chassis.database(
-      configuration.database, schema: AuthSchema.schema)
+    let database = try await chassis.database(configuration.database, schema: AuthSchema.schema)
     let audit = chassis.client(to: configuration.auditAddresses, identity: PeerIdentity.audit)
     let vault = chassis.client(to: configuration.vaultAddresses, identity: PeerIdentity.vault)
     let outbox = PostgresOutbox()
@@ -58,12 +57,7 @@ enum AuthServer {
     let passkeys = configuration.relyingParty.map {
       Passkeys(store: store, relyingParty: $0, keys: keys)
     }
-    let openID = configuration.openID
-    let federation = Federation(
-      providers: OpenIDProviders(
-        openID.providers, fetch: HTTPSFetch(authorityFile: openID.authorityFile),
-        portal: configuration.portal, logger: chassis.logger),
-      store: store, keys: keys)
+    let federation = federation(configuration, store: store, logger: chassis.logger)
     let auth = AuthService(
       store: store, passwords: passwords, assertions: SignedAssertionIssuer(signer: signer),
       policy: configuration.sessions, accounts: configuration.accounts, limits: limits,
@@ -110,6 +104,17 @@ enum AuthServer {
     return [
       database.service, audit.service, vault.service, relay, erasures,
     ] + mailRelay + [refusals, sweeper, uses, keyWatch, server, revocations]
+  }
+
+  private static func federation(
+    _ configuration: AuthConfiguration, store: PostgresAuthStore, logger: Logger
+  ) -> Federation {
+    let openID = configuration.openID
+    return Federation(
+      providers: OpenIDProviders(
+        openID.providers, fetch: HTTPSFetch(authorityFile: openID.authorityFile),
+        portal: configuration.portal, logger: logger),
+      store: store, keys: configuration.accountKeys)
   }
 }
 

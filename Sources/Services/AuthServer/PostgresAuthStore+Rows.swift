@@ -28,17 +28,18 @@ extension PostgresAuthStore {
   func rotateSession(
     _ id: UUID, of account: UserID, tokenHash: [UInt8]
   ) async throws(AuthError) -> Date {
-    let expireTime = try await query { postgres throws(PostgresError) in
-      try await postgres.first(
+    guard let session = try await session(id, of: account) else { throw .notFound }
+    let count = try await query { postgres throws(PostgresError) in
+      try await postgres.execute(
         """
-        UPDATE sessions SET token_hash = \(tokenHash)
+        UPDATE sessions
+           SET token_hash = \(tokenHash), code = \(codes.code(of: session, tokenHash: tokenHash))
          WHERE id = \(id) AND account_id = \(account.uuid)
-        RETURNING expire_time
-        """
-      ) { row throws(PostgresError) in try row.decode("expire_time", as: Date.self) }
+           AND expire_time = \(session.expireTime)
+        """)
     }
-    guard let expireTime else { throw .notFound }
-    return expireTime
+    guard count == 1 else { throw .notFound }
+    return session.expireTime
   }
 
   func revokeSession(

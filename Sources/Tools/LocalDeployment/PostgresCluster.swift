@@ -232,7 +232,7 @@ extension PostgresCluster {
     var settings = [
       "listen_addresses=", "port=\(port)", "unix_socket_directories=\(socketDirectory)",
       "unix_socket_permissions=\(isShared ? "0777" : "0700")", "password_encryption=scram-sha-256",
-      "max_connections=200",
+      "max_connections=\(durability == .relaxedForTests ? 600 : 200)",
       "logging_collector=off", "log_destination=stderr", "log_line_prefix=%m [%p] %q%u@%d ",
       "timezone=UTC", "log_timezone=UTC", "log_statement=none",
       "log_parameter_max_length_on_error=0",

@@ -51,8 +51,8 @@ import Testing
   }
 
   private static let vaultFiles = files([
-    .chatelaineVaultV1Vault, .googleApiAnnotations, .googleProtobufEmpty,
-    .googleProtobufTimestamp, .googleApiHttp, .googleProtobufDescriptor,
+    .chatelaineVaultV1Vault, .googleApiAnnotations, .googleProtobufDuration,
+    .googleProtobufEmpty, .googleProtobufTimestamp, .googleApiHttp, .googleProtobufDescriptor,
   ])
 
   private static func isNotFound(_ answer: Response.MessageResponse?) -> Bool {
@@ -169,6 +169,6 @@ import Testing
       return
     }
     #expect(files.fileDescriptorProto.first == ProtoFileDescriptor.chatelaineVaultV1Vault.packed())
-    #expect(files.fileDescriptorProto.count == 6)
+    #expect(files.fileDescriptorProto.count == 7)
   }
 }

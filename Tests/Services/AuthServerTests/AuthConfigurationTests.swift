@@ -1,5 +1,6 @@
 import Auth
 import Cryptography
+import OpenIDConnect
 import ServiceRuntime
 import Testing
 import WebAuthn
@@ -61,8 +62,9 @@ import WebAuthn
   }
 
   private func problems(_ more: [String: String]) throws -> [String] {
+    let environment = try environment()
     do throws(ConfigurationError) {
-      _ = try load(environment().merging(more) { $1 })
+      _ = try load(environment.merging(more) { $1 })
       return []
     } catch {
       #expect(!"\(error)".contains("hunter2"))

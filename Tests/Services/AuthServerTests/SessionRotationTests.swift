@@ -1,6 +1,7 @@
 import Postgres
 import RPC
 import ServiceAPI
+import TestSupport
 import Testing
 
 @testable import Auth

@@ -35,18 +35,8 @@ class Portal:
         self.url = url.rstrip("/")
         self.directory = directory
         self.shots = 0
-        options = webdriver.ChromeOptions()
-        options.binary_location = os.environ.get("CHATELAINE_TEST_CHROMIUM", "/usr/bin/chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-                         "--disable-gpu", "--hide-scrollbars", "--no-first-run",
-                         *self.arguments):
-            options.add_argument(argument)
-        options.add_experimental_option(
-            "prefs", {"profile.managed_default_content_settings.javascript": self.javascript})
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = os.environ.get("CHATELAINE_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")
-        self.browser = webdriver.Chrome(options=options, service=Service(driver))
-        self.browser.set_page_load_timeout(PAGE_SECONDS)
+        self.browser = chromium("--hide-scrollbars", *self.arguments, preferences={
+            "profile.managed_default_content_settings.javascript": self.javascript})
         self.browser.set_window_size(*DESKTOP)
 
     def open(self, path):

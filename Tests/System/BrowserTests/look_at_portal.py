@@ -41,13 +41,33 @@ PROVIDERS = ("openai", "anthropic", "google", "mistral", "groq", "deepseek")
 FILE = "\n".join(("OPENAI_API_KEY=sk-q9ZkW3r7Tt1LmB8xVn2c", "GROQ_API_KEY=gsk_q9ZkW3r7Tt1LmB8xVn2c",
                   "ANTHROPIC_API_KEY=YOUR_API_KEY", "DATABASE_URL=postgres://u:p@db/x", "=x"))
 
-STRANGERS_PAGES = ("/", "/sign-up", "/log-in", "/help", "/help/providers", "/help/security",
-                   "/help/audit-events", "/status", "/nothing-here")
-PAGES = ("/", "/providers", "/providers/new", "/access-tokens", "/audit", "/settings",
-         "/settings/delete", "/settings/security", "/connect",
-         "/log-out")
-# With every component in every state.
-COMPONENTS = "/dev/components"
+# Addresses, or a page and the form of it that is sent with mistakes: its action, and what to type.
+STRANGERS_PAGES = (
+    "/", "/sign-up", "/sign-up?invitation=abc", "/log-in", "/log-in/code", "/forgot-password",
+    "/reset-password", "/reset-password?token=abc", "/confirm", "/confirm?token=abc", "/help",
+    "/help/providers", "/help/security", "/help/audit-events", "/status", "/api/docs",
+    "/nothing-here", "/log-out",
+    ("/sign-up", "/sign-up", {"email": "nobody"}), ("/log-in", "/log-in", {"email": "a@b.example"}),
+    ("/forgot-password", "/forgot-password", {}), ("/confirm?token=abc", "/confirm", {}),
+    ("/reset-password?token=abc", "/reset-password", {"password": "short"}),
+)
+PAGES = (
+    "/", "/providers", "/providers/new", "/providers/import", "/access-tokens", "/usage",
+    "/usage?by=token&days=90", "/usage?by=outcome&days=7", "/audit", "/settings",
+    "/settings/security", "/settings/second-factor", "/settings/second-factor/recovery-codes",
+    "/settings/passkeys", "/settings/delete", "/confirm-password", "/connect", "/log-out", "/users",
+    "/providers/nothing", "/dev/failures/503",
+    ("/providers/new", "/providers/new", {"label": "Ü!", "baseUrl": "http://10.0.0.1"}),
+    ("/access-tokens", "/access-tokens", {}), ("/providers/import", "/providers/import", {}),
+    ("/settings/security", "/settings/security/password", {"newPassword": "short"}),
+    ("/confirm-password", "/confirm-password", {}),
+    ("/settings/second-factor", "/settings/second-factor", {}),
+    ("/providers/import", "/providers/import", {"env": FILE}),
+    ("/log-out", "/log-out", {"csrf": "out-of-date"}),
+)
+# With every component in every state, and every failure there is a page for.
+DEVELOPERS_PAGES = ("/dev/components", *(f"/dev/failures/{status}" for status in (
+    400, 403, 405, 413, 429, 500, 504, 507)))
 
 # Texts whose boxes intersect, each clipped by what it scrolls in; and whether the page is too wide.
 OVERLAPS = """

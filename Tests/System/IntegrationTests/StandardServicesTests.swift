@@ -32,7 +32,13 @@ import Testing
   func anOperatorSeesHealthAndAPI(_ service: String, _ name: String) async throws {
     let answer = try await look(at: service, name, as: ServiceName.operatorCertificate)
     #expect(answer.statuses == ["SERVING", "SERVING", "SERVING"])
-    let own = service == "vault" ? ["chatelaine.vault.v1.KeyManagement", name] : [name]
+    let keys = "chatelaine.identity.v1.AssertionKeys"
+    let own =
+      switch service {
+      case "vault": [keys, "chatelaine.vault.v1.KeyManagement", name]
+      case "audit", "auth": [keys, name].sorted()
+      default: [name]
+      }
     #expect(
       answer.services == own + [
         "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",

@@ -193,7 +193,9 @@ package struct Visitor: Sendable {
 
   /// The same, now that the session goes on under another token.
   package func going(onUnder token: SecretBytes) -> Visitor {
-    Visitor(credential: .session(token), assertion: assertion, account: account)
+    Visitor(
+      credential: .session(token), credentials: credentials, account: account, limits: limits,
+      name: name, mark: mark, begin: begin)
   }
 
   /// Options for calls on the user's behalf.

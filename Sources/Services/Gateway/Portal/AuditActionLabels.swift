@@ -66,6 +66,13 @@ extension AuditActionName {
     ("identity.link", "Connected a log-in provider"),
     ("identity.unlink", "Disconnected a log-in provider"),
     ("identity.list", "Listed log-in providers"),
+    ("provider-config.restore", "Restored a former key"),
+    ("provider-config.undelete", "Brought a deleted key back"),
+    ("former-key.destroy", "Destroyed a former key"),
+    ("provider-config.quarantine", "Put a key into quarantine"),
+    ("provider-config.stage", "Put a new key beside a key"),
+    ("provider-config.switch", "Switched to another key"),
+    ("provider-config.unstage", "Dropped a second key"),
     ("audit-log.get", "Read the log's tree"),
   ]
 }

@@ -101,9 +101,9 @@ struct IdentityPages: Sendable {
           AuthAPI.BeginIdentityLinkRequest(provider: exchange.variable("provider")),
           options: visitor.options(for: exchange))
         return leave(begun, .link)
-      } catch  where error.needsConfirmation {
+      } catch let error as RPCError where error.needsConfirmation {
         return portal.askForPassword(backTo: SecurityPages.page)
-      } catch {
+      } catch let error as RPCError {
         return portal.redirect(to: SecurityPages.page, notice: Notice(try kind(of: error)))
       }
     }

@@ -83,6 +83,7 @@ import Testing
     "/settings/passkeys/{id}/rename": Sample(
       path: "/settings/passkeys/p1/rename", fields: [("name", "phone")]),
     "/settings/passkeys/{id}/remove": Sample(path: "/settings/passkeys/p1/remove"),
+    "/settings/identities/{id}/remove": Sample(path: "/settings/identities/i1/remove"),
     "/users/invite": Sample(path: "/users/invite", fields: [("invitee", "ann@example.com")]),
     "/users/{id}/role/{role}": Sample(path: "/users/\(person)/role/auditor"),
     "/users/{id}/{act}": Sample(path: "/users/\(person)/sign-out"),
@@ -166,6 +167,7 @@ import Testing
         let id =
           template.hasPrefix("/audit") ? "e1" : template.hasPrefix("/access") ? "t1" : Self.key
         let path = template.replacing("{id}", with: id).replacing("{status}", with: "503")
+          .replacing("{provider}", with: "nobody")
         for cookie in [Self.session, "chatelaine-nothing=1"] {
           let page = try await gateway.send(.GET, path, headers: [("cookie", cookie)])
           #expect([200, 303, 404, 503].contains(page.status), "\(path): \(page.status)")
@@ -202,6 +204,15 @@ extension FakeBackend {
     done(Methods.deleteSession, AuthAPI.DeleteSessionRequest.self)
     done(Methods.confirmSession, AuthAPI.ConfirmSessionRequest.self)
     done(Methods.deletePasskey, AuthAPI.DeletePasskeyRequest.self)
+    done(Methods.deleteIdentity, AuthAPI.DeleteIdentityRequest.self)
+    auth.on(Methods.beginProviderLogIn) {
+      (_: AuthAPI.BeginProviderLogInRequest, _) -> AuthAPI.BegunFederation in
+      throw RPCError(.notFound, "there is no such provider")
+    }
+    auth.on(Methods.beginIdentityLink) {
+      (_: AuthAPI.BeginIdentityLinkRequest, _) -> AuthAPI.BegunFederation in
+      throw RPCError(.notFound, "there is no such provider")
+    }
     auth.on(Methods.createPasskey) { (_: AuthAPI.CreatePasskeyRequest, _) in
       AuthAPI.CreatePasskeyResponse()
     }

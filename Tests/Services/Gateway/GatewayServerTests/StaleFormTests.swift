@@ -26,7 +26,8 @@ import Testing
       #expect(answer.body.contains(#"name="csrf""#))
       #expect(!answer.body.contains(FakeBackend.password))
       #expect(answer.cookie("chatelaine-session") == nil)
-      #expect(gateway.backend.auth.calls.isEmpty)
+      // The page asks which ways in there are.
+      #expect(gateway.backend.auth.calls.allSatisfy { $0.path.hasSuffix("/ListLogInProviders") })
     }
   }
 

@@ -2,7 +2,6 @@ import Backend
 import Edge
 import Encodings
 import HTTPTypes
-import HummingbirdCore
 import Protobuf
 import RPC
 import ServiceAPI

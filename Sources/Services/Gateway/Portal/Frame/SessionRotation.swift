@@ -2,6 +2,7 @@ import Backend
 import Cryptography
 import Edge
 import HTTPTypes
+import Logging
 import Protobuf
 import RPC
 import ServiceAPI

@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPTypes
 import KeyTesting
 import Protobuf
+import Providers
 import RPC
 import ServiceAPI
 

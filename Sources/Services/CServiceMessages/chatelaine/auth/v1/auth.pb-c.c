@@ -10062,7 +10062,142 @@ const ProtobufCMessageDescriptor chatelaine__auth__v1__delete_access_token_reque
   (ProtobufCMessageInit) chatelaine__auth__v1__delete_access_token_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[60] =
+static const ProtobufCEnumValue chatelaine__auth__v1__send_key_notice_request__kind__enum_values_by_number[4] =
+{
+  { "KIND_UNSPECIFIED", "CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__KIND_UNSPECIFIED", 0 },
+  { "QUARANTINED", "CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__QUARANTINED", 1 },
+  { "REMINDER", "CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__REMINDER", 2 },
+  { "EXPIRED", "CHATELAINE__AUTH__V1__SEND_KEY_NOTICE_REQUEST__KIND__EXPIRED", 3 },
+};
+static const ProtobufCIntRange chatelaine__auth__v1__send_key_notice_request__kind__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex chatelaine__auth__v1__send_key_notice_request__kind__enum_values_by_name[4] =
+{
+  { "EXPIRED", 3 },
+  { "KIND_UNSPECIFIED", 0 },
+  { "QUARANTINED", 1 },
+  { "REMINDER", 2 },
+};
+const ProtobufCEnumDescriptor chatelaine__auth__v1__send_key_notice_request__kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SendKeyNoticeRequest.Kind",
+  "Kind",
+  "Chatelaine__Auth__V1__SendKeyNoticeRequest__Kind",
+  "chatelaine.auth.v1",
+  4,
+  chatelaine__auth__v1__send_key_notice_request__kind__enum_values_by_number,
+  4,
+  chatelaine__auth__v1__send_key_notice_request__kind__enum_values_by_name,
+  1,
+  chatelaine__auth__v1__send_key_notice_request__kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor chatelaine__auth__v1__send_key_notice_request__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "account_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, account_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, kind),
+    &chatelaine__auth__v1__send_key_notice_request__kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "config_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, config_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Auth__V1__SendKeyNoticeRequest, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__auth__v1__send_key_notice_request__field_indices_by_name[] = {
+  1,   /* field[1] = account_id */
+  3,   /* field[3] = config_id */
+  0,   /* field[0] = id */
+  2,   /* field[2] = kind */
+  4,   /* field[4] = name */
+  5,   /* field[5] = time */
+};
+static const ProtobufCIntRange chatelaine__auth__v1__send_key_notice_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor chatelaine__auth__v1__send_key_notice_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.auth.v1.SendKeyNoticeRequest",
+  "SendKeyNoticeRequest",
+  "Chatelaine__Auth__V1__SendKeyNoticeRequest",
+  "chatelaine.auth.v1",
+  sizeof(Chatelaine__Auth__V1__SendKeyNoticeRequest),
+  6,
+  chatelaine__auth__v1__send_key_notice_request__field_descriptors,
+  chatelaine__auth__v1__send_key_notice_request__field_indices_by_name,
+  1,  chatelaine__auth__v1__send_key_notice_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__auth__v1__send_key_notice_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor chatelaine__auth__v1__auth__method_descriptors[61] =
 {
   { "CreateAccount", &chatelaine__auth__v1__create_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
   { "GetCurrentAccount", &chatelaine__auth__v1__get_current_account_request__descriptor, &chatelaine__auth__v1__account__descriptor },
@@ -10182,6 +10317,7 @@ const unsigned chatelaine__auth__v1__auth__method_indices_by_name[] = {
   57,        /* RotateAccessToken */
   49,        /* RotateSession */
   2,        /* SendEmailVerification */
+  60,        /* SendKeyNotice */
   40,        /* SendUserPasswordReset */
   29,        /* SetUserRole */
   33,        /* SignOutUser */
@@ -10195,7 +10331,7 @@ const ProtobufCServiceDescriptor chatelaine__auth__v1__auth__descriptor =
   "Auth",
   "Chatelaine__Auth__V1__Auth",
   "chatelaine.auth.v1",
-  60,
+  61,
   chatelaine__auth__v1__auth__method_descriptors,
   chatelaine__auth__v1__auth__method_indices_by_name
 };
@@ -10685,7 +10821,7 @@ void chatelaine__auth__v1__auth__send_key_notice(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__auth__v1__auth__descriptor);
-  service->invoke(service, 44, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 60, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__auth__v1__auth__init (Chatelaine__Auth__V1__Auth_Service *service,
                                        Chatelaine__Auth__V1__Auth_ServiceDestroy destroy)
