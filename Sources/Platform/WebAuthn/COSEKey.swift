@@ -8,14 +8,15 @@ package struct COSEKey: Sendable {
   private static let edDSA: Int64 = -8
   private static let rs256: Int64 = -257
 
+  /// Made where they are needed: a constant in a tagged box looks like a leak to the fuzzer.
   private enum Label {
-    static let kind = CBORValue.unsigned(1)
-    static let algorithm = CBORValue.unsigned(3)
+    static var kind: CBORValue { .unsigned(1) }
+    static var algorithm: CBORValue { .unsigned(3) }
     /// The curve; of RSA the modulus.
-    static let first = CBORValue.negative(0)
+    static var first: CBORValue { .negative(0) }
     /// x; of RSA the exponent.
-    static let second = CBORValue.negative(1)
-    static let y = CBORValue.negative(2)
+    static var second: CBORValue { .negative(1) }
+    static var y: CBORValue { .negative(2) }
   }
 
   private enum Kind {
