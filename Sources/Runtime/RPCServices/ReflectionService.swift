@@ -13,11 +13,18 @@ package struct ReflectionService: RPCService {
 
   /// One service per version of the protocol, all describing `services` and themselves.
   package static func allVersions(describing services: [any RPCService]) -> [any RPCService] {
+    allVersions(
+      describing: services.flatMap { $0.methodHandlers.map(\.descriptor.service) },
+      files: services.compactMap(\.fileDescriptor))
+  }
+
+  /// The same for services by their names, which may be elsewhere, and the files that declare them.
+  package static func allVersions(
+    describing services: [String], files: [ProtoFileDescriptor]
+  ) -> [any RPCService] {
     let versions = ReflectionVersion.allCases
     let catalogue = ReflectionCatalogue(
-      services: services.flatMap { $0.methodHandlers.map(\.descriptor.service) }
-        + versions.map(\.method.service),
-      files: services.compactMap(\.fileDescriptor) + versions.map(\.file))
+      services: services + versions.map(\.method.service), files: files + versions.map(\.file))
     return versions.map { ReflectionService(version: $0, catalogue: catalogue) }
   }
 

@@ -33,7 +33,9 @@ package struct GRPCRoutes: Sendable {
   ) {
     (self.services, self.authenticator, self.checks) = (services, authenticator, checks)
     reflection = InProcessChannel(
-      services: ReflectionService.allVersions(describing: PassedService.all),
+      services: ReflectionService.allVersions(
+        describing: PassedService.all.flatMap { $0.methods.map(\.service) },
+        files: PassedService.all.map(\.file)),
       messageBytesMax: Self.messageBytesMax)
   }
 
@@ -67,7 +69,8 @@ package struct GRPCRoutes: Sendable {
       try authenticator.provenance.check(exchange.head)
       options = exchange.strangersOptions
     } else {
-      options = try await authenticator.visitor(of: exchange).options(for: exchange)
+      options = try await authenticator.visitor(of: exchange, calling: method)
+        .options(for: exchange)
     }
     if let timeout = try Self.timeout(of: exchange) {
       options.deadline = .after(min(timeout, CallOptions.defaultTimeout))
@@ -123,14 +126,14 @@ package struct GRPCRoutes: Sendable {
   private func answer(
     _ exchange: Exchange, _ work: () async throws -> Response
   ) async -> Response {
+    let type = exchange.headers[.contentType, default: ""].lowercasedASCII()
+    guard Self.contentTypes.contains(type) else {
+      // Whoever sends something else doesn't read the status of gRPC.
+      return Problem(.unsupportedMediaType, "the body must be application/grpc")
+        .response(requestID: exchange.requestID)
+    }
     do {
-      let type = exchange.headers[.contentType, default: ""].lowercasedASCII()
-      guard Self.contentTypes.contains(type) else {
-        throw Problem(.unsupportedMediaType, "the body must be application/grpc")
-      }
       return try await work()
-    } catch let problem as Problem where problem.status == .unsupportedMediaType {
-      return problem.response(requestID: exchange.requestID)
     } catch {
       var headers = Self.status(of: error)
       headers[.contentType] = "application/grpc"
@@ -170,32 +173,23 @@ package struct GRPCRoutes: Sendable {
 }
 
 /// A service whose public methods the gateway passes on.
-private struct PassedService: RPCService {
+private struct PassedService: Sendable {
   /// As the gateway calls it.
   let name: String
   let methods: [MethodDescriptor]
-  let fileDescriptor: ProtoFileDescriptor?
+  let file: ProtoFileDescriptor
 
   static let all = [
     PassedService(
       name: "auth", methods: AuthAPI.AuthClient.transcodedMethods.map(\.descriptor),
-      fileDescriptor: .chatelaineAuthV1Auth),
+      file: .chatelaineAuthV1Auth),
     PassedService(
       name: "vault", methods: VaultAPI.VaultClient.transcodedMethods.map(\.descriptor),
-      fileDescriptor: .chatelaineVaultV1Vault),
+      file: .chatelaineVaultV1Vault),
     PassedService(
       name: "audit", methods: AuditAPI.AuditClient.transcodedMethods.map(\.descriptor),
-      fileDescriptor: .chatelaineAuditV1Audit),
+      file: .chatelaineAuditV1Audit),
   ]
-
-  /// For reflection alone, which wants to know the service's name.
-  var methodHandlers: [MethodHandler] {
-    methods.prefix(1).map { method in
-      MethodHandler(
-        method, .streaming { _, _, _ in throw RPCError(.unimplemented, "the gateway passes it on") }
-      )
-    }
-  }
 }
 
 extension RPCError {

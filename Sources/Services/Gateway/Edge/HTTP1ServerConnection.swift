@@ -9,7 +9,8 @@ import Networking
 /// the last handler of its pipeline.
 ///
 /// The client is read while it may be of use: for the body that is wanted, for the next request,
-/// and to notice that it leaves. Confined to the connection's event loop.
+/// and to notice that it leaves. One that doesn't read its answers gets no further ones, however
+/// many requests it has sent. Confined to the connection's event loop.
 final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
@@ -28,6 +29,8 @@ final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandle
   private var hasInputEnded = false
   private var isStopping = false
   private var isReading = false
+  /// Answers whose last bytes have not left yet.
+  private var unsentAnswers = 0
 
   init(_ edge: EdgeAnswers, rules: ConnectionRules, pace: RequestPace, isSecure: Bool) {
     (self.edge, self.rules, self.pace, self.isSecure) = (edge, rules, pace, isSecure)
@@ -75,7 +78,15 @@ final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandle
       body: stream.body,
       hasBody: length.map { $0 != "0" } ?? !head.headers["transfer-encoding"].isEmpty)
     receiving = stream
-    guard current == nil else { return waiting.append((stream, request)) }
+    waiting.append((stream, request))
+    answerNext()
+  }
+
+  /// Begins the next answer when it is its turn.
+  private func answerNext() {
+    guard let context, current == nil, context.channel.isWritable,
+      let (stream, request) = waiting.popFirst()
+    else { return }
     current = stream
     stream.answer(request, by: edge)
   }
@@ -115,14 +126,20 @@ final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandle
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    let streams = [current].compactMap(\.self) + waiting.map(\.0)
+    let streams = [current, receiving].compactMap(\.self) + waiting.map(\.0)
     waiting.removeAll()
+    // It refers to this connection.
+    receiving = nil
     for stream in streams { stream.vanish() }
     context.fireChannelInactive()
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if context.channel.isWritable { current?.becameWritable() }
+    if context.channel.isWritable {
+      current?.becameWritable()
+      answerNext()
+      readIfWanted()
+    }
     context.fireChannelWritabilityChanged()
   }
 
@@ -130,10 +147,20 @@ final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandle
 
   func write(_ part: HTTPServerResponsePart, flushes: Bool) {
     guard let context else { return }
+    var promise: EventLoopPromise<Void>?
+    if case .end = part {
+      let sent = context.eventLoop.makePromise(of: Void.self)
+      unsentAnswers += 1
+      sent.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { _ in
+        self.unsentAnswers -= 1
+        self.closeIfOver()
+      }
+      promise = sent
+    }
     if flushes {
-      context.writeAndFlush(wrapOutboundOut(part), promise: nil)
+      context.writeAndFlush(wrapOutboundOut(part), promise: promise)
     } else {
-      context.write(wrapOutboundOut(part), promise: nil)
+      context.write(wrapOutboundOut(part), promise: promise)
     }
   }
 
@@ -147,18 +174,17 @@ final class HTTP1ServerConnection: ChannelInboundHandler, RemovableChannelHandle
     current = nil
     // What came behind the last request of a connection is nobody's.
     if rules.isClosing { waiting.removeAll() }
-    guard let (next, request) = waiting.popFirst() else {
-      readIfWanted()
-      return closeIfOver()
-    }
-    current = next
-    next.answer(request, by: edge)
+    answerNext()
     readIfWanted()
+    closeIfOver()
   }
 
+  /// Not before the last bytes have left: closing drops what waits for the client.
   private func closeIfOver() {
     // An answer that is the connection's last ends it by itself, and lets the client read it.
-    guard current == nil, hasInputEnded || isStopping, !rules.isClosing else { return }
+    guard current == nil, waiting.isEmpty, unsentAnswers == 0, hasInputEnded || isStopping,
+      !rules.isClosing
+    else { return }
     context?.close(promise: nil)
   }
 }

@@ -1,5 +1,4 @@
 import HTTP2
-import Logging
 import NIOCore
 import NIOExtras
 
@@ -36,7 +35,9 @@ final class HTTP2ServerConnection: ChannelInboundHandler, RemovableChannelHandle
   private var isFlushScheduled = false
   private var isClosed = false
   private var isGreeted = false
+  /// The client is told to go elsewhere; then, that no further request is taken.
   private var isLeaving = false
+  private var isGone = false
   /// Since when there is no request, or a header block is on its way.
   private var idleSince = NIODeadline.now()
   private var blockSince: NIODeadline?
@@ -212,14 +213,12 @@ final class HTTP2ServerConnection: ChannelInboundHandler, RemovableChannelHandle
       context.write(wrapOutboundOut(output), promise: nil)
     }
     if hasWritten { context.flush() }
-    if session.isFinished || (isLeaving && isGone && session.streamCount == 0) {
+    if session.isFinished || (isGone && session.streamCount == 0) {
       context.close(promise: nil)
     }
   }
 
   // MARK: The end
-
-  private var isGone = false
 
   /// Tells the client to go elsewhere with its next request; those under way are answered.
   private func leave() {
@@ -235,7 +234,7 @@ final class HTTP2ServerConnection: ChannelInboundHandler, RemovableChannelHandle
   }
 
   private func leaveForGood() {
-    guard isLeaving, !isGone, !isClosed else { return }
+    guard !isGone, !isClosed else { return }
     isGone = true
     session.goAway(.noError)
   }

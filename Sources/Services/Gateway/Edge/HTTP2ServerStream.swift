@@ -32,9 +32,10 @@ final class HTTP2ServerStream: ServerStream, @unchecked Sendable {
 
   // MARK: The request
 
-  /// When the body comes too slowly; nil while nobody waits for it.
+  /// When the client has kept us waiting for its body for too long; nil while nobody waits for it.
   var bodyDeadline: NIODeadline? {
-    body.hasEnded ? nil : lateDeadline ?? pace.deadline
+    guard !stream.isRemoteEnded else { return nil }
+    return lateDeadline ?? (body.hasEnded ? nil : pace.deadline)
   }
 
   func receive(_ bytes: ByteBuffer) {
@@ -58,7 +59,8 @@ final class HTTP2ServerStream: ServerStream, @unchecked Sendable {
   }
 
   override func ended() {
-    guard !body.hasEnded else { return }
+    // Also where the body has failed: the client still has the stream.
+    guard !stream.isRemoteEnded, !stream.isClosed else { return }
     lateDeadline = .now() + TimeAmount(connection.timeouts.farewellTimeout)
     connection.watch(self)
   }

@@ -16,6 +16,8 @@ package struct Request: Sendable {
 enum RequestBodyError: Error {
   /// Its chunks are not chunks, or the client ended the connection or the stream.
   case malformed
+  /// The answer is complete, or given up: what still comes is dropped.
+  case notWanted
 }
 
 /// The body of one request, for one reader. What was not read when the answer is complete is
@@ -45,10 +47,10 @@ package final class RequestBody: AsyncSequence, @unchecked Sendable {
   /// How it ended: nil while more may come.
   private var end: Result<Void, any Error>?
   private var isDropped = false
-  private let tell: (Wish) -> Void
+  /// Called on `eventLoop`.
+  var tell: (Wish) -> Void
 
-  /// - Parameter tell: called on `eventLoop`.
-  init(on eventLoop: any EventLoop, tell: @escaping (Wish) -> Void) {
+  init(on eventLoop: any EventLoop, tell: @escaping (Wish) -> Void = { _ in }) {
     (self.eventLoop, self.tell) = (eventLoop, tell)
   }
 
@@ -84,10 +86,11 @@ package final class RequestBody: AsyncSequence, @unchecked Sendable {
     reader.take()?.resume(throwing: error)
   }
 
-  /// Nobody will read it any more.
+  /// What has not been read is of no use any more; a reader that waits for it waits no longer.
   func drop() {
     guard !isDropped else { return }
     isDropped = true
+    reader.take()?.resume(throwing: RequestBodyError.notWanted)
     let taken = bufferedBytes
     pieces.removeAll()
     bufferedBytes = 0
@@ -126,6 +129,7 @@ package final class RequestBody: AsyncSequence, @unchecked Sendable {
           case .failure(let error): return continuation.resume(throwing: error)
           case nil: break
           }
+          if self.isDropped { return continuation.resume(throwing: RequestBodyError.notWanted) }
           self.reader = continuation
           self.tell(.more)
         }

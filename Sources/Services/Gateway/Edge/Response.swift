@@ -68,6 +68,6 @@ package struct ResponseBodyWriter: Sendable {
 
   /// Ends the body; may be left out where there are no trailer fields.
   package func finish(_ trailers: HTTPFields? = nil) async throws {
-    try await stream.finish(trailers)
+    stream.finish(trailers)
   }
 }

@@ -10,7 +10,7 @@ package class ServerStream: @unchecked Sendable {
   // Sendable because what changes is touched on the event loop only; others hop to it.
   package final let eventLoop: any EventLoop
   package final let remoteAddress: SocketAddress?
-  private(set) final var body: RequestBody!
+  final let body: RequestBody
   private final var task: Task<Void, Never>?
   private final var isWatched = false
   private final var hasLeft = false
@@ -22,7 +22,8 @@ package class ServerStream: @unchecked Sendable {
 
   init(on eventLoop: any EventLoop, remoteAddress: SocketAddress?) {
     (self.eventLoop, self.remoteAddress) = (eventLoop, remoteAddress)
-    body = RequestBody(on: eventLoop) { [weak self] wish in self?.heed(wish) }
+    body = RequestBody(on: eventLoop)
+    body.tell = { [weak self] wish in self?.heed(wish) }
   }
 
   // MARK: What subclasses say
@@ -76,7 +77,7 @@ package class ServerStream: @unchecked Sendable {
       do {
         onLoop { if !self.hasEnded { self.send(response.head, whole: nil) } }
         try await write(ResponseBodyWriter(stream: self))
-        try await finish(nil)
+        finish(nil)
       } catch {
         giveUp()
       }
@@ -111,7 +112,7 @@ package class ServerStream: @unchecked Sendable {
     }
   }
 
-  final func finish(_ trailers: HTTPFields?) async throws {
+  final func finish(_ trailers: HTTPFields?) {
     onLoop {
       guard !self.hasEnded else { return }
       self.sendEnd(trailers)

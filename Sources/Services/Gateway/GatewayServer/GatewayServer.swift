@@ -56,11 +56,15 @@ struct GatewayServer: Sendable {
     ).routes()
     routes += try JSONRoutes(
       services: services, authenticator: authenticator,
-      bodyChecks: Self.bodyChecks(endpointGuard)
+      bodyChecks: Self.checks(
+        endpointGuard, create: { try VaultAPI.CreateProviderConfigRequest(json: $0) },
+        update: { try VaultAPI.UpdateProviderConfigRequest(json: $0) })
     ).routes()
     routes += try GRPCRoutes(
       services: services, authenticator: authenticator,
-      checks: Self.messageChecks(endpointGuard)
+      checks: Self.checks(
+        endpointGuard, create: { try VaultAPI.CreateProviderConfigRequest(unpacking: $0) },
+        update: { try VaultAPI.UpdateProviderConfigRequest(unpacking: $0) })
     ).routes()
     routes += try KeyTestRoutes(authenticator: authenticator, tester: tester).routes()
     routes += try SessionRoutes(services: services, authenticator: authenticator).routes()
@@ -89,35 +93,19 @@ struct GatewayServer: Sendable {
       isStopping: { shutdownNotice.hasBegun })
   }
 
-  /// The same for gRPC as for JSON.
-  private static func messageChecks(
-    _ endpointGuard: EndpointGuard
-  ) -> [String: GRPCRoutes.MessageCheck] {
-    [
-      VaultAPI.VaultMethods.createProviderConfig.path: { message in
-        let request = try VaultAPI.CreateProviderConfigRequest(unpacking: message)
-        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
-      },
-      VaultAPI.VaultMethods.updateProviderConfig.path: { message in
-        let request = try VaultAPI.UpdateProviderConfigRequest(unpacking: message)
-        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
-      },
-    ]
-  }
-
   /// A base URL that the proxy would never connect to is refused when it is stored, so that the
   /// error appears where the mistake is. The proxy checks again at every use.
-  private static func bodyChecks(
-    _ endpointGuard: EndpointGuard
-  ) -> [String: JSONRoutes.BodyCheck] {
+  private static func checks<Input>(
+    _ endpointGuard: EndpointGuard,
+    create: @escaping @Sendable (Input) throws -> VaultAPI.CreateProviderConfigRequest,
+    update: @escaping @Sendable (Input) throws -> VaultAPI.UpdateProviderConfigRequest
+  ) -> [String: @Sendable (Input) throws -> Void] {
     [
-      VaultAPI.VaultMethods.createProviderConfig.path: { body in
-        let request = try VaultAPI.CreateProviderConfigRequest(json: body)
-        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      VaultAPI.VaultMethods.createProviderConfig.path: { input in
+        if let baseURL = try create(input).baseUrl { try endpointGuard.checkField(baseURL) }
       },
-      VaultAPI.VaultMethods.updateProviderConfig.path: { body in
-        let request = try VaultAPI.UpdateProviderConfigRequest(json: body)
-        if let baseURL = request.baseUrl { try endpointGuard.checkField(baseURL) }
+      VaultAPI.VaultMethods.updateProviderConfig.path: { input in
+        if let baseURL = try update(input).baseUrl { try endpointGuard.checkField(baseURL) }
       },
     ]
   }

@@ -77,6 +77,14 @@ import Testing
     }
   }
 
+  @Test func aReaderWaitsNoLongerForABodyThatNobodyWants() async throws {
+    let (body, _) = body()
+    let reading = Task { try await body.collect(upTo: 10) }
+    try await onLoop { body.drop() }
+    await #expect(throws: RequestBodyError.notWanted) { try await reading.value }
+    await #expect(throws: RequestBodyError.notWanted) { try await body.collect(upTo: 10) }
+  }
+
   @Test func aReaderThatIsCancelledDoesNotWait() async throws {
     let (body, _) = body()
     let reading = Task { try await body.collect(upTo: 10) }
