@@ -32,6 +32,14 @@ package struct ConfigFilter: Sendable, Hashable {
     guard words.utf8.count <= Self.wordsBytesMax else {
       throw .invalid(.text, reason: "is longer than \(Self.wordsBytesMax) bytes")
     }
+    guard provider.utf8.count <= Self.wordsBytesMax else {
+      throw .invalid(.provider, reason: "is longer than \(Self.wordsBytesMax) bytes")
+    }
+    // The database takes no text with a zero in it.
+    for (text, field) in [(words, VaultError.Field.text), (tag, .tag), (provider, .provider)]
+    where text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+      throw .invalid(field, reason: "has a control character in it")
+    }
     guard tag.utf8.count <= ConfigNotes.tagCharactersMax else {
       throw .invalid(.tag, reason: "is longer than \(ConfigNotes.tagCharactersMax) characters")
     }

@@ -8,6 +8,8 @@ import UseCases
 package struct FormerKey: Sendable, Hashable {
   /// How many a configuration has at most; the oldest goes when another comes.
   package static let perConfigMax = 5
+  /// Deleted configurations that are kept of one user; the oldest go first.
+  package static let deletedMax = 1_000
   /// How long one is kept: 30 days.
   package static let lifetimeSeconds = 30.0 * 86_400
   /// Deleted configurations that a list shows.
@@ -73,6 +75,7 @@ extension VaultService {
     try await door.perform(.providerConfigRestore, by: .caller(caller), from: origin) {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       entry.isAbout(id: try Self.configID(id))
+      try requireConfirmation(of: caller)
       guard let versionID = UUID(uuidString: version),
         let former = try await store.formerKey(versionID, of: caller.userID),
         former.stored.config.id == (try Self.configID(id)), !former.isDeletion
@@ -88,9 +91,11 @@ extension VaultService {
           let sealCount = try cipher.reseal(&restored, with: dataKey)
           // A second key is sealed for where the configuration is now, with its data key.
           if stored.config.origin != restored.config.origin { stored.dropSecondKey() }
-          _ = try cipher.reseal(&stored, [], with: dataKey)
+          dropUnreadableSecondKey(of: &stored)
+          let secondSealCount = try cipher.reseal(&stored, [], with: dataKey)
           stored.takeKey(of: restored)
-          return .update(sealCount: sealCount, former: .replace(restoring: versionID))
+          return .update(
+            sealCount: sealCount + secondSealCount, former: .replace(restoring: versionID))
         })
     }
   }
@@ -144,15 +149,23 @@ extension VaultService {
         count += destroyed
         if destroyed < Self.sweptMax { break }
       }
-      count += try await store.endOverlaps(at: time, limit: Self.sweptMax) { config in
-        var entry = draft
-        entry.isAbout(config)
-        entry.show(in: config.userID)
-        entry.set(Entry.keyVersion, .number(config.secondKey?.keyVersion ?? 0))
-        return entry.success(at: time)
+      while true {
+        let ended = try await store.endOverlaps(at: time, limit: Self.sweptMax) { config in
+          var entry = draft
+          entry.isAbout(config)
+          entry.show(in: config.userID)
+          entry.set(Entry.keyVersion, .number(config.secondKey?.keyVersion ?? 0))
+          return entry.success(at: time)
+        }
+        count += ended
+        if ended < Self.sweptMax { break }
       }
-      try await store.announceDates(at: time, limit: Self.sweptMax) { config, kind in
-        notice(kind, of: config, at: time)
+      // All that are due: one user's many dates hold up nobody's.
+      while true {
+        let told = try await store.announceDates(at: time, limit: Self.sweptMax) { config, kind in
+          notice(kind, of: config, at: time)
+        }
+        if told < Self.sweptMax { break }
       }
       return .committed(count)
     }

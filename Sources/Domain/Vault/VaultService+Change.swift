@@ -104,7 +104,7 @@ extension VaultService {
   }
 
   /// Throws `.denied(.confirmationNeeded)` for a session whose owner entered their password too
-  /// long ago for a stored key to be replaced.
+  /// long ago for another key to take the place of a stored one.
   func requireConfirmation(of caller: Caller) throws(VaultError) {
     if caller.needsConfirmation(at: door.now) { throw .denied(.confirmationNeeded) }
   }
@@ -157,7 +157,7 @@ extension VaultService {
           stored.config.updateTime = time
           var (former, restored): (FormerKey?, UUID?) = (nil, nil)
           if case .replace(let id) = key {
-            former = FormerKey(before, endedAt: time, isDeletion: false)
+            former = formerKey(before, endedAt: time, isDeletion: false)
             restored = id
           }
           return ConfigChange(
@@ -165,11 +165,31 @@ extension VaultService {
             receipt: entry.success(at: time))
         case .delete:
           return ConfigChange(
-            .delete(FormerKey(before, endedAt: time, isDeletion: true)),
+            .delete(formerKey(before, endedAt: time, isDeletion: true)),
             receipt: entry.success(at: time))
         case .nothing: return ConfigChange(.nothing, receipt: entry.success(at: time))
         }
       }
+    }
+  }
+
+  /// What is kept of `stored`; nil where its key doesn't open: it could never be restored, and would
+  /// stand in the way of sealing its owner's others anew.
+  private func formerKey(
+    _ stored: StoredConfig, endedAt time: Date, isDeletion: Bool
+  ) -> FormerKey? {
+    var stored = stored
+    guard (try? cipher.openKey(of: stored)) != nil else { return nil }
+    dropUnreadableSecondKey(of: &stored)
+    return FormerKey(stored, endedAt: time, isDeletion: isDeletion)
+  }
+
+  /// A second key that doesn't open must not keep the first from being replaced.
+  func dropUnreadableSecondKey(of stored: inout StoredConfig) {
+    do {
+      _ = try cipher.openSecondKey(of: stored)
+    } catch {
+      stored.dropSecondKey()
     }
   }
 
@@ -207,6 +227,7 @@ extension VaultService {
       var kept: Set<FieldBinding.Field> = []
       if key == nil { kept.insert(.apiKey) }
       if !movesURL { kept.insert(.baseURL) }
+      dropUnreadableSecondKey(of: &stored)
       sealCount += try cipher.reseal(&stored, kept, with: dataKey)
     }
     if let endpoint, movesURL {
@@ -222,6 +243,7 @@ extension VaultService {
       // What was said of the one that goes.
       stored.config.health = nil
       stored.config.quarantineTime = nil
+      stored.config.fallbackTime = nil
       stored.config.keyVersion = stored.config.version + 1
       try cipher.replaceKey(key, in: &stored)
       sealCount += 1

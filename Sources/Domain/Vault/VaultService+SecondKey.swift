@@ -16,6 +16,7 @@ extension VaultService {
       (entry) async throws(VaultError) -> Act<ProviderConfig> in
       let configID = try Self.configID(id)
       entry.isAbout(id: configID)
+      try requireConfirmation(of: caller)
       guard let config = try await store.config(configID, of: caller.userID) else {
         throw .notFound
       }
@@ -59,6 +60,8 @@ extension VaultService {
           .overlap, reason: "must be 0 to \(SecondKey.overlapSecondsMax) seconds")
       }
       entry.set("overlapSeconds", .number(overlapSeconds))
+      entry.isAbout(id: try Self.configID(id))
+      try requireConfirmation(of: caller)
       let time = door.now
       return .committed(
         try await change(id, etag: etag, of: caller, &entry) { (stored, _) throws(VaultError) in

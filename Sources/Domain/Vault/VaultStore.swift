@@ -115,11 +115,11 @@ package protocol VaultStore: Sendable {
   ) async throws(VaultError) -> Int
 
   /// Writes a notice for each reminder and end of a key, of all users, that has come and was not
-  /// told of, at most `limit`.
+  /// told of, at most `limit` of either, the oldest first; returns how many.
   func announceDates(
     at time: Date, limit: Int,
     _ notice: @escaping @Sendable (ProviderConfig, KeyNotice.Kind) -> KeyNotice
-  ) async throws(VaultError)
+  ) async throws(VaultError) -> Int
 
   /// At most `limit` notices that nobody took within `lease`.
   func takeNotices(limit: Int, lease: Duration) async throws(VaultError) -> [KeyNotice]
@@ -146,7 +146,8 @@ package struct ConfigChange: Sendable {
     /// `sealCount` fields were sealed anew. `former` is kept, and the former key that was restored
     /// is one no more: `.notFound` when somebody restored it before.
     case update(StoredConfig, sealCount: Int, former: FormerKey?, restored: UUID?)
-    case delete(FormerKey)
+    /// What is kept of it; nil for nothing.
+    case delete(FormerKey?)
     /// It is already as it should be: nothing is written, no receipt either.
     case nothing
   }

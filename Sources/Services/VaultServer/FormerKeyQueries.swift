@@ -120,6 +120,15 @@ extension PostgresVaultStore {
                        AND NOT f.is_deletion
                      ORDER BY f.end_time DESC, f.id OFFSET \(FormerKey.perConfigMax))
       """)
+    guard former.isDeletion else { return }
+    try await transaction.execute(
+      """
+      DELETE FROM former_keys
+       WHERE user_id = \(config.userID.uuid)
+         AND config_id IN (SELECT f.config_id FROM former_keys AS f
+                            WHERE f.user_id = \(config.userID.uuid) AND f.is_deletion
+                            ORDER BY f.end_time DESC, f.id OFFSET \(FormerKey.deletedMax))
+      """)
   }
 
   /// Throws `.notFound` when it is one no more.
@@ -195,14 +204,14 @@ extension PostgresVaultStore {
   func announceDates(
     at time: Date, limit: Int,
     _ notice: @escaping @Sendable (ProviderConfig, KeyNotice.Kind) -> KeyNotice
-  ) async throws(VaultError) {
+  ) async throws(VaultError) -> Int {
     try await transaction { transaction in
       let reminders = try await transaction.all(
         """
         UPDATE provider_configs AS c SET remind_told = c.remind_time
           FROM (SELECT d.id FROM provider_configs AS d
                  WHERE d.remind_time <= \(time) AND d.remind_told IS DISTINCT FROM d.remind_time
-                 LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
+                 ORDER BY d.remind_time LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
          WHERE c.id = due.id
         RETURNING \(Self.plainColumns)
         """, as: ProviderConfig.init(_:))
@@ -211,13 +220,14 @@ extension PostgresVaultStore {
         UPDATE provider_configs AS c SET expire_told = c.expire_time
           FROM (SELECT d.id FROM provider_configs AS d
                  WHERE d.expire_time <= \(time) AND d.expire_told IS DISTINCT FROM d.expire_time
-                 LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
+                 ORDER BY d.expire_time LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
          WHERE c.id = due.id
         RETURNING \(Self.plainColumns)
         """, as: ProviderConfig.init(_:))
       try await Self.insert(
         reminders.map { notice($0, .reminder) } + ends.map { notice($0, .expired) },
         in: transaction)
+      return max(reminders.count, ends.count)
     }
   }
 

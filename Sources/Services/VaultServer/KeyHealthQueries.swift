@@ -19,6 +19,7 @@ extension PostgresVaultStore {
     in transaction: PostgresTransaction
   ) async throws(PostgresError) -> [ProviderConfig] {
     var quarantined: [ProviderConfig] = []
+    let accepted = Array(Set(health.filter(\.isAccepted).map(\.configID)))
     // A statement changes a row once: keys of one configuration come in different ones.
     var rest = health
     while !rest.isEmpty {
@@ -31,14 +32,15 @@ extension PostgresVaultStore {
         }
       }
       quarantined += try await note(
-        round: Array(round.values), rule, at: time, in: transaction)
+        round: Array(round.values), accepted: accepted, rule, at: time, in: transaction)
       rest = later
     }
     return quarantined
   }
 
+  /// - Parameter accepted: the configurations of which a provider took a key, whichever.
   private static func note(
-    round health: [KeyHealthChange], _ rule: QuarantineRule, at time: Date,
+    round health: [KeyHealthChange], accepted: [UUID], _ rule: QuarantineRule, at time: Date,
     in transaction: PostgresTransaction
   ) async throws(PostgresError) -> [ProviderConfig] {
     let failures = health.map { $0.lastFailure?.rawValue ?? "" }
@@ -53,7 +55,12 @@ extension PostgresVaultStore {
                            is_good, last_failure)
       ), noted AS (
         SELECT c.id, c.quarantine_time,
-               CASE WHEN t.is_accepted THEN 0 ELSE c.consecutive_refusals END + t.refusals
+               -- Of two keys the first one's refusals count, while the other isn't taken either.
+               CASE WHEN t.key_version = c.second_key_version
+                    THEN CASE WHEN t.is_accepted THEN 0 ELSE c.consecutive_refusals END
+                    WHEN c.second_key IS NOT NULL AND c.id = ANY(\(accepted)) THEN 0
+                    WHEN t.is_accepted THEN t.refusals
+                    ELSE c.consecutive_refusals + t.refusals END
                  AS refusals
           FROM provider_configs AS c JOIN told AS t USING (id, user_id)
          WHERE t.key_version IN (0, c.key_version, c.second_key_version)

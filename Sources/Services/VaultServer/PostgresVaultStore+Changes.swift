@@ -111,7 +111,7 @@ extension PostgresVaultStore {
       case .nothing: return stored.config
       case .delete(let former):
         config = stored.config
-        try await Self.keep(former, in: transaction)
+        if let former { try await Self.keep(former, in: transaction) }
         try await transaction.execute(
           "DELETE FROM provider_configs WHERE id = \(id) AND user_id = \(userID.uuid)")
       }

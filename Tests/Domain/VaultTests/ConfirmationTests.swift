@@ -48,6 +48,34 @@ import UseCases
     #expect(replaced.outcome == .imported)
   }
 
+  /// Whichever way a key takes the place of another.
+  @Test func soDoAKeyPutBesideItASwitchAndAKeyFromBefore() async throws {
+    let vault = try TestVault()
+    let config = try await vault.create(for: owner)
+    let (service, id) = (vault.service, config.id.text)
+    let stale = session(confirmed: nil)
+    let confirmationNeeded = VaultError.denied(.confirmationNeeded)
+    await #expect(throws: confirmationNeeded) {
+      try await service.stage(
+        id, key: "sk-another-0123456789", storeAnyway: false, for: stale, from: TestVault.origin)
+    }
+    _ = try await service.stage(
+      id, key: "sk-another-0123456789", storeAnyway: false, for: owner, from: TestVault.origin)
+    await #expect(throws: confirmationNeeded) {
+      try await service.switchKeys(id, overlapSeconds: 0, for: stale, from: TestVault.origin)
+    }
+    _ = try await service.switchKeys(id, overlapSeconds: 0, for: owner, from: TestVault.origin)
+    _ = try await vault.update(config, key: "sk-a-third-0123456789", for: owner)
+    let former = try #require(
+      try await service.formerKeys(of: id, for: owner, from: TestVault.origin).first)
+    await #expect(throws: confirmationNeeded) {
+      try await service.restore(
+        id, version: former.id.text, for: stale, from: TestVault.origin)
+    }
+    _ = try await service.restore(
+      id, version: former.id.text, for: owner, from: TestVault.origin)
+  }
+
   /// A program can't enter a password; it is held to its scopes.
   @Test func anAccessTokenReplacesAKeyByItsScope() async throws {
     let vault = try TestVault()

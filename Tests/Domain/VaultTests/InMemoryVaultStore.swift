@@ -148,7 +148,7 @@ final class InMemoryVaultStore: VaultStore {
       case .nothing: return stored.config
       case .delete(let former):
         try rows.append(change.receipt)
-        rows.keep(former)
+        if let former { rows.keep(former) }
         rows.configs[id] = nil
         return stored.config
       }
@@ -190,8 +190,16 @@ final class InMemoryVaultStore: VaultStore {
             .contains(change.keyVersion)
         else { continue }
         let before = stored.config.health
+        let (earlier, second) = (before?.consecutiveRefusals ?? 0, stored.config.secondKey)
+        let isOtherTaken = health.contains { $0.isAccepted && $0.configID == change.configID }
         let refusals =
-          (change.isAccepted ? 0 : before?.consecutiveRefusals ?? 0) + change.refusals
+          if change.keyVersion == second?.keyVersion {
+            change.isAccepted ? 0 : earlier
+          } else if second != nil, isOtherTaken {
+            0
+          } else {
+            (change.isAccepted ? 0 : earlier) + change.refusals
+          }
         stored.config.health = KeyHealth(
           lastStatus: change.status > 0 ? change.status : before?.lastStatus ?? 0,
           lastAnswerTime: time, consecutiveRefusals: refusals,
@@ -298,8 +306,9 @@ final class InMemoryVaultStore: VaultStore {
   func announceDates(
     at time: Date, limit: Int,
     _ notice: @escaping @Sendable (ProviderConfig, KeyNotice.Kind) -> KeyNotice
-  ) async throws(VaultError) {
+  ) async throws(VaultError) -> Int {
     rows.withLock { rows in
+      var count = 0
       for config in rows.configs.values.map(\.config) {
         for (kind, date) in [
           (KeyNotice.Kind.reminder, config.notes.remindTime), (.expired, config.notes.expireTime),
@@ -308,8 +317,10 @@ final class InMemoryVaultStore: VaultStore {
             rows.toldDates.insert("\(config.id) \(kind) \(date)").inserted
           else { continue }
           rows.notices.append(notice(config, kind))
+          count += 1
         }
       }
+      return count
     }
   }
 

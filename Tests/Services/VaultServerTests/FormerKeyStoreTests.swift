@@ -248,6 +248,38 @@ import Vault
     }
   }
 
+  /// What is told of one of two keys is not held against the other.
+  @Test func aKeyWhoseSuccessorWorksIsNotQuarantinedNorForItsSuccessorsSake() async throws {
+    try await withVault { vault, _, _ in
+      let config = try await create(vault)
+      _ = try await vault.stage(
+        config.id.uuidString, key: "another-key", storeAnyway: true, for: owner,
+        from: Self.origin)
+      func tell(_ uses: [(ResolvedCredential, Int)]) async throws {
+        let ends = uses.compactMap {
+          UseEnd(
+            of: $0.0.receipt, status: $0.1, failure: nil, firstByteMilliseconds: 1,
+            milliseconds: 2, requestBytes: 0, responseBytes: 0)
+        }
+        #expect(ends.count == uses.count)
+        try await vault.recordUses(ends, by: "gateway")
+      }
+      let first = try await resolve(vault)
+      let second = try await vault.resolve(
+        provider: "openai", label: "", purpose: "test", insteadOf: first.receipt, for: owner,
+        from: Self.origin)
+      // In one message: each request was refused with the first and taken with the second.
+      try await tell((0..<5).flatMap { _ in [(first, 401), (second, 200)] })
+      #expect(try await get(vault, config).quarantineTime == nil)
+      // The second is refused again and again, and nobody says anything of the first.
+      for _ in 0..<5 { try await tell([(second, 401)]) }
+      #expect(try await get(vault, config).quarantineTime == nil)
+      // Neither is taken.
+      for _ in 0..<3 { try await tell([(first, 401), (second, 401)]) }
+      #expect(try await get(vault, config).quarantineTime != nil)
+    }
+  }
+
   @Test func anOwnerIsToldOnceOfADate() async throws {
     try await withVault { vault, database, _ in
       let soon = Date().addingTimeInterval(3_600)

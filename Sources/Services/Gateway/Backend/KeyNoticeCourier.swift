@@ -48,7 +48,8 @@ package struct KeyNoticeCourier: Service {
       ).notices
       guard !notices.isEmpty else { return }
       var delivered: [String] = []
-      for notice in notices {
+      var failure: RPCError?
+      for notice in notices where failure == nil {
         do throws(RPCError) {
           _ = try await services.auth.sendKeyNotice(
             AuthAPI.SendKeyNoticeRequest(notice), options: options)
@@ -57,10 +58,16 @@ package struct KeyNoticeCourier: Service {
           // It would be refused again and again.
           logger.error("a notice was refused for good", metadata: ["error": "\(error)"])
           delivered.append(notice.id)
+        } catch {
+          failure = error
         }
       }
-      _ = try await services.vault.deleteKeyNotices(
-        VaultAPI.DeleteKeyNoticesRequest(ids: delivered), options: options)
+      // First, whatever became of the others: one that is given out again would be mailed again.
+      if !delivered.isEmpty {
+        _ = try await services.vault.deleteKeyNotices(
+          VaultAPI.DeleteKeyNoticesRequest(ids: delivered), options: options)
+      }
+      if let failure { throw failure }
     }
   }
 }

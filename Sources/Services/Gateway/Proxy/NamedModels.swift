@@ -6,15 +6,22 @@ import Protobuf
 /// The models that a request names, as far as the proxy can read them, for access tokens that are
 /// limited to some.
 ///
-/// They stand in the path (`/models/…`, `/deployments/…`, `/model/…`, `/engines/…`), in the query
-/// (`model`), or in a body that is JSON: `model`, and `models` where a router takes several. The
-/// whole body must be seen, because a second `model` further down would be the one that counts for
-/// some readers; so it may have no more than `bodyBytesMax`. What can't be read is refused: a
+/// They stand in the path (`/models/…`, `/deployments/…` and the like), in the query (`model`), or
+/// in a body that is JSON: `model`, `models` where a router takes several, or what else providers
+/// call it. All of them count: some back end reads another one than the limit was held against.
+/// The whole body must be seen, because a second `model` further down would be the one that counts
+/// for some readers; so it may have no more than `bodyBytesMax`. What can't be read is refused: a
 /// request that makes something and names no model may use any.
 package struct NamedModels: Sendable {
   /// Bytes of a body that is looked into.
   package static let bodyBytesMax = 1 << 20
-  private static let parentSegments = ["models", "deployments", "model", "engines"]
+  private static let parentSegments = [
+    "models", "deployments", "model", "engines", "tunedModels", "endpoints", "dynamic",
+  ]
+  /// What some providers call the model in a body: small letters, without `_`.
+  private static let otherNames: Set<String> = [
+    "modelid", "version", "speechmodel", "engine", "deployment",
+  ]
   private static let prefix = "models/"
 
   /// Why a request isn't let through.
@@ -50,6 +57,13 @@ package struct NamedModels: Sendable {
     }
   }
 
+  /// Whether a body of this type is JSON for whoever reads it: some find a form in the same bytes.
+  package static func isJSON(_ contentType: String) -> Bool {
+    let type = contentType.split(atByte: ";", maxSplits: 1, omittingEmpty: false)[0]
+      .trimmingBlanks().lowercasedASCII()
+    return type.hasBytes(of: "application/json") || type.endsWithBytes(of: "+json")
+  }
+
   /// Reads a body that says that it is JSON.
   package mutating func read(_ body: [UInt8]) throws(Refusal) {
     let value: JSONValue
@@ -60,16 +74,23 @@ package struct NamedModels: Sendable {
     }
     guard case .object(let members) = value else { throw .unnamed }
     for member in members {
-      switch (member.name, member.value) {
-      case ("model", .string(let name)): inBody.append(name)
-      case ("models", .array(let names)):
-        for name in names {
-          guard case .string(let name) = name else { throw .unreadable }
-          inBody.append(name)
+      let name = member.name.lowercasedASCII().split(atByte: "_").joined()
+      switch name {
+      case "model", "models":
+        // Readers that take `Model` for the same would see another one than we do.
+        guard member.name.hasBytes(of: name) else { throw .unreadable }
+      case _ where Self.otherNames.contains(name): break
+      default: continue
+      }
+      switch member.value {
+      case .null: break
+      case .string(let model) where name != "models": inBody.append(model)
+      case .array(let models) where name == "models":
+        for model in models {
+          guard case .string(let model) = model else { throw .unreadable }
+          inBody.append(model)
         }
-      case ("model", .null), ("models", .null): break
-      case ("model", _), ("models", _): throw .unreadable
-      default: break
+      default: throw .unreadable
       }
     }
   }

@@ -9,6 +9,8 @@ package struct ProxyHeaders: Sendable {
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te", "trailer", "transfer-encoding", "upgrade", "content-length", "host", "expect",
     "http2-settings",
+    // Another method than the one that the limits of a token were held against.
+    "x-http-method", "x-http-method-override", "x-method-override",
   ]
 
   /// Who the client is, where it is and how it came here, as proxies in front of the portal tell,

@@ -211,6 +211,13 @@ package struct ProxyProblem: Sendable {
     return problem
   }
 
+  static var lentKeyOnlyGenerates: Problem {
+    final(
+      "the operator's key, which you use because you have none of this provider, is for questions "
+        + "to models only: what others leave at the provider would be open to you, and yours to "
+        + "them. Store a key of your own for files, batches and the like")
+  }
+
   private static func final(_ detail: String) -> Problem {
     Problem(.forbidden, detail, headers: [.shouldRetry: "false"])
   }

@@ -96,6 +96,9 @@ package struct ProxyRoutes: Sendable {
       let key = try await open(target, provider, for: visitor, exchange)
       let first = ProxiedUse(key.useTicket, services.uses)
       record = first
+      if key.operatorKey, !LentKey.isFor(exchange.method, target.path) {
+        throw ProxyProblem.lentKeyOnlyGenerates
+      }
       var request = UpstreamRequest(
         method: exchange.method, path: target.path, query: query.text,
         headers: headers.forUpstream(exchange.headers, without: token))
@@ -279,7 +282,12 @@ package struct ProxyRoutes: Sendable {
     }
     do throws(NamedModels.Refusal) {
       var models = NamedModels(path: target.path, query: query.text)
-      if let body, body.readableBytes > 0 { try models.read(Array(buffer: body)) }
+      if let body, body.readableBytes > 0 {
+        guard NamedModels.isJSON(exchange.headers[.contentType, default: ""]) else {
+          throw .unreadable
+        }
+        try models.read(Array(buffer: body))
+      }
       try models.check(limits, isSafe: exchange.method.isSafe || exchange.method == .delete)
     } catch {
       throw problems.refused(error, limits)

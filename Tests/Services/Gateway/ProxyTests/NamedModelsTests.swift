@@ -42,6 +42,12 @@ import Testing
     ("/v1/chat/completions", #"{"model": "gpt-4o", "mod\u0065l": "o3"}"#, .unreadable),
     ("/v1/chat/completions", #"{"model": ["o3"]}"#, .unreadable),
     ("/v1/chat/completions", #"{"model": "gpt-4o", "models": ["o3"]}"#, .other("o3")),
+    ("/v1/chat/completions", #"{"model": "gpt-4o", "Model": "o3"}"#, .unreadable),
+    ("/v1/chat/completions", #"{"mod_el": "gpt-4o", "model": "gpt-4o"}"#, .unreadable),
+    ("/v1/text-to-speech", #"{"model": "gpt-4o", "model_id": "o3"}"#, .other("o3")),
+    ("/v1/predictions", #"{"model": "gpt-4o", "version": "o3"}"#, .other("o3")),
+    ("/v1/predictions", #"{"model": "gpt-4o", "modelId": {"a": 1}}"#, .unreadable),
+    ("/v1beta/tunedModels/x:generateContent", #"{"model": "models/gpt-4o"}"#, .other("x")),
     ("/v1/chat/completions", "not json", .unreadable),
     ("/v1/chat/completions", "[]", .unnamed), ("/v1/batches", #"{"input_file_id": "f"}"#, .unnamed),
     ("/v1beta/models/gemini-2.5-flash:generateContent", "{}", .other("gemini-2.5-flash")),
@@ -50,6 +56,15 @@ import Testing
   ])
   func anotherModelOrNoneIsRefused(path: String, body: String, expected: NamedModels.Refusal) {
     #expect(refusal(path, body: body) == expected)
+  }
+
+  @Test(arguments: [
+    ("application/json", true), ("Application/JSON; charset=utf-8", true),
+    ("application/vnd.api+json", true), ("application/x-www-form-urlencoded", false),
+    ("text/plain", false), ("", false), ("application/json, text/plain", false),
+  ])
+  func onlyJSONIsReadAsJSON(contentType: String, isJSON: Bool) {
+    #expect(NamedModels.isJSON(contentType) == isJSON)
   }
 
   @Test func aQueryNamesAModelAndDoesNotStandForOne() {

@@ -80,6 +80,7 @@ struct KeyReplacePage: Sendable {
         return try await act(
           exchange.variable("act"), on: id, form, visitor, exchange, address: address)
       } catch {
+        if let error = error as? RPCError, error.needsConfirmation { throw error }
         let problem = Problem(catching: error)
         let mistakes =
           problem.status == .preconditionFailed

@@ -2,6 +2,7 @@ import Backend
 import Edge
 import FoundationEssentials
 import Protobuf
+import Providers
 import RPC
 import ServiceAPI
 
@@ -111,6 +112,12 @@ struct Usage: Sendable {
           (config.provider, portal.catalogue.name(of: config.provider), String?.none)
         case let config?:
           (config.id, portal.name(of: config), AuditFilter().with(\.key, config.id).href)
+        case nil where portal.catalogue.provider(id: count.targetId) != nil:
+          // The operator's key, whose uses are told by its provider.
+          (
+            together ? count.targetId : "\(count.targetId)/operator",
+            portal.catalogue.name(of: count.targetId) + (together ? "" : ", the operator's"), nil
+          )
         case nil: ("", "Deleted keys", nil)
         }
       groups[id, default: Group(name, href: href, days: range.count)].add(count)
