@@ -173,8 +173,8 @@ extension VaultService {
     }
   }
 
-  /// What is kept of `stored`; nil where its key doesn't open: it could never be restored, and would
-  /// stand in the way of sealing its owner's others anew.
+  /// What is kept of `stored`; nil where its key doesn't open: it could never be restored, and
+  /// would stand in the way of sealing its owner's others anew.
   private func formerKey(
     _ stored: StoredConfig, endedAt time: Date, isDeletion: Bool
   ) -> FormerKey? {
