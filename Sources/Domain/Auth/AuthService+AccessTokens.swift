@@ -109,13 +109,18 @@ extension AuthService {
     }
   }
 
+  /// What an access token calls itself when it is to be revoked.
+  package static let currentTokenID = "current"
+
   /// Revokes a token of the caller's; another user's is `.notFound` like none at all.
+  ///
+  /// - Parameter id: `current` is the token that asks: whatever it may do, it may end itself.
   package func deleteAccessToken(
     _ id: String, for caller: Caller, from origin: CallOrigin
   ) async throws(AuthError) {
     try await door.perform(.accessTokenDelete, by: .caller(caller), from: origin) {
       (entry) async throws(AuthError) -> Act<Void> in
-      guard let id = UUID(uuidString: id) else { throw .notFound }
+      let id = try Self.token(id, endedBy: caller)
       entry.set(Receipt.Target(type: "access-token", id: id.text))
       let now = door.now
       let draft = entry
@@ -126,5 +131,19 @@ extension AuthService {
       }
       return .committed(())
     }
+  }
+
+  /// The id that is meant; throws `.denied(.missingScope)` for another token than the caller's own
+  /// when that has no `manage`.
+  private static func token(_ id: String, endedBy caller: Caller) throws(AuthError) -> UUID {
+    guard case .accessToken(let own) = caller.credential else {
+      guard let id = UUID(uuidString: id) else { throw .notFound }
+      return id
+    }
+    if id == currentTokenID { return own }
+    let id = UUID(uuidString: id)
+    guard caller.scopes.all.contains(.manage) || id == own else { throw .denied(.missingScope) }
+    guard let id else { throw .notFound }
+    return id
   }
 }

@@ -142,6 +142,8 @@ package enum ReceiptAction: String, Sendable, Hashable, CaseIterable {
   case providerConfigSwitch = "provider-config.switch"
   /// The second key of a configuration is destroyed by its owner.
   case providerConfigUnstage = "provider-config.unstage"
+  /// A stored key is shown to its owner, as `chatelaine env export` asks for.
+  case credentialReveal = "credential.reveal"
   /// Sessions that are over are removed.
   case sessionSweep = "session.sweep"
   /// A session or access token is exchanged for an assertion.

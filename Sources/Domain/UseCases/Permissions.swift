@@ -94,7 +94,10 @@ package enum Permissions {
     .accessTokenRotate: Rule(
       [.session, .accessToken(.manage)], .everything, needsConfirmation: true),
     .accountTokensRevoke: Rule([.role(.admin), .operator], .everything, needsConfirmation: true),
-    .accessTokenDelete: Rule([.session, .accessToken(.manage)], .everything),
+    // Without `manage`, itself only.
+    .accessTokenDelete: Rule(
+      [.session, .accessToken(.use), .accessToken(.manage), .accessToken(.readAudit)],
+      .everything),
     .accessTokenList: Rule([.session, .accessToken(.manage)], .refusals),
     .operatorImpersonate: Rule([.operator], .everything),
 
@@ -158,6 +161,7 @@ package enum Permissions {
     .credentialResolve: Rule([.session, .accessToken(.use)], .everything),
     .credentialTest: Rule(
       [.session, .accessToken(.use), .accessToken(.manage)], .everything),
+    .credentialReveal: Rule([.session], .everything, needsConfirmation: true),
     .credentialUse: Rule([.service("gateway")], .everything),
 
     .masterKeyGet: Rule([.operator], .nothing),

@@ -51,6 +51,8 @@ package enum VaultError: Error, Hashable {
   case expired(provider: String, label: Label)
   /// The configuration has no second key, or its time has ended.
   case noSecondKey
+  /// The operator lets no key be shown.
+  case revealOff
   /// The change was meant for a configuration as it isn't any more.
   case changedMeanwhile
   /// The user has `max` configurations already, as many as one may have.
@@ -107,6 +109,7 @@ extension VaultError: UseCaseError {
     case .expired: "expired"
     case .changedMeanwhile: "changed-meanwhile"
     case .noSecondKey: "no-second-key"
+    case .revealOff: "reveal-off"
     case .tooManyConfigs: "too-many-configurations"
     case .notTestable: "not-testable"
     case .endpointChanged: "endpoint-changed"

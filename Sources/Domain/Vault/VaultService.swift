@@ -22,16 +22,18 @@ package struct VaultService: Sendable {
   let configsMax: Int
   let refusalsMax: Int
   let operatorKeys: OperatorKeys
+  let revealsKeys: Bool
 
   /// - Parameters:
   ///   - operatorKeys: for providers of which a user has no key.
   ///   - configsMax: configurations of one user.
   ///   - refusalsMax: refusals in a row that put a key into quarantine; 0 never does.
+  ///   - revealsKeys: whether owners may have their keys shown.
   package init(
     store: any VaultStore, keyring: Keyring, cache: DataKeyCache = DataKeyCache(),
     known: KnownConfigs = KnownConfigs(), catalogue: ProviderCatalogue = .standard,
     configsMax: Int = Self.configsPerUserMaxDefault, refusalsMax: Int = Self.refusalsMaxDefault,
-    operatorKeys: OperatorKeys = OperatorKeys(),
+    operatorKeys: OperatorKeys = OperatorKeys(), revealsKeys: Bool = true,
     clock: @escaping @Sendable () -> Date = { Date() }
   ) {
     door = Door(clock: clock) { (receipt) async throws(VaultError) in
@@ -44,6 +46,7 @@ package struct VaultService: Sendable {
     self.configsMax = configsMax
     self.refusalsMax = refusalsMax
     self.operatorKeys = operatorKeys
+    self.revealsKeys = revealsKeys
   }
 
   /// For what a resolve gives out, and the end of its use comes back with.

@@ -148,6 +148,16 @@ extension VaultAPI.ImportProviderConfigResponse {
   }
 }
 
+extension VaultAPI.RevealedKey {
+  /// The message is the one place outside locked memory where the key stands in clear.
+  init(_ revealed: RevealedKey) {
+    self.init(
+      provider: revealed.config.provider, label: revealed.config.label.text,
+      apiKey: revealed.key.bytes.withUTF8String { $0 }, baseUrl: revealed.baseURL,
+      keyVersion: Int64(revealed.config.keyVersion))
+  }
+}
+
 extension VaultAPI.ResolveCredentialResponse {
   /// The message is the one place outside locked memory where the key stands in clear.
   init(_ credential: ResolvedCredential, _ signer: UseTicketSigner) {

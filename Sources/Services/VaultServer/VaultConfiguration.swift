@@ -21,6 +21,8 @@ struct VaultConfiguration: ServiceConfiguration {
   let configsMax: Int
   /// Refusals in a row that put a key into quarantine; 0 never does.
   let refusalsMax: Int
+  /// Whether owners may have their keys shown.
+  let revealsKeys: Bool
   /// For providers of which a user has no key.
   let operatorKeys: OperatorKeys
 
@@ -49,6 +51,13 @@ struct VaultConfiguration: ServiceConfiguration {
       doc:
         "How often in a row a provider may refuse a key before it goes into quarantine and isn't "
         + "used; 0 never.")
+    revealsKeys =
+      reader.parsed(
+        "KEY_REVEAL", default: "on",
+        doc:
+          "Whether people may have their own stored keys shown, after their password: on or off. "
+          + "'chatelaine env export' needs it.", expected: "on or off"
+      ) { ["on": true, "off": false][$0] } ?? false
     operatorKeys = Self.operatorKeys(&reader)
     self.database = try reader.require(database)
     keyring = try reader.require(keys)

@@ -47,6 +47,10 @@ extension VaultError: RPCErrorConvertible {
       RPCError(
         .failedPrecondition, "there is no key beside the one that is used",
         details: [Self.reason("NO_SECOND_KEY")])
+    case .revealOff:
+      RPCError(
+        .failedPrecondition, "the operator of this portal lets no stored key be shown (KEY_REVEAL)",
+        details: [Self.reason("REVEAL_OFF")])
     case .changedMeanwhile:
       RPCError(
         .aborted,

@@ -101,6 +101,13 @@ struct VaultHandler: VaultAPI.VaultServiceProtocol {
     return VaultAPI.ResolveCredentialResponse(tested, vault.ticketSigner)
   }
 
+  func revealKey(
+    _ request: VaultAPI.RevealKeyRequest, context: ServerContext
+  ) async throws -> VaultAPI.RevealedKey {
+    VaultAPI.RevealedKey(
+      try await vault.reveal(request.id, for: context.caller(), from: context.origin))
+  }
+
   func recordUses(
     _ request: VaultAPI.RecordUsesRequest, context: ServerContext
   ) async throws -> VaultAPI.RecordUsesResponse {

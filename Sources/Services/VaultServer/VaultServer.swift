@@ -57,7 +57,7 @@ enum VaultServer {
     let vault = VaultService(
       store: store, keyring: keyring, cache: cache, known: known,
       configsMax: configuration.configsMax, refusalsMax: configuration.refusalsMax,
-      operatorKeys: configuration.operatorKeys)
+      operatorKeys: configuration.operatorKeys, revealsKeys: configuration.revealsKeys)
     let keys = KeyManagement(
       store: PostgresKeyRotationStore(postgres: postgres, outbox: outbox), keyring: keyring
     ) { (receipt) async throws(VaultError) in

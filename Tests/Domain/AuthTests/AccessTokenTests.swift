@@ -149,22 +149,48 @@ import UseCases
   @Test func aTokenForUseChangesNothing() async throws {
     let account = try await auth.signUp()
     let (_, token) = try await create(for: account)
+    let (_, other) = try await create("phone", for: account)
     let user = caller(token, of: account)
     await #expect(throws: AuthError.denied(.missingScope)) {
       try await create("another", for: account, by: user)
     }
     await #expect(throws: AuthError.denied(.missingScope)) {
       try await auth.service.deleteAccessToken(
-        token.id.uuidString, for: user, from: TestAuth.origin)
+        other.id.uuidString, for: user, from: TestAuth.origin)
     }
     await #expect(throws: AuthError.denied(.missingScope)) {
       try await auth.service.accessTokens(of: user, size: 0, pageToken: "", from: TestAuth.origin)
     }
-    #expect(auth.store.accessTokenHashes.count == 1)
+    #expect(auth.store.accessTokenHashes.count == 2)
     let denied = auth.store.receipts.filter { $0.outcome == .denied }
     #expect(denied.map(\.action) == [.accessTokenCreate, .accessTokenDelete, .accessTokenList])
     #expect(denied.allSatisfy { $0.details["reason"] == .text("missing-scope") })
     #expect(denied.allSatisfy { $0.accountID == account.id })
+  }
+
+  @Test(arguments: [Scope.use, .manage, .readAudit])
+  func whateverATokenMayItMayEndItself(_ scope: Scope) async throws {
+    let account = try await auth.signUp()
+    let (_, other) = try await create("phone", for: account)
+    for names in ["current", "its id"] {
+      let (secret, token) = try await create(scopes: scope, for: account)
+      let id = names == "current" ? names : token.id.text
+      try await auth.service.deleteAccessToken(
+        id, for: caller(token, of: account), from: TestAuth.origin)
+      await #expect(throws: AuthError.unauthenticated) {
+        try await auth.service.authenticate(.accessToken(secret.text), from: TestAuth.origin)
+      }
+      #expect(auth.store.receipts.last?.target.id == token.id.text)
+    }
+    // A session is no access token.
+    await #expect(throws: AuthError.notFound) {
+      try await auth.service.deleteAccessToken(
+        "current", for: auth.caller(account), from: TestAuth.origin)
+    }
+    #expect(
+      try await auth.service.accessTokens(
+        of: auth.caller(account), size: 0, pageToken: "", from: TestAuth.origin
+      ).elements.map(\.id) == [other.id])
   }
 
   @Test func aTokenGivesAnotherNoMoreThanItHas() async throws {

@@ -159,7 +159,7 @@ private final class Ledger: Sendable {
     .sessionConfirm, .sessionRotate, .secondFactorGet, .secondFactorEnable, .secondFactorDisable,
     .recoveryCodesCreate, .accountDeleteRequest,
     .recoveryCodesCreate, .passkeyCreate, .passkeyRename, .passkeyDelete, .passkeyList,
-    .identityLink, .identityUnlink, .identityList,
+    .identityLink, .identityUnlink, .identityList, .credentialReveal,
   ]
   /// On other people's.
   private static let adminActions: Set<ReceiptAction> = [
@@ -191,6 +191,8 @@ private final class Ledger: Sendable {
     #expect(
       Self.allowed(Self.caller(.accessToken(UUID()), .use)) == [
         .accountGet, .credentialResolve, .credentialTest, .accessTokenDerive,
+        // Itself only.
+        .accessTokenDelete,
       ])
   }
 
@@ -206,7 +208,7 @@ private final class Ledger: Sendable {
   @Test func aTokenThatReadsTheLogDoesNothingElse() {
     #expect(
       Self.allowed(Self.caller(.accessToken(UUID()), .readAudit)) == [
-        .accountGet, .auditEventList, .accessTokenDerive,
+        .accountGet, .auditEventList, .accessTokenDerive, .accessTokenDelete,
       ])
   }
 
@@ -225,7 +227,7 @@ private final class Ledger: Sendable {
     let needing = Self.adminActions.subtracting([.accountList]).union([
       .accessTokenCreate, .secondFactorEnable, .secondFactorDisable, .recoveryCodesCreate,
       .accountDeleteRequest, .accessTokenRotate, .passwordChange, .emailChangeRequest,
-      .passkeyCreate, .passkeyDelete, .identityLink, .identityUnlink,
+      .passkeyCreate, .passkeyDelete, .identityLink, .identityUnlink, .credentialReveal,
     ])
     for caller in [late, never] {
       #expect(

@@ -73,6 +73,7 @@ extension AuditActionName {
     ("provider-config.stage", "Put a new key beside a key"),
     ("provider-config.switch", "Switched to another key"),
     ("provider-config.unstage", "Dropped a second key"),
+    ("credential.reveal", "Had a key shown"),
     ("audit-log.get", "Read the log's tree"),
   ]
 }

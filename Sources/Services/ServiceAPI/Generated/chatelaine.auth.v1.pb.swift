@@ -6180,7 +6180,7 @@ package enum AuthAPI {
 
   /// `chatelaine.auth.v1.DeleteAccessTokenRequest`.
   package struct DeleteAccessTokenRequest: GeneratedMessage, JSONArrayElement {
-    /// Field 1.
+    /// `current` is the access token with which the call is made.
     package var id: String
 
     /// Every field defaulted.
@@ -6935,7 +6935,7 @@ package enum AuthAPI {
           body: .none),
       ])
 
-    /// Revokes an access token.
+    /// Revokes an access token. One without MANAGE may end itself, as `current`, and no other.
     package static let deleteAccessToken = MethodDescriptor(
       service: "chatelaine.auth.v1.Auth", method: "DeleteAccessToken",
       shape: .unary,
@@ -7329,7 +7329,7 @@ package enum AuthAPI {
       _ request: AuthAPI.ListAccessTokensRequest, context: ServerContext
     ) async throws -> AuthAPI.ListAccessTokensResponse
 
-    /// Revokes an access token.
+    /// Revokes an access token. One without MANAGE may end itself, as `current`, and no other.
     func deleteAccessToken(
       _ request: AuthAPI.DeleteAccessTokenRequest, context: ServerContext
     ) async throws -> Empty
@@ -7896,7 +7896,7 @@ package enum AuthAPI {
         AuthMethods.listAccessTokens, request, options: options)
     }
 
-    /// Revokes an access token.
+    /// Revokes an access token. One without MANAGE may end itself, as `current`, and no other.
     package func deleteAccessToken(
       _ request: AuthAPI.DeleteAccessTokenRequest,
       options: CallOptions = CallOptions()

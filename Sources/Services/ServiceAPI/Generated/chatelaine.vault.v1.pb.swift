@@ -1602,6 +1602,143 @@ package enum VaultAPI {
     }
   }
 
+  /// `chatelaine.vault.v1.RevealKeyRequest`.
+  package struct RevealKeyRequest: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var id: String
+
+    /// Every field defaulted.
+    package init(
+      id: String = ""
+    ) {
+      self.id = id
+    }
+
+    package init() {
+      self.id = ""
+    }
+
+    package static let messageName = "chatelaine.vault.v1.RevealKeyRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__reveal_key_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RevealKeyRequest.self).pointee
+      self.id = try CField.string(c.id, "id")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RevealKeyRequest.self)
+      c.pointee.id = CField.data(self.id, in: arena)
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("id", self.id)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "id":
+        self.id = try .reading(value, "id")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// A key as it was stored.
+  package struct RevealedKey: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var provider: String
+    /// Field 2.
+    package var label: String
+    /// Secret; empty where the provider needs none.
+    package var apiKey: String
+    /// The user's endpoint; absent where the provider's own is used.
+    package var baseUrl: String?
+    /// Field 5.
+    package var keyVersion: Int64
+
+    /// Every field defaulted.
+    package init(
+      provider: String = "",
+      label: String = "",
+      apiKey: String = "",
+      baseUrl: String? = nil,
+      keyVersion: Int64 = 0
+    ) {
+      self.provider = provider
+      self.label = label
+      self.apiKey = apiKey
+      self.baseUrl = baseUrl
+      self.keyVersion = keyVersion
+    }
+
+    package init() {
+      self.provider = ""
+      self.label = ""
+      self.apiKey = ""
+      self.baseUrl = nil
+      self.keyVersion = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.RevealedKey"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__revealed_key__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RevealedKey.self).pointee
+      self.provider = try CField.string(c.provider, "provider")
+      self.label = try CField.string(c.label, "label")
+      self.apiKey = try CField.string(c.api_key, "apiKey")
+      if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
+      self.keyVersion = c.key_version
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__RevealedKey.self)
+      c.pointee.provider = CField.data(self.provider, in: arena)
+      c.pointee.label = CField.data(self.label, in: arena)
+      c.pointee.api_key = CField.data(self.apiKey, in: arena)
+      if let value = self.baseUrl {
+        c.pointee._base_url_case = .init(rawValue: 4)
+        c.pointee.base_url = CField.data(value, in: arena)
+      }
+      c.pointee.key_version = self.keyVersion
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("provider", self.provider)
+      writer.field("label", self.label)
+      writer.field("apiKey", self.apiKey)
+      writer.field("baseUrl", self.baseUrl)
+      writer.field("keyVersion", self.keyVersion)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "provider":
+        self.provider = try .reading(value, "provider")
+      case "label":
+        self.label = try .reading(value, "label")
+      case "apiKey", "api_key":
+        self.apiKey = try .reading(value, "apiKey")
+      case "baseUrl", "base_url":
+        self.baseUrl = try .reading(value, "baseUrl")
+      case "keyVersion", "key_version":
+        self.keyVersion = try .reading(value, "keyVersion")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// `chatelaine.vault.v1.BatchProviderConfigsRequest`.
   package struct BatchProviderConfigsRequest: GeneratedMessage, JSONArrayElement {
     /// 1 to 200.
@@ -3381,6 +3518,18 @@ package enum VaultAPI {
           body: .all),
       ])
 
+    /// Shows a key to its owner, for whoever moves away or needs it where the proxy isn't. For a session
+    /// that was confirmed a moment ago, never for an access token; the receipt is committed before the
+    /// key leaves.
+    package static let revealKey = MethodDescriptor(
+      service: "chatelaine.vault.v1.Vault", method: "RevealKey",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs/{id}:reveal",
+          body: .all),
+      ])
+
     /// Lets several configurations be used again.
     package static let batchEnableProviderConfigs = MethodDescriptor(
       service: "chatelaine.vault.v1.Vault", method: "BatchEnableProviderConfigs",
@@ -3447,6 +3596,9 @@ package enum VaultAPI {
       service: "chatelaine.vault.v1.Vault", method: "ImportProviderConfig",
       shape: .unary,
       httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/provider-configs:import",
+          body: .all),
       ])
 
     /// Opens a key for one use. The receipt is committed before the key leaves.
@@ -3507,6 +3659,7 @@ package enum VaultAPI {
       stageKey,
       switchKeys,
       dropSecondKey,
+      revealKey,
       batchEnableProviderConfigs,
       batchDisableProviderConfigs,
       listProviderConfigVersions,
@@ -3576,6 +3729,13 @@ package enum VaultAPI {
     func dropSecondKey(
       _ request: VaultAPI.DropSecondKeyRequest, context: ServerContext
     ) async throws -> VaultAPI.ProviderConfig
+
+    /// Shows a key to its owner, for whoever moves away or needs it where the proxy isn't. For a session
+    /// that was confirmed a moment ago, never for an access token; the receipt is committed before the
+    /// key leaves.
+    func revealKey(
+      _ request: VaultAPI.RevealKeyRequest, context: ServerContext
+    ) async throws -> VaultAPI.RevealedKey
 
     /// Lets several configurations be used again.
     func batchEnableProviderConfigs(
@@ -3750,6 +3910,17 @@ package enum VaultAPI {
         VaultMethods.dropSecondKey, request, options: options)
     }
 
+    /// Shows a key to its owner, for whoever moves away or needs it where the proxy isn't. For a session
+    /// that was confirmed a moment ago, never for an access token; the receipt is committed before the
+    /// key leaves.
+    package func revealKey(
+      _ request: VaultAPI.RevealKeyRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> VaultAPI.RevealedKey {
+      try await channel.unary(
+        VaultMethods.revealKey, request, options: options)
+    }
+
     /// Lets several configurations be used again.
     package func batchEnableProviderConfigs(
       _ request: VaultAPI.BatchProviderConfigsRequest,
@@ -3915,6 +4086,10 @@ package enum VaultAPI {
         VaultAPI.DropSecondKeyRequest.self,
         VaultAPI.ProviderConfig.self),
       TranscodedMethod(
+        VaultMethods.revealKey,
+        VaultAPI.RevealKeyRequest.self,
+        VaultAPI.RevealedKey.self),
+      TranscodedMethod(
         VaultMethods.batchEnableProviderConfigs,
         VaultAPI.BatchProviderConfigsRequest.self,
         VaultAPI.BatchProviderConfigsResponse.self),
@@ -3938,6 +4113,10 @@ package enum VaultAPI {
         VaultMethods.undeleteProviderConfig,
         VaultAPI.UndeleteProviderConfigRequest.self,
         VaultAPI.ProviderConfig.self),
+      TranscodedMethod(
+        VaultMethods.importProviderConfig,
+        VaultAPI.ImportProviderConfigRequest.self,
+        VaultAPI.ImportProviderConfigResponse.self),
     ]
   }
   /// `chatelaine.vault.v1.GetKeyStatusRequest`.
@@ -4782,6 +4961,12 @@ extension VaultAPI.VaultServiceProtocol {
           return try await self.dropSecondKey(request, context: context).enveloped()
         }),
       MethodHandler(
+        VaultAPI.VaultMethods.revealKey,
+        .unary { request, context in
+          let request = try VaultAPI.RevealKeyRequest(request: request)
+          return try await self.revealKey(request, context: context).enveloped()
+        }),
+      MethodHandler(
         VaultAPI.VaultMethods.batchEnableProviderConfigs,
         .unary { request, context in
           let request = try VaultAPI.BatchProviderConfigsRequest(request: request)
@@ -4963,106 +5148,111 @@ extension ProtoFileDescriptor {
       CgxzdG9yZV9hbnl3YXkYAyABKAhSC3N0b3JlQW55d2F5EhIKBGV0YWcYBCABKAlSBGV0YWcifQoRU3dpdGNoS2V5c1Jl\
       cXVlc3QSDgoCaWQYASABKAlSAmlkEjgKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAFIH\
       b3ZlcmxhcIgBARISCgRldGFnGAMgASgJUgRldGFnQgoKCF9vdmVybGFwIjoKFERyb3BTZWNvbmRLZXlSZXF1ZXN0Eg4K\
-      AmlkGAEgASgJUgJpZBISCgRldGFnGAIgASgJUgRldGFnIi8KG0JhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBIQCgNp\
-      ZHMYASADKAlSA2lkcyKPAQocQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXNwb25zZRJOChBwcm92aWRlcl9jb25maWdzGAEg\
-      AygLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZ1IPcHJvdmlkZXJDb25maWdzEh8KC21pc3Npbmdf\
-      aWRzGAIgAygJUgptaXNzaW5nSWRzItkCChVQcm92aWRlckNvbmZpZ1ZlcnNpb24SDgoCaWQYASABKAlSAmlkEhsKCWNv\
-      bmZpZ19pZBgCIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAyABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAQgASgJUgVs\
-      YWJlbBIdCgptYXNrZWRfa2V5GAUgASgJUgltYXNrZWRLZXkSHgoIYmFzZV91cmwYBiABKAlIAFIHYmFzZVVybIgBARI1\
-      CghlbmRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSPQoMZGVzdHJveV90aW1l\
-      GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILZGVzdHJveVRpbWUSHwoLa2V5X3ZlcnNpb24YCSABKANS\
-      CmtleVZlcnNpb25CCwoJX2Jhc2VfdXJsIjMKIUxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVxdWVzdBIOCgJpZBgB\
-      IAEoCVICaWQibAoiTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZRJGCgh2ZXJzaW9ucxgBIAMoCzIqLmNo\
-      YXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdWZXJzaW9uUgh2ZXJzaW9ucyJoCiNSZXN0b3JlUHJvdmlkZXJD\
-      b25maWdWZXJzaW9uUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSHQoKdmVyc2lvbl9pZBgCIAEoCVIJdmVyc2lvbklkEhIK\
-      BGV0YWcYAyABKAlSBGV0YWciIwohTGlzdERlbGV0ZWRQcm92aWRlckNvbmZpZ3NSZXF1ZXN0Ii8KHVVuZGVsZXRlUHJv\
-      dmlkZXJDb25maWdSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZCLUAQobSW1wb3J0UHJvdmlkZXJDb25maWdSZXF1ZXN0EhoK\
-      CHByb3ZpZGVyGAEgASgJUghwcm92aWRlchIUCgVsYWJlbBgCIAEoCVIFbGFiZWwSFwoHYXBpX2tleRgDIAEoCVIGYXBp\
-      S2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESIwoNdmFsaWRhdGVfb25seRgFIAEoCFIMdmFsaWRhdGVP\
-      bmx5EhgKB3JlcGxhY2UYBiABKAhSB3JlcGxhY2VCCwoJX2Jhc2VfdXJsIpYCChxJbXBvcnRQcm92aWRlckNvbmZpZ1Jl\
-      c3BvbnNlElMKB291dGNvbWUYASABKA4yOS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFByb3ZpZGVyQ29uZmlnUmVz\
-      cG9uc2UuT3V0Y29tZVIHb3V0Y29tZRJMCg9wcm92aWRlcl9jb25maWcYAiABKAsyIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
-      LlByb3ZpZGVyQ29uZmlnUg5wcm92aWRlckNvbmZpZyJTCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIM\
-      CghJTVBPUlRFRBABEhMKD0FMUkVBRFlfUFJFU0VOVBACEgwKCENPTkZMSUNUEAMijQEKGFJlc29sdmVDcmVkZW50aWFs\
-      UmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhgKB3B1cnBvc2UY\
-      AyABKAlSB3B1cnBvc2USJQoOcmVmdXNlZF90aWNrZXQYBCABKAxSDXJlZnVzZWRUaWNrZXQilgIKGVJlc29sdmVDcmVk\
-      ZW50aWFsUmVzcG9uc2USGwoJY29uZmlnX2lkGAEgASgJUghjb25maWdJZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlk\
-      ZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEhcKB2FwaV9rZXkYBCABKAlSBmFwaUtleRIeCghiYXNlX3VybBgFIAEoCUgA\
-      UgdiYXNlVXJsiAEBEh0KCnVzZV90aWNrZXQYBiABKAxSCXVzZVRpY2tldBIiCg1oYXNfb3RoZXJfa2V5GAcgASgIUgto\
-      YXNPdGhlcktleRIhCgxvcGVyYXRvcl9rZXkYCCABKAhSC29wZXJhdG9yS2V5QgsKCV9iYXNlX3VybCKoAQoVUmVzb2x2\
-      ZUZvclRlc3RSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVIIcHJvdmlkZXISFwoHYXBpX2tl\
-      eRgDIAEoCVIGYXBpS2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESHQoKc2Vjb25kX2tleRgFIAEoCFIJ\
-      c2Vjb25kS2V5QgsKCV9iYXNlX3VybCLbBAoGVXNlRW5kEh0KCnVzZV90aWNrZXQYASABKAxSCXVzZVRpY2tldBIWCgZz\
-      dGF0dXMYAiABKAVSBnN0YXR1cxI9CgdmYWlsdXJlGAMgASgOMiMuY2hhdGVsYWluZS52YXVsdC52MS5Vc2VFbmQuRmFp\
-      bHVyZVIHZmFpbHVyZRI7ChdmaXJzdF9ieXRlX21pbGxpc2Vjb25kcxgEIAEoA0gAUhVmaXJzdEJ5dGVNaWxsaXNlY29u\
-      ZHOIAQESIgoMbWlsbGlzZWNvbmRzGAUgASgDUgxtaWxsaXNlY29uZHMSIwoNcmVxdWVzdF9ieXRlcxgGIAEoA1IMcmVx\
-      dWVzdEJ5dGVzEiUKDnJlc3BvbnNlX2J5dGVzGAcgASgDUg1yZXNwb25zZUJ5dGVzEjoKCWtleV9zdGF0ZRgIIAEoDjId\
-      LmNoYXRlbGFpbmUudmF1bHQudjEuS2V5U3RhdGVSCGtleVN0YXRlItUBCgdGYWlsdXJlEhcKE0ZBSUxVUkVfVU5TUEVD\
-      SUZJRUQQABIMCghOT1RfU0VOVBABEg8KC1VOUkVBQ0hBQkxFEAISDQoJVElNRURfT1VUEAMSDgoKQlJPS0VOX09GRhAE\
-      Eg8KC0NMSUVOVF9MRUZUEAUSFgoSUkVRVUVTVF9JTkNPTVBMRVRFEAYSFQoRUkVRVUVTVF9UT09fTEFSR0UQBxILCgdS\
-      RVZPS0VEEAgSEgoOR0FURVdBWV9GQUlMRUQQCRISCg5BTlNXRVJfUkVGVVNFRBAKQhoKGF9maXJzdF9ieXRlX21pbGxp\
-      c2Vjb25kcyJEChFSZWNvcmRVc2VzUmVxdWVzdBIvCgR1c2VzGAEgAygLMhsuY2hhdGVsYWluZS52YXVsdC52MS5Vc2VF\
-      bmRSBHVzZXMiSgoSUmVjb3JkVXNlc1Jlc3BvbnNlEhoKCHJlY29yZGVkGAEgASgFUghyZWNvcmRlZBIYCgdyZWZ1c2Vk\
-      GAIgASgFUgdyZWZ1c2VkIjQKE0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElk\
-      Il4KFEVyYXNlQWNjb3VudFJlc3BvbnNlEikKEHByb3ZpZGVyX2NvbmZpZ3MYASABKAVSD3Byb3ZpZGVyQ29uZmlncxIb\
-      CglkYXRhX2tleXMYAiABKAVSCGRhdGFLZXlzIp4CCglLZXlOb3RpY2USDgoCaWQYASABKAlSAmlkEh0KCmFjY291bnRf\
-      aWQYAiABKAlSCWFjY291bnRJZBI3CgRraW5kGAMgASgOMiMuY2hhdGVsYWluZS52YXVsdC52MS5LZXlOb3RpY2UuS2lu\
-      ZFIEa2luZBIbCgljb25maWdfaWQYBCABKAlSCGNvbmZpZ0lkEhIKBG5hbWUYBSABKAlSBG5hbWUSLgoEdGltZRgGIAEo\
-      CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUiSAoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDwoL\
-      UVVBUkFOVElORUQQARIMCghSRU1JTkRFUhACEgsKB0VYUElSRUQQAyIXChVUYWtlS2V5Tm90aWNlc1JlcXVlc3QiUgoW\
-      VGFrZUtleU5vdGljZXNSZXNwb25zZRI4Cgdub3RpY2VzGAEgAygLMh4uY2hhdGVsYWluZS52YXVsdC52MS5LZXlOb3Rp\
-      Y2VSB25vdGljZXMiKwoXRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QSEAoDaWRzGAEgAygJUgNpZHMqbwoIS2V5U3RhdGUS\
-      GQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASCQoFVkFMSUQQARILCgdSRUZVU0VEEAISDQoJTk9fQ1JFRElUEAMSEAoM\
-      UkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBTKVGgoFVmF1bHQSkgEKFENyZWF0ZVByb3ZpZGVyQ29uZmlnEjAu\
-      Y2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYx\
-      LlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoBKhKaAQoTTGlzdFByb3ZpZGVy\
-      Q29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaMC5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
-      Z3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQcm92aWRlckNvbmZpZ1JlcXVl\
-      c3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9hcGkvdjEvcHJvdmlkZXItY29u\
-      Zmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQudjEuVXBkYXRlUHJvdmlk\
-      ZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIogtPkkwIiMh0vYXBpL3Yx\
-      L3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0\
-      LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIlgtPkkwIfKh0vYXBp\
-      L3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0\
-      LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWci\
-      L4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEBChVEaXNhYmxlUHJvdmlkZXJD\
-      b25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmRpc2Fi\
-      bGU6ASoShQEKCFN0YWdlS2V5EiQuY2hhdGVsYWluZS52YXVsdC52MS5TdGFnZUtleVJlcXVlc3QaIy5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi6C0+STAigiIy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnN0YWdl\
-      OgEqEooBCgpTd2l0Y2hLZXlzEiYuY2hhdGVsYWluZS52YXVsdC52MS5Td2l0Y2hLZXlzUmVxdWVzdBojLmNoYXRlbGFp\
-      bmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06c3dp\
-      dGNoOgEqEpcBCg1Ecm9wU2Vjb25kS2V5EikuY2hhdGVsYWluZS52YXVsdC52MS5Ecm9wU2Vjb25kS2V5UmVxdWVzdBoj\
-      LmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciNoLT5JMCMCIrL2FwaS92MS9wcm92aWRlci1jb25maWdz\
-      L3tpZH06ZHJvcFNlY29uZEtleToBKhKtAQoaQmF0Y2hFbmFibGVQcm92aWRlckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZh\
-      dWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRl\
-      ckNvbmZpZ3NSZXNwb25zZSIqgtPkkwIkIh8vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ZW5hYmxlOgEqEq8BChtCYXRj\
-      aERpc2FibGVQcm92aWRlckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVx\
-      dWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIrgtPkkwIlIiAvYXBp\
-      L3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ZGlzYWJsZToBKhK9AQoaTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnMSNi5jaGF0\
-      ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVxdWVzdBo3LmNoYXRlbGFpbmUudmF1bHQu\
-      djEuTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZSIugtPkkwIoEiYvYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
-      Z3Mve2lkfS92ZXJzaW9ucxLFAQocUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVyc2lvbhI4LmNoYXRlbGFpbmUudmF1bHQu\
-      djEuUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVyc2lvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVy\
-      Q29uZmlnIkaC0+STAkAiOy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9L3ZlcnNpb25zL3t2ZXJzaW9uX2lkfTpy\
-      ZXN0b3JlOgEqErcBChpMaXN0RGVsZXRlZFByb3ZpZGVyQ29uZmlncxI2LmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdERl\
-      bGV0ZWRQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjcuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdW\
-      ZXJzaW9uc1Jlc3BvbnNlIiiC0+STAiISIC9hcGkvdjEvZGVsZXRlZC1wcm92aWRlci1jb25maWdzEqQBChZVbmRlbGV0\
-      ZVByb3ZpZGVyQ29uZmlnEjIuY2hhdGVsYWluZS52YXVsdC52MS5VbmRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoj\
-      LmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciMYLT5JMCKyImL2FwaS92MS9wcm92aWRlci1jb25maWdz\
-      L3tpZH06dW5kZWxldGU6ASoSewoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9y\
-      dFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
-      b25zZRJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXF1\
-      ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwKDlJlc29sdmVGb3JUZXN0\
-      EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJl\
-      c29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3JkVXNl\
-      c1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQSKC5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNj\
-      b3VudFJlc3BvbnNlEmkKDlRha2VLZXlOb3RpY2VzEiouY2hhdGVsYWluZS52YXVsdC52MS5UYWtlS2V5Tm90aWNlc1Jl\
-      cXVlc3QaKy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlRha2VLZXlOb3RpY2VzUmVzcG9uc2USWAoQRGVsZXRlS2V5Tm90aWNl\
-      cxIsLmNoYXRlbGFpbmUudmF1bHQudjEuRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1w\
-      dHliBnByb3RvMw==
+      AmlkGAEgASgJUgJpZBISCgRldGFnGAIgASgJUgRldGFnIiIKEFJldmVhbEtleVJlcXVlc3QSDgoCaWQYASABKAlSAmlk\
+      IqYBCgtSZXZlYWxlZEtleRIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcK\
+      B2FwaV9rZXkYAyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEh8KC2tleV92ZXJzaW9u\
+      GAUgASgDUgprZXlWZXJzaW9uQgsKCV9iYXNlX3VybCIvChtCYXRjaFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QSEAoDaWRz\
+      GAEgAygJUgNpZHMijwEKHEJhdGNoUHJvdmlkZXJDb25maWdzUmVzcG9uc2USTgoQcHJvdmlkZXJfY29uZmlncxgBIAMo\
+      CzIjLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWdSD3Byb3ZpZGVyQ29uZmlncxIfCgttaXNzaW5nX2lk\
+      cxgCIAMoCVIKbWlzc2luZ0lkcyLZAgoVUHJvdmlkZXJDb25maWdWZXJzaW9uEg4KAmlkGAEgASgJUgJpZBIbCgljb25m\
+      aWdfaWQYAiABKAlSCGNvbmZpZ0lkEhoKCHByb3ZpZGVyGAMgASgJUghwcm92aWRlchIUCgVsYWJlbBgEIAEoCVIFbGFi\
+      ZWwSHQoKbWFza2VkX2tleRgFIAEoCVIJbWFza2VkS2V5Eh4KCGJhc2VfdXJsGAYgASgJSABSB2Jhc2VVcmyIAQESNQoI\
+      ZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEj0KDGRlc3Ryb3lfdGltZRgI\
+      IAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSC2Rlc3Ryb3lUaW1lEh8KC2tleV92ZXJzaW9uGAkgASgDUgpr\
+      ZXlWZXJzaW9uQgsKCV9iYXNlX3VybCIzCiFMaXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1JlcXVlc3QSDgoCaWQYASAB\
+      KAlSAmlkImwKIkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVzcG9uc2USRgoIdmVyc2lvbnMYASADKAsyKi5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnVmVyc2lvblIIdmVyc2lvbnMiaAojUmVzdG9yZVByb3ZpZGVyQ29u\
+      ZmlnVmVyc2lvblJlcXVlc3QSDgoCaWQYASABKAlSAmlkEh0KCnZlcnNpb25faWQYAiABKAlSCXZlcnNpb25JZBISCgRl\
+      dGFnGAMgASgJUgRldGFnIiMKIUxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzUmVxdWVzdCIvCh1VbmRlbGV0ZVByb3Zp\
+      ZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQi1AEKG0ltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghw\
+      cm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtl\
+      eRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlkYXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25s\
+      eRIYCgdyZXBsYWNlGAYgASgIUgdyZXBsYWNlQgsKCV9iYXNlX3VybCKWAgocSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
+      b25zZRJTCgdvdXRjb21lGAEgASgOMjkuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1Jlc3Bv\
+      bnNlLk91dGNvbWVSB291dGNvbWUSTAoPcHJvdmlkZXJfY29uZmlnGAIgASgLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
+      cm92aWRlckNvbmZpZ1IOcHJvdmlkZXJDb25maWciUwoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASDAoI\
+      SU1QT1JURUQQARITCg9BTFJFQURZX1BSRVNFTlQQAhIMCghDT05GTElDVBADIo0BChhSZXNvbHZlQ3JlZGVudGlhbFJl\
+      cXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMg\
+      ASgJUgdwdXJwb3NlEiUKDnJlZnVzZWRfdGlja2V0GAQgASgMUg1yZWZ1c2VkVGlja2V0IpYCChlSZXNvbHZlQ3JlZGVu\
+      dGlhbFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVy\
+      EhQKBWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIH\
+      YmFzZVVybIgBARIdCgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNrZXQSIgoNaGFzX290aGVyX2tleRgHIAEoCFILaGFz\
+      T3RoZXJLZXkSIQoMb3BlcmF0b3Jfa2V5GAggASgIUgtvcGVyYXRvcktleUILCglfYmFzZV91cmwiqAEKFVJlc29sdmVG\
+      b3JUZXN0UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhcKB2FwaV9rZXkY\
+      AyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEh0KCnNlY29uZF9rZXkYBSABKAhSCXNl\
+      Y29uZEtleUILCglfYmFzZV91cmwi2wQKBlVzZUVuZBIdCgp1c2VfdGlja2V0GAEgASgMUgl1c2VUaWNrZXQSFgoGc3Rh\
+      dHVzGAIgASgFUgZzdGF0dXMSPQoHZmFpbHVyZRgDIAEoDjIjLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5kLkZhaWx1\
+      cmVSB2ZhaWx1cmUSOwoXZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMYBCABKANIAFIVZmlyc3RCeXRlTWlsbGlzZWNvbmRz\
+      iAEBEiIKDG1pbGxpc2Vjb25kcxgFIAEoA1IMbWlsbGlzZWNvbmRzEiMKDXJlcXVlc3RfYnl0ZXMYBiABKANSDHJlcXVl\
+      c3RCeXRlcxIlCg5yZXNwb25zZV9ieXRlcxgHIAEoA1INcmVzcG9uc2VCeXRlcxI6CglrZXlfc3RhdGUYCCABKA4yHS5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLktleVN0YXRlUghrZXlTdGF0ZSLVAQoHRmFpbHVyZRIXChNGQUlMVVJFX1VOU1BFQ0lG\
+      SUVEEAASDAoITk9UX1NFTlQQARIPCgtVTlJFQUNIQUJMRRACEg0KCVRJTUVEX09VVBADEg4KCkJST0tFTl9PRkYQBBIP\
+      CgtDTElFTlRfTEVGVBAFEhYKElJFUVVFU1RfSU5DT01QTEVURRAGEhUKEVJFUVVFU1RfVE9PX0xBUkdFEAcSCwoHUkVW\
+      T0tFRBAIEhIKDkdBVEVXQVlfRkFJTEVEEAkSEgoOQU5TV0VSX1JFRlVTRUQQCkIaChhfZmlyc3RfYnl0ZV9taWxsaXNl\
+      Y29uZHMiRAoRUmVjb3JkVXNlc1JlcXVlc3QSLwoEdXNlcxgBIAMoCzIbLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5k\
+      UgR1c2VzIkoKElJlY29yZFVzZXNSZXNwb25zZRIaCghyZWNvcmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgC\
+      IAEoBVIHcmVmdXNlZCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0Eh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZCJe\
+      ChRFcmFzZUFjY291bnRSZXNwb25zZRIpChBwcm92aWRlcl9jb25maWdzGAEgASgFUg9wcm92aWRlckNvbmZpZ3MSGwoJ\
+      ZGF0YV9rZXlzGAIgASgFUghkYXRhS2V5cyKeAgoJS2V5Tm90aWNlEg4KAmlkGAEgASgJUgJpZBIdCgphY2NvdW50X2lk\
+      GAIgASgJUglhY2NvdW50SWQSNwoEa2luZBgDIAEoDjIjLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5Tm90aWNlLktpbmRS\
+      BGtpbmQSGwoJY29uZmlnX2lkGAQgASgJUghjb25maWdJZBISCgRuYW1lGAUgASgJUgRuYW1lEi4KBHRpbWUYBiABKAsy\
+      Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgR0aW1lIkgKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC1FV\
+      QVJBTlRJTkVEEAESDAoIUkVNSU5ERVIQAhILCgdFWFBJUkVEEAMiFwoVVGFrZUtleU5vdGljZXNSZXF1ZXN0IlIKFlRh\
+      a2VLZXlOb3RpY2VzUmVzcG9uc2USOAoHbm90aWNlcxgBIAMoCzIeLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5Tm90aWNl\
+      Ugdub3RpY2VzIisKF0RlbGV0ZUtleU5vdGljZXNSZXF1ZXN0EhAKA2lkcxgBIAMoCVIDaWRzKm8KCEtleVN0YXRlEhkK\
+      FUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEgkKBVZBTElEEAESCwoHUkVGVVNFRBACEg0KCU5PX0NSRURJVBADEhAKDFJB\
+      VEVfTElNSVRFRBAEEg8KC1VOUkVBQ0hBQkxFEAUyyhsKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNo\
+      YXRlbGFpbmUudmF1bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
+      cm92aWRlckNvbmZpZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNv\
+      bmZpZ3MSLy5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52\
+      YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdz\
+      Eo4BChFHZXRQcm92aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0\
+      GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
+      Z3Mve2lkfRKXAQoUVXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVy\
+      Q29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9w\
+      cm92aWRlci1jb25maWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52\
+      MS5EZWxldGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92\
+      MS9wcm92aWRlci1jb25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52\
+      MS5FbmFibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C\
+      0+STAikiJC9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29u\
+      ZmlnEjEuY2hhdGVsYWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52\
+      YXVsdC52MS5Qcm92aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxl\
+      OgEqEoUBCghTdGFnZUtleRIkLmNoYXRlbGFpbmUudmF1bHQudjEuU3RhZ2VLZXlSZXF1ZXN0GiMuY2hhdGVsYWluZS52\
+      YXVsdC52MS5Qcm92aWRlckNvbmZpZyIugtPkkwIoIiMvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpzdGFnZToB\
+      KhKKAQoKU3dpdGNoS2V5cxImLmNoYXRlbGFpbmUudmF1bHQudjEuU3dpdGNoS2V5c1JlcXVlc3QaIy5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnN3aXRj\
+      aDoBKhKXAQoNRHJvcFNlY29uZEtleRIpLmNoYXRlbGFpbmUudmF1bHQudjEuRHJvcFNlY29uZEtleVJlcXVlc3QaIy5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjaC0+STAjAiKy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97\
+      aWR9OmRyb3BTZWNvbmRLZXk6ASoShQEKCVJldmVhbEtleRIlLmNoYXRlbGFpbmUudmF1bHQudjEuUmV2ZWFsS2V5UmVx\
+      dWVzdBogLmNoYXRlbGFpbmUudmF1bHQudjEuUmV2ZWFsZWRLZXkiL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25m\
+      aWdzL3tpZH06cmV2ZWFsOgEqEq0BChpCYXRjaEVuYWJsZVByb3ZpZGVyQ29uZmlncxIwLmNoYXRlbGFpbmUudmF1bHQu\
+      djEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjEuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29u\
+      Zmlnc1Jlc3BvbnNlIiqC0+STAiQiHy9hcGkvdjEvcHJvdmlkZXItY29uZmlnczplbmFibGU6ASoSrwEKG0JhdGNoRGlz\
+      YWJsZVByb3ZpZGVyQ29uZmlncxIwLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXF1ZXN0\
+      GjEuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29uZmlnc1Jlc3BvbnNlIiuC0+STAiUiIC9hcGkvdjEv\
+      cHJvdmlkZXItY29uZmlnczpkaXNhYmxlOgEqEr0BChpMaXN0UHJvdmlkZXJDb25maWdWZXJzaW9ucxI2LmNoYXRlbGFp\
+      bmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXF1ZXN0GjcuY2hhdGVsYWluZS52YXVsdC52MS5M\
+      aXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1Jlc3BvbnNlIi6C0+STAigSJi9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97\
+      aWR9L3ZlcnNpb25zEsUBChxSZXN0b3JlUHJvdmlkZXJDb25maWdWZXJzaW9uEjguY2hhdGVsYWluZS52YXVsdC52MS5S\
+      ZXN0b3JlUHJvdmlkZXJDb25maWdWZXJzaW9uUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25m\
+      aWciRoLT5JMCQCI7L2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH0vdmVyc2lvbnMve3ZlcnNpb25faWR9OnJlc3Rv\
+      cmU6ASoStwEKGkxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzEjYuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0RGVsZXRl\
+      ZFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaNy5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNp\
+      b25zUmVzcG9uc2UiKILT5JMCIhIgL2FwaS92MS9kZWxldGVkLXByb3ZpZGVyLWNvbmZpZ3MSpAEKFlVuZGVsZXRlUHJv\
+      dmlkZXJDb25maWcSMi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVuZGVsZXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hh\
+      dGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIxgtPkkwIrIiYvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lk\
+      fTp1bmRlbGV0ZToBKhKnAQoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFBy\
+      b3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25z\
+      ZSIqgtPkkwIkIh8vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6aW1wb3J0OgEqEnIKEVJlc29sdmVDcmVkZW50aWFsEi0u\
+      Y2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJl\
+      c29sdmVDcmVkZW50aWFsUmVzcG9uc2USbAoOUmVzb2x2ZUZvclRlc3QSKi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29s\
+      dmVGb3JUZXN0UmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJdCgpS\
+      ZWNvcmRVc2VzEiYuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRVc2VzUmVxdWVzdBonLmNoYXRlbGFpbmUudmF1bHQu\
+      djEuUmVjb3JkVXNlc1Jlc3BvbnNlEmMKDEVyYXNlQWNjb3VudBIoLmNoYXRlbGFpbmUudmF1bHQudjEuRXJhc2VBY2Nv\
+      dW50UmVxdWVzdBopLmNoYXRlbGFpbmUudmF1bHQudjEuRXJhc2VBY2NvdW50UmVzcG9uc2USaQoOVGFrZUtleU5vdGlj\
+      ZXMSKi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlRha2VLZXlOb3RpY2VzUmVxdWVzdBorLmNoYXRlbGFpbmUudmF1bHQudjEu\
+      VGFrZUtleU5vdGljZXNSZXNwb25zZRJYChBEZWxldGVLZXlOb3RpY2VzEiwuY2hhdGVsYWluZS52YXVsdC52MS5EZWxl\
+      dGVLZXlOb3RpY2VzUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eWIGcHJvdG8z
       """)
 }
 

@@ -682,6 +682,96 @@ void   chatelaine__vault__v1__drop_second_key_request__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__drop_second_key_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__reveal_key_request__init
+                     (Chatelaine__Vault__V1__RevealKeyRequest         *message)
+{
+  static const Chatelaine__Vault__V1__RevealKeyRequest init_value = CHATELAINE__VAULT__V1__REVEAL_KEY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__reveal_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RevealKeyRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__reveal_key_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__reveal_key_request__pack
+                     (const Chatelaine__Vault__V1__RevealKeyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__reveal_key_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__reveal_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RevealKeyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__reveal_key_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__RevealKeyRequest *
+       chatelaine__vault__v1__reveal_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__RevealKeyRequest *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__reveal_key_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__reveal_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__RevealKeyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__reveal_key_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__revealed_key__init
+                     (Chatelaine__Vault__V1__RevealedKey         *message)
+{
+  static const Chatelaine__Vault__V1__RevealedKey init_value = CHATELAINE__VAULT__V1__REVEALED_KEY__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__revealed_key__get_packed_size
+                     (const Chatelaine__Vault__V1__RevealedKey *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__revealed_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__revealed_key__pack
+                     (const Chatelaine__Vault__V1__RevealedKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__revealed_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__revealed_key__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RevealedKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__revealed_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__RevealedKey *
+       chatelaine__vault__v1__revealed_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__RevealedKey *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__revealed_key__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__revealed_key__free_unpacked
+                     (Chatelaine__Vault__V1__RevealedKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__revealed_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__batch_provider_configs_request__init
                      (Chatelaine__Vault__V1__BatchProviderConfigsRequest         *message)
 {
@@ -3125,6 +3215,134 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__drop_second_key_request_
   (ProtobufCMessageInit) chatelaine__vault__v1__drop_second_key_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__reveal_key_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RevealKeyRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__reveal_key_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__reveal_key_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__reveal_key_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.RevealKeyRequest",
+  "RevealKeyRequest",
+  "Chatelaine__Vault__V1__RevealKeyRequest",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__RevealKeyRequest),
+  1,
+  chatelaine__vault__v1__reveal_key_request__field_descriptors,
+  chatelaine__vault__v1__reveal_key_request__field_indices_by_name,
+  1,  chatelaine__vault__v1__reveal_key_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__reveal_key_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__revealed_key__field_descriptors[5] =
+{
+  {
+    "provider",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RevealedKey, provider),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "label",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RevealedKey, label),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "api_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RevealedKey, api_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_url",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Chatelaine__Vault__V1__RevealedKey, _base_url_case),
+    offsetof(Chatelaine__Vault__V1__RevealedKey, base_url),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_version",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__RevealedKey, key_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__revealed_key__field_indices_by_name[] = {
+  2,   /* field[2] = api_key */
+  3,   /* field[3] = base_url */
+  4,   /* field[4] = key_version */
+  1,   /* field[1] = label */
+  0,   /* field[0] = provider */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__revealed_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__revealed_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.RevealedKey",
+  "RevealedKey",
+  "Chatelaine__Vault__V1__RevealedKey",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__RevealedKey),
+  5,
+  chatelaine__vault__v1__revealed_key__field_descriptors,
+  chatelaine__vault__v1__revealed_key__field_indices_by_name,
+  1,  chatelaine__vault__v1__revealed_key__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__revealed_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor chatelaine__vault__v1__batch_provider_configs_request__field_descriptors[1] =
 {
   {
@@ -4652,7 +4870,7 @@ const ProtobufCEnumDescriptor chatelaine__vault__v1__key_state__descriptor =
   chatelaine__vault__v1__key_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[23] =
+static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_descriptors[24] =
 {
   { "CreateProviderConfig", &chatelaine__vault__v1__create_provider_config_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "ListProviderConfigs", &chatelaine__vault__v1__list_provider_configs_request__descriptor, &chatelaine__vault__v1__list_provider_configs_response__descriptor },
@@ -4664,6 +4882,7 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "StageKey", &chatelaine__vault__v1__stage_key_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "SwitchKeys", &chatelaine__vault__v1__switch_keys_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
   { "DropSecondKey", &chatelaine__vault__v1__drop_second_key_request__descriptor, &chatelaine__vault__v1__provider_config__descriptor },
+  { "RevealKey", &chatelaine__vault__v1__reveal_key_request__descriptor, &chatelaine__vault__v1__revealed_key__descriptor },
   { "BatchEnableProviderConfigs", &chatelaine__vault__v1__batch_provider_configs_request__descriptor, &chatelaine__vault__v1__batch_provider_configs_response__descriptor },
   { "BatchDisableProviderConfigs", &chatelaine__vault__v1__batch_provider_configs_request__descriptor, &chatelaine__vault__v1__batch_provider_configs_response__descriptor },
   { "ListProviderConfigVersions", &chatelaine__vault__v1__list_provider_config_versions_request__descriptor, &chatelaine__vault__v1__list_provider_config_versions_response__descriptor },
@@ -4679,28 +4898,29 @@ static const ProtobufCMethodDescriptor chatelaine__vault__v1__vault__method_desc
   { "DeleteKeyNotices", &chatelaine__vault__v1__delete_key_notices_request__descriptor, &google__protobuf__empty__descriptor },
 };
 const unsigned chatelaine__vault__v1__vault__method_indices_by_name[] = {
-  11,        /* BatchDisableProviderConfigs */
-  10,        /* BatchEnableProviderConfigs */
+  12,        /* BatchDisableProviderConfigs */
+  11,        /* BatchEnableProviderConfigs */
   0,        /* CreateProviderConfig */
-  22,        /* DeleteKeyNotices */
+  23,        /* DeleteKeyNotices */
   4,        /* DeleteProviderConfig */
   6,        /* DisableProviderConfig */
   9,        /* DropSecondKey */
   5,        /* EnableProviderConfig */
-  20,        /* EraseAccount */
+  21,        /* EraseAccount */
   2,        /* GetProviderConfig */
-  16,        /* ImportProviderConfig */
-  14,        /* ListDeletedProviderConfigs */
-  12,        /* ListProviderConfigVersions */
+  17,        /* ImportProviderConfig */
+  15,        /* ListDeletedProviderConfigs */
+  13,        /* ListProviderConfigVersions */
   1,        /* ListProviderConfigs */
-  19,        /* RecordUses */
-  17,        /* ResolveCredential */
-  18,        /* ResolveForTest */
-  13,        /* RestoreProviderConfigVersion */
+  20,        /* RecordUses */
+  18,        /* ResolveCredential */
+  19,        /* ResolveForTest */
+  14,        /* RestoreProviderConfigVersion */
+  10,        /* RevealKey */
   7,        /* StageKey */
   8,        /* SwitchKeys */
-  21,        /* TakeKeyNotices */
-  15,        /* UndeleteProviderConfig */
+  22,        /* TakeKeyNotices */
+  16,        /* UndeleteProviderConfig */
   3         /* UpdateProviderConfig */
 };
 const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
@@ -4710,7 +4930,7 @@ const ProtobufCServiceDescriptor chatelaine__vault__v1__vault__descriptor =
   "Vault",
   "Chatelaine__Vault__V1__Vault",
   "chatelaine.vault.v1",
-  23,
+  24,
   chatelaine__vault__v1__vault__method_descriptors,
   chatelaine__vault__v1__vault__method_indices_by_name
 };
@@ -4794,13 +5014,21 @@ void chatelaine__vault__v1__vault__drop_second_key(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
   service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__vault__v1__vault__reveal_key(ProtobufCService *service,
+                                              const Chatelaine__Vault__V1__RevealKeyRequest *input,
+                                              Chatelaine__Vault__V1__RevealedKey_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__vault__v1__vault__batch_enable_provider_configs(ProtobufCService *service,
                                                                  const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
                                                                  Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
                                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__batch_disable_provider_configs(ProtobufCService *service,
                                                                   const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
@@ -4808,7 +5036,7 @@ void chatelaine__vault__v1__vault__batch_disable_provider_configs(ProtobufCServi
                                                                   void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__list_provider_config_versions(ProtobufCService *service,
                                                                  const Chatelaine__Vault__V1__ListProviderConfigVersionsRequest *input,
@@ -4816,7 +5044,7 @@ void chatelaine__vault__v1__vault__list_provider_config_versions(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__restore_provider_config_version(ProtobufCService *service,
                                                                    const Chatelaine__Vault__V1__RestoreProviderConfigVersionRequest *input,
@@ -4824,7 +5052,7 @@ void chatelaine__vault__v1__vault__restore_provider_config_version(ProtobufCServ
                                                                    void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 13, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__list_deleted_provider_configs(ProtobufCService *service,
                                                                  const Chatelaine__Vault__V1__ListDeletedProviderConfigsRequest *input,
@@ -4832,7 +5060,7 @@ void chatelaine__vault__v1__vault__list_deleted_provider_configs(ProtobufCServic
                                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 14, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__undelete_provider_config(ProtobufCService *service,
                                                             const Chatelaine__Vault__V1__UndeleteProviderConfigRequest *input,
@@ -4840,7 +5068,7 @@ void chatelaine__vault__v1__vault__undelete_provider_config(ProtobufCService *se
                                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 15, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__import_provider_config(ProtobufCService *service,
                                                           const Chatelaine__Vault__V1__ImportProviderConfigRequest *input,
@@ -4848,7 +5076,7 @@ void chatelaine__vault__v1__vault__import_provider_config(ProtobufCService *serv
                                                           void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 16, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       const Chatelaine__Vault__V1__ResolveCredentialRequest *input,
@@ -4856,7 +5084,7 @@ void chatelaine__vault__v1__vault__resolve_credential(ProtobufCService *service,
                                                       void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 17, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
                                                     const Chatelaine__Vault__V1__ResolveForTestRequest *input,
@@ -4864,7 +5092,7 @@ void chatelaine__vault__v1__vault__resolve_for_test(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 18, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                const Chatelaine__Vault__V1__RecordUsesRequest *input,
@@ -4872,7 +5100,7 @@ void chatelaine__vault__v1__vault__record_uses(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 19, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
                                                  const Chatelaine__Vault__V1__EraseAccountRequest *input,
@@ -4880,7 +5108,7 @@ void chatelaine__vault__v1__vault__erase_account(ProtobufCService *service,
                                                  void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 20, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__take_key_notices(ProtobufCService *service,
                                                     const Chatelaine__Vault__V1__TakeKeyNoticesRequest *input,
@@ -4888,7 +5116,7 @@ void chatelaine__vault__v1__vault__take_key_notices(ProtobufCService *service,
                                                     void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 21, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__delete_key_notices(ProtobufCService *service,
                                                       const Chatelaine__Vault__V1__DeleteKeyNoticesRequest *input,
@@ -4896,7 +5124,7 @@ void chatelaine__vault__v1__vault__delete_key_notices(ProtobufCService *service,
                                                       void *closure_data)
 {
   assert(service->descriptor == &chatelaine__vault__v1__vault__descriptor);
-  service->invoke(service, 22, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 23, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *service,
                                          Chatelaine__Vault__V1__Vault_ServiceDestroy destroy)

@@ -34,6 +34,8 @@ typedef struct Chatelaine__Vault__V1__DisableProviderConfigRequest Chatelaine__V
 typedef struct Chatelaine__Vault__V1__StageKeyRequest Chatelaine__Vault__V1__StageKeyRequest;
 typedef struct Chatelaine__Vault__V1__SwitchKeysRequest Chatelaine__Vault__V1__SwitchKeysRequest;
 typedef struct Chatelaine__Vault__V1__DropSecondKeyRequest Chatelaine__Vault__V1__DropSecondKeyRequest;
+typedef struct Chatelaine__Vault__V1__RevealKeyRequest Chatelaine__Vault__V1__RevealKeyRequest;
+typedef struct Chatelaine__Vault__V1__RevealedKey Chatelaine__Vault__V1__RevealedKey;
 typedef struct Chatelaine__Vault__V1__BatchProviderConfigsRequest Chatelaine__Vault__V1__BatchProviderConfigsRequest;
 typedef struct Chatelaine__Vault__V1__BatchProviderConfigsResponse Chatelaine__Vault__V1__BatchProviderConfigsResponse;
 typedef struct Chatelaine__Vault__V1__ProviderConfigVersion Chatelaine__Vault__V1__ProviderConfigVersion;
@@ -547,6 +549,39 @@ struct  Chatelaine__Vault__V1__DropSecondKeyRequest
 #define CHATELAINE__VAULT__V1__DROP_SECOND_KEY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__drop_second_key_request__descriptor) \
     , {0,NULL}, {0,NULL} }
+
+
+struct  Chatelaine__Vault__V1__RevealKeyRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define CHATELAINE__VAULT__V1__REVEAL_KEY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__reveal_key_request__descriptor) \
+    , {0,NULL} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__REVEALED_KEY___BASE_URL__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__REVEALED_KEY___BASE_URL_BASE_URL = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__REVEALED_KEY___BASE_URL__CASE)
+} Chatelaine__Vault__V1__RevealedKey__BaseUrlCase;
+
+struct  Chatelaine__Vault__V1__RevealedKey
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData provider;
+  ProtobufCBinaryData label;
+  ProtobufCBinaryData api_key;
+  int64_t key_version;
+  Chatelaine__Vault__V1__RevealedKey__BaseUrlCase _base_url_case;
+  union {
+    ProtobufCBinaryData base_url;
+  };
+};
+#define CHATELAINE__VAULT__V1__REVEALED_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__revealed_key__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, CHATELAINE__VAULT__V1__REVEALED_KEY___BASE_URL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__BatchProviderConfigsRequest
@@ -1149,6 +1184,44 @@ Chatelaine__Vault__V1__DropSecondKeyRequest *
 void   chatelaine__vault__v1__drop_second_key_request__free_unpacked
                      (Chatelaine__Vault__V1__DropSecondKeyRequest *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__RevealKeyRequest methods */
+void   chatelaine__vault__v1__reveal_key_request__init
+                     (Chatelaine__Vault__V1__RevealKeyRequest         *message);
+size_t chatelaine__vault__v1__reveal_key_request__get_packed_size
+                     (const Chatelaine__Vault__V1__RevealKeyRequest   *message);
+size_t chatelaine__vault__v1__reveal_key_request__pack
+                     (const Chatelaine__Vault__V1__RevealKeyRequest   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__reveal_key_request__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RevealKeyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__RevealKeyRequest *
+       chatelaine__vault__v1__reveal_key_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__reveal_key_request__free_unpacked
+                     (Chatelaine__Vault__V1__RevealKeyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__RevealedKey methods */
+void   chatelaine__vault__v1__revealed_key__init
+                     (Chatelaine__Vault__V1__RevealedKey         *message);
+size_t chatelaine__vault__v1__revealed_key__get_packed_size
+                     (const Chatelaine__Vault__V1__RevealedKey   *message);
+size_t chatelaine__vault__v1__revealed_key__pack
+                     (const Chatelaine__Vault__V1__RevealedKey   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__revealed_key__pack_to_buffer
+                     (const Chatelaine__Vault__V1__RevealedKey   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__RevealedKey *
+       chatelaine__vault__v1__revealed_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__revealed_key__free_unpacked
+                     (Chatelaine__Vault__V1__RevealedKey *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__BatchProviderConfigsRequest methods */
 void   chatelaine__vault__v1__batch_provider_configs_request__init
                      (Chatelaine__Vault__V1__BatchProviderConfigsRequest         *message);
@@ -1614,6 +1687,12 @@ typedef void (*Chatelaine__Vault__V1__SwitchKeysRequest_Closure)
 typedef void (*Chatelaine__Vault__V1__DropSecondKeyRequest_Closure)
                  (const Chatelaine__Vault__V1__DropSecondKeyRequest *message,
                   void *closure_data);
+typedef void (*Chatelaine__Vault__V1__RevealKeyRequest_Closure)
+                 (const Chatelaine__Vault__V1__RevealKeyRequest *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__RevealedKey_Closure)
+                 (const Chatelaine__Vault__V1__RevealedKey *message,
+                  void *closure_data);
 typedef void (*Chatelaine__Vault__V1__BatchProviderConfigsRequest_Closure)
                  (const Chatelaine__Vault__V1__BatchProviderConfigsRequest *message,
                   void *closure_data);
@@ -1727,6 +1806,10 @@ struct Chatelaine__Vault__V1__Vault_Service
                           const Chatelaine__Vault__V1__DropSecondKeyRequest *input,
                           Chatelaine__Vault__V1__ProviderConfig_Closure closure,
                           void *closure_data);
+  void (*reveal_key)(Chatelaine__Vault__V1__Vault_Service *service,
+                     const Chatelaine__Vault__V1__RevealKeyRequest *input,
+                     Chatelaine__Vault__V1__RevealedKey_Closure closure,
+                     void *closure_data);
   void (*batch_enable_provider_configs)(Chatelaine__Vault__V1__Vault_Service *service,
                                         const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
                                         Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
@@ -1797,6 +1880,7 @@ void chatelaine__vault__v1__vault__init (Chatelaine__Vault__V1__Vault_Service *s
       function_prefix__ ## stage_key,\
       function_prefix__ ## switch_keys,\
       function_prefix__ ## drop_second_key,\
+      function_prefix__ ## reveal_key,\
       function_prefix__ ## batch_enable_provider_configs,\
       function_prefix__ ## batch_disable_provider_configs,\
       function_prefix__ ## list_provider_config_versions,\
@@ -1850,6 +1934,10 @@ void chatelaine__vault__v1__vault__drop_second_key(ProtobufCService *service,
                                                    const Chatelaine__Vault__V1__DropSecondKeyRequest *input,
                                                    Chatelaine__Vault__V1__ProviderConfig_Closure closure,
                                                    void *closure_data);
+void chatelaine__vault__v1__vault__reveal_key(ProtobufCService *service,
+                                              const Chatelaine__Vault__V1__RevealKeyRequest *input,
+                                              Chatelaine__Vault__V1__RevealedKey_Closure closure,
+                                              void *closure_data);
 void chatelaine__vault__v1__vault__batch_enable_provider_configs(ProtobufCService *service,
                                                                  const Chatelaine__Vault__V1__BatchProviderConfigsRequest *input,
                                                                  Chatelaine__Vault__V1__BatchProviderConfigsResponse_Closure closure,
@@ -1923,6 +2011,8 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__disable_provider_
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__stage_key_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__switch_keys_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__drop_second_key_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__reveal_key_request__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__revealed_key__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__batch_provider_configs_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__provider_config_version__descriptor;
