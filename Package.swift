@@ -334,7 +334,7 @@ let package = Package(
     executable(
       .tools, "ChatelaineCLI",
       [
-        "Addresses", "CVersion", "Callers", "DotEnv", "Encodings", "EnvImport", "Files",
+        "Addresses", "CCurl", "CVersion", "Callers", "DotEnv", "Encodings", "EnvImport", "Files",
         "LocalDeployment", "Cryptography",
         "Identity", "Mail", "Postgres", "Protobuf", "Providers",
         "RPC",
@@ -494,7 +494,10 @@ let package = Package(
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Cryptography", "Providers"]),
-    tests("Domain", "DotEnvTests", ["DotEnv", "Cryptography"]),
+    tests(
+      "Domain", "DotEnvTests",
+      ["DotEnv", "Cryptography", "Encodings", "LocalDeployment", "TestSupport"],
+      exclude: ["Python"]),
     tests(
       "Tools", "ChatelaineCLITests",
       ["ChatelaineCLI", "Cryptography", "DotEnv", "EnvImport", "LocalDeployment", "Providers"]),
