@@ -36,6 +36,20 @@ package struct Provider: Sendable, Equatable, Identifiable, Codable {
   package let keyPage: String?
   /// How it is asked whether it takes a key; nil where no call of its costs nothing and needs one.
   package let test: TestCall?
+  /// How programs are told another address and key; nil where none is known that listens.
+  package let program: Program?
+
+  /// The environment variables that SDKs, agents and gateways of their own read.
+  package struct Program: Sendable, Equatable, Codable {
+    /// Names of variables for the address, each with the path that belongs behind the address at
+    /// which the provider is reached: what OpenAI's SDK reads ends in `/v1`, Anthropic's adds it.
+    package let address: [String: String]
+    /// Names of variables for the key: only such that are read together with one for the address,
+    /// or a token for the portal would be sent to the provider.
+    package let key: [String]
+    /// Names of variables that would lead past the address or belong to another key.
+    package let without: [String]?
+  }
 
   /// The header that carries the key, e.g. `authorization` with the prefix `Bearer `.
   package struct Authentication: Sendable, Equatable, Codable {

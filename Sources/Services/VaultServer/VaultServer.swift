@@ -18,8 +18,7 @@ enum VaultServer {
       VaultAPI.VaultMethods.importProviderConfig, VaultAPI.VaultMethods.listProviderConfigs,
     ]
     let forUsers = VaultAPI.VaultMethods.all.filter {
-      $0 != VaultAPI.VaultMethods.importProviderConfig
-        && $0 != VaultAPI.VaultMethods.eraseAccount
+      $0 != VaultAPI.VaultMethods.eraseAccount
     }
     return PeerAllowList.rules(forUsers, allow: [PeerIdentity.gateway])
       .merging(AssertionKeysHandler.allowedPeers) { $0.union($1) }

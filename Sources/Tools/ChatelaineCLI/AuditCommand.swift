@@ -5,11 +5,11 @@ import Foundation
 import LocalDeployment
 import TransparencyLog
 
-/// `chatelaine audit`: verifies the log without trusting whoever runs it.
+/// `chatelaine audit`: reads one's own log, and verifies it without trusting whoever runs it.
 struct AuditCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "audit", abstract: "Verify the audit log.",
-    subcommands: [Verify.self, NewKey.self])
+    commandName: "audit", abstract: "Read and verify your audit log.",
+    subcommands: [Query.self, Export.self, Tail.self, Verify.self, NewKey.self])
 
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(

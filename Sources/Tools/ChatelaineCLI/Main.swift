@@ -3,21 +3,22 @@ import CVersion
 import Foundation
 import ServiceRuntime
 
-/// `chatelaine`: runs a deployment on one machine and operates it.
+/// `chatelaine`: runs a deployment on one machine and operates it, and is what people use one with.
 @main struct Chatelaine: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chatelaine",
     abstract: "Keeps the AI-provider API keys of many people.",
     discussion: """
       Exit status: 0 when everything was done, 1 when it failed, 2 when the command line was \
-      wrong, 3 when a part was done and a part was not.
+      wrong, 3 when a part was done and a part was not; of 'run', what the program ended with.
       """,
     version: Build.version,
     subcommands: [
       UpCommand.self, StatusCommand.self, InitCommand.self, MigrateCommand.self,
-      CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, EnvCommand.self,
+      CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, LogInCommand.self,
+      LogOutCommand.self, RunCommand.self, EnvCommand.self,
       KeysCommand.self, UsersCommand.self, AuditCommand.self, MailCommand.self,
-      CompletionCommand.self,
+      CompletionCommand.self, ManualCommand.self,
     ])
 
   /// The names of the commands, for whoever mistyped one.

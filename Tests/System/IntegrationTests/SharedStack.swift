@@ -36,7 +36,7 @@ actor SharedStack {
     let task = Task {
       let upstream = try await UpstreamServer.start()
       let standIn = try await StandInProvider.start(
-        rooms: Client.all.map(\.name) + Client.overHTTP2.map(\.roomOverHTTP2),
+        rooms: Client.all.map(\.name) + Client.overHTTP2.map(\.roomOverHTTP2) + ["run"],
         certificate: certificate)
       let stack = try await RunningStack.start(environment: [
         "CHATELAINE_UPSTREAM_CA_FILE": certificate.authority,

@@ -18,7 +18,14 @@ import Testing
   @Test(arguments: [
     ["nonsense"], ["up", "--port", "70000"], ["up", "--port", "x"], ["up", "--port", "-1"],
     ["env", "import"],
-    ["env", "import", "f"], ["env", "import", "f", "--user", "nobody"],
+    ["env", "import", "f", "--user", "nobody"], ["env", "import", "f", "--undo", "x"],
+    ["env", "import", "--undo", "x", "--user", "a@example.org"],
+    ["run"], ["run", "true"], ["run", "--ttl", "2d", "--", "true"],
+    ["run", "--provider", "nonesuch", "--", "true"],
+    ["run", "--label", "a", "--provider", "custom/b", "--", "true"], ["login", "--days", "8"],
+    ["env", "export"], ["env", "export", "f", "--format", "yaml"],
+    ["env", "export", "f", "--provider", "nonesuch"], ["audit", "query", "--limit", "0"],
+    ["audit", "query", "--since", "yesterday"], ["audit", "tail", "--interval", "0"],
     ["up", "--state-dir", ""],
   ])
   func aWrongCommandLineEndsWithTwo(_ arguments: [String]) async throws {
@@ -64,11 +71,45 @@ import Testing
     #expect(run.output.contains(row.text))
   }
 
+  /// Nobody is logged in where there is no configuration.
+  @Test(arguments: [
+    ["logout"], ["run", "--provider", "openai", "--", "true"], ["audit", "query"],
+    ["env", "export", "/tmp/no/such/place", "--yes"], ["env", "import", "/dev/null"],
+  ])
+  func whoIsNotLoggedInIsToldHow(_ arguments: [String]) async throws {
+    let run = try await run(arguments, ["XDG_CONFIG_HOME": "/tmp/no-such-configuration"])
+    #expect(run.status == .code(arguments == ["logout"] ? 0 : 1))
+    #expect(run.output.contains(arguments == ["logout"] ? "nobody is logged in" : "--portal"))
+    let plain = try await self.run(
+      ["login", "--portal", "http://keys.example.org"],
+      ["XDG_CONFIG_HOME": "/tmp/no-such-configuration"])
+    #expect(plain.status == .code(1) && plain.output.contains("must be https"))
+  }
+
   @Test(arguments: ["bash", "zsh", "fish"])
   func aShellGetsItsCompletions(_ shell: String) async throws {
     let run = try await run("completion", shell)
     #expect(run.status == .code(0))
-    #expect(run.output.contains("chatelaine") && run.output.contains("status"))
+    for word in ["chatelaine", "status", "login", "run", "export", "tail", "ttl"] {
+      #expect(run.output.contains(word))
+    }
+  }
+
+  @Test func theManualHasEveryCommandAndOption() async throws {
+    let run = try await run("man")
+    #expect(run.status == .code(0))
+    #expect(run.output.hasPrefix(".TH CHATELAINE 1"))
+    for text in [
+      ".SS chatelaine run", ".SS chatelaine env export", ".SS chatelaine audit tail",
+      #".B \-\-ttl"#, #".B \-\-on\-conflict"#,
+    ] {
+      #expect(run.output.contains(text), "\(text)")
+    }
+    // A line that begins with a dot is an order; those that are none begin otherwise.
+    let orders: Set<Substring> = [".TH", ".SH", ".SS", ".TP", ".B", ".PP", ".nf", ".fi"]
+    for line in run.output.split(separator: "\n") where line.hasPrefix(".") {
+      #expect(orders.contains(line.prefix { $0 != " " }), "\(line)")
+    }
   }
 
   @Test func aDeploymentThatDoesNotRunHasAStatusToo() async throws {
@@ -80,7 +121,9 @@ import Testing
 
   private func run(_ arguments: String...) async throws -> Run { try await run(arguments) }
 
-  private func run(_ arguments: [String]) async throws -> Run {
+  private func run(
+    _ arguments: [String], _ variables: [String: String] = [:]
+  ) async throws -> Run {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let directory = URL(fileURLWithPath: own).deletingLastPathComponent().path
     // The product, or the target where only the target was built.
@@ -89,7 +132,9 @@ import Testing
         .first { FileManager.default.isExecutableFile(atPath: $0) })
     let output = Output()
     let child = try await ChildProcess.spawn(
-      Command(path: path, arguments: arguments, environment: ProcessInfo.processInfo.environment),
+      Command(
+        path: path, arguments: arguments,
+        environment: ProcessInfo.processInfo.environment.merging(variables) { $1 }),
       onOutput: { output.append($0) })
     let status = try #require(await child.exit(within: .seconds(60)))
     return Run(status: status, output: await output.text())

@@ -1,12 +1,7 @@
-import Callers
-import Cryptography
 import EnvImport
-import Identity
 import Providers
-import RPC
-import ServiceAPI
 
-/// What the vault said about one candidate.
+/// What became of one candidate.
 enum ImportOutcome: Sendable, Equatable {
   case imported, alreadyThere, conflict
   /// A rehearsal, and another key or endpoint would give way.
@@ -14,22 +9,49 @@ enum ImportOutcome: Sendable, Equatable {
   case failed(reason: String)
 }
 
-/// Stores the candidates of a plan in the vault, one by one, for one user.
-struct VaultImport {
-  let session: OperatorSession
-  let email: String
-  var onConflict = ConflictRule.skip
+/// A key that an import has stored, as its undoing needs it.
+struct ImportedKey: Codable, Equatable {
+  /// Of the configuration.
+  let id: String
+  /// As the import left it: what was changed since is not undone.
+  let etag: String
+  /// Provider and label.
+  let name: String
+  /// Whether another key gave way.
+  let hasReplaced: Bool
+}
 
+/// Where the keys of a file go.
+protocol ImportTarget {
+  /// Stores one candidate, or says what would become of it.
+  ///
+  /// - Returns: `.conflict` where another key is stored under its name and `replaces` is false;
+  ///   with `.imported`, what was stored.
+  /// - Throws: `CommandError` when it can't go on with the next candidate either.
+  mutating func store(
+    _ candidate: ImportPlan.Candidate, replaces: Bool, validateOnly: Bool
+  ) async throws -> (outcome: ImportOutcome, key: ImportedKey?)
+}
+
+/// Stores the candidates of a plan, one by one, for one user.
+struct ImportRun<Target: ImportTarget> {
   /// Labels that are tried after one that holds another key.
-  private static let labelsMax = 20
+  private static var labelsMax: Int { 20 }
+
+  var target: Target
+  var onConflict = ConflictRule.skip
+  /// What was stored until now, also when an error ends the run.
+  private(set) var imported: [ImportedKey] = []
+
+  init(_ target: Target, onConflict: ConflictRule) {
+    (self.target, self.onConflict) = (target, onConflict)
+  }
 
   /// One outcome for each candidate, in order.
   ///
-  /// - Throws: `CommandError` when there is no such user or a service cannot be reached; what was
-  ///   stored until then stays, and the next run finds it there.
-  func run(_ plan: inout ImportPlan, validateOnly: Bool) async throws -> [ImportOutcome] {
-    // Also for a plan without candidates: a wrong user is an error in any case.
-    var assertion = try await issueAssertion()
+  /// - Throws: `CommandError` when the target can't be reached; what was stored until then stays,
+  ///   and the next run finds it there.
+  mutating func run(_ plan: inout ImportPlan, validateOnly: Bool) async throws -> [ImportOutcome] {
     var outcomes: [ImportOutcome] = []
     for index in plan.candidates.indices {
       let original = plan
@@ -39,74 +61,14 @@ struct VaultImport {
           plan = original
           plan.numberLabel(of: index, attempt: attempt)
         }
-        do {
-          outcome = try await store(plan.candidates[index], assertion, validateOnly: validateOnly)
-        } catch let error as RPCError where error.code == .unauthenticated {
-          // Assertions live for minutes; a long file may outlive one.
-          assertion = try await issueAssertion()
-          outcome = try await store(plan.candidates[index], assertion, validateOnly: validateOnly)
-        }
+        let answer = try await target.store(
+          plan.candidates[index], replaces: onConflict == .replace, validateOnly: validateOnly)
+        outcome = answer.outcome
+        if let key = answer.key { imported.append(key) }
         guard outcome == .conflict else { break }
       }
       outcomes.append(outcome)
     }
     return outcomes
-  }
-
-  private func issueAssertion() async throws -> [UInt8] {
-    do {
-      let response = try await session.auth.issueOperatorAssertion(
-        AuthAPI.IssueOperatorAssertionRequest(
-          email: email,
-          purposes: [.init(audience: "vault", methods: MethodClass.manage.rawValue)]),
-        options: .acting(with: nil, origin: session.origin))
-      return response.assertions.first?.assertion ?? response.assertion
-    } catch {
-      switch error.code {
-      case .notFound:
-        throw CommandError(
-          "no account has the e-mail address \(email); sign up at \(session.portal) first")
-      case .invalidArgument: throw CommandError("--user: \(error.message)")
-      default: throw Self.failure("auth", error)
-      }
-    }
-  }
-
-  private func store(
-    _ candidate: ImportPlan.Candidate, _ assertion: [UInt8], validateOnly: Bool
-  ) async throws -> ImportOutcome {
-    // The message type holds strings: the copy lives until the call has ended.
-    let request = candidate.key.withUTF8String { key in
-      VaultAPI.ImportProviderConfigRequest(
-        provider: candidate.provider.id, label: candidate.label, apiKey: key,
-        baseUrl: candidate.baseURL?.description, validateOnly: validateOnly,
-        replace: onConflict == .replace)
-    }
-    do {
-      let response = try await session.vault.importProviderConfig(
-        request, options: .acting(with: assertion, origin: session.origin))
-      switch response.outcome {
-      case .imported: return .imported
-      case .alreadyPresent: return .alreadyThere
-      case .conflict:
-        return onConflict == .replace && validateOnly ? .wouldReplace : .conflict
-      case .unspecified, .unrecognized:
-        return .failed(reason: "the vault gave an answer that this program does not know")
-      }
-    } catch {
-      switch error.code {
-      case .invalidArgument, .failedPrecondition, .alreadyExists, .resourceExhausted:
-        return .failed(reason: error.message)
-      case .unauthenticated: throw error
-      default: throw Self.failure("vault", error)
-      }
-    }
-  }
-
-  private static func failure(_ service: String, _ error: RPCError) -> CommandError {
-    error.code == .unavailable
-      ? CommandError(
-        "\(service) cannot be reached; is the deployment running? (chatelaine up, or make run)")
-      : CommandError("\(service): \(error.message)")
   }
 }

@@ -1,0 +1,44 @@
+import Foundation
+
+/// A portal's refusal (RFC 9457).
+struct PortalProblem: Error, CustomStringConvertible {
+  let status: Int
+  let detail: String
+  /// Input that is at fault, by its name in the API.
+  let fields: [(name: String, detail: String)]
+
+  init(_ answer: PortalConnection.Answer) {
+    status = answer.status
+    let object = answer.object
+    detail = object["detail"] as? String ?? object["title"] as? String ?? ""
+    fields = (object["errors"] as? [[String: Any]] ?? []).map {
+      ($0["field"] as? String ?? "", $0["detail"] as? String ?? "")
+    }
+  }
+
+  var description: String {
+    let words = [detail] + fields.map { "\($0.name) \($0.detail)" }
+    let text = words.filter { !$0.isEmpty }.joined(separator: "; ")
+    switch status {
+    case 401:
+      return "the portal doesn't take the access token (any more); log in again: chatelaine login"
+    case 404 where text.isEmpty, 200..<400:
+      return "what answers is no portal of this version (status \(status))"
+    default: return text.isEmpty ? "the portal answers with status \(status)" : text
+    }
+  }
+}
+
+extension PortalConnection {
+  /// Sends a request and returns the JSON object of its answer; an empty one for 204.
+  ///
+  /// - Throws: `PortalProblem` for a refusal, `CommandError` when there is no answer.
+  func call(
+    _ method: String, _ path: String, _ body: [String: Any]? = nil, headers: [String] = []
+  ) throws -> [String: Any] {
+    let json = try body.map { Array(try JSONSerialization.data(withJSONObject: $0)) }
+    let answer = try send(method, path, json: json, headers: headers)
+    guard (200..<300).contains(answer.status) else { throw PortalProblem(answer) }
+    return answer.object
+  }
+}
