@@ -25,7 +25,8 @@ extension NewConfig {
   init(_ request: VaultAPI.ImportProviderConfigRequest) {
     self.init(
       provider: request.provider, label: request.label, apiKey: request.apiKey,
-      baseURL: request.baseUrl)
+      baseURL: request.baseUrl,
+      notes: NotesPatch(note: request.note.isEmpty ? nil : request.note))
   }
 }
 

@@ -100,6 +100,12 @@ struct EnvImportCommand: AsyncParsableCommand {
     throw ExitCode(report.hasStored ? Terminal.partlyStatus : Terminal.failureStatus)
   }
 
+  /// The file's name, as notes on its keys have it.
+  private var source: String {
+    guard let file, file != "-" else { return "standard input" }
+    return file.split(separator: "/").last.map(String.init) ?? file
+  }
+
   private func plan(of file: String) throws -> ImportPlan {
     // One byte more than allowed, so that the parser sees that there is too much.
     let path = file == "-" ? "/dev/stdin" : file
@@ -119,7 +125,7 @@ struct EnvImportCommand: AsyncParsableCommand {
     do {
       // Also for a plan without candidates: a wrong user is an error in any case.
       var run = ImportRun(
-        try await OperatorImport(session, email: user), onConflict: onConflict)
+        try await OperatorImport(session, email: user), source: source, onConflict: onConflict)
       outcomes = try await run.run(&plan, validateOnly: dryRun)
     } catch {
       await session.close()
@@ -135,7 +141,8 @@ struct EnvImportCommand: AsyncParsableCommand {
   ) async throws -> ([ImportOutcome], String?) {
     let session = try PersonSession(portal, command: "env import")
     let email = try session.call("GET", "/api/v1/me")["email"] as? String ?? ""
-    var run = ImportRun(PersonImport(session: session), onConflict: onConflict)
+    var run = ImportRun(
+      PersonImport(session: session), source: source, onConflict: onConflict)
     func record() throws -> String? {
       guard !run.imported.isEmpty else { return nil }
       return try ImportRecord(

@@ -67,7 +67,7 @@ struct ManualPage {
     let subcommands = (command.subcommands ?? []).filter { $0.commandName != "help" }
     let path = (command.superCommands ?? []) + [command.commandName]
     let arguments = (command.arguments ?? []).filter {
-      $0.shouldDisplay && !["help", "version"].contains($0.names?.first?.name ?? "")
+      $0.shouldDisplay && !($0.names ?? []).contains { ["help", "version"].contains($0.name) }
     }
     lines.append(".SS " + Self.escaped(path.joined(separator: " ")))
     lines.append(Self.escaped(command.abstract ?? ""))

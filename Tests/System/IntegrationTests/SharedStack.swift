@@ -17,6 +17,9 @@ actor SharedStack {
   private var certificates: TestCertificates?
   private var starting: Task<Running, any Error>?
 
+  /// Of whoever vouches for the stand-in's certificate; nil before it has started.
+  var authorityFile: String? { try? certificates?.paths("vault").authority }
+
   func get() async throws -> (stack: RunningStack, upstream: UpstreamServer) {
     let running = try await running()
     return (running.stack, running.upstream)

@@ -2228,6 +2228,9 @@ package enum VaultAPI {
     package var validateOnly: Bool
     /// Replaces another key or endpoint that is stored under this provider and label.
     package var replace: Bool
+    /// Of a configuration that is made, e.g. the file that the key comes from; at most 2000 bytes. One
+    /// that is there keeps its own.
+    package var note: String
 
     /// Every field defaulted.
     package init(
@@ -2236,7 +2239,8 @@ package enum VaultAPI {
       apiKey: String = "",
       baseUrl: String? = nil,
       validateOnly: Bool = false,
-      replace: Bool = false
+      replace: Bool = false,
+      note: String = ""
     ) {
       self.provider = provider
       self.label = label
@@ -2244,6 +2248,7 @@ package enum VaultAPI {
       self.baseUrl = baseUrl
       self.validateOnly = validateOnly
       self.replace = replace
+      self.note = note
     }
 
     package init() {
@@ -2253,6 +2258,7 @@ package enum VaultAPI {
       self.baseUrl = nil
       self.validateOnly = false
       self.replace = false
+      self.note = ""
     }
 
     package static let messageName = "chatelaine.vault.v1.ImportProviderConfigRequest"
@@ -2268,6 +2274,7 @@ package enum VaultAPI {
       if c._base_url_case.rawValue == 4 { self.baseUrl = try CField.string(c.base_url, "baseUrl") }
       self.validateOnly = c.validate_only != 0
       self.replace = c.replace != 0
+      self.note = try CField.string(c.note, "note")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2281,6 +2288,7 @@ package enum VaultAPI {
       }
       c.pointee.validate_only = self.validateOnly ? 1 : 0
       c.pointee.replace = self.replace ? 1 : 0
+      c.pointee.note = CField.data(self.note, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -2290,6 +2298,7 @@ package enum VaultAPI {
       writer.field("baseUrl", self.baseUrl)
       writer.field("validateOnly", self.validateOnly)
       writer.field("replace", self.replace)
+      writer.field("note", self.note)
     }
 
     package mutating func setField(
@@ -2308,6 +2317,8 @@ package enum VaultAPI {
         self.validateOnly = try .reading(value, "validateOnly")
       case "replace":
         self.replace = try .reading(value, "replace")
+      case "note":
+        self.note = try .reading(value, "note")
       default: return false
       }
       return true
@@ -5164,95 +5175,96 @@ extension ProtoFileDescriptor {
       ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnVmVyc2lvblIIdmVyc2lvbnMiaAojUmVzdG9yZVByb3ZpZGVyQ29u\
       ZmlnVmVyc2lvblJlcXVlc3QSDgoCaWQYASABKAlSAmlkEh0KCnZlcnNpb25faWQYAiABKAlSCXZlcnNpb25JZBISCgRl\
       dGFnGAMgASgJUgRldGFnIiMKIUxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzUmVxdWVzdCIvCh1VbmRlbGV0ZVByb3Zp\
-      ZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQi1AEKG0ltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghw\
+      ZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQi6AEKG0ltcG9ydFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIaCghw\
       cm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlSBWxhYmVsEhcKB2FwaV9rZXkYAyABKAlSBmFwaUtl\
       eRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEiMKDXZhbGlkYXRlX29ubHkYBSABKAhSDHZhbGlkYXRlT25s\
-      eRIYCgdyZXBsYWNlGAYgASgIUgdyZXBsYWNlQgsKCV9iYXNlX3VybCKWAgocSW1wb3J0UHJvdmlkZXJDb25maWdSZXNw\
-      b25zZRJTCgdvdXRjb21lGAEgASgOMjkuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1Jlc3Bv\
-      bnNlLk91dGNvbWVSB291dGNvbWUSTAoPcHJvdmlkZXJfY29uZmlnGAIgASgLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
-      cm92aWRlckNvbmZpZ1IOcHJvdmlkZXJDb25maWciUwoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASDAoI\
-      SU1QT1JURUQQARITCg9BTFJFQURZX1BSRVNFTlQQAhIMCghDT05GTElDVBADIo0BChhSZXNvbHZlQ3JlZGVudGlhbFJl\
-      cXVlc3QSGgoIcHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEhQKBWxhYmVsGAIgASgJUgVsYWJlbBIYCgdwdXJwb3NlGAMg\
-      ASgJUgdwdXJwb3NlEiUKDnJlZnVzZWRfdGlja2V0GAQgASgMUg1yZWZ1c2VkVGlja2V0IpYCChlSZXNvbHZlQ3JlZGVu\
-      dGlhbFJlc3BvbnNlEhsKCWNvbmZpZ19pZBgBIAEoCVIIY29uZmlnSWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVy\
-      EhQKBWxhYmVsGAMgASgJUgVsYWJlbBIXCgdhcGlfa2V5GAQgASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYBSABKAlIAFIH\
-      YmFzZVVybIgBARIdCgp1c2VfdGlja2V0GAYgASgMUgl1c2VUaWNrZXQSIgoNaGFzX290aGVyX2tleRgHIAEoCFILaGFz\
-      T3RoZXJLZXkSIQoMb3BlcmF0b3Jfa2V5GAggASgIUgtvcGVyYXRvcktleUILCglfYmFzZV91cmwiqAEKFVJlc29sdmVG\
-      b3JUZXN0UmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSGgoIcHJvdmlkZXIYAiABKAlSCHByb3ZpZGVyEhcKB2FwaV9rZXkY\
-      AyABKAlSBmFwaUtleRIeCghiYXNlX3VybBgEIAEoCUgAUgdiYXNlVXJsiAEBEh0KCnNlY29uZF9rZXkYBSABKAhSCXNl\
-      Y29uZEtleUILCglfYmFzZV91cmwi2wQKBlVzZUVuZBIdCgp1c2VfdGlja2V0GAEgASgMUgl1c2VUaWNrZXQSFgoGc3Rh\
-      dHVzGAIgASgFUgZzdGF0dXMSPQoHZmFpbHVyZRgDIAEoDjIjLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5kLkZhaWx1\
-      cmVSB2ZhaWx1cmUSOwoXZmlyc3RfYnl0ZV9taWxsaXNlY29uZHMYBCABKANIAFIVZmlyc3RCeXRlTWlsbGlzZWNvbmRz\
-      iAEBEiIKDG1pbGxpc2Vjb25kcxgFIAEoA1IMbWlsbGlzZWNvbmRzEiMKDXJlcXVlc3RfYnl0ZXMYBiABKANSDHJlcXVl\
-      c3RCeXRlcxIlCg5yZXNwb25zZV9ieXRlcxgHIAEoA1INcmVzcG9uc2VCeXRlcxI6CglrZXlfc3RhdGUYCCABKA4yHS5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLktleVN0YXRlUghrZXlTdGF0ZSLVAQoHRmFpbHVyZRIXChNGQUlMVVJFX1VOU1BFQ0lG\
-      SUVEEAASDAoITk9UX1NFTlQQARIPCgtVTlJFQUNIQUJMRRACEg0KCVRJTUVEX09VVBADEg4KCkJST0tFTl9PRkYQBBIP\
-      CgtDTElFTlRfTEVGVBAFEhYKElJFUVVFU1RfSU5DT01QTEVURRAGEhUKEVJFUVVFU1RfVE9PX0xBUkdFEAcSCwoHUkVW\
-      T0tFRBAIEhIKDkdBVEVXQVlfRkFJTEVEEAkSEgoOQU5TV0VSX1JFRlVTRUQQCkIaChhfZmlyc3RfYnl0ZV9taWxsaXNl\
-      Y29uZHMiRAoRUmVjb3JkVXNlc1JlcXVlc3QSLwoEdXNlcxgBIAMoCzIbLmNoYXRlbGFpbmUudmF1bHQudjEuVXNlRW5k\
-      UgR1c2VzIkoKElJlY29yZFVzZXNSZXNwb25zZRIaCghyZWNvcmRlZBgBIAEoBVIIcmVjb3JkZWQSGAoHcmVmdXNlZBgC\
-      IAEoBVIHcmVmdXNlZCI0ChNFcmFzZUFjY291bnRSZXF1ZXN0Eh0KCmFjY291bnRfaWQYASABKAlSCWFjY291bnRJZCJe\
-      ChRFcmFzZUFjY291bnRSZXNwb25zZRIpChBwcm92aWRlcl9jb25maWdzGAEgASgFUg9wcm92aWRlckNvbmZpZ3MSGwoJ\
-      ZGF0YV9rZXlzGAIgASgFUghkYXRhS2V5cyKeAgoJS2V5Tm90aWNlEg4KAmlkGAEgASgJUgJpZBIdCgphY2NvdW50X2lk\
-      GAIgASgJUglhY2NvdW50SWQSNwoEa2luZBgDIAEoDjIjLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5Tm90aWNlLktpbmRS\
-      BGtpbmQSGwoJY29uZmlnX2lkGAQgASgJUghjb25maWdJZBISCgRuYW1lGAUgASgJUgRuYW1lEi4KBHRpbWUYBiABKAsy\
-      Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgR0aW1lIkgKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC1FV\
-      QVJBTlRJTkVEEAESDAoIUkVNSU5ERVIQAhILCgdFWFBJUkVEEAMiFwoVVGFrZUtleU5vdGljZXNSZXF1ZXN0IlIKFlRh\
-      a2VLZXlOb3RpY2VzUmVzcG9uc2USOAoHbm90aWNlcxgBIAMoCzIeLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5Tm90aWNl\
-      Ugdub3RpY2VzIisKF0RlbGV0ZUtleU5vdGljZXNSZXF1ZXN0EhAKA2lkcxgBIAMoCVIDaWRzKm8KCEtleVN0YXRlEhkK\
-      FUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEgkKBVZBTElEEAESCwoHUkVGVVNFRBACEg0KCU5PX0NSRURJVBADEhAKDFJB\
-      VEVfTElNSVRFRBAEEg8KC1VOUkVBQ0hBQkxFEAUyyhsKBVZhdWx0EpIBChRDcmVhdGVQcm92aWRlckNvbmZpZxIwLmNo\
-      YXRlbGFpbmUudmF1bHQudjEuQ3JlYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Q\
-      cm92aWRlckNvbmZpZyIjgtPkkwIdIhgvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ASoSmgEKE0xpc3RQcm92aWRlckNv\
-      bmZpZ3MSLy5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjAuY2hhdGVsYWluZS52\
-      YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdzUmVzcG9uc2UiIILT5JMCGhIYL2FwaS92MS9wcm92aWRlci1jb25maWdz\
-      Eo4BChFHZXRQcm92aWRlckNvbmZpZxItLmNoYXRlbGFpbmUudmF1bHQudjEuR2V0UHJvdmlkZXJDb25maWdSZXF1ZXN0\
-      GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIlgtPkkwIfEh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZp\
-      Z3Mve2lkfRKXAQoUVXBkYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVwZGF0ZVByb3ZpZGVy\
-      Q29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciKILT5JMCIjIdL2FwaS92MS9w\
-      cm92aWRlci1jb25maWdzL3tpZH06ASoShwEKFERlbGV0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52\
-      MS5EZWxldGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJYLT5JMCHyodL2FwaS92\
-      MS9wcm92aWRlci1jb25maWdzL3tpZH0SngEKFEVuYWJsZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52\
-      MS5FbmFibGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C\
-      0+STAikiJC9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OmVuYWJsZToBKhKhAQoVRGlzYWJsZVByb3ZpZGVyQ29u\
-      ZmlnEjEuY2hhdGVsYWluZS52YXVsdC52MS5EaXNhYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52\
-      YXVsdC52MS5Qcm92aWRlckNvbmZpZyIwgtPkkwIqIiUvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkaXNhYmxl\
-      OgEqEoUBCghTdGFnZUtleRIkLmNoYXRlbGFpbmUudmF1bHQudjEuU3RhZ2VLZXlSZXF1ZXN0GiMuY2hhdGVsYWluZS52\
-      YXVsdC52MS5Qcm92aWRlckNvbmZpZyIugtPkkwIoIiMvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpzdGFnZToB\
-      KhKKAQoKU3dpdGNoS2V5cxImLmNoYXRlbGFpbmUudmF1bHQudjEuU3dpdGNoS2V5c1JlcXVlc3QaIy5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi+C0+STAikiJC9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnN3aXRj\
-      aDoBKhKXAQoNRHJvcFNlY29uZEtleRIpLmNoYXRlbGFpbmUudmF1bHQudjEuRHJvcFNlY29uZEtleVJlcXVlc3QaIy5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjaC0+STAjAiKy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97\
-      aWR9OmRyb3BTZWNvbmRLZXk6ASoShQEKCVJldmVhbEtleRIlLmNoYXRlbGFpbmUudmF1bHQudjEuUmV2ZWFsS2V5UmVx\
-      dWVzdBogLmNoYXRlbGFpbmUudmF1bHQudjEuUmV2ZWFsZWRLZXkiL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25m\
-      aWdzL3tpZH06cmV2ZWFsOgEqEq0BChpCYXRjaEVuYWJsZVByb3ZpZGVyQ29uZmlncxIwLmNoYXRlbGFpbmUudmF1bHQu\
-      djEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjEuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29u\
-      Zmlnc1Jlc3BvbnNlIiqC0+STAiQiHy9hcGkvdjEvcHJvdmlkZXItY29uZmlnczplbmFibGU6ASoSrwEKG0JhdGNoRGlz\
-      YWJsZVByb3ZpZGVyQ29uZmlncxIwLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXF1ZXN0\
-      GjEuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29uZmlnc1Jlc3BvbnNlIiuC0+STAiUiIC9hcGkvdjEv\
-      cHJvdmlkZXItY29uZmlnczpkaXNhYmxlOgEqEr0BChpMaXN0UHJvdmlkZXJDb25maWdWZXJzaW9ucxI2LmNoYXRlbGFp\
-      bmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXF1ZXN0GjcuY2hhdGVsYWluZS52YXVsdC52MS5M\
-      aXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1Jlc3BvbnNlIi6C0+STAigSJi9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97\
-      aWR9L3ZlcnNpb25zEsUBChxSZXN0b3JlUHJvdmlkZXJDb25maWdWZXJzaW9uEjguY2hhdGVsYWluZS52YXVsdC52MS5S\
-      ZXN0b3JlUHJvdmlkZXJDb25maWdWZXJzaW9uUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25m\
-      aWciRoLT5JMCQCI7L2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH0vdmVyc2lvbnMve3ZlcnNpb25faWR9OnJlc3Rv\
-      cmU6ASoStwEKGkxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzEjYuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0RGVsZXRl\
-      ZFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaNy5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNp\
-      b25zUmVzcG9uc2UiKILT5JMCIhIgL2FwaS92MS9kZWxldGVkLXByb3ZpZGVyLWNvbmZpZ3MSpAEKFlVuZGVsZXRlUHJv\
-      dmlkZXJDb25maWcSMi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVuZGVsZXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hh\
-      dGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIxgtPkkwIrIiYvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lk\
-      fTp1bmRlbGV0ZToBKhKnAQoUSW1wb3J0UHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9ydFBy\
-      b3ZpZGVyQ29uZmlnUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXNwb25z\
-      ZSIqgtPkkwIkIh8vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6aW1wb3J0OgEqEnIKEVJlc29sdmVDcmVkZW50aWFsEi0u\
-      Y2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJl\
-      c29sdmVDcmVkZW50aWFsUmVzcG9uc2USbAoOUmVzb2x2ZUZvclRlc3QSKi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29s\
-      dmVGb3JUZXN0UmVxdWVzdBouLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJdCgpS\
-      ZWNvcmRVc2VzEiYuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRVc2VzUmVxdWVzdBonLmNoYXRlbGFpbmUudmF1bHQu\
-      djEuUmVjb3JkVXNlc1Jlc3BvbnNlEmMKDEVyYXNlQWNjb3VudBIoLmNoYXRlbGFpbmUudmF1bHQudjEuRXJhc2VBY2Nv\
-      dW50UmVxdWVzdBopLmNoYXRlbGFpbmUudmF1bHQudjEuRXJhc2VBY2NvdW50UmVzcG9uc2USaQoOVGFrZUtleU5vdGlj\
-      ZXMSKi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlRha2VLZXlOb3RpY2VzUmVxdWVzdBorLmNoYXRlbGFpbmUudmF1bHQudjEu\
-      VGFrZUtleU5vdGljZXNSZXNwb25zZRJYChBEZWxldGVLZXlOb3RpY2VzEiwuY2hhdGVsYWluZS52YXVsdC52MS5EZWxl\
-      dGVLZXlOb3RpY2VzUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eWIGcHJvdG8z
+      eRIYCgdyZXBsYWNlGAYgASgIUgdyZXBsYWNlEhIKBG5vdGUYByABKAlSBG5vdGVCCwoJX2Jhc2VfdXJsIpYCChxJbXBv\
+      cnRQcm92aWRlckNvbmZpZ1Jlc3BvbnNlElMKB291dGNvbWUYASABKA4yOS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkltcG9y\
+      dFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UuT3V0Y29tZVIHb3V0Y29tZRJMCg9wcm92aWRlcl9jb25maWcYAiABKAsyIy5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnUg5wcm92aWRlckNvbmZpZyJTCgdPdXRjb21lEhcKE09VVENP\
+      TUVfVU5TUEVDSUZJRUQQABIMCghJTVBPUlRFRBABEhMKD0FMUkVBRFlfUFJFU0VOVBACEgwKCENPTkZMSUNUEAMijQEK\
+      GFJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAiABKAlS\
+      BWxhYmVsEhgKB3B1cnBvc2UYAyABKAlSB3B1cnBvc2USJQoOcmVmdXNlZF90aWNrZXQYBCABKAxSDXJlZnVzZWRUaWNr\
+      ZXQilgIKGVJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2USGwoJY29uZmlnX2lkGAEgASgJUghjb25maWdJZBIaCghwcm92\
+      aWRlchgCIAEoCVIIcHJvdmlkZXISFAoFbGFiZWwYAyABKAlSBWxhYmVsEhcKB2FwaV9rZXkYBCABKAlSBmFwaUtleRIe\
+      CghiYXNlX3VybBgFIAEoCUgAUgdiYXNlVXJsiAEBEh0KCnVzZV90aWNrZXQYBiABKAxSCXVzZVRpY2tldBIiCg1oYXNf\
+      b3RoZXJfa2V5GAcgASgIUgtoYXNPdGhlcktleRIhCgxvcGVyYXRvcl9rZXkYCCABKAhSC29wZXJhdG9yS2V5QgsKCV9i\
+      YXNlX3VybCKoAQoVUmVzb2x2ZUZvclRlc3RSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVII\
+      cHJvdmlkZXISFwoHYXBpX2tleRgDIAEoCVIGYXBpS2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESHQoK\
+      c2Vjb25kX2tleRgFIAEoCFIJc2Vjb25kS2V5QgsKCV9iYXNlX3VybCLbBAoGVXNlRW5kEh0KCnVzZV90aWNrZXQYASAB\
+      KAxSCXVzZVRpY2tldBIWCgZzdGF0dXMYAiABKAVSBnN0YXR1cxI9CgdmYWlsdXJlGAMgASgOMiMuY2hhdGVsYWluZS52\
+      YXVsdC52MS5Vc2VFbmQuRmFpbHVyZVIHZmFpbHVyZRI7ChdmaXJzdF9ieXRlX21pbGxpc2Vjb25kcxgEIAEoA0gAUhVm\
+      aXJzdEJ5dGVNaWxsaXNlY29uZHOIAQESIgoMbWlsbGlzZWNvbmRzGAUgASgDUgxtaWxsaXNlY29uZHMSIwoNcmVxdWVz\
+      dF9ieXRlcxgGIAEoA1IMcmVxdWVzdEJ5dGVzEiUKDnJlc3BvbnNlX2J5dGVzGAcgASgDUg1yZXNwb25zZUJ5dGVzEjoK\
+      CWtleV9zdGF0ZRgIIAEoDjIdLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5U3RhdGVSCGtleVN0YXRlItUBCgdGYWlsdXJl\
+      EhcKE0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIMCghOT1RfU0VOVBABEg8KC1VOUkVBQ0hBQkxFEAISDQoJVElNRURfT1VU\
+      EAMSDgoKQlJPS0VOX09GRhAEEg8KC0NMSUVOVF9MRUZUEAUSFgoSUkVRVUVTVF9JTkNPTVBMRVRFEAYSFQoRUkVRVUVT\
+      VF9UT09fTEFSR0UQBxILCgdSRVZPS0VEEAgSEgoOR0FURVdBWV9GQUlMRUQQCRISCg5BTlNXRVJfUkVGVVNFRBAKQhoK\
+      GF9maXJzdF9ieXRlX21pbGxpc2Vjb25kcyJEChFSZWNvcmRVc2VzUmVxdWVzdBIvCgR1c2VzGAEgAygLMhsuY2hhdGVs\
+      YWluZS52YXVsdC52MS5Vc2VFbmRSBHVzZXMiSgoSUmVjb3JkVXNlc1Jlc3BvbnNlEhoKCHJlY29yZGVkGAEgASgFUghy\
+      ZWNvcmRlZBIYCgdyZWZ1c2VkGAIgASgFUgdyZWZ1c2VkIjQKE0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9p\
+      ZBgBIAEoCVIJYWNjb3VudElkIl4KFEVyYXNlQWNjb3VudFJlc3BvbnNlEikKEHByb3ZpZGVyX2NvbmZpZ3MYASABKAVS\
+      D3Byb3ZpZGVyQ29uZmlncxIbCglkYXRhX2tleXMYAiABKAVSCGRhdGFLZXlzIp4CCglLZXlOb3RpY2USDgoCaWQYASAB\
+      KAlSAmlkEh0KCmFjY291bnRfaWQYAiABKAlSCWFjY291bnRJZBI3CgRraW5kGAMgASgOMiMuY2hhdGVsYWluZS52YXVs\
+      dC52MS5LZXlOb3RpY2UuS2luZFIEa2luZBIbCgljb25maWdfaWQYBCABKAlSCGNvbmZpZ0lkEhIKBG5hbWUYBSABKAlS\
+      BG5hbWUSLgoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUiSAoES2luZBIUChBLSU5E\
+      X1VOU1BFQ0lGSUVEEAASDwoLUVVBUkFOVElORUQQARIMCghSRU1JTkRFUhACEgsKB0VYUElSRUQQAyIXChVUYWtlS2V5\
+      Tm90aWNlc1JlcXVlc3QiUgoWVGFrZUtleU5vdGljZXNSZXNwb25zZRI4Cgdub3RpY2VzGAEgAygLMh4uY2hhdGVsYWlu\
+      ZS52YXVsdC52MS5LZXlOb3RpY2VSB25vdGljZXMiKwoXRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QSEAoDaWRzGAEgAygJ\
+      UgNpZHMqbwoIS2V5U3RhdGUSGQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASCQoFVkFMSUQQARILCgdSRUZVU0VEEAIS\
+      DQoJTk9fQ1JFRElUEAMSEAoMUkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBTLKGwoFVmF1bHQSkgEKFENyZWF0\
+      ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoB\
+      KhKaAQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1Jl\
+      cXVlc3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBp\
+      L3YxL3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQ\
+      cm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9h\
+      cGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1\
+      bHQudjEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZp\
+      ZyIogtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcS\
+      MC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
+      bXB0eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcS\
+      MC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQu\
+      djEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEB\
+      ChVEaXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1Jl\
+      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXIt\
+      Y29uZmlncy97aWR9OmRpc2FibGU6ASoShQEKCFN0YWdlS2V5EiQuY2hhdGVsYWluZS52YXVsdC52MS5TdGFnZUtleVJl\
+      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi6C0+STAigiIy9hcGkvdjEvcHJvdmlkZXIt\
+      Y29uZmlncy97aWR9OnN0YWdlOgEqEooBCgpTd2l0Y2hLZXlzEiYuY2hhdGVsYWluZS52YXVsdC52MS5Td2l0Y2hLZXlz\
+      UmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRl\
+      ci1jb25maWdzL3tpZH06c3dpdGNoOgEqEpcBCg1Ecm9wU2Vjb25kS2V5EikuY2hhdGVsYWluZS52YXVsdC52MS5Ecm9w\
+      U2Vjb25kS2V5UmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciNoLT5JMCMCIrL2FwaS92\
+      MS9wcm92aWRlci1jb25maWdzL3tpZH06ZHJvcFNlY29uZEtleToBKhKFAQoJUmV2ZWFsS2V5EiUuY2hhdGVsYWluZS52\
+      YXVsdC52MS5SZXZlYWxLZXlSZXF1ZXN0GiAuY2hhdGVsYWluZS52YXVsdC52MS5SZXZlYWxlZEtleSIvgtPkkwIpIiQv\
+      YXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpyZXZlYWw6ASoSrQEKGkJhdGNoRW5hYmxlUHJvdmlkZXJDb25maWdz\
+      EjAuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaMS5jaGF0ZWxhaW5lLnZhdWx0\
+      LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVzcG9uc2UiKoLT5JMCJCIfL2FwaS92MS9wcm92aWRlci1jb25maWdzOmVu\
+      YWJsZToBKhKvAQobQmF0Y2hEaXNhYmxlUHJvdmlkZXJDb25maWdzEjAuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFBy\
+      b3ZpZGVyQ29uZmlnc1JlcXVlc3QaMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVzcG9u\
+      c2UiK4LT5JMCJSIgL2FwaS92MS9wcm92aWRlci1jb25maWdzOmRpc2FibGU6ASoSvQEKGkxpc3RQcm92aWRlckNvbmZp\
+      Z1ZlcnNpb25zEjYuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1JlcXVlc3QaNy5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVzcG9uc2UiLoLT5JMCKBImL2FwaS92\
+      MS9wcm92aWRlci1jb25maWdzL3tpZH0vdmVyc2lvbnMSxQEKHFJlc3RvcmVQcm92aWRlckNvbmZpZ1ZlcnNpb24SOC5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLlJlc3RvcmVQcm92aWRlckNvbmZpZ1ZlcnNpb25SZXF1ZXN0GiMuY2hhdGVsYWluZS52\
+      YXVsdC52MS5Qcm92aWRlckNvbmZpZyJGgtPkkwJAIjsvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfS92ZXJzaW9u\
+      cy97dmVyc2lvbl9pZH06cmVzdG9yZToBKhK3AQoaTGlzdERlbGV0ZWRQcm92aWRlckNvbmZpZ3MSNi5jaGF0ZWxhaW5l\
+      LnZhdWx0LnYxLkxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzUmVxdWVzdBo3LmNoYXRlbGFpbmUudmF1bHQudjEuTGlz\
+      dFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZSIogtPkkwIiEiAvYXBpL3YxL2RlbGV0ZWQtcHJvdmlkZXItY29u\
+      ZmlncxKkAQoWVW5kZWxldGVQcm92aWRlckNvbmZpZxIyLmNoYXRlbGFpbmUudmF1bHQudjEuVW5kZWxldGVQcm92aWRl\
+      ckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjGC0+STAisiJi9hcGkvdjEv\
+      cHJvdmlkZXItY29uZmlncy97aWR9OnVuZGVsZXRlOgEqEqcBChRJbXBvcnRQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFp\
+      bmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXF1ZXN0GjEuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQ\
+      cm92aWRlckNvbmZpZ1Jlc3BvbnNlIiqC0+STAiQiHy9hcGkvdjEvcHJvdmlkZXItY29uZmlnczppbXBvcnQ6ASoScgoR\
+      UmVzb2x2ZUNyZWRlbnRpYWwSLS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNo\
+      YXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJsCg5SZXNvbHZlRm9yVGVzdBIqLmNoYXRl\
+      bGFpbmUudmF1bHQudjEuUmVzb2x2ZUZvclRlc3RSZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3Jl\
+      ZGVudGlhbFJlc3BvbnNlEl0KClJlY29yZFVzZXMSJi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXF1ZXN0\
+      GicuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRVc2VzUmVzcG9uc2USYwoMRXJhc2VBY2NvdW50EiguY2hhdGVsYWlu\
+      ZS52YXVsdC52MS5FcmFzZUFjY291bnRSZXF1ZXN0GikuY2hhdGVsYWluZS52YXVsdC52MS5FcmFzZUFjY291bnRSZXNw\
+      b25zZRJpCg5UYWtlS2V5Tm90aWNlcxIqLmNoYXRlbGFpbmUudmF1bHQudjEuVGFrZUtleU5vdGljZXNSZXF1ZXN0Gisu\
+      Y2hhdGVsYWluZS52YXVsdC52MS5UYWtlS2V5Tm90aWNlc1Jlc3BvbnNlElgKEERlbGV0ZUtleU5vdGljZXMSLC5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZUtleU5vdGljZXNSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5YgZwcm90\
+      bzM=
       """)
 }
 

@@ -25,11 +25,12 @@ struct ImportedKey: Codable, Equatable {
 protocol ImportTarget {
   /// Stores one candidate, or says what would become of it.
   ///
+  /// - Parameter note: where the key comes from, kept with it.
   /// - Returns: `.conflict` where another key is stored under its name and `replaces` is false;
   ///   with `.imported`, what was stored.
   /// - Throws: `CommandError` when it can't go on with the next candidate either.
   mutating func store(
-    _ candidate: ImportPlan.Candidate, replaces: Bool, validateOnly: Bool
+    _ candidate: ImportPlan.Candidate, note: String, replaces: Bool, validateOnly: Bool
   ) async throws -> (outcome: ImportOutcome, key: ImportedKey?)
 }
 
@@ -38,13 +39,15 @@ struct ImportRun<Target: ImportTarget> {
   /// Labels that are tried after one that holds another key.
   private static var labelsMax: Int { 20 }
 
-  var target: Target
-  var onConflict = ConflictRule.skip
+  private var target: Target
+  /// The file, as notes name it.
+  private let source: String
+  private let onConflict: ConflictRule
   /// What was stored until now, also when an error ends the run.
   private(set) var imported: [ImportedKey] = []
 
-  init(_ target: Target, onConflict: ConflictRule) {
-    (self.target, self.onConflict) = (target, onConflict)
+  init(_ target: Target, source: String, onConflict: ConflictRule) {
+    (self.target, self.source, self.onConflict) = (target, source, onConflict)
   }
 
   /// One outcome for each candidate, in order.
@@ -55,6 +58,7 @@ struct ImportRun<Target: ImportTarget> {
     var outcomes: [ImportOutcome] = []
     for index in plan.candidates.indices {
       let original = plan
+      let note = plan.note(onCandidate: index, of: source)
       var outcome = ImportOutcome.conflict
       for attempt in 1...(onConflict == .newLabel ? Self.labelsMax : 1) {
         if attempt > 1 {
@@ -62,7 +66,8 @@ struct ImportRun<Target: ImportTarget> {
           plan.numberLabel(of: index, attempt: attempt)
         }
         let answer = try await target.store(
-          plan.candidates[index], replaces: onConflict == .replace, validateOnly: validateOnly)
+          plan.candidates[index], note: note, replaces: onConflict == .replace,
+          validateOnly: validateOnly)
         outcome = answer.outcome
         if let key = answer.key { imported.append(key) }
         guard outcome == .conflict else { break }
@@ -70,5 +75,29 @@ struct ImportRun<Target: ImportTarget> {
       outcomes.append(outcome)
     }
     return outcomes
+  }
+}
+
+extension ImportPlan {
+  /// Of a file's name; what is longer is none that tells anybody anything.
+  private static let sourceBytesMax = 255
+
+  /// Where a candidate stood: `Imported from old.env, line 3.`
+  func note(onCandidate index: Int, of source: String) -> String {
+    let line = items.first { $0.verdict.stores(index) }?.lines.lowerBound
+    // A name may hold what a note may not.
+    let name = AuditLine.printable(
+      String(decoding: source.utf8.prefix(Self.sourceBytesMax), as: UTF8.self))
+    return "Imported from \(name)" + (line.map { ", line \($0)." } ?? ".")
+  }
+}
+
+extension ImportPlan.Verdict {
+  fileprivate func stores(_ candidate: Int) -> Bool {
+    switch self {
+    case .stored(candidate, _): true
+    case .list(let verdicts): verdicts.contains { $0.stores(candidate) }
+    default: false
+    }
   }
 }

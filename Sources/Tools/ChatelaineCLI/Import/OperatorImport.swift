@@ -19,15 +19,15 @@ struct OperatorImport: ImportTarget {
   }
 
   mutating func store(
-    _ candidate: ImportPlan.Candidate, replaces: Bool, validateOnly: Bool
+    _ candidate: ImportPlan.Candidate, note: String, replaces: Bool, validateOnly: Bool
   ) async throws -> (outcome: ImportOutcome, key: ImportedKey?) {
     // Nothing of it can be undone from here: an operator deletes nobody's keys.
     do {
-      return (try await send(candidate, replaces, validateOnly), nil)
+      return (try await send(candidate, note, replaces, validateOnly), nil)
     } catch let error as RPCError where error.code == .unauthenticated {
       // Assertions live for a minute; a long file may outlive one.
       assertion = try await Self.issueAssertion(session, email)
-      return (try await send(candidate, replaces, validateOnly), nil)
+      return (try await send(candidate, note, replaces, validateOnly), nil)
     }
   }
 
@@ -53,14 +53,14 @@ struct OperatorImport: ImportTarget {
   }
 
   private func send(
-    _ candidate: ImportPlan.Candidate, _ replaces: Bool, _ validateOnly: Bool
+    _ candidate: ImportPlan.Candidate, _ note: String, _ replaces: Bool, _ validateOnly: Bool
   ) async throws -> ImportOutcome {
     // The message type holds strings: the copy lives until the call has ended.
     let request = candidate.key.withUTF8String { key in
       VaultAPI.ImportProviderConfigRequest(
         provider: candidate.provider.id, label: candidate.label, apiKey: key,
         baseUrl: candidate.baseURL?.description, validateOnly: validateOnly,
-        replace: replaces)
+        replace: replaces, note: note)
     }
     do {
       let response = try await session.vault.importProviderConfig(

@@ -8,7 +8,7 @@ struct PersonImport: ImportTarget {
   let session: PersonSession
 
   mutating func store(
-    _ candidate: ImportPlan.Candidate, replaces: Bool, validateOnly: Bool
+    _ candidate: ImportPlan.Candidate, note: String, replaces: Bool, validateOnly: Bool
   ) async throws -> (outcome: ImportOutcome, key: ImportedKey?) {
     let name = "\(candidate.provider.id)/\(candidate.label)"
     do {
@@ -17,7 +17,7 @@ struct PersonImport: ImportTarget {
           "POST", "/api/v1/provider-configs:import",
           [
             "provider": candidate.provider.id, "label": candidate.label, "apiKey": key,
-            "validateOnly": validateOnly, "replace": replaces,
+            "validateOnly": validateOnly, "replace": replaces, "note": note,
           ].merging(candidate.baseURL.map { ["baseUrl": $0.description] } ?? [:]) { old, _ in old })
       }
       switch answer["outcome"] as? String {

@@ -17,7 +17,9 @@ struct PortalProblem: Error, CustomStringConvertible {
   }
 
   var description: String {
-    let words = [detail] + fields.map { "\($0.name) \($0.detail)" }
+    // The detail often is what stands of the first field.
+    let words =
+      [detail] + fields.map { "\($0.name) \($0.detail)" }.filter { !detail.contains($0) }
     let text = words.filter { !$0.isEmpty }.joined(separator: "; ")
     switch status {
     case 401:

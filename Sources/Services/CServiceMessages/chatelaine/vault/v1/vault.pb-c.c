@@ -3770,7 +3770,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__undelete_provider_config
   (ProtobufCMessageInit) chatelaine__vault__v1__undelete_provider_config_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_config_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_config_request__field_descriptors[7] =
 {
   {
     "provider",
@@ -3844,11 +3844,24 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__import_provider_con
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "note",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ImportProviderConfigRequest, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__import_provider_config_request__field_indices_by_name[] = {
   2,   /* field[2] = api_key */
   3,   /* field[3] = base_url */
   1,   /* field[1] = label */
+  6,   /* field[6] = note */
   0,   /* field[0] = provider */
   5,   /* field[5] = replace */
   4,   /* field[4] = validate_only */
@@ -3856,7 +3869,7 @@ static const unsigned chatelaine__vault__v1__import_provider_config_request__fie
 static const ProtobufCIntRange chatelaine__vault__v1__import_provider_config_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_request__descriptor =
 {
@@ -3866,7 +3879,7 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__import_provider_config_r
   "Chatelaine__Vault__V1__ImportProviderConfigRequest",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__ImportProviderConfigRequest),
-  6,
+  7,
   chatelaine__vault__v1__import_provider_config_request__field_descriptors,
   chatelaine__vault__v1__import_provider_config_request__field_indices_by_name,
   1,  chatelaine__vault__v1__import_provider_config_request__number_ranges,

@@ -701,6 +701,7 @@ struct  Chatelaine__Vault__V1__ImportProviderConfigRequest
   ProtobufCBinaryData api_key;
   protobuf_c_boolean validate_only;
   protobuf_c_boolean replace;
+  ProtobufCBinaryData note;
   Chatelaine__Vault__V1__ImportProviderConfigRequest__BaseUrlCase _base_url_case;
   union {
     ProtobufCBinaryData base_url;
@@ -708,7 +709,7 @@ struct  Chatelaine__Vault__V1__ImportProviderConfigRequest
 };
 #define CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__import_provider_config_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, {0,NULL}, CHATELAINE__VAULT__V1__IMPORT_PROVIDER_CONFIG_REQUEST___BASE_URL__NOT_SET, {0} }
 
 
 struct  Chatelaine__Vault__V1__ImportProviderConfigResponse
