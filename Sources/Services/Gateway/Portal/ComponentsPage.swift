@@ -102,7 +102,7 @@
           isOptional: true, isPlain: true, lengthMax: 64, mistakes: mistakes),
         Field("example-name", "Name", value: Self.arabic),
         Field(
-          "example-key", "API key", type: "secret", hint: "It is shown to nobody again.",
+          "example-key", "API key", type: "secret", hint: "No page shows it again.",
           mistakes: mistakes),
       ]
     }

@@ -51,7 +51,7 @@ struct KeyReplacePage: Sendable {
       "mayStoreAnyway": mayStoreAnyway,
       "apiKey": ProviderForm().keyField(
         hint:
-          "It is sealed at once and never shown again. Applications go on with the present one.",
+          "It is sealed at once; no page shows it again. Applications go on with the present one.",
         isOptional: false, mistakes),
       "overlap": Choice(
         "overlap", "Use the present key if the provider refuses the new one",

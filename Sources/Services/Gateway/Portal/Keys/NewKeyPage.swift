@@ -68,7 +68,7 @@ struct NewKeyPage: Sendable {
             + "Left empty it is “default”.", isOptional: true, mistakes),
         "apiKey": form.keyField(
           hint: kept == nil
-            ? "It is sealed at once and never shown again. Blanks and quotes around it are removed."
+            ? "It is sealed at once, and no page shows it again. Blanks and quotes around it go."
             : "The key that you pasted is kept for ten minutes. Leave this empty to go on with it.",
           isOptional: kept != nil, mistakes),
         "baseUrl": form.endpointField(

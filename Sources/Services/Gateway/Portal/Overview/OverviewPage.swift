@@ -98,7 +98,7 @@ struct OverviewPage: Sendable {
     return [
       Step(
         text: "Store a provider key",
-        note: name ?? "It is sealed, and nobody sees it again", isDone: overview.hasKey,
+        note: name ?? "It is sealed, and no page shows it again", isDone: overview.hasKey,
         action: overview.hasKey ? "See" : "Add a key",
         href: overview.hasKey ? "/providers" : "/providers/new", snippets: nil),
       Step(
