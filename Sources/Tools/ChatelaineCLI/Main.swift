@@ -18,7 +18,7 @@ import ServiceRuntime
       CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, LogInCommand.self,
       LogOutCommand.self, RunCommand.self, EnvCommand.self,
       KeysCommand.self, UsersCommand.self, AuditCommand.self, MailCommand.self,
-      CompletionCommand.self, ManualCommand.self,
+      CompletionCommand.self,
     ])
 
   /// The names of the commands, for whoever mistyped one.

@@ -26,6 +26,12 @@ import Vault
     #expect(!named.contains("ENCRYPTION_PREVIOUS_MASTER_KEYS"))
   }
 
+  @Test(arguments: [("on", true), ("off", true), ("yes", false), ("", true)])
+  func keysAreShownOrNot(_ row: (text: String, isKnown: Bool)) {
+    let named = problems(["KEY_REVEAL": row.text]).map(\.variable)
+    #expect(named.contains("KEY_REVEAL") != row.isKnown)
+  }
+
   @Test func weakKeysAreRefusedWithoutRepeatingThem() throws {
     let good = try MasterKey.generate().encodedForFile.withUTF8String { $0 }
     let weak = String(repeating: "ab", count: 32)

@@ -95,23 +95,6 @@ import Testing
     }
   }
 
-  @Test func theManualHasEveryCommandAndOption() async throws {
-    let run = try await run("man")
-    #expect(run.status == .code(0))
-    #expect(run.output.hasPrefix(".TH CHATELAINE 1"))
-    for text in [
-      ".SS chatelaine run", ".SS chatelaine env export", ".SS chatelaine audit tail",
-      #".B \-\-ttl"#, #".B \-\-on\-conflict"#,
-    ] {
-      #expect(run.output.contains(text), "\(text)")
-    }
-    // A line that begins with a dot is an order; those that are none begin otherwise.
-    let orders: Set<Substring> = [".TH", ".SH", ".SS", ".TP", ".B", ".PP", ".nf", ".fi"]
-    for line in run.output.split(separator: "\n") where line.hasPrefix(".") {
-      #expect(orders.contains(line.prefix { $0 != " " }), "\(line)")
-    }
-  }
-
   @Test func aDeploymentThatDoesNotRunHasAStatusToo() async throws {
     let run = try await run("status", "--json", "--state-dir", "/tmp/no-such-state")
     #expect(run.status == .code(1))
