@@ -224,8 +224,10 @@ let package = Package(
     library(
       .domain, "Auth",
       ["Addresses", "Cryptography", "Encodings", "Identity", "Receipts", "UseCases", "WebAuthn"]),
+    library(.domain, "Metering", resources: [.embedInCode("Prices")]),
     library(
-      .domain, "Vault", ["Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+      .domain, "Vault",
+      ["Cryptography", "Identity", "Metering", "Providers", "Receipts", "UseCases"]),
     library(.domain, "TransparencyLog", ["Cryptography", "Encodings"]),
     library(
       .domain, "Audit", ["Encodings", "Identity", "Receipts", "TransparencyLog", "UseCases"]),
@@ -255,8 +257,8 @@ let package = Package(
       .services, "VaultServer",
       [
         "Callers", "Addresses",
-        "Vault", "Cryptography", "Networking", "Identity", "Outbox", "Postgres", "Protobuf",
-        "Providers",
+        "Vault", "Cryptography", "Metering", "Networking", "Identity", "Outbox", "Postgres",
+        "Protobuf", "Providers",
         "Receipts", "RPC",
         "RPCTransport", "ServiceAPI", "ServiceRuntime", "Telemetry", "UseCases", nioCore, logging,
         lifecycle,
@@ -312,8 +314,8 @@ let package = Package(
     library(
       .gateway, "Proxy",
       [
-        "Backend", "Edge", "Egress", "Cryptography", "Encodings", "Identity", "Networking",
-        "Protobuf", "Providers", "RPC", "ServiceAPI", httpTypes, nioCore, nioHTTP1,
+        "Backend", "Edge", "Egress", "Cryptography", "Encodings", "Identity", "Metering",
+        "Networking", "Protobuf", "Providers", "RPC", "ServiceAPI", httpTypes, nioCore, nioHTTP1,
         logging,
         metrics,
       ]),
@@ -494,6 +496,7 @@ let package = Package(
     tests("Platform", "TelemetryTests", ["Telemetry", metrics]),
     tests("Platform", "CryptographyTests", ["Cryptography", "CLinux", "Encodings"]),
     tests("Domain", "ProvidersTests", ["Cryptography", "Providers"]),
+    tests("Domain", "MeteringTests", ["Metering"]),
     tests(
       "Domain", "DotEnvTests",
       ["DotEnv", "Cryptography", "Encodings", "LocalDeployment", "TestSupport"],
@@ -503,7 +506,7 @@ let package = Package(
       ["ChatelaineCLI", "Cryptography", "DotEnv", "EnvImport", "LocalDeployment", "Providers"]),
     tests(
       "Domain", "VaultTests",
-      ["Vault", "Cryptography", "Identity", "Providers", "Receipts", "UseCases"]),
+      ["Vault", "Cryptography", "Identity", "Metering", "Providers", "Receipts", "UseCases"]),
     tests(
       "Domain", "TransparencyLogTests", ["TransparencyLog", "Cryptography", "Encodings"]),
     tests("Domain", "AuditTests", ["Audit", "Identity", "Receipts", "UseCases"]),

@@ -9,6 +9,7 @@ package enum AuditError: Error, Hashable {
     case boundaries
     case credentialID = "credentialId"
     case events
+    case grouping = "byModel"
     case id
     case index
     case ipAddress

@@ -89,8 +89,8 @@ package struct AuditService: Sendable {
   /// Counts the matching events of the caller's log between each boundary and the next; partial
   /// when there are more than are counted, which are the newest.
   package func counts(
-    of query: EventQuery, between boundaries: [Date], byTarget: Bool, for caller: Caller,
-    from origin: CallOrigin
+    of query: EventQuery, between boundaries: [Date], by grouping: EventGrouping,
+    for caller: Caller, from origin: CallOrigin
   ) async throws(AuditError) -> (counts: [EventCount], isPartial: Bool) {
     try await door.perform(.auditEventList, by: .caller(caller), from: origin) {
       (_) async throws(AuditError) -> Act<(counts: [EventCount], isPartial: Bool)> in
@@ -103,7 +103,7 @@ package struct AuditService: Sendable {
       }
       try query.check()
       let counts = try await store.counts(
-        of: caller.userID, matching: query, between: times, byTarget: byTarget,
+        of: caller.userID, matching: query, between: times, by: grouping,
         eventsMax: Self.countedEventsMax)
       let total = counts.reduce(0) { $0 + $1.count }
       return .looked((counts, total >= Self.countedEventsMax))

@@ -28,7 +28,7 @@ package protocol AuditStore: Sendable {
   /// `boundaries` are ascending microseconds since 1970, two at least; the query's own times are
   /// not looked at.
   func counts(
-    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
-    eventsMax: Int
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64],
+    by grouping: EventGrouping, eventsMax: Int
   ) async throws(AuditError) -> [EventCount]
 }

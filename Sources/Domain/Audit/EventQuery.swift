@@ -70,12 +70,39 @@ package struct EventCount: Sendable, Hashable {
   package var outcome: AuditEvent.Outcome
   /// Empty unless targets are counted apart.
   package var targetID: String
+  /// Empty unless models are counted apart, and for events that name none.
+  package var model: String
   package var count: Int
+  /// What these events say that they took.
+  package var taken = TakenTokens()
 
-  package init(interval: Int, outcome: AuditEvent.Outcome, targetID: String, count: Int) {
+  package init(
+    interval: Int, outcome: AuditEvent.Outcome, targetID: String, model: String = "", count: Int
+  ) {
     (self.interval, self.outcome) = (interval, outcome)
-    (self.targetID, self.count) = (targetID, count)
+    (self.targetID, self.model, self.count) = (targetID, model, count)
   }
+}
+
+/// What uses of keys took, added up.
+package struct TakenTokens: Sendable, Hashable {
+  package var input = 0
+  package var output = 0
+  /// Of `input`: read from a provider's cache.
+  package var cached = 0
+  /// Billionths of a dollar.
+  package var nanodollars = 0
+  /// Events that tell of tokens.
+  package var meteredCount = 0
+  /// Events that tell of a cost.
+  package var pricedCount = 0
+
+  package init() {}
+}
+
+/// What is counted apart, beside intervals and outcomes.
+package enum EventGrouping: Sendable, Hashable {
+  case none, target, model
 }
 
 extension EventQuery {

@@ -38,13 +38,16 @@ package struct UseEnd: Sendable, Hashable {
   package let responseBytes: Int
   /// What the answer means for the key; nil where it says nothing about it.
   package let keyState: KeyState?
+  /// Nil where the use was none of a model, or its figures can't be.
+  package let modelUse: ModelUse?
 
   /// - Parameter keyState: where more is known than the status tells.
   ///
   /// Nil for a receipt that isn't a resolve's or a test's, and for figures that no use has.
   package init?(
     of resolve: Receipt, status: Int, failure: Failure?, firstByteMilliseconds: Int?,
-    milliseconds: Int, requestBytes: Int, responseBytes: Int, keyState: KeyState? = nil
+    milliseconds: Int, requestBytes: Int, responseBytes: Int, keyState: KeyState? = nil,
+    modelUse: ModelUse? = nil
   ) {
     let isAnswered = status == 101 || (200...999).contains(status)
     let times = 0...Self.millisecondsMax
@@ -61,6 +64,7 @@ package struct UseEnd: Sendable, Hashable {
     self.requestBytes = requestBytes
     self.responseBytes = responseBytes
     self.keyState = keyState ?? KeyState(status: status, failure: failure)
+    self.modelUse = modelUse
   }
 
   /// Names the key that was used; 0 where a vault of an earlier version gave it out.

@@ -72,6 +72,7 @@ extension UseEnd {
     details["milliseconds"] = .number(milliseconds)
     details["requestBytes"] = .number(requestBytes)
     details["responseBytes"] = .number(responseBytes)
+    if let modelUse { details.merge(modelUse.details) { _, new in new } }
     return Receipt(
       id: id, time: min(now, resolve.time.addingTimeInterval(Double(milliseconds) / 1_000)),
       actor: resolve.actor, action: .credentialUse, target: resolve.target,

@@ -107,11 +107,27 @@ extension EventQuery {
   }
 }
 
+extension AuditAPI.CountEventsRequest {
+  /// What is counted apart.
+  func grouping() throws(AuditError) -> EventGrouping {
+    switch (byTarget, byModel) {
+    case (true, true):
+      throw .invalid(.grouping, reason: "must be by target or by model, not both")
+    case (true, false): .target
+    case (false, true): .model
+    case (false, false): .none
+    }
+  }
+}
+
 extension AuditAPI.CountEventsResponse.Count {
   init(_ count: EventCount) {
     self.init(
       interval: Int32(count.interval), outcome: AuditAPI.AuditEvent.Outcome(count.outcome),
-      targetId: count.targetID, count: Int64(count.count))
+      targetId: count.targetID, count: Int64(count.count), model: count.model,
+      inputTokens: Int64(count.taken.input), outputTokens: Int64(count.taken.output),
+      cachedTokens: Int64(count.taken.cached), costNanodollars: Int64(count.taken.nanodollars),
+      meteredCount: Int64(count.taken.meteredCount), pricedCount: Int64(count.taken.pricedCount))
   }
 }
 

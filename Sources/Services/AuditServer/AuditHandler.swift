@@ -45,7 +45,7 @@ struct AuditHandler: AuditAPI.AuditServiceProtocol {
   ) async throws -> AuditAPI.CountEventsResponse {
     let (counts, isPartial) = try await audit.counts(
       of: EventQuery(request), between: request.boundaries.map(\.date),
-      byTarget: request.byTarget, for: context.caller(), from: context.origin)
+      by: request.grouping(), for: context.caller(), from: context.origin)
     return AuditAPI.CountEventsResponse(
       counts: counts.map { AuditAPI.CountEventsResponse.Count($0) }, isPartial: isPartial)
   }

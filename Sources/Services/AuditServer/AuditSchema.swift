@@ -10,5 +10,6 @@ enum AuditSchema {
     Migration(number: 3, name: "filters", sql: PackageResources._003_filters_sql),
     Migration(number: 4, name: "erasure", sql: PackageResources._004_erasure_sql),
     Migration(number: 5, name: "transparency", sql: PackageResources._005_transparency_sql),
+    Migration(number: 6, name: "figures", sql: PackageResources._006_figures_sql),
   ]
 }

@@ -134,19 +134,32 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
   }
 
   func counts(
-    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
-    eventsMax: Int
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64],
+    by grouping: EventGrouping, eventsMax: Int
   ) async throws(AuditError) -> [EventCount] {
     guard let first = boundaries.first, let last = boundaries.last else { return [] }
     let begin = PostgresTimestamp(microsecondsSinceEpoch: first)
     let end = PostgresTimestamp(microsecondsSinceEpoch: last)
     var sql: PostgresQuery = """
       SELECT width_bucket(counted.microseconds, \(boundaries.map { Int($0) })) AS bucket,
-             counted.outcome, counted.target_id, count(*)::int AS events
+             counted.outcome, counted.target_id, counted.model, count(*)::int AS events,
+             coalesce(sum(counted.input), 0)::bigint AS input_tokens,
+             coalesce(sum(counted.output), 0)::bigint AS output_tokens,
+             coalesce(sum(counted.cached), 0)::bigint AS cached_tokens,
+             coalesce(sum(counted.cost), 0)::bigint AS nanodollars,
+             count(counted.input)::int AS metered, count(counted.cost)::int AS priced
         FROM (
           SELECT (extract(epoch FROM time) * 1000000)::bigint AS microseconds, outcome,
+                 figure_of(details, 'inputTokens') AS input,
+                 figure_of(details, 'outputTokens') AS output,
+                 figure_of(details, 'cachedTokens') AS cached,
+                 figure_of(details, 'costNanodollars') AS cost,
       """
-    sql += byTarget ? " target_id" : " '' AS target_id"
+    switch grouping {
+    case .none: sql += " '' AS target_id, '' AS model"
+    case .target: sql += " target_id, '' AS model"
+    case .model: sql += " '' AS target_id, coalesce(details->>'model', '') AS model"
+    }
     sql += """
             FROM events
            WHERE account_id = \(account.uuid) AND time >= \(begin) AND time < \(end)
@@ -155,7 +168,7 @@ struct PostgresAuditStore: AuditStore, PostgresStore {
     sql += """
          ORDER BY time DESC, sequence DESC LIMIT \(eventsMax)
         ) AS counted
-       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+       GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
       """
     let counts = sql
     return try await self.query { postgres throws(PostgresError) in
@@ -214,7 +227,14 @@ extension EventCount {
       interval: try row.decode("bucket", as: Int.self) - 1,
       // The table's check allows no other value.
       outcome: AuditEvent.Outcome(rawValue: outcome) ?? .failure,
-      targetID: try row.decode("target_id"), count: try row.decode("events"))
+      targetID: try row.decode("target_id"), model: try row.decode("model"),
+      count: try row.decode("events"))
+    taken.input = try row.decode("input_tokens")
+    taken.output = try row.decode("output_tokens")
+    taken.cached = try row.decode("cached_tokens")
+    taken.nanodollars = try row.decode("nanodollars")
+    taken.meteredCount = try row.decode("metered")
+    taken.pricedCount = try row.decode("priced")
   }
 }
 

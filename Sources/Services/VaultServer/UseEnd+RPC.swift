@@ -1,3 +1,4 @@
+import Metering
 import Outbox
 import Protobuf
 import Receipts
@@ -33,7 +34,22 @@ extension UseEnd {
       of: resolve, status: Int(end.status), failure: Failure(end.failure),
       firstByteMilliseconds: end.firstByteMilliseconds.map { Int($0) },
       milliseconds: Int(end.milliseconds), requestBytes: Int(end.requestBytes),
-      responseBytes: Int(end.responseBytes), keyState: KeyState(end.keyState))
+      responseBytes: Int(end.responseBytes), keyState: KeyState(end.keyState),
+      modelUse: end.modelUse.flatMap { ModelUse($0) })
+  }
+}
+
+extension ModelUse {
+  /// Nil for figures that no use has; the use counts all the same.
+  fileprivate init?(_ use: VaultAPI.ModelUse) {
+    self.init(
+      model: use.model,
+      // What a newer gateway tells apart.
+      operation: Metering.Operation(rawValue: use.operation) ?? .other,
+      tokens: use.tokens.map {
+        TokenCounts(input: Int($0.input), output: Int($0.output), cached: Int($0.cached))
+      },
+      nanodollars: use.costNanodollars.map { Int($0) })
   }
 }
 

@@ -100,7 +100,7 @@ import UseCases
     for boundaries in [[], [start], [start, start], [start + 1, start], many] {
       await #expect(throws: AuditError.self) {
         try await audit.counts(
-          of: EventQuery(), between: boundaries, byTarget: false, for: caller, from: CallOrigin())
+          of: EventQuery(), between: boundaries, by: .none, for: caller, from: CallOrigin())
       }
     }
   }

@@ -50,8 +50,8 @@ final class InMemoryAuditStore: AuditStore {
   }
 
   func counts(
-    of account: UserID, matching query: EventQuery, between boundaries: [Int64], byTarget: Bool,
-    eventsMax: Int
+    of account: UserID, matching query: EventQuery, between boundaries: [Int64],
+    by grouping: EventGrouping, eventsMax: Int
   ) async throws(AuditError) -> [EventCount] {
     let found = all.filter { $0.event.accountID == account && query.admits($0.event) }
       .sorted { Self.key($0) > Self.key($1) }
@@ -60,7 +60,7 @@ final class InMemoryAuditStore: AuditStore {
       let time = event.time.microsecondsSince1970
       let interval = boundaries.count { $0 <= time } - 1
       guard (0..<boundaries.count - 1).contains(interval) else { continue }
-      let target = byTarget ? event.target.id : ""
+      let target = grouping == .target ? event.target.id : ""
       let place = counts.firstIndex {
         $0.interval == interval && $0.outcome == event.outcome && $0.targetID == target
       }

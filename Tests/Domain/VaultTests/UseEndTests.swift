@@ -1,6 +1,7 @@
 import Cryptography
 import FoundationEssentials
 import Identity
+import Metering
 import Receipts
 import Testing
 import UseCases
@@ -15,12 +16,13 @@ import Vault
 
   private func end(
     of resolve: Receipt, status: Int = 200, _ failure: UseEnd.Failure? = nil,
-    milliseconds: Int = 412
+    milliseconds: Int = 412, modelUse: ModelUse? = nil
   ) -> UseEnd? {
     UseEnd(
       of: resolve, status: status, failure: failure,
       firstByteMilliseconds: status == 0 ? nil : 300, milliseconds: milliseconds,
-      requestBytes: 17, responseBytes: 1_234)
+      requestBytes: 17, responseBytes: 1_234,
+      modelUse: modelUse)
   }
 
   private func record(_ ends: [UseEnd?], by service: String = "gateway") async throws {
@@ -54,6 +56,45 @@ import Vault
     #expect(receipt.details["requestBytes"] == .number(17))
     #expect(receipt.details["responseBytes"] == .number(1_234))
     #expect(receipt.details["reason"] == nil)
+  }
+
+  @Test func anEndSaysWhatTheModelTook() async throws {
+    _ = try await vault.create(for: owner)
+    let resolve = try await vault.resolve(for: owner).receipt
+    let use = ModelUse(
+      model: "gpt-4.1", operation: .chat,
+      tokens: TokenCounts(input: 1_203, output: 88, cached: 1_000), nanodollars: 412_000)
+    try await record([end(of: resolve, modelUse: use)])
+    let details = try #require(vault.store.receipts.last).details
+    #expect(details["model"] == .text("gpt-4.1"))
+    #expect(details["operation"] == .text("chat"))
+    #expect(details["inputTokens"] == .number(1_203))
+    #expect(details["outputTokens"] == .number(88))
+    #expect(details["cachedTokens"] == .number(1_000))
+    #expect(details["costNanodollars"] == .number(412_000))
+    try await record([
+      end(
+        of: resolve, modelUse: ModelUse(model: "", operation: .other, tokens: nil, nanodollars: nil)
+      )
+    ])
+    let unknown = try #require(vault.store.receipts.last).details
+    #expect(unknown["operation"] == .text("other"))
+    for name in ["model", "inputTokens", "costNanodollars"] { #expect(unknown[name] == nil) }
+  }
+
+  @Test func figuresThatNoModelHasAreNotKept() {
+    for tokens in [
+      TokenCounts(input: -1, output: 0), TokenCounts(input: 0, output: .max),
+      TokenCounts(input: 1, output: 0, cached: 2), TokenCounts(input: 1, output: 0, cached: -1),
+    ] {
+      #expect(ModelUse(model: "m", operation: .chat, tokens: tokens, nanodollars: nil) == nil)
+    }
+    for cost in [-1, ModelUse.nanodollarsMax + 1] {
+      #expect(ModelUse(model: "m", operation: .chat, tokens: nil, nanodollars: cost) == nil)
+    }
+    for model in ["a b", "\u{0}", String(repeating: "m", count: ModelName.bytesMax + 1)] {
+      #expect(ModelUse(model: model, operation: .chat, tokens: nil, nanodollars: nil) == nil)
+    }
   }
 
   @Test func onlyAnAnswerBelow400ThatWentThroughIsASuccess() async throws {

@@ -159,7 +159,7 @@ import UseCases
         userID: owner, email: "owner@example.org", credential: .session(UUID()))
       let boundaries = [0.0, 10, 20].map { Date(timeIntervalSince1970: start + $0) }
       let plain = try await audit.counts(
-        of: EventQuery(), between: boundaries, byTarget: false, for: reader, from: CallOrigin())
+        of: EventQuery(), between: boundaries, by: .none, for: reader, from: CallOrigin())
       #expect(!plain.isPartial)
       #expect(
         plain.counts
@@ -170,15 +170,42 @@ import UseCases
             ]
           })
       let apart = try await audit.counts(
-        of: EventQuery(outcome: .success), between: boundaries, byTarget: true, for: reader,
+        of: EventQuery(outcome: .success), between: boundaries, by: .target, for: reader,
         from: CallOrigin())
       #expect(apart.counts.map(\.count) == [4, 5, 4, 5])
       #expect(apart.counts.map(\.targetID) == ["a", "b", "a", "b"])
       let newest = try await database.store.counts(
         of: owner, matching: EventQuery(), between: boundaries.map(\.microsecondsSince1970),
-        byTarget: false, eventsMax: 3)
+        by: .none, eventsMax: 3)
       #expect(newest.map(\.interval) == [1])
       #expect(newest.map(\.count) == [3])
+    }
+  }
+
+  @Test func whatUsesTookIsAddedUpByModel() async throws {
+    try await AuditDatabase.with { database in
+      let details = [
+        #"{"model":"m","inputTokens":1203,"outputTokens":88,"cachedTokens":3,"costNanodollars":5}"#,
+        #"{"model":"m","inputTokens":7,"outputTokens":0,"cachedTokens":0}"#,
+        #"{"model":"other","inputTokens":"12","outputTokens":-4,"costNanodollars":1e300}"#,
+        #"{"model":7,"inputTokens":null}"#, "[]",
+      ]
+      let events = details.enumerated().map { index, details in
+        var event = AuditEvent.sample(owner, second: Double(index))
+        event.details = details
+        return event
+      }
+      _ = try await database.store.append(events)
+      let start: Int64 = 1_700_000_000_000_000
+      let counts = try await database.store.counts(
+        of: owner, matching: EventQuery(), between: [start, start + 60_000_000], by: .model,
+        eventsMax: 100)
+      #expect(counts.map(\.model) == ["", "7", "m", "other"])
+      #expect(counts.map(\.count) == [1, 1, 2, 1])
+      var taken = TakenTokens()
+      (taken.input, taken.output, taken.cached, taken.nanodollars) = (1_210, 88, 3, 5)
+      (taken.meteredCount, taken.pricedCount) = (2, 1)
+      #expect(counts.map(\.taken) == [TakenTokens(), TakenTokens(), taken, TakenTokens()])
     }
   }
 

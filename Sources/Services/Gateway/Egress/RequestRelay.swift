@@ -8,7 +8,7 @@ import Networking
 /// a large body is read by a task of our own, to its end: the connection goes on behind it.
 package struct RequestRelay: Sendable {
   /// The body that is at hand.
-  let bytes: ByteBuffer?
+  package let bytes: ByteBuffer?
   let length: BodyLength
   private let pipe: BodyPipe?
   private let pump: Task<Void, Never>?

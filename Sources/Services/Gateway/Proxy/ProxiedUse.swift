@@ -2,6 +2,7 @@ import Backend
 import Edge
 import Egress
 import HTTPTypes
+import Metering
 import ServiceAPI
 import Synchronization
 
@@ -19,13 +20,15 @@ final class ProxiedUse: Sendable {
 
   private let ticket: [UInt8]
   private let reports: UseReports
+  private let asked: AskedUse
   private let start = ContinuousClock.now
   private let state = Mutex(State())
 
   /// - Parameter ticket: what the vault gave with the key.
-  init(_ ticket: [UInt8], _ reports: UseReports) {
+  init(_ ticket: [UInt8], _ reports: UseReports, _ asked: AskedUse) {
     self.ticket = ticket
     self.reports = reports
+    self.asked = asked
   }
 
   deinit { end(.clientLeft) }
@@ -40,7 +43,12 @@ final class ProxiedUse: Sendable {
   }
 
   /// The use is over; only the first end counts.
-  func end(_ failure: Failure = .unspecified, requestBytes: Int = 0, responseBytes: Int = 0) {
+  ///
+  /// - Parameter meter: has seen as much of the answer as there was; nil where nothing can be read.
+  func end(
+    _ failure: Failure = .unspecified, requestBytes: Int = 0, responseBytes: Int = 0,
+    meter: AnswerMeter? = nil
+  ) {
     let time = milliseconds
     let end = state.withLock { state -> VaultAPI.UseEnd? in
       // A vault of an older version gives no tickets.
@@ -49,7 +57,8 @@ final class ProxiedUse: Sendable {
       return VaultAPI.UseEnd(
         useTicket: ticket, status: Int32(state.status), failure: failure,
         firstByteMilliseconds: state.firstByteMilliseconds, milliseconds: time,
-        requestBytes: Int64(requestBytes), responseBytes: Int64(responseBytes))
+        requestBytes: Int64(requestBytes), responseBytes: Int64(responseBytes),
+        modelUse: asked.told(meter))
     }
     if let end { reports.add(end) }
   }

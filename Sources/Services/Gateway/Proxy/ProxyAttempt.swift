@@ -21,6 +21,7 @@ struct ProxyAttempt {
   let body: RequestRelay
   let endpoint: CheckedEndpoint
   let watch: UpstreamWatch
+  let asked: AskedUse
 
   /// Returns when the head of an answer has come that the client is to see, with the use that it is
   /// the answer of. A second use that fails has been ended.
@@ -36,7 +37,7 @@ struct ProxyAttempt {
       !exchange.offersWebSocket, let other = await other(than: key)
     else { return (answer, use) }
     use.end(requestBytes: body.byteCount)
-    let second = ProxiedUse(other.useTicket, services.uses)
+    let second = ProxiedUse(other.useTicket, services.uses, asked)
     do throws(UpstreamError) {
       let answer = try await send(request, with: other)
       second.isAnswered(answer.status)

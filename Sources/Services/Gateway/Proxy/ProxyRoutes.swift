@@ -5,6 +5,7 @@ package import Egress
 import HTTPTypes
 import Identity
 import Logging
+import Metering
 import NIOCore
 import NIOHTTP1
 import Networking
@@ -94,7 +95,10 @@ package struct ProxyRoutes: Sendable {
       if use.isRevoked { throw problems.deadToken }
       let visitor = visitor.isFresh ? visitor : try await self.visitor(of: token, exchange)
       let key = try await open(target, provider, for: visitor, exchange)
-      let first = ProxiedUse(key.useTicket, services.uses)
+      // An endpoint of one's own has prices of its own.
+      let asked = AskedUse(
+        target, body, pricedProvider: key.baseUrl == nil ? provider.id : nil, prices: .published)
+      let first = ProxiedUse(key.useTicket, services.uses, asked)
       record = first
       if key.operatorKey, !LentKey.isFor(exchange.method, target.path) {
         throw ProxyProblem.lentKeyOnlyGenerates
@@ -114,7 +118,7 @@ package struct ProxyRoutes: Sendable {
       let (answer, opened) = try await ProxyAttempt(
         services: services, upstream: upstream, metrics: metrics, provider: provider,
         target: target, visitor: visitor, exchange: exchange, body: body, endpoint: endpoint,
-        watch: watch
+        watch: watch, asked: asked
       ).send(request, with: key, first)
       record = opened
       let addresses = try ProxyAddresses(
@@ -325,16 +329,20 @@ package struct ProxyRoutes: Sendable {
       hasBody && body.isAtHand && fields[.contentLength] != nil
       && !fields[.contentType, default: ""].beginsWithBytes(of: "text/event-stream")
     let whole = mayBeWhole ? answer.takeWholeBody() : nil
+    var meter = hasBody ? AnswerMeter(for: answer) : nil
     guard hasBody, whole == nil else {
       use.end()
-      record.end(requestBytes: body.byteCount, responseBytes: whole?.readableBytes ?? 0)
+      if let whole { meter?.read(whole) }
+      record.end(
+        requestBytes: body.byteCount, responseBytes: whole?.readableBytes ?? 0, meter: meter)
       await body.finish()
       exchange.stream.unwatchClient()
       return Response(
         status: answer.status, headers: fields,
         body: whole.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
     }
-    let pieces = ResponseBody { writer in
+    let pieces = ResponseBody { [meter] writer in
+      var meter = meter
       defer {
         withExtendedLifetime(share) {}
         use.end()
@@ -345,17 +353,18 @@ package struct ProxyRoutes: Sendable {
       do {
         while let piece = try await answer.nextPiece() {
           byteCount += piece.readableBytes
+          meter?.read(piece)
           try await writer.write(piece)
         }
         try await writer.finish(answer.trailers.map { headers.forClient($0) })
-        record.end(requestBytes: body.byteCount, responseBytes: byteCount)
+        record.end(requestBytes: body.byteCount, responseBytes: byteCount, meter: meter)
         await body.finish()
       } catch {
         // What isn't the provider's is the client's.
         let failure = (error as? UpstreamError).map(ProxiedUse.failure) ?? .clientLeft
         record.end(
           use.isRevoked ? .revoked : failure, requestBytes: body.byteCount,
-          responseBytes: byteCount)
+          responseBytes: byteCount, meter: meter)
         await body.finish()
         // The status is long gone: only breaking off tells the client that something is missing.
         exchange.logger.info(

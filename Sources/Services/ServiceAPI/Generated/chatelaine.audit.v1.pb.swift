@@ -1168,6 +1168,8 @@ package enum AuditAPI {
     package var text: String
     /// Counts each target apart.
     package var byTarget: Bool
+    /// Counts each model apart, as uses of keys name it in their details.
+    package var byModel: Bool
 
     /// Every field defaulted.
     package init(
@@ -1178,7 +1180,8 @@ package enum AuditAPI {
       targetId: String = "",
       ipAddress: String = "",
       text: String = "",
-      byTarget: Bool = false
+      byTarget: Bool = false,
+      byModel: Bool = false
     ) {
       self.boundaries = boundaries
       self.action = action
@@ -1188,6 +1191,7 @@ package enum AuditAPI {
       self.ipAddress = ipAddress
       self.text = text
       self.byTarget = byTarget
+      self.byModel = byModel
     }
 
     package init() {
@@ -1199,6 +1203,7 @@ package enum AuditAPI {
       self.ipAddress = ""
       self.text = ""
       self.byTarget = false
+      self.byModel = false
     }
 
     package static let messageName = "chatelaine.audit.v1.CountEventsRequest"
@@ -1216,6 +1221,7 @@ package enum AuditAPI {
       self.ipAddress = try CField.string(c.ip_address, "ipAddress")
       self.text = try CField.string(c.text, "text")
       self.byTarget = c.by_target != 0
+      self.byModel = c.by_model != 0
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1229,6 +1235,7 @@ package enum AuditAPI {
       c.pointee.ip_address = CField.data(self.ipAddress, in: arena)
       c.pointee.text = CField.data(self.text, in: arena)
       c.pointee.by_target = self.byTarget ? 1 : 0
+      c.pointee.by_model = self.byModel ? 1 : 0
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -1240,6 +1247,7 @@ package enum AuditAPI {
       writer.field("ipAddress", self.ipAddress)
       writer.field("text", self.text)
       writer.field("byTarget", self.byTarget)
+      writer.field("byModel", self.byModel)
     }
 
     package mutating func setField(
@@ -1262,6 +1270,8 @@ package enum AuditAPI {
         self.text = try .reading(value, "text")
       case "byTarget", "by_target":
         self.byTarget = try .reading(value, "byTarget")
+      case "byModel", "by_model":
+        self.byModel = try .reading(value, "byModel")
       default: return false
       }
       return true
@@ -1280,18 +1290,46 @@ package enum AuditAPI {
       package var targetId: String
       /// Field 4.
       package var count: Int64
+      /// Empty unless models are counted apart, and for events that name none.
+      package var model: String
+      /// What uses of keys took, as far as their details tell.
+      package var inputTokens: Int64
+      /// Field 7.
+      package var outputTokens: Int64
+      /// Of the input: read from a provider's cache.
+      package var cachedTokens: Int64
+      /// In billionths of a dollar.
+      package var costNanodollars: Int64
+      /// Of `count`: those that tell of tokens, and those that tell of a cost.
+      package var meteredCount: Int64
+      /// Field 11.
+      package var pricedCount: Int64
 
       /// Every field defaulted.
       package init(
         interval: Int32 = 0,
         outcome: AuditAPI.AuditEvent.Outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0),
         targetId: String = "",
-        count: Int64 = 0
+        count: Int64 = 0,
+        model: String = "",
+        inputTokens: Int64 = 0,
+        outputTokens: Int64 = 0,
+        cachedTokens: Int64 = 0,
+        costNanodollars: Int64 = 0,
+        meteredCount: Int64 = 0,
+        pricedCount: Int64 = 0
       ) {
         self.interval = interval
         self.outcome = outcome
         self.targetId = targetId
         self.count = count
+        self.model = model
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
+        self.cachedTokens = cachedTokens
+        self.costNanodollars = costNanodollars
+        self.meteredCount = meteredCount
+        self.pricedCount = pricedCount
       }
 
       package init() {
@@ -1299,6 +1337,13 @@ package enum AuditAPI {
         self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: 0)
         self.targetId = ""
         self.count = 0
+        self.model = ""
+        self.inputTokens = 0
+        self.outputTokens = 0
+        self.cachedTokens = 0
+        self.costNanodollars = 0
+        self.meteredCount = 0
+        self.pricedCount = 0
       }
 
       package static let messageName = "chatelaine.audit.v1.CountEventsResponse.Count"
@@ -1312,6 +1357,13 @@ package enum AuditAPI {
         self.outcome = AuditAPI.AuditEvent.Outcome(rawValue: Int32(truncatingIfNeeded: c.outcome.rawValue))
         self.targetId = try CField.string(c.target_id, "targetId")
         self.count = c.count
+        self.model = try CField.string(c.model, "model")
+        self.inputTokens = c.input_tokens
+        self.outputTokens = c.output_tokens
+        self.cachedTokens = c.cached_tokens
+        self.costNanodollars = c.cost_nanodollars
+        self.meteredCount = c.metered_count
+        self.pricedCount = c.priced_count
       }
 
       package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -1320,6 +1372,13 @@ package enum AuditAPI {
         c.pointee.outcome = Chatelaine__Audit__V1__AuditEvent__Outcome(rawValue: .init(truncatingIfNeeded: self.outcome.rawValue))
         c.pointee.target_id = CField.data(self.targetId, in: arena)
         c.pointee.count = self.count
+        c.pointee.model = CField.data(self.model, in: arena)
+        c.pointee.input_tokens = self.inputTokens
+        c.pointee.output_tokens = self.outputTokens
+        c.pointee.cached_tokens = self.cachedTokens
+        c.pointee.cost_nanodollars = self.costNanodollars
+        c.pointee.metered_count = self.meteredCount
+        c.pointee.priced_count = self.pricedCount
       }
 
       package func writeFields(to writer: inout JSONWriter) {
@@ -1327,6 +1386,13 @@ package enum AuditAPI {
         writer.field("outcome", self.outcome)
         writer.field("targetId", self.targetId)
         writer.field("count", self.count)
+        writer.field("model", self.model)
+        writer.field("inputTokens", self.inputTokens)
+        writer.field("outputTokens", self.outputTokens)
+        writer.field("cachedTokens", self.cachedTokens)
+        writer.field("costNanodollars", self.costNanodollars)
+        writer.field("meteredCount", self.meteredCount)
+        writer.field("pricedCount", self.pricedCount)
       }
 
       package mutating func setField(
@@ -1341,6 +1407,20 @@ package enum AuditAPI {
           self.targetId = try .reading(value, "targetId")
         case "count":
           self.count = try .reading(value, "count")
+        case "model":
+          self.model = try .reading(value, "model")
+        case "inputTokens", "input_tokens":
+          self.inputTokens = try .reading(value, "inputTokens")
+        case "outputTokens", "output_tokens":
+          self.outputTokens = try .reading(value, "outputTokens")
+        case "cachedTokens", "cached_tokens":
+          self.cachedTokens = try .reading(value, "cachedTokens")
+        case "costNanodollars", "cost_nanodollars":
+          self.costNanodollars = try .reading(value, "costNanodollars")
+        case "meteredCount", "metered_count":
+          self.meteredCount = try .reading(value, "meteredCount")
+        case "pricedCount", "priced_count":
+          self.pricedCount = try .reading(value, "pricedCount")
         default: return false
         }
         return true
@@ -1793,27 +1873,31 @@ extension ProtoFileDescriptor {
       GAogASgJUgh0YXJnZXRJZBIdCgppcF9hZGRyZXNzGAsgASgJUglpcEFkZHJlc3MSEgoEdGV4dBgMIAEoCVIEdGV4dBIO\
       CgJpZBgNIAEoCVICaWRCCAoGX3NpbmNlQggKBl91bnRpbCJ1ChJMaXN0RXZlbnRzUmVzcG9uc2USNwoGZXZlbnRzGAEg\
       AygLMh8uY2hhdGVsYWluZS5hdWRpdC52MS5BdWRpdEV2ZW50UgZldmVudHMSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJ\
-      Ug1uZXh0UGFnZVRva2VuIr0CChJDb3VudEV2ZW50c1JlcXVlc3QSOgoKYm91bmRhcmllcxgBIAMoCzIaLmdvb2dsZS5w\
+      Ug1uZXh0UGFnZVRva2VuItgCChJDb3VudEV2ZW50c1JlcXVlc3QSOgoKYm91bmRhcmllcxgBIAMoCzIaLmdvb2dsZS5w\
       cm90b2J1Zi5UaW1lc3RhbXBSCmJvdW5kYXJpZXMSFgoGYWN0aW9uGAIgASgJUgZhY3Rpb24SQQoHb3V0Y29tZRgDIAEo\
       DjInLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5PdXRjb21lUgdvdXRjb21lEiMKDWNyZWRlbnRpYWxfaWQY\
       BCABKAlSDGNyZWRlbnRpYWxJZBIbCgl0YXJnZXRfaWQYBSABKAlSCHRhcmdldElkEh0KCmlwX2FkZHJlc3MYBiABKAlS\
-      CWlwQWRkcmVzcxISCgR0ZXh0GAcgASgJUgR0ZXh0EhsKCWJ5X3RhcmdldBgIIAEoCFIIYnlUYXJnZXQimAIKE0NvdW50\
-      RXZlbnRzUmVzcG9uc2USRgoGY291bnRzGAEgAygLMi4uY2hhdGVsYWluZS5hdWRpdC52MS5Db3VudEV2ZW50c1Jlc3Bv\
-      bnNlLkNvdW50UgZjb3VudHMSHQoKaXNfcGFydGlhbBgCIAEoCFIJaXNQYXJ0aWFsGpkBCgVDb3VudBIaCghpbnRlcnZh\
-      bBgBIAEoBVIIaW50ZXJ2YWwSQQoHb3V0Y29tZRgCIAEoDjInLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5P\
-      dXRjb21lUgdvdXRjb21lEhsKCXRhcmdldF9pZBgDIAEoCVIIdGFyZ2V0SWQSFAoFY291bnQYBCABKANSBWNvdW50IjQK\
-      E0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElkIk8KFEVyYXNlQWNjb3VudFJl\
-      c3BvbnNlEhYKBmV2ZW50cxgBIAEoBVIGZXZlbnRzEh8KC2lzX2NvbXBsZXRlGAIgASgIUgppc0NvbXBsZXRlMsUFCgVB\
-      dWRpdBJjCgxBcHBlbmRFdmVudHMSKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1JlcXVlc3QaKS5jaGF0\
-      ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1Jlc3BvbnNlEnsKCkxpc3RFdmVudHMSJi5jaGF0ZWxhaW5lLmF1ZGl0\
-      LnYxLkxpc3RFdmVudHNSZXF1ZXN0GicuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiHILT5JMC\
-      FhIUL2FwaS92MS9hdWRpdC1ldmVudHMSYAoLQ291bnRFdmVudHMSJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkNvdW50RXZl\
-      bnRzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQS\
-      KC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNl\
-      QWNjb3VudFJlc3BvbnNlElsKDUdldENoZWNrcG9pbnQSKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkdldENoZWNrcG9pbnRS\
-      ZXF1ZXN0Gh8uY2hhdGVsYWluZS5hdWRpdC52MS5DaGVja3BvaW50ElQKB0dldFRpbGUSIy5jaGF0ZWxhaW5lLmF1ZGl0\
-      LnYxLkdldFRpbGVSZXF1ZXN0GiQuY2hhdGVsYWluZS5hdWRpdC52MS5HZXRUaWxlUmVzcG9uc2USYAoLUHJvdmVFdmVu\
-      dHMSJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLlByb3ZlRXZlbnRzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuUHJv\
-      dmVFdmVudHNSZXNwb25zZWIGcHJvdG8z
+      CWlwQWRkcmVzcxISCgR0ZXh0GAcgASgJUgR0ZXh0EhsKCWJ5X3RhcmdldBgIIAEoCFIIYnlUYXJnZXQSGQoIYnlfbW9k\
+      ZWwYCSABKAhSB2J5TW9kZWwijgQKE0NvdW50RXZlbnRzUmVzcG9uc2USRgoGY291bnRzGAEgAygLMi4uY2hhdGVsYWlu\
+      ZS5hdWRpdC52MS5Db3VudEV2ZW50c1Jlc3BvbnNlLkNvdW50UgZjb3VudHMSHQoKaXNfcGFydGlhbBgCIAEoCFIJaXNQ\
+      YXJ0aWFsGo8DCgVDb3VudBIaCghpbnRlcnZhbBgBIAEoBVIIaW50ZXJ2YWwSQQoHb3V0Y29tZRgCIAEoDjInLmNoYXRl\
+      bGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudC5PdXRjb21lUgdvdXRjb21lEhsKCXRhcmdldF9pZBgDIAEoCVIIdGFyZ2V0\
+      SWQSFAoFY291bnQYBCABKANSBWNvdW50EhQKBW1vZGVsGAUgASgJUgVtb2RlbBIhCgxpbnB1dF90b2tlbnMYBiABKANS\
+      C2lucHV0VG9rZW5zEiMKDW91dHB1dF90b2tlbnMYByABKANSDG91dHB1dFRva2VucxIjCg1jYWNoZWRfdG9rZW5zGAgg\
+      ASgDUgxjYWNoZWRUb2tlbnMSKQoQY29zdF9uYW5vZG9sbGFycxgJIAEoA1IPY29zdE5hbm9kb2xsYXJzEiMKDW1ldGVy\
+      ZWRfY291bnQYCiABKANSDG1ldGVyZWRDb3VudBIhCgxwcmljZWRfY291bnQYCyABKANSC3ByaWNlZENvdW50IjQKE0Vy\
+      YXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9pZBgBIAEoCVIJYWNjb3VudElkIk8KFEVyYXNlQWNjb3VudFJlc3Bv\
+      bnNlEhYKBmV2ZW50cxgBIAEoBVIGZXZlbnRzEh8KC2lzX2NvbXBsZXRlGAIgASgIUgppc0NvbXBsZXRlMsUFCgVBdWRp\
+      dBJjCgxBcHBlbmRFdmVudHMSKC5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1JlcXVlc3QaKS5jaGF0ZWxh\
+      aW5lLmF1ZGl0LnYxLkFwcGVuZEV2ZW50c1Jlc3BvbnNlEnsKCkxpc3RFdmVudHMSJi5jaGF0ZWxhaW5lLmF1ZGl0LnYx\
+      Lkxpc3RFdmVudHNSZXF1ZXN0GicuY2hhdGVsYWluZS5hdWRpdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiHILT5JMCFhIU\
+      L2FwaS92MS9hdWRpdC1ldmVudHMSYAoLQ291bnRFdmVudHMSJy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkNvdW50RXZlbnRz\
+      UmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuQ291bnRFdmVudHNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQSKC5j\
+      aGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkVyYXNlQWNj\
+      b3VudFJlc3BvbnNlElsKDUdldENoZWNrcG9pbnQSKS5jaGF0ZWxhaW5lLmF1ZGl0LnYxLkdldENoZWNrcG9pbnRSZXF1\
+      ZXN0Gh8uY2hhdGVsYWluZS5hdWRpdC52MS5DaGVja3BvaW50ElQKB0dldFRpbGUSIy5jaGF0ZWxhaW5lLmF1ZGl0LnYx\
+      LkdldFRpbGVSZXF1ZXN0GiQuY2hhdGVsYWluZS5hdWRpdC52MS5HZXRUaWxlUmVzcG9uc2USYAoLUHJvdmVFdmVudHMS\
+      Jy5jaGF0ZWxhaW5lLmF1ZGl0LnYxLlByb3ZlRXZlbnRzUmVxdWVzdBooLmNoYXRlbGFpbmUuYXVkaXQudjEuUHJvdmVF\
+      dmVudHNSZXNwb25zZWIGcHJvdG8z
       """)
 }

@@ -2838,6 +2838,8 @@ package enum VaultAPI {
     package var responseBytes: Int64
     /// What the answer means for the key, where more is known than its status.
     package var keyState: VaultAPI.KeyState
+    /// Absent where the use was none of a model, e.g. a test of the key.
+    package var modelUse: VaultAPI.ModelUse?
 
     /// Every field defaulted.
     package init(
@@ -2848,7 +2850,8 @@ package enum VaultAPI {
       milliseconds: Int64 = 0,
       requestBytes: Int64 = 0,
       responseBytes: Int64 = 0,
-      keyState: VaultAPI.KeyState = VaultAPI.KeyState(rawValue: 0)
+      keyState: VaultAPI.KeyState = VaultAPI.KeyState(rawValue: 0),
+      modelUse: VaultAPI.ModelUse? = nil
     ) {
       self.useTicket = useTicket
       self.status = status
@@ -2858,6 +2861,7 @@ package enum VaultAPI {
       self.requestBytes = requestBytes
       self.responseBytes = responseBytes
       self.keyState = keyState
+      self.modelUse = modelUse
     }
 
     package init() {
@@ -2869,6 +2873,7 @@ package enum VaultAPI {
       self.requestBytes = 0
       self.responseBytes = 0
       self.keyState = VaultAPI.KeyState(rawValue: 0)
+      self.modelUse = nil
     }
 
     package static let messageName = "chatelaine.vault.v1.UseEnd"
@@ -2886,6 +2891,7 @@ package enum VaultAPI {
       self.requestBytes = c.request_bytes
       self.responseBytes = c.response_bytes
       self.keyState = VaultAPI.KeyState(rawValue: Int32(truncatingIfNeeded: c.key_state.rawValue))
+      self.modelUse = try CField.message(c.model_use, "modelUse")
     }
 
     package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
@@ -2901,6 +2907,7 @@ package enum VaultAPI {
       c.pointee.request_bytes = self.requestBytes
       c.pointee.response_bytes = self.responseBytes
       c.pointee.key_state = Chatelaine__Vault__V1__KeyState(rawValue: .init(truncatingIfNeeded: self.keyState.rawValue))
+      c.pointee.model_use = CField.pointer(self.modelUse, in: arena)
     }
 
     package func writeFields(to writer: inout JSONWriter) {
@@ -2912,6 +2919,7 @@ package enum VaultAPI {
       writer.field("requestBytes", self.requestBytes)
       writer.field("responseBytes", self.responseBytes)
       writer.field("keyState", self.keyState)
+      writer.field("modelUse", self.modelUse)
     }
 
     package mutating func setField(
@@ -2934,6 +2942,159 @@ package enum VaultAPI {
         self.responseBytes = try .reading(value, "responseBytes")
       case "keyState", "key_state":
         self.keyState = try .reading(value, "keyState")
+      case "modelUse", "model_use":
+        self.modelUse = try .reading(value, "modelUse")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// What a use asked for, and what the provider says that it took.
+  package struct ModelUse: GeneratedMessage, JSONArrayElement {
+    /// The model that was asked for, else the one that answered; empty where neither can be read.
+    package var model: String
+    /// What kind of request it was, e.g. `chat`, `embeddings`.
+    package var operation: String
+    /// Absent where the provider's answer tells none that the gateway can read.
+    package var tokens: VaultAPI.TokenCounts?
+    /// By the gateway's price table, in billionths of a dollar; absent where it has no price for all
+    /// of it.
+    package var costNanodollars: Int64?
+
+    /// Every field defaulted.
+    package init(
+      model: String = "",
+      operation: String = "",
+      tokens: VaultAPI.TokenCounts? = nil,
+      costNanodollars: Int64? = nil
+    ) {
+      self.model = model
+      self.operation = operation
+      self.tokens = tokens
+      self.costNanodollars = costNanodollars
+    }
+
+    package init() {
+      self.model = ""
+      self.operation = ""
+      self.tokens = nil
+      self.costNanodollars = nil
+    }
+
+    package static let messageName = "chatelaine.vault.v1.ModelUse"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__model_use__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ModelUse.self).pointee
+      self.model = try CField.string(c.model, "model")
+      self.operation = try CField.string(c.operation, "operation")
+      if c._tokens_case.rawValue == 3 { self.tokens = try CField.required(c.tokens, "tokens") }
+      if c._cost_nanodollars_case.rawValue == 4 { self.costNanodollars = c.cost_nanodollars }
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__ModelUse.self)
+      c.pointee.model = CField.data(self.model, in: arena)
+      c.pointee.operation = CField.data(self.operation, in: arena)
+      if let value = self.tokens {
+        c.pointee._tokens_case = .init(rawValue: 3)
+        c.pointee.tokens = CField.pointer(value, in: arena)
+      }
+      if let value = self.costNanodollars {
+        c.pointee._cost_nanodollars_case = .init(rawValue: 4)
+        c.pointee.cost_nanodollars = value
+      }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("model", self.model)
+      writer.field("operation", self.operation)
+      writer.field("tokens", self.tokens)
+      writer.field("costNanodollars", self.costNanodollars)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "model":
+        self.model = try .reading(value, "model")
+      case "operation":
+        self.operation = try .reading(value, "operation")
+      case "tokens":
+        self.tokens = try .reading(value, "tokens")
+      case "costNanodollars", "cost_nanodollars":
+        self.costNanodollars = try .reading(value, "costNanodollars")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// Each at most a billion.
+  package struct TokenCounts: GeneratedMessage, JSONArrayElement {
+    /// All of the prompt.
+    package var input: Int64
+    /// Field 2.
+    package var output: Int64
+    /// Of `input`: read from the provider's cache.
+    package var cached: Int64
+
+    /// Every field defaulted.
+    package init(
+      input: Int64 = 0,
+      output: Int64 = 0,
+      cached: Int64 = 0
+    ) {
+      self.input = input
+      self.output = output
+      self.cached = cached
+    }
+
+    package init() {
+      self.input = 0
+      self.output = 0
+      self.cached = 0
+    }
+
+    package static let messageName = "chatelaine.vault.v1.TokenCounts"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__vault__v1__token_counts__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__TokenCounts.self).pointee
+      self.input = c.input
+      self.output = c.output
+      self.cached = c.cached
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Vault__V1__TokenCounts.self)
+      c.pointee.input = self.input
+      c.pointee.output = self.output
+      c.pointee.cached = self.cached
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("input", self.input)
+      writer.field("output", self.output)
+      writer.field("cached", self.cached)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "input":
+        self.input = try .reading(value, "input")
+      case "output":
+        self.output = try .reading(value, "output")
+      case "cached":
+        self.cached = try .reading(value, "cached")
       default: return false
       }
       return true
@@ -5191,80 +5352,85 @@ extension ProtoFileDescriptor {
       b3RoZXJfa2V5GAcgASgIUgtoYXNPdGhlcktleRIhCgxvcGVyYXRvcl9rZXkYCCABKAhSC29wZXJhdG9yS2V5QgsKCV9i\
       YXNlX3VybCKoAQoVUmVzb2x2ZUZvclRlc3RSZXF1ZXN0Eg4KAmlkGAEgASgJUgJpZBIaCghwcm92aWRlchgCIAEoCVII\
       cHJvdmlkZXISFwoHYXBpX2tleRgDIAEoCVIGYXBpS2V5Eh4KCGJhc2VfdXJsGAQgASgJSABSB2Jhc2VVcmyIAQESHQoK\
-      c2Vjb25kX2tleRgFIAEoCFIJc2Vjb25kS2V5QgsKCV9iYXNlX3VybCLbBAoGVXNlRW5kEh0KCnVzZV90aWNrZXQYASAB\
+      c2Vjb25kX2tleRgFIAEoCFIJc2Vjb25kS2V5QgsKCV9iYXNlX3VybCKXBQoGVXNlRW5kEh0KCnVzZV90aWNrZXQYASAB\
       KAxSCXVzZVRpY2tldBIWCgZzdGF0dXMYAiABKAVSBnN0YXR1cxI9CgdmYWlsdXJlGAMgASgOMiMuY2hhdGVsYWluZS52\
       YXVsdC52MS5Vc2VFbmQuRmFpbHVyZVIHZmFpbHVyZRI7ChdmaXJzdF9ieXRlX21pbGxpc2Vjb25kcxgEIAEoA0gAUhVm\
       aXJzdEJ5dGVNaWxsaXNlY29uZHOIAQESIgoMbWlsbGlzZWNvbmRzGAUgASgDUgxtaWxsaXNlY29uZHMSIwoNcmVxdWVz\
       dF9ieXRlcxgGIAEoA1IMcmVxdWVzdEJ5dGVzEiUKDnJlc3BvbnNlX2J5dGVzGAcgASgDUg1yZXNwb25zZUJ5dGVzEjoK\
-      CWtleV9zdGF0ZRgIIAEoDjIdLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5U3RhdGVSCGtleVN0YXRlItUBCgdGYWlsdXJl\
-      EhcKE0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIMCghOT1RfU0VOVBABEg8KC1VOUkVBQ0hBQkxFEAISDQoJVElNRURfT1VU\
-      EAMSDgoKQlJPS0VOX09GRhAEEg8KC0NMSUVOVF9MRUZUEAUSFgoSUkVRVUVTVF9JTkNPTVBMRVRFEAYSFQoRUkVRVUVT\
-      VF9UT09fTEFSR0UQBxILCgdSRVZPS0VEEAgSEgoOR0FURVdBWV9GQUlMRUQQCRISCg5BTlNXRVJfUkVGVVNFRBAKQhoK\
-      GF9maXJzdF9ieXRlX21pbGxpc2Vjb25kcyJEChFSZWNvcmRVc2VzUmVxdWVzdBIvCgR1c2VzGAEgAygLMhsuY2hhdGVs\
-      YWluZS52YXVsdC52MS5Vc2VFbmRSBHVzZXMiSgoSUmVjb3JkVXNlc1Jlc3BvbnNlEhoKCHJlY29yZGVkGAEgASgFUghy\
-      ZWNvcmRlZBIYCgdyZWZ1c2VkGAIgASgFUgdyZWZ1c2VkIjQKE0VyYXNlQWNjb3VudFJlcXVlc3QSHQoKYWNjb3VudF9p\
-      ZBgBIAEoCVIJYWNjb3VudElkIl4KFEVyYXNlQWNjb3VudFJlc3BvbnNlEikKEHByb3ZpZGVyX2NvbmZpZ3MYASABKAVS\
-      D3Byb3ZpZGVyQ29uZmlncxIbCglkYXRhX2tleXMYAiABKAVSCGRhdGFLZXlzIp4CCglLZXlOb3RpY2USDgoCaWQYASAB\
-      KAlSAmlkEh0KCmFjY291bnRfaWQYAiABKAlSCWFjY291bnRJZBI3CgRraW5kGAMgASgOMiMuY2hhdGVsYWluZS52YXVs\
-      dC52MS5LZXlOb3RpY2UuS2luZFIEa2luZBIbCgljb25maWdfaWQYBCABKAlSCGNvbmZpZ0lkEhIKBG5hbWUYBSABKAlS\
-      BG5hbWUSLgoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBHRpbWUiSAoES2luZBIUChBLSU5E\
-      X1VOU1BFQ0lGSUVEEAASDwoLUVVBUkFOVElORUQQARIMCghSRU1JTkRFUhACEgsKB0VYUElSRUQQAyIXChVUYWtlS2V5\
-      Tm90aWNlc1JlcXVlc3QiUgoWVGFrZUtleU5vdGljZXNSZXNwb25zZRI4Cgdub3RpY2VzGAEgAygLMh4uY2hhdGVsYWlu\
-      ZS52YXVsdC52MS5LZXlOb3RpY2VSB25vdGljZXMiKwoXRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QSEAoDaWRzGAEgAygJ\
-      UgNpZHMqbwoIS2V5U3RhdGUSGQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASCQoFVkFMSUQQARILCgdSRUZVU0VEEAIS\
-      DQoJTk9fQ1JFRElUEAMSEAoMUkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBTLKGwoFVmF1bHQSkgEKFENyZWF0\
-      ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVsYWluZS52YXVsdC52MS5DcmVhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiOC0+STAh0iGC9hcGkvdjEvcHJvdmlkZXItY29uZmlnczoB\
-      KhKaAQoTTGlzdFByb3ZpZGVyQ29uZmlncxIvLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1Jl\
-      cXVlc3QaMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIggtPkkwIaEhgvYXBp\
-      L3YxL3Byb3ZpZGVyLWNvbmZpZ3MSjgEKEUdldFByb3ZpZGVyQ29uZmlnEi0uY2hhdGVsYWluZS52YXVsdC52MS5HZXRQ\
-      cm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIiWC0+STAh8SHS9h\
-      cGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9EpcBChRVcGRhdGVQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1\
-      bHQudjEuVXBkYXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZp\
-      ZyIogtPkkwIiMh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfToBKhKHAQoURGVsZXRlUHJvdmlkZXJDb25maWcS\
-      MC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5F\
-      bXB0eSIlgtPkkwIfKh0vYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfRKeAQoURW5hYmxlUHJvdmlkZXJDb25maWcS\
-      MC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVuYWJsZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQu\
-      djEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06ZW5hYmxlOgEqEqEB\
-      ChVEaXNhYmxlUHJvdmlkZXJDb25maWcSMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkRpc2FibGVQcm92aWRlckNvbmZpZ1Jl\
-      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjCC0+STAioiJS9hcGkvdjEvcHJvdmlkZXIt\
-      Y29uZmlncy97aWR9OmRpc2FibGU6ASoShQEKCFN0YWdlS2V5EiQuY2hhdGVsYWluZS52YXVsdC52MS5TdGFnZUtleVJl\
-      cXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIi6C0+STAigiIy9hcGkvdjEvcHJvdmlkZXIt\
-      Y29uZmlncy97aWR9OnN0YWdlOgEqEooBCgpTd2l0Y2hLZXlzEiYuY2hhdGVsYWluZS52YXVsdC52MS5Td2l0Y2hLZXlz\
-      UmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciL4LT5JMCKSIkL2FwaS92MS9wcm92aWRl\
-      ci1jb25maWdzL3tpZH06c3dpdGNoOgEqEpcBCg1Ecm9wU2Vjb25kS2V5EikuY2hhdGVsYWluZS52YXVsdC52MS5Ecm9w\
-      U2Vjb25kS2V5UmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciNoLT5JMCMCIrL2FwaS92\
-      MS9wcm92aWRlci1jb25maWdzL3tpZH06ZHJvcFNlY29uZEtleToBKhKFAQoJUmV2ZWFsS2V5EiUuY2hhdGVsYWluZS52\
-      YXVsdC52MS5SZXZlYWxLZXlSZXF1ZXN0GiAuY2hhdGVsYWluZS52YXVsdC52MS5SZXZlYWxlZEtleSIvgtPkkwIpIiQv\
-      YXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpyZXZlYWw6ASoSrQEKGkJhdGNoRW5hYmxlUHJvdmlkZXJDb25maWdz\
-      EjAuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFByb3ZpZGVyQ29uZmlnc1JlcXVlc3QaMS5jaGF0ZWxhaW5lLnZhdWx0\
-      LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVzcG9uc2UiKoLT5JMCJCIfL2FwaS92MS9wcm92aWRlci1jb25maWdzOmVu\
-      YWJsZToBKhKvAQobQmF0Y2hEaXNhYmxlUHJvdmlkZXJDb25maWdzEjAuY2hhdGVsYWluZS52YXVsdC52MS5CYXRjaFBy\
-      b3ZpZGVyQ29uZmlnc1JlcXVlc3QaMS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVzcG9u\
-      c2UiK4LT5JMCJSIgL2FwaS92MS9wcm92aWRlci1jb25maWdzOmRpc2FibGU6ASoSvQEKGkxpc3RQcm92aWRlckNvbmZp\
-      Z1ZlcnNpb25zEjYuY2hhdGVsYWluZS52YXVsdC52MS5MaXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1JlcXVlc3QaNy5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVzcG9uc2UiLoLT5JMCKBImL2FwaS92\
-      MS9wcm92aWRlci1jb25maWdzL3tpZH0vdmVyc2lvbnMSxQEKHFJlc3RvcmVQcm92aWRlckNvbmZpZ1ZlcnNpb24SOC5j\
-      aGF0ZWxhaW5lLnZhdWx0LnYxLlJlc3RvcmVQcm92aWRlckNvbmZpZ1ZlcnNpb25SZXF1ZXN0GiMuY2hhdGVsYWluZS52\
-      YXVsdC52MS5Qcm92aWRlckNvbmZpZyJGgtPkkwJAIjsvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfS92ZXJzaW9u\
-      cy97dmVyc2lvbl9pZH06cmVzdG9yZToBKhK3AQoaTGlzdERlbGV0ZWRQcm92aWRlckNvbmZpZ3MSNi5jaGF0ZWxhaW5l\
-      LnZhdWx0LnYxLkxpc3REZWxldGVkUHJvdmlkZXJDb25maWdzUmVxdWVzdBo3LmNoYXRlbGFpbmUudmF1bHQudjEuTGlz\
-      dFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZSIogtPkkwIiEiAvYXBpL3YxL2RlbGV0ZWQtcHJvdmlkZXItY29u\
-      ZmlncxKkAQoWVW5kZWxldGVQcm92aWRlckNvbmZpZxIyLmNoYXRlbGFpbmUudmF1bHQudjEuVW5kZWxldGVQcm92aWRl\
-      ckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIjGC0+STAisiJi9hcGkvdjEv\
-      cHJvdmlkZXItY29uZmlncy97aWR9OnVuZGVsZXRlOgEqEqcBChRJbXBvcnRQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFp\
-      bmUudmF1bHQudjEuSW1wb3J0UHJvdmlkZXJDb25maWdSZXF1ZXN0GjEuY2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQ\
-      cm92aWRlckNvbmZpZ1Jlc3BvbnNlIiqC0+STAiQiHy9hcGkvdjEvcHJvdmlkZXItY29uZmlnczppbXBvcnQ6ASoScgoR\
-      UmVzb2x2ZUNyZWRlbnRpYWwSLS5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlc29sdmVDcmVkZW50aWFsUmVxdWVzdBouLmNo\
-      YXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXNwb25zZRJsCg5SZXNvbHZlRm9yVGVzdBIqLmNoYXRl\
-      bGFpbmUudmF1bHQudjEuUmVzb2x2ZUZvclRlc3RSZXF1ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3Jl\
-      ZGVudGlhbFJlc3BvbnNlEl0KClJlY29yZFVzZXMSJi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXF1ZXN0\
-      GicuY2hhdGVsYWluZS52YXVsdC52MS5SZWNvcmRVc2VzUmVzcG9uc2USYwoMRXJhc2VBY2NvdW50EiguY2hhdGVsYWlu\
-      ZS52YXVsdC52MS5FcmFzZUFjY291bnRSZXF1ZXN0GikuY2hhdGVsYWluZS52YXVsdC52MS5FcmFzZUFjY291bnRSZXNw\
-      b25zZRJpCg5UYWtlS2V5Tm90aWNlcxIqLmNoYXRlbGFpbmUudmF1bHQudjEuVGFrZUtleU5vdGljZXNSZXF1ZXN0Gisu\
-      Y2hhdGVsYWluZS52YXVsdC52MS5UYWtlS2V5Tm90aWNlc1Jlc3BvbnNlElgKEERlbGV0ZUtleU5vdGljZXMSLC5jaGF0\
-      ZWxhaW5lLnZhdWx0LnYxLkRlbGV0ZUtleU5vdGljZXNSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5YgZwcm90\
-      bzM=
+      CWtleV9zdGF0ZRgIIAEoDjIdLmNoYXRlbGFpbmUudmF1bHQudjEuS2V5U3RhdGVSCGtleVN0YXRlEjoKCW1vZGVsX3Vz\
+      ZRgJIAEoCzIdLmNoYXRlbGFpbmUudmF1bHQudjEuTW9kZWxVc2VSCG1vZGVsVXNlItUBCgdGYWlsdXJlEhcKE0ZBSUxV\
+      UkVfVU5TUEVDSUZJRUQQABIMCghOT1RfU0VOVBABEg8KC1VOUkVBQ0hBQkxFEAISDQoJVElNRURfT1VUEAMSDgoKQlJP\
+      S0VOX09GRhAEEg8KC0NMSUVOVF9MRUZUEAUSFgoSUkVRVUVTVF9JTkNPTVBMRVRFEAYSFQoRUkVRVUVTVF9UT09fTEFS\
+      R0UQBxILCgdSRVZPS0VEEAgSEgoOR0FURVdBWV9GQUlMRUQQCRISCg5BTlNXRVJfUkVGVVNFRBAKQhoKGF9maXJzdF9i\
+      eXRlX21pbGxpc2Vjb25kcyLNAQoITW9kZWxVc2USFAoFbW9kZWwYASABKAlSBW1vZGVsEhwKCW9wZXJhdGlvbhgCIAEo\
+      CVIJb3BlcmF0aW9uEj0KBnRva2VucxgDIAEoCzIgLmNoYXRlbGFpbmUudmF1bHQudjEuVG9rZW5Db3VudHNIAFIGdG9r\
+      ZW5ziAEBEi4KEGNvc3RfbmFub2RvbGxhcnMYBCABKANIAVIPY29zdE5hbm9kb2xsYXJziAEBQgkKB190b2tlbnNCEwoR\
+      X2Nvc3RfbmFub2RvbGxhcnMiUwoLVG9rZW5Db3VudHMSFAoFaW5wdXQYASABKANSBWlucHV0EhYKBm91dHB1dBgCIAEo\
+      A1IGb3V0cHV0EhYKBmNhY2hlZBgDIAEoA1IGY2FjaGVkIkQKEVJlY29yZFVzZXNSZXF1ZXN0Ei8KBHVzZXMYASADKAsy\
+      Gy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlVzZUVuZFIEdXNlcyJKChJSZWNvcmRVc2VzUmVzcG9uc2USGgoIcmVjb3JkZWQY\
+      ASABKAVSCHJlY29yZGVkEhgKB3JlZnVzZWQYAiABKAVSB3JlZnVzZWQiNAoTRXJhc2VBY2NvdW50UmVxdWVzdBIdCgph\
+      Y2NvdW50X2lkGAEgASgJUglhY2NvdW50SWQiXgoURXJhc2VBY2NvdW50UmVzcG9uc2USKQoQcHJvdmlkZXJfY29uZmln\
+      cxgBIAEoBVIPcHJvdmlkZXJDb25maWdzEhsKCWRhdGFfa2V5cxgCIAEoBVIIZGF0YUtleXMingIKCUtleU5vdGljZRIO\
+      CgJpZBgBIAEoCVICaWQSHQoKYWNjb3VudF9pZBgCIAEoCVIJYWNjb3VudElkEjcKBGtpbmQYAyABKA4yIy5jaGF0ZWxh\
+      aW5lLnZhdWx0LnYxLktleU5vdGljZS5LaW5kUgRraW5kEhsKCWNvbmZpZ19pZBgEIAEoCVIIY29uZmlnSWQSEgoEbmFt\
+      ZRgFIAEoCVIEbmFtZRIuCgR0aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEdGltZSJICgRLaW5k\
+      EhQKEEtJTkRfVU5TUEVDSUZJRUQQABIPCgtRVUFSQU5USU5FRBABEgwKCFJFTUlOREVSEAISCwoHRVhQSVJFRBADIhcK\
+      FVRha2VLZXlOb3RpY2VzUmVxdWVzdCJSChZUYWtlS2V5Tm90aWNlc1Jlc3BvbnNlEjgKB25vdGljZXMYASADKAsyHi5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLktleU5vdGljZVIHbm90aWNlcyIrChdEZWxldGVLZXlOb3RpY2VzUmVxdWVzdBIQCgNp\
+      ZHMYASADKAlSA2lkcypvCghLZXlTdGF0ZRIZChVLRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIJCgVWQUxJRBABEgsKB1JF\
+      RlVTRUQQAhINCglOT19DUkVESVQQAxIQCgxSQVRFX0xJTUlURUQQBBIPCgtVTlJFQUNIQUJMRRAFMsobCgVWYXVsdBKS\
+      AQoUQ3JlYXRlUHJvdmlkZXJDb25maWcSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkNyZWF0ZVByb3ZpZGVyQ29uZmlnUmVx\
+      dWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciI4LT5JMCHSIYL2FwaS92MS9wcm92aWRlci1j\
+      b25maWdzOgEqEpoBChNMaXN0UHJvdmlkZXJDb25maWdzEi8uY2hhdGVsYWluZS52YXVsdC52MS5MaXN0UHJvdmlkZXJD\
+      b25maWdzUmVxdWVzdBowLmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnc1Jlc3BvbnNlIiCC0+ST\
+      AhoSGC9hcGkvdjEvcHJvdmlkZXItY29uZmlncxKOAQoRR2V0UHJvdmlkZXJDb25maWcSLS5jaGF0ZWxhaW5lLnZhdWx0\
+      LnYxLkdldFByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciJYLT\
+      5JMCHxIdL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH0SlwEKFFVwZGF0ZVByb3ZpZGVyQ29uZmlnEjAuY2hhdGVs\
+      YWluZS52YXVsdC52MS5VcGRhdGVQcm92aWRlckNvbmZpZ1JlcXVlc3QaIy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlByb3Zp\
+      ZGVyQ29uZmlnIiiC0+STAiIyHS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OgEqEocBChREZWxldGVQcm92aWRl\
+      ckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQudjEuRGVsZXRlUHJvdmlkZXJDb25maWdSZXF1ZXN0GhYuZ29vZ2xlLnBy\
+      b3RvYnVmLkVtcHR5IiWC0+STAh8qHS9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9Ep4BChRFbmFibGVQcm92aWRl\
+      ckNvbmZpZxIwLmNoYXRlbGFpbmUudmF1bHQudjEuRW5hYmxlUHJvdmlkZXJDb25maWdSZXF1ZXN0GiMuY2hhdGVsYWlu\
+      ZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIvgtPkkwIpIiQvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTplbmFi\
+      bGU6ASoSoQEKFURpc2FibGVQcm92aWRlckNvbmZpZxIxLmNoYXRlbGFpbmUudmF1bHQudjEuRGlzYWJsZVByb3ZpZGVy\
+      Q29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciMILT5JMCKiIlL2FwaS92MS9w\
+      cm92aWRlci1jb25maWdzL3tpZH06ZGlzYWJsZToBKhKFAQoIU3RhZ2VLZXkSJC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlN0\
+      YWdlS2V5UmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciLoLT5JMCKCIjL2FwaS92MS9w\
+      cm92aWRlci1jb25maWdzL3tpZH06c3RhZ2U6ASoSigEKClN3aXRjaEtleXMSJi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlN3\
+      aXRjaEtleXNSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyIvgtPkkwIpIiQvYXBpL3Yx\
+      L3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpzd2l0Y2g6ASoSlwEKDURyb3BTZWNvbmRLZXkSKS5jaGF0ZWxhaW5lLnZhdWx0\
+      LnYxLkRyb3BTZWNvbmRLZXlSZXF1ZXN0GiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZyI2gtPkkwIw\
+      IisvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfTpkcm9wU2Vjb25kS2V5OgEqEoUBCglSZXZlYWxLZXkSJS5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLlJldmVhbEtleVJlcXVlc3QaIC5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJldmVhbGVkS2V5Ii+C\
+      0+STAikiJC9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnJldmVhbDoBKhKtAQoaQmF0Y2hFbmFibGVQcm92aWRl\
+      ckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZhdWx0LnYxLkJhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBoxLmNoYXRlbGFp\
+      bmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZpZ3NSZXNwb25zZSIqgtPkkwIkIh8vYXBpL3YxL3Byb3ZpZGVyLWNv\
+      bmZpZ3M6ZW5hYmxlOgEqEq8BChtCYXRjaERpc2FibGVQcm92aWRlckNvbmZpZ3MSMC5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LkJhdGNoUHJvdmlkZXJDb25maWdzUmVxdWVzdBoxLmNoYXRlbGFpbmUudmF1bHQudjEuQmF0Y2hQcm92aWRlckNvbmZp\
+      Z3NSZXNwb25zZSIrgtPkkwIlIiAvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3M6ZGlzYWJsZToBKhK9AQoaTGlzdFByb3Zp\
+      ZGVyQ29uZmlnVmVyc2lvbnMSNi5jaGF0ZWxhaW5lLnZhdWx0LnYxLkxpc3RQcm92aWRlckNvbmZpZ1ZlcnNpb25zUmVx\
+      dWVzdBo3LmNoYXRlbGFpbmUudmF1bHQudjEuTGlzdFByb3ZpZGVyQ29uZmlnVmVyc2lvbnNSZXNwb25zZSIugtPkkwIo\
+      EiYvYXBpL3YxL3Byb3ZpZGVyLWNvbmZpZ3Mve2lkfS92ZXJzaW9ucxLFAQocUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVy\
+      c2lvbhI4LmNoYXRlbGFpbmUudmF1bHQudjEuUmVzdG9yZVByb3ZpZGVyQ29uZmlnVmVyc2lvblJlcXVlc3QaIy5jaGF0\
+      ZWxhaW5lLnZhdWx0LnYxLlByb3ZpZGVyQ29uZmlnIkaC0+STAkAiOy9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9\
+      L3ZlcnNpb25zL3t2ZXJzaW9uX2lkfTpyZXN0b3JlOgEqErcBChpMaXN0RGVsZXRlZFByb3ZpZGVyQ29uZmlncxI2LmNo\
+      YXRlbGFpbmUudmF1bHQudjEuTGlzdERlbGV0ZWRQcm92aWRlckNvbmZpZ3NSZXF1ZXN0GjcuY2hhdGVsYWluZS52YXVs\
+      dC52MS5MaXN0UHJvdmlkZXJDb25maWdWZXJzaW9uc1Jlc3BvbnNlIiiC0+STAiISIC9hcGkvdjEvZGVsZXRlZC1wcm92\
+      aWRlci1jb25maWdzEqQBChZVbmRlbGV0ZVByb3ZpZGVyQ29uZmlnEjIuY2hhdGVsYWluZS52YXVsdC52MS5VbmRlbGV0\
+      ZVByb3ZpZGVyQ29uZmlnUmVxdWVzdBojLmNoYXRlbGFpbmUudmF1bHQudjEuUHJvdmlkZXJDb25maWciMYLT5JMCKyIm\
+      L2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06dW5kZWxldGU6ASoSpwEKFEltcG9ydFByb3ZpZGVyQ29uZmlnEjAu\
+      Y2hhdGVsYWluZS52YXVsdC52MS5JbXBvcnRQcm92aWRlckNvbmZpZ1JlcXVlc3QaMS5jaGF0ZWxhaW5lLnZhdWx0LnYx\
+      LkltcG9ydFByb3ZpZGVyQ29uZmlnUmVzcG9uc2UiKoLT5JMCJCIfL2FwaS92MS9wcm92aWRlci1jb25maWdzOmltcG9y\
+      dDoBKhJyChFSZXNvbHZlQ3JlZGVudGlhbBItLmNoYXRlbGFpbmUudmF1bHQudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXF1\
+      ZXN0Gi4uY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEmwKDlJlc29sdmVGb3JUZXN0\
+      EiouY2hhdGVsYWluZS52YXVsdC52MS5SZXNvbHZlRm9yVGVzdFJlcXVlc3QaLi5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJl\
+      c29sdmVDcmVkZW50aWFsUmVzcG9uc2USXQoKUmVjb3JkVXNlcxImLmNoYXRlbGFpbmUudmF1bHQudjEuUmVjb3JkVXNl\
+      c1JlcXVlc3QaJy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlJlY29yZFVzZXNSZXNwb25zZRJjCgxFcmFzZUFjY291bnQSKC5j\
+      aGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNjb3VudFJlcXVlc3QaKS5jaGF0ZWxhaW5lLnZhdWx0LnYxLkVyYXNlQWNj\
+      b3VudFJlc3BvbnNlEmkKDlRha2VLZXlOb3RpY2VzEiouY2hhdGVsYWluZS52YXVsdC52MS5UYWtlS2V5Tm90aWNlc1Jl\
+      cXVlc3QaKy5jaGF0ZWxhaW5lLnZhdWx0LnYxLlRha2VLZXlOb3RpY2VzUmVzcG9uc2USWAoQRGVsZXRlS2V5Tm90aWNl\
+      cxIsLmNoYXRlbGFpbmUudmF1bHQudjEuRGVsZXRlS2V5Tm90aWNlc1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1w\
+      dHliBnByb3RvMw==
       """)
 }
 

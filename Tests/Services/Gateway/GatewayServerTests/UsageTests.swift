@@ -21,7 +21,10 @@ import Testing
         let last = Int32(request.boundaries.count - 2)
         #expect(request.action == "credential.use")
         let counts: [AuditAPI.CountEventsResponse.Count] = [
-          .init(interval: last - 1, outcome: .success, targetId: Self.first, count: 3),
+          .init(
+            interval: last - 1, outcome: .success, targetId: Self.first, count: 3,
+            model: request.byModel ? "gpt-4.1" : "", inputTokens: 12_030, outputTokens: 88,
+            cachedTokens: 30, costNanodollars: 1_203_450_000_001, meteredCount: 3, pricedCount: 2),
           .init(interval: last, outcome: .failure, targetId: Self.first, count: 1),
           .init(interval: last, outcome: .success, targetId: Self.second, count: 2),
           .init(interval: last, outcome: .denied, targetId: "gone", count: 1),
@@ -67,11 +70,26 @@ import Testing
   }
 
   @Test(arguments: [
-    ("key", ["OpenAI, default|4|1|57 %", "OpenAI, =1+1|2|0|28 %", "Deleted keys|1|1|14 %"]),
-    ("provider", ["OpenAI|6|1|85 %", "Deleted keys|1|1|14 %"]),
-    ("token", ["notebook|5|2|71 %", "Other and revoked tokens|2|0|28 %"]),
-    ("outcome", ["Done|5|0|71 %", "Failed or refused|2|2|28 %"]),
-    ("nonsense", ["OpenAI, default|4|1|57 %", "OpenAI, =1+1|2|0|28 %", "Deleted keys|1|1|14 %"]),
+    (
+      "key",
+      [
+        "OpenAI, default|4|1|12,030|88|$1,203.45|57 %", "OpenAI, =1+1|2|0|–|–|–|28 %",
+        "Deleted keys|1|1|–|–|–|14 %",
+      ]
+    ),
+    ("provider", ["OpenAI|6|1|12,030|88|$1,203.45|85 %", "Deleted keys|1|1|–|–|–|14 %"]),
+    ("model", ["Unknown model|4|2|–|–|–|57 %", "gpt-4.1|3|0|12,030|88|$1,203.45|42 %"]),
+    (
+      "token", ["notebook|5|2|12,030|88|$1,203.45|71 %", "Other and revoked tokens|2|0|–|–|–|28 %"]
+    ),
+    ("outcome", ["Done|5|0|–|–|–|71 %", "Failed or refused|2|2|–|–|–|28 %"]),
+    (
+      "nonsense",
+      [
+        "OpenAI, default|4|1|12,030|88|$1,203.45|57 %", "OpenAI, =1+1|2|0|–|–|–|28 %",
+        "Deleted keys|1|1|–|–|–|14 %",
+      ]
+    ),
   ])
   func requestsAreCountedByWhatIsAskedFor(by: String, expected: [String]) async throws {
     try await run { gateway in
@@ -80,7 +98,9 @@ import Testing
       #expect(page.status == 200)
       let shown = rows(page)
       // The chart's table comes first.
-      #expect(shown.suffix(expected.count + 1) == expected + ["All|7|2|100 %"], "\(shown)")
+      #expect(
+        shown.suffix(expected.count + 1) == expected + ["All|7|2|12,030|88|$1,203.45|100 %"],
+        "\(shown)")
       #expect(page.body.contains("aria-current=\"page\""))
     }
   }
@@ -92,10 +112,34 @@ import Testing
       #expect(file.headers["content-type"] == ["text/csv; charset=utf-8"])
       #expect(file.headers["content-disposition"].first?.hasPrefix("attachment") == true)
       let lines = file.body.split(separator: "\r\n").map(String.init)
-      #expect(lines.first == "day,key,requests,failed")
+      #expect(
+        lines.first == "day,key,requests,failed,input_tokens,output_tokens,cached_tokens,cost_usd")
       #expect(lines.count == 5)
-      #expect(lines.contains { $0.hasSuffix(",\"OpenAI, default\",3,0") })
-      #expect(lines.contains { $0.hasSuffix(",\"OpenAI, =1+1\",2,0") })
+      #expect(
+        lines.contains { $0.hasSuffix(",\"OpenAI, default\",3,0,12030,88,30,1203.450000001") })
+      #expect(lines.contains { $0.hasSuffix(",\"OpenAI, =1+1\",2,0,,,,") })
+    }
+  }
+
+  @Test func programsGetTheSameNumbersAsJSON() async throws {
+    try await run { gateway in
+      let file = try await gateway.send(.GET, "/usage.json?by=key", headers: [Self.session])
+      #expect(file.headers["content-type"] == ["application/json"])
+      #expect(
+        file.body.contains(
+          #""key":"OpenAI, default","requests":3,"failed":0,"meteredRequests":3,"#
+            + #""inputTokens":12030,"outputTokens":88,"cachedTokens":30,"pricedRequests":2,"#
+            + #""costNanodollars":1203450000001}"#))
+      #expect(file.body.contains(#""key":"OpenAI, =1+1","requests":2,"failed":0}"#))
+    }
+  }
+
+  @Test(arguments: [("tokens", "12,118 OpenAI, default"), ("cost", "$1,203.45 OpenAI, default")])
+  func theChartShowsTokensAndCostsToo(measure: String, spoken: String) async throws {
+    try await run { gateway in
+      let page = try await gateway.send(
+        .GET, "/usage?by=key&show=\(measure)", headers: [Self.session])
+      #expect(page.body.contains(spoken))
     }
   }
 

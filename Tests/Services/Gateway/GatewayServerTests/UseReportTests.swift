@@ -53,6 +53,55 @@ import Testing
     }
   }
 
+  @Test(arguments: [("", true), ("gzip", false)])
+  func theModelAndItsTokensAreTold(coding: String, isRead: Bool) async throws {
+    let answer =
+      #"{"model":"gpt-4.1-2025-04-14","usage":{"prompt_tokens":1203,"completion_tokens":88,"#
+      + #""prompt_tokens_details":{"cached_tokens":3}}}"#
+    try await ProxyRun.run { _ in
+      var headers: HTTPFields = [.contentType: "application/json"]
+      if !coding.isEmpty { headers[.contentEncoding] = coding }
+      return Response(
+        status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: answer)))
+    } _: { gateway, _ in
+      let sent = try await gateway.send(
+        .POST, "/proxy/custom/lab/v1/chat/completions", headers: [ProxyRun.bearer],
+        body: #"{"model": "gpt-4.1"}"#)
+      #expect(sent.body == answer)
+      let use = try #require(await Self.use(gateway).modelUse)
+      #expect(use.model == "gpt-4.1")
+      #expect(use.operation == "chat")
+      #expect(use.tokens?.input == (isRead ? 1_203 : nil))
+      #expect(use.tokens?.output == (isRead ? 88 : nil))
+      #expect(use.tokens?.cached == (isRead ? 3 : nil))
+      // An endpoint of one's own has no list price.
+      #expect(use.costNanodollars == nil)
+    }
+  }
+
+  @Test func theLastEventOfAStreamTellsItsTokens() async throws {
+    let events = [
+      "data: {\"choices\":[{\"delta\":{}}],\"usage\":null}\n\n",
+      "data: {\"choices\":[],\"usage\":{\"prompt_", "tokens\":9,\"completion_tokens\":12}}\n\n",
+      "data: [DONE]\n\n",
+    ]
+    try await ProxyRun.run { _ in
+      Response(
+        status: .ok, headers: [.contentType: "text/event-stream"],
+        body: ResponseBody { writer in
+          for event in events { try await writer.write(ByteBuffer(string: event)) }
+          try await writer.finish(nil)
+        })
+    } _: { gateway, _ in
+      let answer = try await gateway.send(.POST, Self.path, headers: [ProxyRun.bearer], body: "{}")
+      #expect(answer.body == events.joined())
+      let use = try #require(await Self.use(gateway).modelUse)
+      #expect(use.model == "" && use.operation == "files")
+      #expect(use.tokens?.input == 9)
+      #expect(use.tokens?.output == 12)
+    }
+  }
+
   @Test func aStreamIsToldAtItsEndWithAllOfItsBytes() async throws {
     try await ProxyRun.run { _ in
       Response(

@@ -38,6 +38,20 @@ import Testing
     #expect(
       sentence(event("credential.use", .success, details))
         == "notebook used OpenAI, default (POST /v1/chat/completions · 200 · 412 ms)")
+    var metered = details
+    metered["inputTokens"] = .number(1_203)
+    metered["outputTokens"] = .number(88)
+    metered["cachedTokens"] = .number(1_000)
+    metered["costNanodollars"] = .number(412_000)
+    metered["model"] = .string("gpt-4.1")
+    let use = event("credential.use", .success, metered)
+    #expect(
+      sentence(use) == "notebook used OpenAI, default (POST /v1/chat/completions · 200 · 412 ms · "
+        + "1,203 in, 88 out)")
+    let facts = AuditEntry(use, names: names).facts.map { "\($0.name): \($0.value)" }
+    #expect(facts.contains("Tokens: 1,203 in, 88 out, 1,000 of a cache"))
+    #expect(facts.contains("List price: $0.000412"))
+    #expect(facts.contains("Model: gpt-4.1"))
     var refused = details
     refused["status"] = .number(401)
     refused["reason"] = .string("error-status")

@@ -93,6 +93,17 @@ import Testing
     #expect(chart.rows.map(\.counts) == [["12,400", "3"], ["0", "0"]])
   }
 
+  @Test(arguments: [
+    (0, "$0.00", "0.000000000"), (1, "$0.000000001", "0.000000001"),
+    (350_000_000, "$0.35", "0.350000000"), (999_999_999, "$0.999999999", "0.999999999"),
+    (1_995_000_000, "$2.00", "1.995000000"), (1_203_454_999_999, "$1,203.45", "1203.454999999"),
+    (-50_000_000, "-$0.05", "-0.050000000"),
+  ])
+  func moneyIsExactForProgramsAndShortForPeople(amount: Int, text: String, decimal: String) {
+    #expect(Money.text(amount) == text)
+    #expect(Money.decimal(amount) == decimal)
+  }
+
   @Test func aPagerKnowsWhereItIs() {
     let address = { (page: Int) in "/list?page=\(page)" }
     let middle = Pager(page: 3, rowsPerPage: 25, count: 131, address: address)

@@ -64,6 +64,7 @@ struct AuditEntry: Sendable {
     if event.action == "credential.use" {
       if let status = event.number("status"), status > 0 { parts.append("\(status)") }
       if let time = event.number("milliseconds") { parts.append(duration(time)) }
+      if let tokens = tokens(of: event) { parts.append(tokens) }
     }
     if let seconds = event.number("expiresInSeconds") {
       parts.append("valid for \(DayChart.grouped(Int(seconds / 86_400))) days")
@@ -77,6 +78,14 @@ struct AuditEntry: Sendable {
     return parts.joined(separator: " · ")
   }
 
+  /// E.g. `1,203 in, 88 out`; nil where the provider told nothing.
+  private static func tokens(of event: AuditAPI.AuditEvent) -> String? {
+    guard let input = event.number("inputTokens"), let output = event.number("outputTokens") else {
+      return nil
+    }
+    return "\(DayChart.grouped(Int(input))) in, \(DayChart.grouped(Int(output))) out"
+  }
+
   private static func duration(_ milliseconds: Int64) -> String {
     milliseconds < 10_000
       ? "\(DayChart.grouped(Int(milliseconds))) ms"
@@ -88,7 +97,8 @@ struct AuditEntry: Sendable {
   /// Details that have a fact of their own.
   private static let told: Set<String> = [
     "credential", "credentialId", "purpose", "status", "milliseconds", "firstByteMilliseconds",
-    "requestBytes", "responseBytes", "reason", "expiresInSeconds", "resolve",
+    "requestBytes", "responseBytes", "reason", "expiresInSeconds", "resolve", "model", "operation",
+    "inputTokens", "outputTokens", "cachedTokens", "costNanodollars",
   ]
 
   private static func facts(of event: AuditAPI.AuditEvent, _ names: AuditNames) -> [Fact] {
@@ -136,6 +146,15 @@ struct AuditEntry: Sendable {
       facts.append(
         Fact("Bytes", "\(DayChart.grouped(Int(sent))) sent, \(DayChart.grouped(Int(got))) received")
       )
+    }
+    facts.append(Fact("Model", event.text("model")))
+    if let tokens = tokens(of: event) {
+      let cached = event.number("cachedTokens") ?? 0
+      let ofCache = cached > 0 ? ", \(DayChart.grouped(Int(cached))) of a cache" : ""
+      facts.append(Fact("Tokens", tokens + ofCache))
+    }
+    if let cost = event.number("costNanodollars") {
+      facts.append(Fact("List price", Money.text(Int(cost))))
     }
     let reason = event.text("reason")
     if !reason.isEmpty {

@@ -35,13 +35,18 @@ struct DayChart: Sendable {
   let rows: [Row]
   let isEmpty: Bool
 
-  init(title: String, series: [Series], days: [Day], height: Double = 140) {
+  /// - Parameter text: how a number reads.
+  init(
+    title: String, series: [Series], days: [Day], height: Double = 140,
+    text: (Int) -> String = DayChart.grouped
+  ) {
     self.title = title
     self.series = series
-    rows = days.map { Row(name: $0.name, counts: $0.counts.map { Self.grouped($0) }) }
+    rows = days.map { Row(name: $0.name, counts: $0.counts.map { text($0) }) }
     let largest = days.map(\.total).max() ?? 0
     isEmpty = largest == 0
-    svg = Self.svg(title, series, days, scale: Self.scale(largest), height: height)
+    svg = Self.svg(
+      title, series, days, scale: Self.scale(largest), height: height, amount: text)
   }
 
   /// The smallest even number of one or two leading digits that nothing exceeds.
@@ -63,7 +68,8 @@ struct DayChart: Sendable {
   }
 
   private static func svg(
-    _ title: String, _ series: [Series], _ days: [Day], scale: Int, height: Double
+    _ title: String, _ series: [Series], _ days: [Day], scale: Int, height: Double,
+    amount: (Int) -> String
   ) -> String {
     let base = height - 22
     let step = (width - left - 6) / Double(max(days.count, 1))
@@ -75,12 +81,13 @@ struct DayChart: Sendable {
       parts.append(
         #"<path class="axis" d="M\#(text(left)) \#(text(y))H\#(text(width - 6))"/>"#
           + #"<text class="end" x="\#(text(left - 6))" y="\#(text(y + 4))">"#
-          + "\(grouped(value))</text>"
+          + "\(amount(value))</text>"
       )
     }
     for (index, day) in days.enumerated() {
       let x = left + step * Double(index)
-      parts.append(bar(day, series, x: x, step: step, base: base, scale: scale))
+      parts.append(
+        bar(day, series, x: x, step: step, base: base, scale: scale, amount: amount))
       if index % max(1, days.count / labelEvery) == 0 {
         parts.append(
           #"<text class="middle" x="\#(text(x + step / 2))" y="\#(text(height - 6))">"#
@@ -91,7 +98,8 @@ struct DayChart: Sendable {
   }
 
   private static func bar(
-    _ day: Day, _ series: [Series], x: Double, step: Double, base: Double, scale: Int
+    _ day: Day, _ series: [Series], x: Double, step: Double, base: Double, scale: Int,
+    amount: (Int) -> String
   ) -> String {
     var y = base
     var rectangles = ""
@@ -102,7 +110,7 @@ struct DayChart: Sendable {
         #"<rect class="s\#(part.tone)" x="\#(text(x + step * 0.15))" y="\#(text(y))" "#
         + #"width="\#(text(step * 0.7))" height="\#(text(height))" rx="2"/>"#
     }
-    let spoken = escaped(spoken(day, series))
+    let spoken = escaped(spoken(day, series, amount))
     guard let href = day.href, day.total > 0 else {
       return "<g><title>\(spoken)</title>\(rectangles)</g>"
     }
@@ -113,9 +121,11 @@ struct DayChart: Sendable {
   }
 
   /// E.g. `17 Nov: 96 done, 3 failed`.
-  private static func spoken(_ day: Day, _ series: [Series]) -> String {
+  private static func spoken(
+    _ day: Day, _ series: [Series], _ amount: (Int) -> String
+  ) -> String {
     let parts = zip(series, day.counts).filter { $0.1 > 0 }
-      .map { "\(grouped($0.1)) \($0.0.name)" }
+      .map { "\(amount($0.1)) \($0.0.name)" }
     return "\(day.name): \(parts.isEmpty ? "none" : parts.joined(separator: ", "))"
   }
 

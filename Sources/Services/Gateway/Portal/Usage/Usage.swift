@@ -6,15 +6,16 @@ import Providers
 import RPC
 import ServiceAPI
 
-/// How often keys were used, day by day, in groups: what the audit log can count.
+/// How often keys were used and what that took, day by day, in groups: what the log can count.
 struct Usage: Sendable {
   enum Grouping: String, Sendable, CaseIterable {
-    case key, provider, token, outcome
+    case key, provider, model, token, outcome
 
     var text: String {
       switch self {
       case .key: "Key"
       case .provider: "Provider"
+      case .model: "Model"
       case .token: "Access token"
       case .outcome: "Outcome"
       }
@@ -29,14 +30,18 @@ struct Usage: Sendable {
     var requests: [Int]
     /// Of those, the ones whose end was not a success.
     var failed: [Int]
+    /// Tokens and costs of each day.
+    var taken: [Taken]
 
     var total: Int { requests.reduce(0, +) }
     var failedTotal: Int { failed.reduce(0, +) }
+    var takenTotal: Taken { taken.reduce(into: Taken()) { $0.add($1) } }
 
     init(_ name: String, href: String? = nil, days: Int) {
       (self.name, self.href) = (name, href)
       requests = Array(repeating: 0, count: days)
       failed = requests
+      taken = Array(repeating: Taken(), count: days)
     }
 
     mutating func add(_ count: AuditAPI.CountEventsResponse.Count) {
@@ -44,12 +49,14 @@ struct Usage: Sendable {
       guard requests.indices.contains(day) else { return }
       requests[day] += Int(clamping: count.count)
       if count.outcome != .success { failed[day] += Int(clamping: count.count) }
+      taken[day].add(Taken(count))
     }
 
     mutating func subtract(_ other: Group) {
       for day in requests.indices {
         requests[day] -= other.requests[day]
         failed[day] -= other.failed[day]
+        taken[day].subtract(other.taken[day])
       }
     }
   }
@@ -78,6 +85,7 @@ struct Usage: Sendable {
     var question = AuditAPI.CountEventsRequest(
       boundaries: range.boundaries.map { Timestamp(seconds: $0) }, action: Self.action)
     question.byTarget = grouping == .key || grouping == .provider
+    question.byModel = grouping == .model
     let answer = try await portal.services.audit.countEvents(
       question, options: visitor.options(for: exchange))
     var total = Group("All", days: range.count)
@@ -87,6 +95,7 @@ struct Usage: Sendable {
       case .key, .provider:
         try await Self.byKey(
           answer, range, exchange, visitor, portal, together: grouping == .provider)
+      case .model: Self.byModel(answer, range)
       case .token: try await Self.byToken(question, total, range, exchange, visitor, portal)
       case .outcome: Self.byOutcome(total, range)
       }
@@ -125,6 +134,17 @@ struct Usage: Sendable {
     return Array(groups.values)
   }
 
+  private static func byModel(
+    _ answer: AuditAPI.CountEventsResponse, _ range: DayRange
+  ) -> [Group] {
+    var groups: [String: Group] = [:]
+    for count in answer.counts {
+      let name = count.model.isEmpty ? "Unknown model" : count.model
+      groups[count.model, default: Group(name, days: range.count)].add(count)
+    }
+    return Array(groups.values)
+  }
+
   private static func byToken(
     _ question: AuditAPI.CountEventsRequest, _ total: Group, _ range: DayRange,
     _ exchange: Exchange, _ visitor: Visitor, _ portal: Portal
@@ -152,11 +172,12 @@ struct Usage: Sendable {
     }
     for group in groups { others.subtract(group) }
     var rest = Group("Other and revoked tokens", days: range.count)
-    (rest.requests, rest.failed) = (others.requests, others.failed)
+    (rest.requests, rest.failed, rest.taken) = (others.requests, others.failed, others.taken)
     return groups + [rest]
   }
 
   private static func byOutcome(_ total: Group, _ range: DayRange) -> [Group] {
+    // What a day took isn't known apart for those that failed.
     var (done, failed) = (
       Group("Done", href: "/audit?action=\(action)&outcome=success", days: range.count),
       Group("Failed or refused", href: "/audit?action=\(action)&outcome=failure", days: range.count)

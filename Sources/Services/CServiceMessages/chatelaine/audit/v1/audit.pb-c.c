@@ -1848,7 +1848,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__list_events_response__de
   (ProtobufCMessageInit) chatelaine__audit__v1__list_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_request__field_descriptors[9] =
 {
   {
     "boundaries",
@@ -1946,10 +1946,23 @@ static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_reques
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "by_model",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsRequest, by_model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__audit__v1__count_events_request__field_indices_by_name[] = {
   1,   /* field[1] = action */
   0,   /* field[0] = boundaries */
+  8,   /* field[8] = by_model */
   7,   /* field[7] = by_target */
   3,   /* field[3] = credential_id */
   5,   /* field[5] = ip_address */
@@ -1960,7 +1973,7 @@ static const unsigned chatelaine__audit__v1__count_events_request__field_indices
 static const ProtobufCIntRange chatelaine__audit__v1__count_events_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_request__descriptor =
 {
@@ -1970,14 +1983,14 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_request__de
   "Chatelaine__Audit__V1__CountEventsRequest",
   "chatelaine.audit.v1",
   sizeof(Chatelaine__Audit__V1__CountEventsRequest),
-  8,
+  9,
   chatelaine__audit__v1__count_events_request__field_descriptors,
   chatelaine__audit__v1__count_events_request__field_indices_by_name,
   1,  chatelaine__audit__v1__count_events_request__number_ranges,
   (ProtobufCMessageInit) chatelaine__audit__v1__count_events_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_response__count__field_descriptors[4] =
+static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_response__count__field_descriptors[11] =
 {
   {
     "interval",
@@ -2027,17 +2040,108 @@ static const ProtobufCFieldDescriptor chatelaine__audit__v1__count_events_respon
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "model",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "input_tokens",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, input_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "output_tokens",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, output_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cached_tokens",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, cached_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_nanodollars",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, cost_nanodollars),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metered_count",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, metered_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "priced_count",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Audit__V1__CountEventsResponse__Count, priced_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__audit__v1__count_events_response__count__field_indices_by_name[] = {
+  7,   /* field[7] = cached_tokens */
+  8,   /* field[8] = cost_nanodollars */
   3,   /* field[3] = count */
+  5,   /* field[5] = input_tokens */
   0,   /* field[0] = interval */
+  9,   /* field[9] = metered_count */
+  4,   /* field[4] = model */
   1,   /* field[1] = outcome */
+  6,   /* field[6] = output_tokens */
+  10,   /* field[10] = priced_count */
   2,   /* field[2] = target_id */
 };
 static const ProtobufCIntRange chatelaine__audit__v1__count_events_response__count__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__count__descriptor =
 {
@@ -2047,7 +2151,7 @@ const ProtobufCMessageDescriptor chatelaine__audit__v1__count_events_response__c
   "Chatelaine__Audit__V1__CountEventsResponse__Count",
   "chatelaine.audit.v1",
   sizeof(Chatelaine__Audit__V1__CountEventsResponse__Count),
-  4,
+  11,
   chatelaine__audit__v1__count_events_response__count__field_descriptors,
   chatelaine__audit__v1__count_events_response__count__field_indices_by_name,
   1,  chatelaine__audit__v1__count_events_response__count__number_ranges,

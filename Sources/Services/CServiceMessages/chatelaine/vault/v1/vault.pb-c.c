@@ -1402,6 +1402,96 @@ void   chatelaine__vault__v1__use_end__free_unpacked
   assert(message->base.descriptor == &chatelaine__vault__v1__use_end__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__vault__v1__model_use__init
+                     (Chatelaine__Vault__V1__ModelUse         *message)
+{
+  static const Chatelaine__Vault__V1__ModelUse init_value = CHATELAINE__VAULT__V1__MODEL_USE__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__model_use__get_packed_size
+                     (const Chatelaine__Vault__V1__ModelUse *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__model_use__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__model_use__pack
+                     (const Chatelaine__Vault__V1__ModelUse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__model_use__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__model_use__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ModelUse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__model_use__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__ModelUse *
+       chatelaine__vault__v1__model_use__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__ModelUse *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__model_use__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__model_use__free_unpacked
+                     (Chatelaine__Vault__V1__ModelUse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__model_use__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__vault__v1__token_counts__init
+                     (Chatelaine__Vault__V1__TokenCounts         *message)
+{
+  static const Chatelaine__Vault__V1__TokenCounts init_value = CHATELAINE__VAULT__V1__TOKEN_COUNTS__INIT;
+  *message = init_value;
+}
+size_t chatelaine__vault__v1__token_counts__get_packed_size
+                     (const Chatelaine__Vault__V1__TokenCounts *message)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__token_counts__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__vault__v1__token_counts__pack
+                     (const Chatelaine__Vault__V1__TokenCounts *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__token_counts__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__vault__v1__token_counts__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TokenCounts *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__vault__v1__token_counts__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Vault__V1__TokenCounts *
+       chatelaine__vault__v1__token_counts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Vault__V1__TokenCounts *)
+     protobuf_c_message_unpack (&chatelaine__vault__v1__token_counts__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__vault__v1__token_counts__free_unpacked
+                     (Chatelaine__Vault__V1__TokenCounts *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__vault__v1__token_counts__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__vault__v1__record_uses_request__init
                      (Chatelaine__Vault__V1__RecordUsesRequest         *message)
 {
@@ -4311,7 +4401,7 @@ const ProtobufCEnumDescriptor chatelaine__vault__v1__use_end__failure__descripto
   chatelaine__vault__v1__use_end__failure__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_descriptors[8] =
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_descriptors[9] =
 {
   {
     "use_ticket",
@@ -4409,12 +4499,25 @@ static const ProtobufCFieldDescriptor chatelaine__vault__v1__use_end__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "model_use",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__UseEnd, model_use),
+    &chatelaine__vault__v1__model_use__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned chatelaine__vault__v1__use_end__field_indices_by_name[] = {
   2,   /* field[2] = failure */
   3,   /* field[3] = first_byte_milliseconds */
   7,   /* field[7] = key_state */
   4,   /* field[4] = milliseconds */
+  8,   /* field[8] = model_use */
   5,   /* field[5] = request_bytes */
   6,   /* field[6] = response_bytes */
   1,   /* field[1] = status */
@@ -4423,7 +4526,7 @@ static const unsigned chatelaine__vault__v1__use_end__field_indices_by_name[] = 
 static const ProtobufCIntRange chatelaine__vault__v1__use_end__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor =
 {
@@ -4433,11 +4536,152 @@ const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor =
   "Chatelaine__Vault__V1__UseEnd",
   "chatelaine.vault.v1",
   sizeof(Chatelaine__Vault__V1__UseEnd),
-  8,
+  9,
   chatelaine__vault__v1__use_end__field_descriptors,
   chatelaine__vault__v1__use_end__field_indices_by_name,
   1,  chatelaine__vault__v1__use_end__number_ranges,
   (ProtobufCMessageInit) chatelaine__vault__v1__use_end__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__model_use__field_descriptors[4] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ModelUse, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__ModelUse, operation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Vault__V1__ModelUse, _tokens_case),
+    offsetof(Chatelaine__Vault__V1__ModelUse, tokens),
+    &chatelaine__vault__v1__token_counts__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_nanodollars",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Chatelaine__Vault__V1__ModelUse, _cost_nanodollars_case),
+    offsetof(Chatelaine__Vault__V1__ModelUse, cost_nanodollars),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__model_use__field_indices_by_name[] = {
+  3,   /* field[3] = cost_nanodollars */
+  0,   /* field[0] = model */
+  1,   /* field[1] = operation */
+  2,   /* field[2] = tokens */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__model_use__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__model_use__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.ModelUse",
+  "ModelUse",
+  "Chatelaine__Vault__V1__ModelUse",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__ModelUse),
+  4,
+  chatelaine__vault__v1__model_use__field_descriptors,
+  chatelaine__vault__v1__model_use__field_indices_by_name,
+  1,  chatelaine__vault__v1__model_use__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__model_use__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__vault__v1__token_counts__field_descriptors[3] =
+{
+  {
+    "input",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__TokenCounts, input),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "output",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__TokenCounts, output),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cached",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Vault__V1__TokenCounts, cached),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__vault__v1__token_counts__field_indices_by_name[] = {
+  2,   /* field[2] = cached */
+  0,   /* field[0] = input */
+  1,   /* field[1] = output */
+};
+static const ProtobufCIntRange chatelaine__vault__v1__token_counts__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor chatelaine__vault__v1__token_counts__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.vault.v1.TokenCounts",
+  "TokenCounts",
+  "Chatelaine__Vault__V1__TokenCounts",
+  "chatelaine.vault.v1",
+  sizeof(Chatelaine__Vault__V1__TokenCounts),
+  3,
+  chatelaine__vault__v1__token_counts__field_descriptors,
+  chatelaine__vault__v1__token_counts__field_indices_by_name,
+  1,  chatelaine__vault__v1__token_counts__number_ranges,
+  (ProtobufCMessageInit) chatelaine__vault__v1__token_counts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__vault__v1__record_uses_request__field_descriptors[1] =

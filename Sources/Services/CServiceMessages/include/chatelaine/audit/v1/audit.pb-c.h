@@ -276,10 +276,11 @@ struct  Chatelaine__Audit__V1__CountEventsRequest
   ProtobufCBinaryData ip_address;
   ProtobufCBinaryData text;
   protobuf_c_boolean by_target;
+  protobuf_c_boolean by_model;
 };
 #define CHATELAINE__AUDIT__V1__COUNT_EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__count_events_request__descriptor) \
-    , 0,NULL, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0 }
+    , 0,NULL, {0,NULL}, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, 0 }
 
 
 struct  Chatelaine__Audit__V1__CountEventsResponse__Count
@@ -289,10 +290,17 @@ struct  Chatelaine__Audit__V1__CountEventsResponse__Count
   Chatelaine__Audit__V1__AuditEvent__Outcome outcome;
   ProtobufCBinaryData target_id;
   int64_t count;
+  ProtobufCBinaryData model;
+  int64_t input_tokens;
+  int64_t output_tokens;
+  int64_t cached_tokens;
+  int64_t cost_nanodollars;
+  int64_t metered_count;
+  int64_t priced_count;
 };
 #define CHATELAINE__AUDIT__V1__COUNT_EVENTS_RESPONSE__COUNT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__audit__v1__count_events_response__count__descriptor) \
-    , 0, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, 0 }
+    , 0, CHATELAINE__AUDIT__V1__AUDIT_EVENT__OUTCOME__OUTCOME_UNSPECIFIED, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Chatelaine__Audit__V1__CountEventsResponse

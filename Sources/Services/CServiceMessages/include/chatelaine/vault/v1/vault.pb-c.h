@@ -50,6 +50,8 @@ typedef struct Chatelaine__Vault__V1__ResolveCredentialRequest Chatelaine__Vault
 typedef struct Chatelaine__Vault__V1__ResolveCredentialResponse Chatelaine__Vault__V1__ResolveCredentialResponse;
 typedef struct Chatelaine__Vault__V1__ResolveForTestRequest Chatelaine__Vault__V1__ResolveForTestRequest;
 typedef struct Chatelaine__Vault__V1__UseEnd Chatelaine__Vault__V1__UseEnd;
+typedef struct Chatelaine__Vault__V1__ModelUse Chatelaine__Vault__V1__ModelUse;
+typedef struct Chatelaine__Vault__V1__TokenCounts Chatelaine__Vault__V1__TokenCounts;
 typedef struct Chatelaine__Vault__V1__RecordUsesRequest Chatelaine__Vault__V1__RecordUsesRequest;
 typedef struct Chatelaine__Vault__V1__RecordUsesResponse Chatelaine__Vault__V1__RecordUsesResponse;
 typedef struct Chatelaine__Vault__V1__EraseAccountRequest Chatelaine__Vault__V1__EraseAccountRequest;
@@ -801,6 +803,7 @@ struct  Chatelaine__Vault__V1__UseEnd
   int64_t request_bytes;
   int64_t response_bytes;
   Chatelaine__Vault__V1__KeyState key_state;
+  Chatelaine__Vault__V1__ModelUse *model_use;
   Chatelaine__Vault__V1__UseEnd__FirstByteMillisecondsCase _first_byte_milliseconds_case;
   union {
     int64_t first_byte_milliseconds;
@@ -808,7 +811,50 @@ struct  Chatelaine__Vault__V1__UseEnd
 };
 #define CHATELAINE__VAULT__V1__USE_END__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__use_end__descriptor) \
-    , {0,NULL}, 0, CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED, 0, 0, 0, CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED, CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET, {0} }
+    , {0,NULL}, 0, CHATELAINE__VAULT__V1__USE_END__FAILURE__FAILURE_UNSPECIFIED, 0, 0, 0, CHATELAINE__VAULT__V1__KEY_STATE__KEY_STATE_UNSPECIFIED, NULL, CHATELAINE__VAULT__V1__USE_END___FIRST_BYTE_MILLISECONDS__NOT_SET, {0} }
+
+
+typedef enum {
+  CHATELAINE__VAULT__V1__MODEL_USE___TOKENS__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__MODEL_USE___TOKENS_TOKENS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__MODEL_USE___TOKENS__CASE)
+} Chatelaine__Vault__V1__ModelUse__TokensCase;
+
+typedef enum {
+  CHATELAINE__VAULT__V1__MODEL_USE___COST_NANODOLLARS__NOT_SET = 0,
+  CHATELAINE__VAULT__V1__MODEL_USE___COST_NANODOLLARS_COST_NANODOLLARS = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CHATELAINE__VAULT__V1__MODEL_USE___COST_NANODOLLARS__CASE)
+} Chatelaine__Vault__V1__ModelUse__CostNanodollarsCase;
+
+struct  Chatelaine__Vault__V1__ModelUse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData model;
+  ProtobufCBinaryData operation;
+  Chatelaine__Vault__V1__ModelUse__TokensCase _tokens_case;
+  union {
+    Chatelaine__Vault__V1__TokenCounts *tokens;
+  };
+  Chatelaine__Vault__V1__ModelUse__CostNanodollarsCase _cost_nanodollars_case;
+  union {
+    int64_t cost_nanodollars;
+  };
+};
+#define CHATELAINE__VAULT__V1__MODEL_USE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__model_use__descriptor) \
+    , {0,NULL}, {0,NULL}, CHATELAINE__VAULT__V1__MODEL_USE___TOKENS__NOT_SET, {0}, CHATELAINE__VAULT__V1__MODEL_USE___COST_NANODOLLARS__NOT_SET, {0} }
+
+
+struct  Chatelaine__Vault__V1__TokenCounts
+{
+  ProtobufCMessage base;
+  int64_t input;
+  int64_t output;
+  int64_t cached;
+};
+#define CHATELAINE__VAULT__V1__TOKEN_COUNTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&chatelaine__vault__v1__token_counts__descriptor) \
+    , 0, 0, 0 }
 
 
 struct  Chatelaine__Vault__V1__RecordUsesRequest
@@ -1489,6 +1535,44 @@ Chatelaine__Vault__V1__UseEnd *
 void   chatelaine__vault__v1__use_end__free_unpacked
                      (Chatelaine__Vault__V1__UseEnd *message,
                       ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__ModelUse methods */
+void   chatelaine__vault__v1__model_use__init
+                     (Chatelaine__Vault__V1__ModelUse         *message);
+size_t chatelaine__vault__v1__model_use__get_packed_size
+                     (const Chatelaine__Vault__V1__ModelUse   *message);
+size_t chatelaine__vault__v1__model_use__pack
+                     (const Chatelaine__Vault__V1__ModelUse   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__model_use__pack_to_buffer
+                     (const Chatelaine__Vault__V1__ModelUse   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__ModelUse *
+       chatelaine__vault__v1__model_use__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__model_use__free_unpacked
+                     (Chatelaine__Vault__V1__ModelUse *message,
+                      ProtobufCAllocator *allocator);
+/* Chatelaine__Vault__V1__TokenCounts methods */
+void   chatelaine__vault__v1__token_counts__init
+                     (Chatelaine__Vault__V1__TokenCounts         *message);
+size_t chatelaine__vault__v1__token_counts__get_packed_size
+                     (const Chatelaine__Vault__V1__TokenCounts   *message);
+size_t chatelaine__vault__v1__token_counts__pack
+                     (const Chatelaine__Vault__V1__TokenCounts   *message,
+                      uint8_t             *out);
+size_t chatelaine__vault__v1__token_counts__pack_to_buffer
+                     (const Chatelaine__Vault__V1__TokenCounts   *message,
+                      ProtobufCBuffer     *buffer);
+Chatelaine__Vault__V1__TokenCounts *
+       chatelaine__vault__v1__token_counts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   chatelaine__vault__v1__token_counts__free_unpacked
+                     (Chatelaine__Vault__V1__TokenCounts *message,
+                      ProtobufCAllocator *allocator);
 /* Chatelaine__Vault__V1__RecordUsesRequest methods */
 void   chatelaine__vault__v1__record_uses_request__init
                      (Chatelaine__Vault__V1__RecordUsesRequest         *message);
@@ -1735,6 +1819,12 @@ typedef void (*Chatelaine__Vault__V1__ResolveForTestRequest_Closure)
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__UseEnd_Closure)
                  (const Chatelaine__Vault__V1__UseEnd *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__ModelUse_Closure)
+                 (const Chatelaine__Vault__V1__ModelUse *message,
+                  void *closure_data);
+typedef void (*Chatelaine__Vault__V1__TokenCounts_Closure)
+                 (const Chatelaine__Vault__V1__TokenCounts *message,
                   void *closure_data);
 typedef void (*Chatelaine__Vault__V1__RecordUsesRequest_Closure)
                  (const Chatelaine__Vault__V1__RecordUsesRequest *message,
@@ -2030,6 +2120,8 @@ extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_credentia
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__resolve_for_test_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__use_end__descriptor;
 extern const ProtobufCEnumDescriptor    chatelaine__vault__v1__use_end__failure__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__model_use__descriptor;
+extern const ProtobufCMessageDescriptor chatelaine__vault__v1__token_counts__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_request__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__record_uses_response__descriptor;
 extern const ProtobufCMessageDescriptor chatelaine__vault__v1__erase_account_request__descriptor;
