@@ -58,6 +58,9 @@ let libraries: [Target] = [
   .target(name: "CMessages", dependencies: ["CProtobufC"]),
   library("Encodings", []),
   library("Addresses", ["Encodings"]),
+  .target(
+    name: "Metering", resources: [.embedInCode("Prices")],
+    swiftSettings: strict + (isForThreads ? [] : instrumented)),
   library("Pacing", []),
   library("Threads", []),
   library("Networking", ["Threads", "TLS", nioCore, logging]),
@@ -93,6 +96,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("Messages", ["Protobuf", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Transcoding", ["Protobuf", "RPC", "ServiceAPI", "TestMessages"]),
   fuzzTarget("Passkeys", ["Encodings", "WebAuthn"]),
+  fuzzTarget("Answers", ["Metering"]),
 ]
 
 let testsAndTheirTools: [Target] = [
