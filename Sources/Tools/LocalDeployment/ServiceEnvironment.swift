@@ -65,6 +65,8 @@ struct ServiceEnvironment: Sendable {
       variables["LOG_SIGNING_KEY_FILE"] = ServiceDirectory.logSigningKey
     case .gateway:
       variables["PUBLIC_URL"] = inherited["PUBLIC_URL"] ?? "http://\(listenAddress)"
+      // Named like a credential, and the operator's word for the gateway.
+      variables["HTTPS_PRIVATE_KEY_FILE"] = inherited["HTTPS_PRIVATE_KEY_FILE"]
     }
     return variables
   }

@@ -101,6 +101,19 @@ import Testing
     }
   }
 
+  /// Its name looks like a credential's; without it the gateway wouldn't start.
+  @Test func theKeyForHTTPSReachesTheGatewayAlone() {
+    let environment = ServiceEnvironment(inherited: [
+      "HTTPS_CERTIFICATE_FILE": "/portal.pem", "HTTPS_PRIVATE_KEY_FILE": "/portal.key",
+    ])
+    for service in ServiceName.allCases {
+      let variables = environment.variables(
+        for: service, listenAddress: "127.0.0.1:0", addresses: [:], portal: "127.0.0.1:0")
+      #expect(
+        variables["HTTPS_PRIVATE_KEY_FILE"] == (service == .gateway ? "/portal.key" : nil))
+    }
+  }
+
   @Test func nothingSecretIsReadableByOthers() async throws {
     let scratch = try ScratchDirectory()
     let session = try await start(scratch)
