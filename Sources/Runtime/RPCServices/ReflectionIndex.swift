@@ -15,11 +15,12 @@ struct ReflectionIndex {
   private(set) var extensions: [String: [Int32: String]] = [:]
   private var files: [String: (bytes: [UInt8], imports: [String])] = [:]
 
-  init(_ roots: [ProtoFileDescriptor]) {
+  /// - Parameter methods: the full names of those to be shown; nil for all.
+  init(_ roots: [ProtoFileDescriptor], showing methods: Set<String>?) {
     var pending = roots
     while let file = pending.popLast() {
       guard files[file.name] == nil else { continue }
-      let bytes = file.packed()
+      let bytes = methods.map { ReflectionFilter.file(file.packed(), showing: $0) } ?? file.packed()
       files[file.name] = (bytes, file.dependencies.map(\.name))
       addSymbols(of: bytes, in: file.name)
       pending += file.dependencies
@@ -136,12 +137,15 @@ final class ReflectionCatalogue: Sendable {
   /// Full names, sorted.
   let services: [String]
   private let roots: [ProtoFileDescriptor]
+  private let methods: Set<String>?
   private let index = Mutex<ReflectionIndex?>(nil)
 
   /// Either may hold duplicates.
-  init(services: [String], files: [ProtoFileDescriptor]) {
+  ///
+  /// - Parameter methods: the full names of those to be shown; nil for all.
+  init(services: [String], files: [ProtoFileDescriptor], methods: Set<String>?) {
     self.services = Set(services).sorted()
-    roots = files
+    (roots, self.methods) = (files, methods)
   }
 
   /// The packed file and, after it, those that it imports, directly or not.
@@ -169,7 +173,7 @@ final class ReflectionCatalogue: Sendable {
   private func loaded() -> ReflectionIndex {
     index.withLock { index in
       if let index { return index }
-      let made = ReflectionIndex(roots)
+      let made = ReflectionIndex(roots, showing: methods)
       index = made
       return made
     }

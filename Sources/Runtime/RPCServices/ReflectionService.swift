@@ -14,17 +14,28 @@ package struct ReflectionService: RPCService {
   /// One service per version of the protocol, all describing `services` and themselves.
   package static func allVersions(describing services: [any RPCService]) -> [any RPCService] {
     allVersions(
-      describing: services.flatMap { $0.methodHandlers.map(\.descriptor.service) },
-      files: services.compactMap(\.fileDescriptor))
+      services.flatMap { $0.methodHandlers.map(\.descriptor.service) },
+      files: services.compactMap(\.fileDescriptor), methods: nil)
   }
 
-  /// The same for services by their names, which may be elsewhere, and the files that declare them.
+  /// The same for methods of services elsewhere, and the files that declare them: no other method
+  /// of these files is shown, and no service that has none of the methods.
   package static func allVersions(
-    describing services: [String], files: [ProtoFileDescriptor]
+    describing methods: [MethodDescriptor], files: [ProtoFileDescriptor]
+  ) -> [any RPCService] {
+    allVersions(methods.map(\.service), files: files, methods: methods)
+  }
+
+  private static func allVersions(
+    _ services: [String], files: [ProtoFileDescriptor], methods: [MethodDescriptor]?
   ) -> [any RPCService] {
     let versions = ReflectionVersion.allCases
+    let shown = methods.map { methods in
+      Set((methods + versions.map(\.method)).map { "\($0.service).\($0.method)" })
+    }
     let catalogue = ReflectionCatalogue(
-      services: services + versions.map(\.method.service), files: files + versions.map(\.file))
+      services: services + versions.map(\.method.service), files: files + versions.map(\.file),
+      methods: shown)
     return versions.map { ReflectionService(version: $0, catalogue: catalogue) }
   }
 

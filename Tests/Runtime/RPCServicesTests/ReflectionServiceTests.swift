@@ -24,9 +24,17 @@ import Testing
   private static let channel = InProcessChannel(
     services: ReflectionService.allVersions(describing: [vault, HealthService()]))
 
+  /// Of two methods of the vault, which is elsewhere.
+  private static let partly = InProcessChannel(
+    services: ReflectionService.allVersions(
+      describing: [
+        VaultAPI.VaultMethods.getProviderConfig, VaultAPI.VaultMethods.createProviderConfig,
+      ],
+      files: [.chatelaineVaultV1Vault, .chatelaineAuditV1Audit]))
+
   /// The answers to `questions`, which go over one stream.
   private static func ask(
-    _ questions: Request.MessageRequest?...
+    of channel: InProcessChannel = channel, _ questions: Request.MessageRequest?...
   ) async throws -> [Response.MessageResponse?] {
     try await ReflectionAPI.ServerReflectionClient(channel: channel).serverReflectionInfo {
       requests, responses in
@@ -93,6 +101,33 @@ import Testing
   ])
   func everySymbolIsFoundInItsFile(_ symbol: String) async throws {
     #expect(try await Self.ask(.fileContainingSymbol(symbol)) == [Self.vaultFiles])
+  }
+
+  /// Their names alone would tell strangers what services say to each other.
+  @Test func methodsThatAreNotPassedOnAreNotShown() async throws {
+    let answers = try await Self.ask(
+      of: Self.partly, .fileContainingSymbol("chatelaine.vault.v1.Vault"),
+      .fileContainingSymbol("chatelaine.vault.v1.Vault.ResolveCredential"),
+      .fileContainingSymbol("chatelaine.audit.v1.Audit"),
+      .fileContainingSymbol("grpc.reflection.v1.ServerReflection.ServerReflectionInfo"))
+    guard case .fileDescriptorResponse(let files) = answers[0],
+      let vault = files.fileDescriptorProto.first
+    else {
+      Issue.record("\(answers)")
+      return
+    }
+    let text = String(decoding: vault, as: UTF8.self)
+    for shown in ["GetProviderConfig", "CreateProviderConfig", "/api/v1/provider-configs/{id}"] {
+      #expect(text.contains(shown))
+    }
+    for kept in ["DeleteProviderConfig\u{12}", "ResolveCredential\u{12}"] {
+      #expect(!text.contains(kept))
+      let whole = ProtoFileDescriptor.chatelaineVaultV1Vault.packed()
+      #expect(String(decoding: whole, as: UTF8.self).contains(kept))
+    }
+    #expect(Self.isNotFound(answers[1]))
+    #expect(Self.isNotFound(answers[2]))
+    #expect(!Self.isNotFound(answers[3]))
   }
 
   @Test func extensionsAreFoundByTheirNumberAndName() async throws {

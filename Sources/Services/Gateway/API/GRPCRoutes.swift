@@ -34,7 +34,7 @@ package struct GRPCRoutes: Sendable {
     (self.services, self.authenticator, self.checks) = (services, authenticator, checks)
     reflection = InProcessChannel(
       services: ReflectionService.allVersions(
-        describing: PassedService.all.flatMap { $0.methods.map(\.service) },
+        describing: PassedService.all.flatMap(\.methods),
         files: PassedService.all.map(\.file)),
       messageBytesMax: Self.messageBytesMax)
   }

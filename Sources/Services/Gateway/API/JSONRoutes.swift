@@ -76,7 +76,7 @@ package struct JSONRoutes: Sendable {
     let etag = try EntityTags.wanted(by: exchange.headers, of: method.descriptor.path)
     let input = TranscodingInput(
       pathVariables: exchange.variables + (etag.map { [("etag", $0)] } ?? []),
-      query: try exchange.parameters(),
+      query: try exchange.parameters().map { ($0.name, Self.restoringOffset($0.value)) },
       body: hasBody ? try await Self.body(of: exchange) : [])
     if !input.body.isEmpty { try bodyChecks[method.descriptor.path]?(input.body) }
     let json = try await method.call(channel, rule, input, options)
@@ -87,11 +87,29 @@ package struct JSONRoutes: Sendable {
     return response
   }
 
+  /// A time whose `+` a query has made a space, as clients write that don't escape it:
+  /// `2026-01-31T12:00:00 02:00`; any other text as it is.
+  static func restoringOffset(_ text: String) -> String {
+    let place = text.utf8.count - offsetBytes
+    guard place > 0 else { return text }
+    var bytes = Array(text.utf8)
+    guard bytes[place] == UInt8(ascii: " ") else { return text }
+    bytes[place] = UInt8(ascii: "+")
+    let time = String(decoding: bytes, as: UTF8.self)
+    return Timestamp(time) == nil ? text : time
+  }
+
+  /// Of `+02:00`.
+  private static let offsetBytes = 6
+  /// U+FEFF in front of a text, which a reader of JSON may ignore (RFC 8259, 8.1).
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
   /// The body, which must say that it is JSON: forms of other sites can't.
   static func body(of exchange: Exchange) async throws -> [UInt8] {
     guard exchange.hasBody else { return [] }
     try exchange.requireContentType("application/json")
-    return try await exchange.body(bytesMax: bodyBytesMax)
+    let body = try await exchange.body(bytesMax: bodyBytesMax)
+    return body.starts(with: byteOrderMark) ? Array(body.dropFirst(byteOrderMark.count)) : body
   }
 
   static func response(_ json: [UInt8], status: HTTPResponse.Status) -> Response {

@@ -7,6 +7,9 @@ import ServiceLifecycle
 import Synchronization
 
 /// Listens until it is told to stop, then lets running requests end; being cancelled ends them.
+///
+/// A listener that closes without being told to is an error: nobody could reach the gateway, and
+/// whoever supervises it starts it again.
 struct EdgeListener: Service {
   let connections: EdgeConnections
   let host: String
@@ -15,6 +18,9 @@ struct EdgeListener: Service {
   let eventLoopGroup: any EventLoopGroup
   let logger: Logger
   let onListening: @Sendable (Int) async -> Void
+
+  /// The listening socket closed though nobody had said so.
+  struct ListenerClosed: Error {}
 
   func run() async throws {
     let open = OpenConnections()
@@ -42,13 +48,26 @@ struct EdgeListener: Service {
       .bind(host: host, port: port).get()
     await onListening(listener.localAddress?.port ?? port)
     let end = listener.eventLoop.makePromise(of: Void.self)
-    await withTaskCancellationHandler {
-      await withGracefulShutdownHandler {
-        try? await end.futureResult.get()
+    listener.closeFuture.whenComplete { _ in
+      guard open.beginEnding() else { return }
+      open.closeAll()
+      end.fail(ListenerClosed())
+    }
+    try await withTaskCancellationHandler {
+      try await withGracefulShutdownHandler {
+        do {
+          try await end.futureResult.get()
+        } catch let error as ListenerClosed {
+          throw error
+        } catch {
+          // What didn't end well has ended.
+        }
       } onGracefulShutdown: {
+        _ = open.beginEnding()
         quiescing.initiateShutdown(promise: end)
       }
     } onCancel: {
+      _ = open.beginEnding()
       listener.closeFuture.whenComplete { _ in open.closeAll(end) }
       listener.close(promise: nil)
     }
@@ -58,6 +77,15 @@ struct EdgeListener: Service {
 /// The connections that are open, so that they can be closed at once.
 final class OpenConnections: Sendable {
   private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+  private let isEnding = Mutex(false)
+
+  /// Whether this is the first reason to end.
+  func beginEnding() -> Bool {
+    isEnding.withLock { isEnding in
+      defer { isEnding = true }
+      return !isEnding
+    }
+  }
 
   func insert(_ channel: any Channel) {
     let id = ObjectIdentifier(channel)
@@ -65,10 +93,16 @@ final class OpenConnections: Sendable {
     channel.closeFuture.whenComplete { _ in self.channels.withLock { $0[id] = nil } }
   }
 
-  /// Closes them all; `promise` succeeds when they are.
-  func closeAll(_ promise: EventLoopPromise<Void>) {
+  /// Closes them all, and returns what was open.
+  @discardableResult func closeAll() -> [any Channel] {
     let open = channels.withLock { Array($0.values) }
     for channel in open { channel.close(promise: nil) }
+    return open
+  }
+
+  /// Closes them all; `promise` succeeds when they are.
+  func closeAll(_ promise: EventLoopPromise<Void>) {
+    let open = closeAll()
     EventLoopFuture.andAllComplete(
       open.map(\.closeFuture), on: promise.futureResult.eventLoop
     )

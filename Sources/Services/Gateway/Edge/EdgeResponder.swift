@@ -85,11 +85,7 @@ package struct EdgeResponder: Sendable {
         surface = found
         let preflight = try crossOrigin.preflight(
           request.method, request.headers, surface: surface, verbs: verbs)
-        guard let preflight else {
-          throw Problem(
-            .methodNotAllowed, "", headers: [.allow: verbs.joined(separator: ", ")])
-        }
-        response = preflight
+        response = try preflight ?? Self.answer(to: request.method, where: verbs)
       case .nothing:
         guard let place = place(withoutSlashOf: target, request.method) else {
           throw Problem(.notFound, "there is nothing at this address")
@@ -143,6 +139,16 @@ package struct EdgeResponder: Sendable {
       case .route(let route, _) = routes.match(method, other), route.surface == .page
     else { return nil }
     return String(other.path) + (target.query.map { "?\($0)" } ?? "")
+  }
+
+  /// What is said of an address that has these verbs, not this one: OPTIONS asks for no more
+  /// (RFC 9110, 9.3.7).
+  private static func answer(
+    to method: HTTPRequest.Method, where verbs: [String]
+  ) throws(Problem) -> Response {
+    let allow = (verbs + [HTTPRequest.Method.options.rawValue]).sorted().joined(separator: ", ")
+    guard method == .options else { throw Problem(.methodNotAllowed, "", headers: [.allow: allow]) }
+    return Response(status: .noContent, headers: [.allow: allow])
   }
 
   private static func target(of request: Request) throws(Problem) -> RequestTarget {

@@ -41,6 +41,14 @@ package struct RouteTable: Sendable {
     /// The path is known, the verb is not; the verbs that are, for `Allow`.
     case otherVerbs([String], surface: Surface)
     case nothing
+
+    var surface: Surface? {
+      switch self {
+      case .route(let route, _): route.surface
+      case .otherVerbs(_, let surface): surface
+      case .nothing: nil
+      }
+    }
   }
 
   /// Routes of fixed length by their number of segments, the most specific first.
@@ -57,8 +65,18 @@ package struct RouteTable: Sendable {
     openRoutes = sorted.filter(\.template.hasRest)
   }
 
-  /// HEAD finds the route of GET.
+  /// HEAD finds the route of GET, and a slash behind an address of the API is nothing.
   package func match(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Match {
+    let match = exactMatch(method, target)
+    guard case .nothing = match, target.path.utf8.count > 1,
+      target.path.utf8.last == UInt8(ascii: "/"),
+      let other = try? RequestTarget(String(target.path.dropLast()))
+    else { return match }
+    let found = exactMatch(method, other)
+    return found.surface == .api ? found : .nothing
+  }
+
+  private func exactMatch(_ method: HTTPRequest.Method, _ target: RequestTarget) -> Match {
     let verb = method == .head ? HTTPRequest.Method.get.rawValue : method.rawValue
     var verbs: Set<String> = []
     var surface: Surface?

@@ -81,9 +81,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("GET", "/api/v1/accounts", "POST"), ("DELETE", "/api/v1/provider-configs", "GET, HEAD, POST"),
-    ("GET", "/api/v1/provider-configs/7:test", "POST"),
-    ("PUT", "/api/v1/provider-configs:test", "POST"),
+    ("GET", "/api/v1/accounts", "OPTIONS, POST"),
+    ("DELETE", "/api/v1/provider-configs", "GET, HEAD, OPTIONS, POST"),
+    ("GET", "/api/v1/provider-configs/7:test", "OPTIONS, POST"),
+    ("PUT", "/api/v1/provider-configs:test", "OPTIONS, POST"),
   ])
   func anotherMethodIsToldWhichThereAre(verb: String, path: String, allowed: String) async throws {
     try await TestGateway.run { gateway in

@@ -37,6 +37,14 @@ def call(service, method, fields=None, metadata=bearer, **options):
         return error
 
 
+def call_unknown(service, method):
+    """Calls what reflection doesn't tell of, with a message of nothing."""
+    try:
+        return channel.unary_unary(f"/{service}/{method}")(b"", metadata=bearer, timeout=20)
+    except grpc.RpcError as error:
+        return error
+
+
 def is_error(answer, code):
     return isinstance(answer, grpc.RpcError) and answer.code() == code
 
@@ -46,6 +54,9 @@ check("reflection names what may be called",
       services == {"chatelaine.auth.v1.Auth", "chatelaine.vault.v1.Vault", "chatelaine.audit.v1.Audit"}, services)
 
 vault, auth = "chatelaine.vault.v1.Vault", "chatelaine.auth.v1.Auth"
+shown = {method.full_name for name in services for method in pool.FindServiceByName(name).methods}
+check("and nothing else of their files", f"{vault}.ListProviderConfigs" in shown
+      and f"{vault}.ResolveCredential" not in shown and f"{auth}.WatchRevocations" not in shown, shown)
 me = call(auth, "GetCurrentAccount")
 check("a token tells who calls", "email" in me, me)
 listed = call(vault, "ListProviderConfigs")
@@ -56,7 +67,7 @@ check("an endpoint that is never reached is refused",
       is_error(seen := call(vault, "CreateProviderConfig", {"provider": "custom", "label": "x", "apiKey": "a-key-of-some-length", "baseUrl": "http://169.254.169.254"}),
                grpc.StatusCode.INVALID_ARGUMENT) and "baseUrl" in seen.details(), seen)
 check("what is for services only isn't there",
-      is_error(seen := call(vault, "ResolveCredential"), grpc.StatusCode.UNIMPLEMENTED), seen)
+      is_error(seen := call_unknown(vault, "ResolveCredential"), grpc.StatusCode.UNIMPLEMENTED), seen)
 check("a message that is compressed without a word is refused",
       is_error(seen := call(auth, "GetCurrentAccount", compression=grpc.Compression.Gzip), grpc.StatusCode.UNIMPLEMENTED)
       or "email" in seen, seen)
