@@ -98,11 +98,12 @@ import Testing
   }
 
   /// With the configuration that docs/reverse-proxies.md shows.
-  @Test func allOfItPassesThroughNginx() async throws {
+  @Test(arguments: ["behind_nginx.py", "behind_caddy.py"])
+  func allOfItPassesThroughReverseProxies(script: String) async throws {
     let certificates = try TestCertificates()
     let paths = try certificates.paths("vault")
     let page = URL(filePath: #filePath).appending(path: "../../../../../docs/reverse-proxies.md")
-    try await Self.run("behind_nginx.py", trusting: ["127.0.0.1/32"]) { port in
+    try await Self.run(script, trusting: ["127.0.0.1/32"]) { port in
       [
         page.standardized.path, port, paths.certificate, paths.privateKey, paths.authority,
         FakeBackend.accessToken,
