@@ -6,6 +6,7 @@ package enum AskedModel {
     var model: String?
 
     static var root: Place { .root }
+    static func matters(_ place: Place) -> Bool { place == .root }
     static func place(of name: [UInt8], in parent: Place, isObject: Bool) -> Place { .elsewhere }
     static func place(ofElementIn parent: Place) -> Place { .elsewhere }
 

@@ -83,7 +83,7 @@ struct JSONWalker<Plan: JSONPlan>: Sendable {
     while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\") {
       end += 1
     }
-    keep(bytes[start..<end])
+    if isTextWhole { keep(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) }
     guard end < bytes.count else { return end }
     if bytes[end] == UInt8(ascii: "\\") {
       // No name and no word that matters is written with an escape.
@@ -95,8 +95,7 @@ struct JSONWalker<Plan: JSONPlan>: Sendable {
     return end + 1
   }
 
-  private mutating func keep(_ part: Slice<UnsafeRawBufferPointer>) {
-    guard isTextWhole else { return }
+  private mutating func keep(_ part: UnsafeRawBufferPointer) {
     guard text.count + part.count <= (isName ? Self.nameBytesMax : Self.stringBytesMax) else {
       isTextWhole = false
       return
@@ -170,7 +169,11 @@ struct JSONWalker<Plan: JSONPlan>: Sendable {
 
   private mutating func beginString(isName: Bool) {
     text.removeAll(keepingCapacity: true)
-    (isTextWhole, self.isName) = (true, isName)
+    // Where nothing is told of, nothing is kept either.
+    isTextWhole =
+      levels.last.map { $0.isObject && Plan.matters($0.place) && (isName || !name.isEmpty) }
+      ?? false
+    self.isName = isName
     mode = .inString
   }
 
@@ -221,6 +224,9 @@ protocol JSONPlan: Sendable {
   static func place(of name: [UInt8], in parent: Place, isObject: Bool) -> Place
 
   static func place(ofElementIn parent: Place) -> Place
+
+  /// False for the place that stands for all that mean nothing; what is in it means nothing either.
+  static func matters(_ place: Place) -> Bool
 
   mutating func found(_ number: Int, at name: [UInt8], in place: Place)
   mutating func found(_ text: [UInt8], at name: [UInt8], in place: Place)

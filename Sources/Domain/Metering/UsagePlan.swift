@@ -36,6 +36,8 @@ struct UsagePlan: JSONPlan {
 
   static var root: Place { .root }
 
+  static func matters(_ place: Place) -> Bool { place != .elsewhere }
+
   static func place(of name: [UInt8], in parent: Place, isObject: Bool) -> Place {
     switch (parent, name) {
     case (.root, "response"), (.root, "message"), (.root, "delta"), (.root, "x_groq"):
