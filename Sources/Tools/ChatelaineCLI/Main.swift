@@ -14,9 +14,9 @@ import ServiceRuntime
       """,
     version: Build.version,
     subcommands: [
-      UpCommand.self, StatusCommand.self, InitCommand.self, MigrateCommand.self,
-      CertificatesCommand.self, BackupCommand.self, RestoreCommand.self, LogInCommand.self,
-      LogOutCommand.self, RunCommand.self, EnvCommand.self,
+      UpCommand.self, StatusCommand.self, DoctorCommand.self, InitCommand.self,
+      MigrateCommand.self, CertificatesCommand.self, BackupCommand.self, RestoreCommand.self,
+      LogInCommand.self, LogOutCommand.self, RunCommand.self, EnvCommand.self,
       KeysCommand.self, UsersCommand.self, AuditCommand.self, MailCommand.self,
       CompletionCommand.self,
     ])

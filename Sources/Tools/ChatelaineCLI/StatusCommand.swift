@@ -16,16 +16,14 @@ struct StatusCommand: AsyncParsableCommand {
   @OptionGroup var location: StateLocation
 
   func run() async throws {
-    guard let endpoints = try Endpoints.read(from: location.state),
-      Self.isAlive(endpoints.supervisorProcessID)
-    else {
+    guard let endpoints = try Endpoints.read(from: location.state), endpoints.isSupervised else {
       if json { Terminal.print(#"{"running":false}"#) }
       throw CommandError(
         "nothing runs on \(location.state.path); start it with: chatelaine up --state-dir "
           + location.state.path)
     }
     let services = endpoints.services.sorted { $0.key < $1.key }.map { name, service in
-      (name: name, service: service, isAlive: Self.isAlive(service.processID))
+      (name: name, service: service, isAlive: service.isRunning)
     }
     if json {
       let members = services.map { name, service, isAlive in
@@ -52,10 +50,5 @@ struct StatusCommand: AsyncParsableCommand {
     guard services.allSatisfy(\.isAlive) else {
       throw CommandError("a service has ended; see \(location.state.path)/logs")
     }
-  }
-
-  /// Whether a process of this number runs, also somebody else's.
-  static func isAlive(_ processID: Int32) -> Bool {
-    kill(processID, 0) == 0 || errno == EPERM
   }
 }

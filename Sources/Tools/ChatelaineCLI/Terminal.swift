@@ -12,9 +12,12 @@ enum Terminal {
   static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
   /// One JSON object, its names sorted.
-  static func json(_ value: some Encodable) throws -> String {
+  ///
+  /// - Parameter isLine: it is one of many, each on a line of its own.
+  static func json(_ value: some Encodable, isLine: Bool = false) throws -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    if !isLine { encoder.outputFormatting.insert(.prettyPrinted) }
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 

@@ -146,11 +146,22 @@ package struct Endpoints: Codable, Sendable, Equatable {
     package var adminAddress: String?
     /// `host:port` of its listener for probes: gRPC health in clear text.
     package var healthAddress: String?
+
+    /// Whether its process is there.
+    package var isRunning: Bool { Endpoints.isRunning(processID) }
   }
 
   /// The process id of `chatelaine up`.
   package var supervisorProcessID: Int32
   package var services: [String: Service]
+
+  /// Whether `chatelaine up` is there; the file outlives one that was killed.
+  package var isSupervised: Bool { Self.isRunning(supervisorProcessID) }
+
+  /// Also somebody else's.
+  private static func isRunning(_ processID: Int32) -> Bool {
+    kill(processID, 0) == 0 || errno == EPERM
+  }
 
   /// - Throws: `DeploymentError.file` for a file that cannot be read; nil when nothing runs.
   package static func read(from state: StateDirectory) throws -> Endpoints? {

@@ -62,7 +62,7 @@ import Testing
 
   @Test(arguments: [
     ("upp", "Did you mean 'up'?"), ("statsu", "Did you mean 'status'?"),
-    ("frobnicate", "there are up, status, init"),
+    ("frobnicate", "there are up, status, doctor"),
   ])
   func aMistypedCommandIsGuessed(_ row: (word: String, text: String)) async throws {
     let run = try await run(row.word)

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -62,3 +63,9 @@ int clinux_set_dumpable(int dumpable) {
 }
 
 int clinux_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0UL, 0UL, 0UL, 0UL); }
+
+int clinux_clock_is_synchronized(void) {
+  struct timex parameters = {.modes = 0};
+  int state = adjtimex(&parameters);
+  return state >= 0 && state != TIME_ERROR;
+}

@@ -51,4 +51,7 @@ int clinux_set_dumpable(int dumpable);
 /* The dumpable flag. */
 int clinux_get_dumpable(void);
 
+/* Whether a time service keeps the kernel's clock right (1), or none is known of (0). */
+int clinux_clock_is_synchronized(void);
+
 #endif
