@@ -13,6 +13,9 @@ struct UpCommand: AsyncParsableCommand {
       the services and prints one line with the portal's address. Ctrl-C drains and stops \
       everything, the database last; a second Ctrl-C stops at once.
 
+      The portal listens on 127.0.0.1 only. Others reach it through a reverse proxy, whose address \
+      --public-url names (docs/reverse-proxies.md).
+
       A service that no longer answers is killed and started again. With \
       CHATELAINE_HEALTH_WATCH=off it is left alone, for whoever stops it on purpose.
       """)
@@ -23,6 +26,14 @@ struct UpCommand: AsyncParsableCommand {
     parsing: .unconditional,
     help: "Port of the portal on 127.0.0.1; 0 lets the system choose.")
   var port = SupervisorOptions.gatewayPortDefault
+
+  @Option(
+    name: .customLong("public-url"),
+    help: "Where people reach the portal, e.g. https://keys.example.org; else PUBLIC_URL.")
+  var publicURL: String?
+
+  @Flag(help: "Print the portal's address and nothing else but failures.")
+  var quiet = false
 
   /// What whoever runs more than a trial should know.
   private static let oneUser =
@@ -49,6 +60,7 @@ struct UpCommand: AsyncParsableCommand {
     case "off": options.healthWatch = nil
     case _?: throw CommandError("\(Self.watchVariable) must be on or off")
     }
+    if let publicURL { options.environment["PUBLIC_URL"] = publicURL }
     let lent = options.environment[OperatorKeyVariables.setting] ?? ""
     options.operatorKeys = OperatorKeyVariables.all(listedIn: lent, catalogue: .standard)
     let mailDirectory = options.mailDirectory
@@ -56,6 +68,7 @@ struct UpCommand: AsyncParsableCommand {
       options,
       announce: { line in
         Terminal.print(line)
+        guard !quiet else { return }
         if let mailDirectory {
           Terminal.report(
             "mails end in \(mailDirectory), as no SMTP_URL is set; read them with: "
@@ -66,10 +79,10 @@ struct UpCommand: AsyncParsableCommand {
     // Beside the run, which says nothing itself while it drains.
     let notice = Task {
       await requests.wait(for: 1)
-      if !Task.isCancelled { Terminal.report("stopping; Ctrl-C once more stops at once") }
+      if !Task.isCancelled, !quiet { Terminal.report("stopping; Ctrl-C once more stops at once") }
     }
     defer { notice.cancel() }
     try await supervisor.run(until: requests)
-    Terminal.report("stopped")
+    if !quiet { Terminal.report("stopped") }
   }
 }

@@ -12,6 +12,7 @@ import Testing
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     host, port = os.environ["LISTEN_ADDRESS"].rsplit(":", 1)
     listener = socket.create_server((host, int(port)))
+    print("reached at", os.environ.get("PUBLIC_URL"), file=sys.stderr, flush=True)
     ready = os.environ["READY_FILE"]
     with open(ready + ".new", "w") as file:
         file.write("%s:%d" % listener.getsockname())
@@ -35,6 +36,20 @@ import Testing
     let last = await deployment.otherLines()
     #expect(last.contains { $0.contains("stopping; Ctrl-C once more") })
     #expect(last.last?.hasSuffix("stopped") == true)
+  }
+
+  @Test func aQuietOneSaysItsAddressAndTellsTheServicesWhereItIsReached() async throws {
+    let deployment = try await Deployment(
+      service: Self.service, arguments: ["--quiet", "--public-url", "https://keys.example.org"])
+    defer { deployment.remove() }
+    _ = try #require(await deployment.firstLine())
+    deployment.process.signal(SIGINT)
+    #expect(await deployment.process.exit(within: .seconds(60)) == .code(0))
+    #expect(await deployment.otherLines() == [])
+    let log = StateDirectory(deployment.root + "/state").log(of: "gateway")
+    #expect(
+      try String(contentsOfFile: log, encoding: .utf8)
+        .contains("reached at https://keys.example.org"))
   }
 
   @Test func aStateThatCannotBeKeptIsNamedWithTheWayOn() async throws {
@@ -74,7 +89,7 @@ private struct Deployment {
   private let lines: AsyncStream<String>
 
   /// The state directory is named in the environment, as well as it could be by the option.
-  init(service: String?, state: String? = nil) async throws {
+  init(service: String?, state: String? = nil, arguments: [String] = []) async throws {
     root = "/tmp/chatelaine-test-\(UUID().uuidString.prefix(8))"
     let files = FileManager.default
     try files.createDirectory(atPath: root + "/bin", withIntermediateDirectories: true)
@@ -102,7 +117,7 @@ private struct Deployment {
     process = try await ChildProcess.spawn(
       Command(
         path: root + "/bin/chatelaine",
-        arguments: ["up", "--port", "0"],
+        arguments: ["up", "--port", "0"] + arguments,
         // They don't know what a health check is.
         environment: ProcessInfo.processInfo.environment
           .merging([
