@@ -90,8 +90,19 @@ write_swift Sources/Runtime/Protobuf/Generated module=Protobuf,only=descriptors 
 clear Sources/Services/ServiceAPI/Generated
 write_swift Sources/Services/ServiceAPI/Generated module=ServiceAPI,c_module=CServiceMessages \
   "${ours[@]}"
+# What no .proto file says: which methods anybody may call, and answers besides the usual one.
+open=(
+  chatelaine.auth.v1.Auth.{CreateAccount,RequestPasswordReset,ResetPassword,RedeemLink}
+  chatelaine.auth.v1.Auth.{BeginPasskeyLogIn,ListLogInProviders}
+  chatelaine.gateway.v1.Gateway.{CreateSession,CompleteSession,CreatePasskeySession}
+)
+answers=(
+  chatelaine.gateway.v1.Gateway.CreateSession:200:chatelaine.gateway.v1.SecondFactorNeeded
+  chatelaine.gateway.v1.Gateway.CreateSession:201:chatelaine.gateway.v1.BegunSession
+  chatelaine.gateway.v1.Gateway.CompleteSession:201:chatelaine.gateway.v1.BegunSession
+)
 write_swift Sources/Services/Gateway/API/Documents \
-  only=openapi,open=chatelaine.auth.v1.Auth.CreateAccount,open=chatelaine.auth.v1.Auth.RequestPasswordReset,open=chatelaine.auth.v1.Auth.ResetPassword,open=chatelaine.auth.v1.Auth.RedeemLink,open=chatelaine.auth.v1.Auth.BeginPasskeyLogIn,open=chatelaine.auth.v1.Auth.ListLogInProviders,open=chatelaine.gateway.v1.Gateway.CreateSession,open=chatelaine.gateway.v1.Gateway.CreatePasskeySession \
+  "only=openapi$(printf ',open=%s' "${open[@]}")$(printf ',answer=%s' "${answers[@]}")" \
   "${ours[@]}"
 clear Sources/Runtime/RPCServices/Generated
 write_swift Sources/Runtime/RPCServices/Generated module=RPCServices "${standard[@]}"

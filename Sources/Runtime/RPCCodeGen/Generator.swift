@@ -35,7 +35,8 @@ package enum Generator {
       parameters.isOnlyDescriptors
       ? descriptors.map { DescriptorReader($0).readHeader() } : try read(descriptors, wanted)
     if parameters.isOnlyOpenAPI {
-      let document = OpenAPIGenerator(files, openMethods: parameters.openMethods)
+      let document = OpenAPIGenerator(
+        files, openMethods: parameters.openMethods, answers: parameters.answers)
       return [("openapi.json", try document.print())]
     }
     let types = TypeIndex(files)
@@ -110,7 +111,7 @@ package enum Generator {
 }
 
 /// What `--chatelaine_opt` sets: `module=NAME,c_module=NAME,only=descriptors`, or
-/// `only=openapi,open=METHOD`.
+/// `only=openapi,open=METHOD,answer=METHOD:STATUS:MESSAGE`.
 struct GeneratorParameters {
   /// The module that the files will be part of, which they must not import.
   var module = "ServiceAPI"
@@ -123,6 +124,9 @@ struct GeneratorParameters {
   var isOnlyOpenAPI = false
   /// Full names of methods that anybody may call, for that document.
   var openMethods: Set<String> = []
+  /// The successes of methods that have others than 200, 201 or 204 with their message, by the
+  /// methods' full names, for that document.
+  var answers: [String: [(status: Int, message: String)]] = [:]
 
   init(_ text: String) throws(GeneratorError) {
     for pair in text.split(separator: ",") {
@@ -133,6 +137,12 @@ struct GeneratorParameters {
       case ("only", "descriptors"): isOnlyDescriptors = true
       case ("only", "openapi"): isOnlyOpenAPI = true
       case ("open", let name?): openMethods.insert(String(name))
+      case ("answer", let text?):
+        let parts = text.split(separator: ":").map(String.init)
+        guard parts.count == 3, let status = Int(parts[1]) else {
+          throw .unsupported(element: String(pair), reason: "is not METHOD:STATUS:MESSAGE")
+        }
+        answers[parts[0], default: []].append((status, parts[2]))
       default: throw .unsupported(element: String(pair), reason: "there is no such option")
       }
     }

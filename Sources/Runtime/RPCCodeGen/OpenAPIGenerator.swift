@@ -6,11 +6,18 @@ struct OpenAPIGenerator {
   private let files: [ProtoFile]
   private let schemas: OpenAPISchemas
   private let openMethods: Set<String>
+  private let answers: [String: [(status: Int, message: String)]]
 
-  /// - Parameter openMethods: full names of methods that anybody may call.
-  init(_ files: [ProtoFile], openMethods: Set<String>) {
+  /// - Parameters:
+  ///   - openMethods: full names of methods that anybody may call.
+  ///   - answers: all successes of methods that have others than the usual one, by full name.
+  init(
+    _ files: [ProtoFile], openMethods: Set<String>,
+    answers: [String: [(status: Int, message: String)]]
+  ) {
     self.files = files
     self.openMethods = openMethods
+    self.answers = answers
     schemas = OpenAPISchemas(files)
   }
 
@@ -76,41 +83,49 @@ struct OpenAPIGenerator {
         ("requestBody", try schemas.body(of: method.input, without: variables, &used)))
     }
     members.append(
-      ("responses", .object(try answers(method, rule, isOpen: isOpen, variables, &used))))
+      ("responses", .object(try responses(method, rule, of: service, variables, &used))))
     return .object(members)
   }
 
-  private func answers(
-    _ method: ProtoMethod, _ rule: ProtoHTTPRule, isOpen: Bool, _ variables: [String],
+  private func responses(
+    _ method: ProtoMethod, _ rule: ProtoHTTPRule, of service: ProtoService, _ variables: [String],
     _ used: inout Set<String>
   ) throws(GeneratorError) -> [(String, JSONDocument)] {
-    let success: (String, JSONDocument)
-    if rule.verb == "DELETE" {
-      success = ("204", .object([("description", "Done.")]))
+    var successes: [(String, JSONDocument)] = []
+    if let answers = answers["\(service.fullName).\(method.name)"] {
+      for answer in answers {
+        successes.append(
+          ("\(answer.status)", try success(answer.status, answer.message, &used)))
+      }
+    } else if rule.verb == "DELETE" {
+      successes = [("204", .object([("description", "Done.")]))]
     } else {
-      let isCreation = method.name.hasPrefix("Create")
-      success = (
-        isCreation ? "201" : "200",
-        .object([
-          ("description", isCreation ? "Made." : "The answer."),
-          (
-            "content",
-            .object([
-              (
-                "application/json",
-                .object([("schema", try schemas.reference(to: method.output, &used))])
-              )
-            ])
-          ),
-        ])
-      )
+      let status = method.name.hasPrefix("Create") ? 201 : 200
+      successes = [("\(status)", try success(status, method.output, &used))]
     }
     var statuses = [400, 401, 403, 404, 405, 408, 409, 429, 500, 503, 504]
     if !rule.body.isEmpty { statuses += [413, 415] }
-    return [success]
+    return successes
       + statuses.sorted().map { status in
         ("\(status)", .object([("$ref", .text("#/components/responses/\(status)"))]))
       }
+  }
+
+  private func success(
+    _ status: Int, _ message: String, _ used: inout Set<String>
+  ) throws(GeneratorError) -> JSONDocument {
+    .object([
+      ("description", status == 201 ? "Made." : "The answer."),
+      (
+        "content",
+        .object([
+          (
+            "application/json",
+            .object([("schema", try schemas.reference(to: message, &used))])
+          )
+        ])
+      ),
+    ])
   }
 }
 

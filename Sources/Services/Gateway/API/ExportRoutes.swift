@@ -1,9 +1,7 @@
 package import Backend
 import Callers
 package import Edge
-import Encodings
 import HTTPTypes
-import NIOCore
 import Protobuf
 import RPC
 import ServiceAPI
@@ -42,35 +40,32 @@ package struct ExportRoutes: Sendable {
       let page = try await services.auth.listAccessTokens(
         AuthAPI.ListAccessTokensRequest(pageSize: Self.rowsPerPage, pageToken: token),
         options: options)
-      return (page.accessTokens.map { $0.json() }, page.nextPageToken)
+      return (page.accessTokens, page.nextPageToken)
     }
     let configs = try await rows { token in
       let page = try await services.vault.listProviderConfigs(
         VaultAPI.ListProviderConfigsRequest(pageSize: Self.rowsPerPage, pageToken: token),
         options: options)
-      return (page.providerConfigs.map { $0.json() }, page.nextPageToken)
+      return (page.providerConfigs, page.nextPageToken)
     }
     let events = try await rows { token in
       let page = try await services.audit.listEvents(
         AuditAPI.ListEventsRequest(pageSize: Self.rowsPerPage, pageToken: token),
         options: options)
-      return (page.events.map { $0.json() }, page.nextPageToken)
+      return (page.events, page.nextPageToken)
     }
-    let document = JSONText.object([
-      ("account", Self.text(account.json())), ("secondFactor", Self.text(factor.json())),
-      ("sessions", Self.array(sessions.sessions.map { $0.json() })),
-      ("accessTokens", Self.array(tokens)), ("providerConfigs", Self.array(configs)),
-      ("auditEvents", Self.array(events)),
-    ])
-    var response = JSONRoutes.response(Array(document.utf8), status: .ok)
+    let export = GatewayAPI.AccountExport(
+      account: account, secondFactor: factor, sessions: sessions.sessions, accessTokens: tokens,
+      providerConfigs: configs, auditEvents: events)
+    var response = JSONRoutes.response(export.json(), status: .ok)
     response.headers[Self.disposition] = "attachment; filename=\"chatelaine-export.json\""
     return response
   }
 
-  private func rows(
-    _ page: (_ token: String) async throws -> (rows: [[UInt8]], next: String)
-  ) async throws -> [[UInt8]] {
-    var (rows, token) = ([[UInt8]](), "")
+  private func rows<Row>(
+    _ page: (_ token: String) async throws -> (rows: [Row], next: String)
+  ) async throws -> [Row] {
+    var (rows, token) = ([Row](), "")
     for _ in 0..<Self.pagesMax {
       let answer = try await page(token)
       rows += answer.rows
@@ -78,11 +73,5 @@ package struct ExportRoutes: Sendable {
       if token.isEmpty { break }
     }
     return rows
-  }
-
-  private static func text(_ json: [UInt8]) -> String { String(decoding: json, as: UTF8.self) }
-
-  private static func array(_ elements: [[UInt8]]) -> String {
-    "[" + elements.map(text).joined(separator: ",") + "]"
   }
 }

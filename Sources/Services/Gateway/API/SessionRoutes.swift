@@ -2,7 +2,6 @@ package import Backend
 import Callers
 import Cryptography
 package import Edge
-import Encodings
 import HTTPTypes
 import Protobuf
 import RPC
@@ -64,23 +63,17 @@ package struct SessionRoutes: Sendable {
     _ exchange: Exchange, _ session: AuthAPI.CreateSessionResponse
   ) async throws -> Response {
     guard session.secondFactorToken.isEmpty else {
-      let members = [
-        ("secondFactorToken", JSONText.string(session.secondFactorToken)),
-        ("hasPasskey", session.hasPasskey ? "true" : "false"),
-      ]
-      return JSONRoutes.response(Array(JSONText.object(members).utf8), status: .ok)
+      let needed = GatewayAPI.SecondFactorNeeded(
+        secondFactorToken: session.secondFactorToken, hasPasskey: session.hasPasskey)
+      return JSONRoutes.response(needed.json(), status: .ok)
     }
     await SessionEnd(services: services, authenticator: authenticator).endReplaced(exchange)
 
-    let csrfToken = CSRFToken.token(forSession: SecretBytes(utf8: session.sessionToken))
-    var members = [
-      ("account", String(decoding: (session.account ?? AuthAPI.Account()).json(), as: UTF8.self)),
-      ("csrfToken", JSONText.string(csrfToken)),
-    ]
-    if let end = session.expireTime {
-      members.append(("expireTime", JSONText.string(Timestamp(seconds: end.seconds).text)))
-    }
-    var response = JSONRoutes.response(Array(JSONText.object(members).utf8), status: .created)
+    let begun = GatewayAPI.BegunSession(
+      account: session.account ?? AuthAPI.Account(),
+      csrfToken: CSRFToken.token(forSession: SecretBytes(utf8: session.sessionToken)),
+      expireTime: session.expireTime.map { Timestamp(seconds: $0.seconds) })
+    var response = JSONRoutes.response(begun.json(), status: .created)
     response.headers.append(cookie: SessionCookieText.of(session, cookies: cookies))
     if !session.deviceToken.isEmpty {
       response.headers.append(

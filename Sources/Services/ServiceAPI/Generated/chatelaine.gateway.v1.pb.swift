@@ -77,6 +77,193 @@ package enum GatewayAPI {
     }
   }
 
+  /// The password was right; the account wants a second proof.
+  package struct SecondFactorNeeded: GeneratedMessage, JSONArrayElement {
+    /// Secret; the `token` of CompleteSession, for five minutes.
+    package var secondFactorToken: String
+    /// A passkey does as well as a code.
+    package var hasPasskey: Bool
+
+    /// Every field defaulted.
+    package init(
+      secondFactorToken: String = "",
+      hasPasskey: Bool = false
+    ) {
+      self.secondFactorToken = secondFactorToken
+      self.hasPasskey = hasPasskey
+    }
+
+    package init() {
+      self.secondFactorToken = ""
+      self.hasPasskey = false
+    }
+
+    package static let messageName = "chatelaine.gateway.v1.SecondFactorNeeded"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__gateway__v1__second_factor_needed__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__SecondFactorNeeded.self).pointee
+      self.secondFactorToken = try CField.string(c.second_factor_token, "secondFactorToken")
+      self.hasPasskey = c.has_passkey != 0
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__SecondFactorNeeded.self)
+      c.pointee.second_factor_token = CField.data(self.secondFactorToken, in: arena)
+      c.pointee.has_passkey = self.hasPasskey ? 1 : 0
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("secondFactorToken", self.secondFactorToken)
+      writer.field("hasPasskey", self.hasPasskey)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "secondFactorToken", "second_factor_token":
+        self.secondFactorToken = try .reading(value, "secondFactorToken")
+      case "hasPasskey", "has_passkey":
+        self.hasPasskey = try .reading(value, "hasPasskey")
+      default: return false
+      }
+      return true
+    }
+  }
+
+  /// `chatelaine.gateway.v1.ExportAccountRequest`.
+  package struct ExportAccountRequest: GeneratedMessage, JSONArrayElement {
+
+    package init() {
+    }
+
+    package static let messageName = "chatelaine.gateway.v1.ExportAccountRequest"
+    package static let isRecursive = false
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__gateway__v1__export_account_request__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      default: return false
+      }
+    }
+  }
+
+  /// What is kept of a person.
+  package struct AccountExport: GeneratedMessage, JSONArrayElement {
+    /// Field 1.
+    package var account: AuthAPI.Account?
+    /// Field 2.
+    package var secondFactor: AuthAPI.SecondFactor?
+    /// Field 3.
+    package var sessions: [AuthAPI.Session]
+    /// Field 4.
+    package var accessTokens: [AuthAPI.AccessToken]
+    /// Field 5.
+    package var providerConfigs: [VaultAPI.ProviderConfig]
+    /// The newest 10,000.
+    package var auditEvents: [AuditAPI.AuditEvent]
+
+    /// Every field defaulted.
+    package init(
+      account: AuthAPI.Account? = nil,
+      secondFactor: AuthAPI.SecondFactor? = nil,
+      sessions: [AuthAPI.Session] = [],
+      accessTokens: [AuthAPI.AccessToken] = [],
+      providerConfigs: [VaultAPI.ProviderConfig] = [],
+      auditEvents: [AuditAPI.AuditEvent] = []
+    ) {
+      self.account = account
+      self.secondFactor = secondFactor
+      self.sessions = sessions
+      self.accessTokens = accessTokens
+      self.providerConfigs = providerConfigs
+      self.auditEvents = auditEvents
+    }
+
+    package init() {
+      self.account = nil
+      self.secondFactor = nil
+      self.sessions = []
+      self.accessTokens = []
+      self.providerConfigs = []
+      self.auditEvents = []
+    }
+
+    package static let messageName = "chatelaine.gateway.v1.AccountExport"
+    package static let isRecursive = true
+    package nonisolated(unsafe) static let descriptor = CField.descriptor(chatelaine__gateway__v1__account_export__init)
+
+    package init(copying struct: UnsafeRawPointer) throws(MessageError) {
+      self.init()
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__AccountExport.self).pointee
+      self.account = try CField.message(c.account, "account")
+      self.secondFactor = try CField.message(c.second_factor, "secondFactor")
+      self.sessions = try CField.messages(c.sessions, c.n_sessions, "sessions")
+      self.accessTokens = try CField.messages(c.access_tokens, c.n_access_tokens, "accessTokens")
+      self.providerConfigs = try CField.messages(c.provider_configs, c.n_provider_configs, "providerConfigs")
+      self.auditEvents = try CField.messages(c.audit_events, c.n_audit_events, "auditEvents")
+    }
+
+    package func fill(_ struct: UnsafeMutableRawPointer, in arena: Arena) {
+      let c = `struct`.assumingMemoryBound(to: Chatelaine__Gateway__V1__AccountExport.self)
+      c.pointee.account = CField.pointer(self.account, in: arena)
+      c.pointee.second_factor = CField.pointer(self.secondFactor, in: arena)
+      c.pointee.n_sessions = self.sessions.count
+      c.pointee.sessions = CField.array(self.sessions, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.n_access_tokens = self.accessTokens.count
+      c.pointee.access_tokens = CField.array(self.accessTokens, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.n_provider_configs = self.providerConfigs.count
+      c.pointee.provider_configs = CField.array(self.providerConfigs, in: arena) { CField.pointer($0, in: arena) }
+      c.pointee.n_audit_events = self.auditEvents.count
+      c.pointee.audit_events = CField.array(self.auditEvents, in: arena) { CField.pointer($0, in: arena) }
+    }
+
+    package func writeFields(to writer: inout JSONWriter) {
+      writer.field("account", self.account)
+      writer.field("secondFactor", self.secondFactor)
+      writer.field("sessions", self.sessions)
+      writer.field("accessTokens", self.accessTokens)
+      writer.field("providerConfigs", self.providerConfigs)
+      writer.field("auditEvents", self.auditEvents)
+    }
+
+    package mutating func setField(
+      named name: String, to value: JSONValue
+    ) throws(MessageError) -> Bool {
+      switch name {
+      case "account":
+        self.account = try .reading(value, "account")
+      case "secondFactor", "second_factor":
+        self.secondFactor = try .reading(value, "secondFactor")
+      case "sessions":
+        self.sessions = try .reading(value, "sessions")
+      case "accessTokens", "access_tokens":
+        self.accessTokens = try .reading(value, "accessTokens")
+      case "providerConfigs", "provider_configs":
+        self.providerConfigs = try .reading(value, "providerConfigs")
+      case "auditEvents", "audit_events":
+        self.auditEvents = try .reading(value, "auditEvents")
+      default: return false
+      }
+      return true
+    }
+  }
+
   /// `chatelaine.gateway.v1.TestProviderConfigRequest`.
   package struct TestProviderConfigRequest: GeneratedMessage, JSONArrayElement {
     /// Field 1.
@@ -384,13 +571,24 @@ package enum GatewayAPI {
 
   /// The methods of `chatelaine.gateway.v1.Gateway`.
   package enum GatewayMethods {
-    /// Logs in. The session's token is in the cookie of the answer and nowhere else.
+    /// Logs in. The session's token is in the cookie of the answer and nowhere else. An account with a
+    /// second factor is answered with SecondFactorNeeded.
     package static let createSession = MethodDescriptor(
       service: "chatelaine.gateway.v1.Gateway", method: "CreateSession",
       shape: .unary,
       httpRules: [
         HTTPRule(
           verb: "POST", template: "/api/v1/sessions",
+          body: .all),
+      ])
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
+    package static let completeSession = MethodDescriptor(
+      service: "chatelaine.gateway.v1.Gateway", method: "CompleteSession",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "POST", template: "/api/v1/sessions:complete",
           body: .all),
       ])
 
@@ -411,6 +609,16 @@ package enum GatewayAPI {
       httpRules: [
         HTTPRule(
           verb: "DELETE", template: "/api/v1/sessions/current",
+          body: .none),
+      ])
+
+    /// Everything that the portal keeps of its caller; keys and tokens are masked. Needs a session.
+    package static let exportAccount = MethodDescriptor(
+      service: "chatelaine.gateway.v1.Gateway", method: "ExportAccount",
+      shape: .unary,
+      httpRules: [
+        HTTPRule(
+          verb: "GET", template: "/api/v1/me/export",
           body: .none),
       ])
 
@@ -437,8 +645,10 @@ package enum GatewayAPI {
     /// All of them, in the order of the `.proto` file.
     package static let all: [MethodDescriptor] = [
       createSession,
+      completeSession,
       createPasskeySession,
       deleteCurrentSession,
+      exportAccount,
       testProviderConfig,
       testKey,
     ]
@@ -446,9 +656,15 @@ package enum GatewayAPI {
 
   /// What needs more than one service, cookies, or a provider's answer. It is served as JSON only.
   package protocol GatewayServiceProtocol: RPCService {
-    /// Logs in. The session's token is in the cookie of the answer and nowhere else.
+    /// Logs in. The session's token is in the cookie of the answer and nowhere else. An account with a
+    /// second factor is answered with SecondFactorNeeded.
     func createSession(
       _ request: AuthAPI.CreateSessionRequest, context: ServerContext
+    ) async throws -> GatewayAPI.BegunSession
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
+    func completeSession(
+      _ request: AuthAPI.CompleteSessionRequest, context: ServerContext
     ) async throws -> GatewayAPI.BegunSession
 
     /// Logs in with a passkey, for which BeginPasskeyLogIn has given the challenge.
@@ -460,6 +676,11 @@ package enum GatewayAPI {
     func deleteCurrentSession(
       _ request: AuthAPI.DeleteCurrentSessionRequest, context: ServerContext
     ) async throws -> Empty
+
+    /// Everything that the portal keeps of its caller; keys and tokens are masked. Needs a session.
+    func exportAccount(
+      _ request: GatewayAPI.ExportAccountRequest, context: ServerContext
+    ) async throws -> GatewayAPI.AccountExport
 
     /// Asks the provider whether it takes a stored key. What it says becomes the key's health.
     func testProviderConfig(
@@ -482,13 +703,23 @@ package enum GatewayAPI {
       self.channel = channel
     }
 
-    /// Logs in. The session's token is in the cookie of the answer and nowhere else.
+    /// Logs in. The session's token is in the cookie of the answer and nowhere else. An account with a
+    /// second factor is answered with SecondFactorNeeded.
     package func createSession(
       _ request: AuthAPI.CreateSessionRequest,
       options: CallOptions = CallOptions()
     ) async throws(RPCError) -> GatewayAPI.BegunSession {
       try await channel.unary(
         GatewayMethods.createSession, request, options: options)
+    }
+
+    /// Completes a log-in that needs a second factor, by a code of it, a recovery code or a passkey.
+    package func completeSession(
+      _ request: AuthAPI.CompleteSessionRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> GatewayAPI.BegunSession {
+      try await channel.unary(
+        GatewayMethods.completeSession, request, options: options)
     }
 
     /// Logs in with a passkey, for which BeginPasskeyLogIn has given the challenge.
@@ -507,6 +738,15 @@ package enum GatewayAPI {
     ) async throws(RPCError) -> Empty {
       try await channel.unary(
         GatewayMethods.deleteCurrentSession, request, options: options)
+    }
+
+    /// Everything that the portal keeps of its caller; keys and tokens are masked. Needs a session.
+    package func exportAccount(
+      _ request: GatewayAPI.ExportAccountRequest,
+      options: CallOptions = CallOptions()
+    ) async throws(RPCError) -> GatewayAPI.AccountExport {
+      try await channel.unary(
+        GatewayMethods.exportAccount, request, options: options)
     }
 
     /// Asks the provider whether it takes a stored key. What it says becomes the key's health.
@@ -534,6 +774,10 @@ package enum GatewayAPI {
         AuthAPI.CreateSessionRequest.self,
         GatewayAPI.BegunSession.self),
       TranscodedMethod(
+        GatewayMethods.completeSession,
+        AuthAPI.CompleteSessionRequest.self,
+        GatewayAPI.BegunSession.self),
+      TranscodedMethod(
         GatewayMethods.createPasskeySession,
         AuthAPI.CreatePasskeySessionRequest.self,
         GatewayAPI.BegunSession.self),
@@ -541,6 +785,10 @@ package enum GatewayAPI {
         GatewayMethods.deleteCurrentSession,
         AuthAPI.DeleteCurrentSessionRequest.self,
         Empty.self),
+      TranscodedMethod(
+        GatewayMethods.exportAccount,
+        GatewayAPI.ExportAccountRequest.self,
+        GatewayAPI.AccountExport.self),
       TranscodedMethod(
         GatewayMethods.testProviderConfig,
         GatewayAPI.TestProviderConfigRequest.self,
@@ -564,6 +812,12 @@ extension GatewayAPI.GatewayServiceProtocol {
           return try await self.createSession(request, context: context).enveloped()
         }),
       MethodHandler(
+        GatewayAPI.GatewayMethods.completeSession,
+        .unary { request, context in
+          let request = try AuthAPI.CompleteSessionRequest(request: request)
+          return try await self.completeSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
         GatewayAPI.GatewayMethods.createPasskeySession,
         .unary { request, context in
           let request = try AuthAPI.CreatePasskeySessionRequest(request: request)
@@ -574,6 +828,12 @@ extension GatewayAPI.GatewayServiceProtocol {
         .unary { request, context in
           let request = try AuthAPI.DeleteCurrentSessionRequest(request: request)
           return try await self.deleteCurrentSession(request, context: context).enveloped()
+        }),
+      MethodHandler(
+        GatewayAPI.GatewayMethods.exportAccount,
+        .unary { request, context in
+          let request = try GatewayAPI.ExportAccountRequest(request: request)
+          return try await self.exportAccount(request, context: context).enveloped()
         }),
       MethodHandler(
         GatewayAPI.GatewayMethods.testProviderConfig,
@@ -600,31 +860,44 @@ extension ProtoFileDescriptor {
   /// `chatelaine/gateway/v1/gateway.proto`.
   package static let chatelaineGatewayV1Gateway = ProtoFileDescriptor(
     name: "chatelaine/gateway/v1/gateway.proto",
-    dependencies: [.chatelaineAuthV1Auth, .googleApiAnnotations, .googleProtobufEmpty, .googleProtobufTimestamp],
+    dependencies: [.chatelaineAuditV1Audit, .chatelaineAuthV1Auth, .chatelaineVaultV1Vault, .googleApiAnnotations, .googleProtobufEmpty, .googleProtobufTimestamp],
     base64: """
-      CiNjaGF0ZWxhaW5lL2dhdGV3YXkvdjEvZ2F0ZXdheS5wcm90bxIVY2hhdGVsYWluZS5nYXRld2F5LnYxGh1jaGF0ZWxh\
-      aW5lL2F1dGgvdjEvYXV0aC5wcm90bxocZ29vZ2xlL2FwaS9hbm5vdGF0aW9ucy5wcm90bxobZ29vZ2xlL3Byb3RvYnVm\
-      L2VtcHR5LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0YW1wLnByb3RvIqEBCgxCZWd1blNlc3Npb24SNQoHYWNj\
-      b3VudBgBIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50Eh0KCmNzcmZfdG9rZW4YAiABKAlS\
-      CWNzcmZUb2tlbhI7CgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRp\
-      bWUiSgoZVGVzdFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSHQoKc2Vjb25kX2tleRgCIAEoCFIJ\
-      c2Vjb25kS2V5InIKDlRlc3RLZXlSZXF1ZXN0EhoKCHByb3ZpZGVyGAEgASgJUghwcm92aWRlchIXCgdhcGlfa2V5GAIg\
-      ASgJUgZhcGlLZXkSHgoIYmFzZV91cmwYAyABKAlIAFIHYmFzZVVybIgBAUILCglfYmFzZV91cmwikAMKB0tleVRlc3QS\
-      QAoHb3V0Y29tZRgBIAEoDjImLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5LZXlUZXN0Lk91dGNvbWVSB291dGNvbWUSGAoH\
-      bWVzc2FnZRgCIAEoCVIHbWVzc2FnZRIpChBwcm92aWRlcl9tZXNzYWdlGAMgASgJUg9wcm92aWRlck1lc3NhZ2USFgoG\
-      c3RhdHVzGAQgASgFUgZzdGF0dXMSJAoLbW9kZWxfY291bnQYBSABKAVIAFIKbW9kZWxDb3VudIgBARIiCgxtaWxsaXNl\
-      Y29uZHMYBiABKANSDG1pbGxpc2Vjb25kcyKLAQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASCQoFV09S\
-      S1MQARILCgdSRUZVU0VEEAISDQoJTk9fQ1JFRElUEAMSEAoMUkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBRIL\
-      CgdVTkNMRUFSEAYSEAoMTk9UX1RFU1RBQkxFEAdCDgoMX21vZGVsX2NvdW50MrIFCgdHYXRld2F5EnsKDUNyZWF0ZVNl\
-      c3Npb24SKC5jaGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLmdhdGV3YXku\
-      djEuQmVndW5TZXNzaW9uIhuC0+STAhUiEC9hcGkvdjEvc2Vzc2lvbnM6ASoSkQEKFENyZWF0ZVBhc3NrZXlTZXNzaW9u\
-      Ei8uY2hhdGVsYWluZS5hdXRoLnYxLkNyZWF0ZVBhc3NrZXlTZXNzaW9uUmVxdWVzdBojLmNoYXRlbGFpbmUuZ2F0ZXdh\
-      eS52MS5CZWd1blNlc3Npb24iI4LT5JMCHSIYL2FwaS92MS9zZXNzaW9uczpwYXNza2V5OgEqEoEBChREZWxldGVDdXJy\
-      ZW50U2Vzc2lvbhIvLmNoYXRlbGFpbmUuYXV0aC52MS5EZWxldGVDdXJyZW50U2Vzc2lvblJlcXVlc3QaFi5nb29nbGUu\
-      cHJvdG9idWYuRW1wdHkiIILT5JMCGioYL2FwaS92MS9zZXNzaW9ucy9jdXJyZW50EpUBChJUZXN0UHJvdmlkZXJDb25m\
-      aWcSMC5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuVGVzdFByb3ZpZGVyQ29uZmlnUmVxdWVzdBoeLmNoYXRlbGFpbmUuZ2F0\
-      ZXdheS52MS5LZXlUZXN0Ii2C0+STAiciIi9hcGkvdjEvcHJvdmlkZXItY29uZmlncy97aWR9OnRlc3Q6ASoSegoHVGVz\
-      dEtleRIlLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5UZXN0S2V5UmVxdWVzdBoeLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5L\
-      ZXlUZXN0IiiC0+STAiIiHS9hcGkvdjEvcHJvdmlkZXItY29uZmlnczp0ZXN0OgEqYgZwcm90bzM=
+      CiNjaGF0ZWxhaW5lL2dhdGV3YXkvdjEvZ2F0ZXdheS5wcm90bxIVY2hhdGVsYWluZS5nYXRld2F5LnYxGh9jaGF0ZWxh\
+      aW5lL2F1ZGl0L3YxL2F1ZGl0LnByb3RvGh1jaGF0ZWxhaW5lL2F1dGgvdjEvYXV0aC5wcm90bxofY2hhdGVsYWluZS92\
+      YXVsdC92MS92YXVsdC5wcm90bxocZ29vZ2xlL2FwaS9hbm5vdGF0aW9ucy5wcm90bxobZ29vZ2xlL3Byb3RvYnVmL2Vt\
+      cHR5LnByb3RvGh9nb29nbGUvcHJvdG9idWYvdGltZXN0YW1wLnByb3RvIqEBCgxCZWd1blNlc3Npb24SNQoHYWNjb3Vu\
+      dBgBIAEoCzIbLmNoYXRlbGFpbmUuYXV0aC52MS5BY2NvdW50UgdhY2NvdW50Eh0KCmNzcmZfdG9rZW4YAiABKAlSCWNz\
+      cmZUb2tlbhI7CgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCmV4cGlyZVRpbWUi\
+      ZQoSU2Vjb25kRmFjdG9yTmVlZGVkEi4KE3NlY29uZF9mYWN0b3JfdG9rZW4YASABKAlSEXNlY29uZEZhY3RvclRva2Vu\
+      Eh8KC2hhc19wYXNza2V5GAIgASgIUgpoYXNQYXNza2V5IhYKFEV4cG9ydEFjY291bnRSZXF1ZXN0IqADCg1BY2NvdW50\
+      RXhwb3J0EjUKB2FjY291bnQYASABKAsyGy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjb3VudFIHYWNjb3VudBJFCg1zZWNv\
+      bmRfZmFjdG9yGAIgASgLMiAuY2hhdGVsYWluZS5hdXRoLnYxLlNlY29uZEZhY3RvclIMc2Vjb25kRmFjdG9yEjcKCHNl\
+      c3Npb25zGAMgAygLMhsuY2hhdGVsYWluZS5hdXRoLnYxLlNlc3Npb25SCHNlc3Npb25zEkQKDWFjY2Vzc190b2tlbnMY\
+      BCADKAsyHy5jaGF0ZWxhaW5lLmF1dGgudjEuQWNjZXNzVG9rZW5SDGFjY2Vzc1Rva2VucxJOChBwcm92aWRlcl9jb25m\
+      aWdzGAUgAygLMiMuY2hhdGVsYWluZS52YXVsdC52MS5Qcm92aWRlckNvbmZpZ1IPcHJvdmlkZXJDb25maWdzEkIKDGF1\
+      ZGl0X2V2ZW50cxgGIAMoCzIfLmNoYXRlbGFpbmUuYXVkaXQudjEuQXVkaXRFdmVudFILYXVkaXRFdmVudHMiSgoZVGVz\
+      dFByb3ZpZGVyQ29uZmlnUmVxdWVzdBIOCgJpZBgBIAEoCVICaWQSHQoKc2Vjb25kX2tleRgCIAEoCFIJc2Vjb25kS2V5\
+      InIKDlRlc3RLZXlSZXF1ZXN0EhoKCHByb3ZpZGVyGAEgASgJUghwcm92aWRlchIXCgdhcGlfa2V5GAIgASgJUgZhcGlL\
+      ZXkSHgoIYmFzZV91cmwYAyABKAlIAFIHYmFzZVVybIgBAUILCglfYmFzZV91cmwikAMKB0tleVRlc3QSQAoHb3V0Y29t\
+      ZRgBIAEoDjImLmNoYXRlbGFpbmUuZ2F0ZXdheS52MS5LZXlUZXN0Lk91dGNvbWVSB291dGNvbWUSGAoHbWVzc2FnZRgC\
+      IAEoCVIHbWVzc2FnZRIpChBwcm92aWRlcl9tZXNzYWdlGAMgASgJUg9wcm92aWRlck1lc3NhZ2USFgoGc3RhdHVzGAQg\
+      ASgFUgZzdGF0dXMSJAoLbW9kZWxfY291bnQYBSABKAVIAFIKbW9kZWxDb3VudIgBARIiCgxtaWxsaXNlY29uZHMYBiAB\
+      KANSDG1pbGxpc2Vjb25kcyKLAQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASCQoFV09SS1MQARILCgdS\
+      RUZVU0VEEAISDQoJTk9fQ1JFRElUEAMSEAoMUkFURV9MSU1JVEVEEAQSDwoLVU5SRUFDSEFCTEUQBRILCgdVTkNMRUFS\
+      EAYSEAoMTk9UX1RFU1RBQkxFEAdCDgoMX21vZGVsX2NvdW50MrwHCgdHYXRld2F5EnsKDUNyZWF0ZVNlc3Npb24SKC5j\
+      aGF0ZWxhaW5lLmF1dGgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuQmVndW5T\
+      ZXNzaW9uIhuC0+STAhUiEC9hcGkvdjEvc2Vzc2lvbnM6ASoSiAEKD0NvbXBsZXRlU2Vzc2lvbhIqLmNoYXRlbGFpbmUu\
+      YXV0aC52MS5Db21wbGV0ZVNlc3Npb25SZXF1ZXN0GiMuY2hhdGVsYWluZS5nYXRld2F5LnYxLkJlZ3VuU2Vzc2lvbiIk\
+      gtPkkwIeIhkvYXBpL3YxL3Nlc3Npb25zOmNvbXBsZXRlOgEqEpEBChRDcmVhdGVQYXNza2V5U2Vzc2lvbhIvLmNoYXRl\
+      bGFpbmUuYXV0aC52MS5DcmVhdGVQYXNza2V5U2Vzc2lvblJlcXVlc3QaIy5jaGF0ZWxhaW5lLmdhdGV3YXkudjEuQmVn\
+      dW5TZXNzaW9uIiOC0+STAh0iGC9hcGkvdjEvc2Vzc2lvbnM6cGFzc2tleToBKhKBAQoURGVsZXRlQ3VycmVudFNlc3Np\
+      b24SLy5jaGF0ZWxhaW5lLmF1dGgudjEuRGVsZXRlQ3VycmVudFNlc3Npb25SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVm\
+      LkVtcHR5IiCC0+STAhoqGC9hcGkvdjEvc2Vzc2lvbnMvY3VycmVudBJ9Cg1FeHBvcnRBY2NvdW50EisuY2hhdGVsYWlu\
+      ZS5nYXRld2F5LnYxLkV4cG9ydEFjY291bnRSZXF1ZXN0GiQuY2hhdGVsYWluZS5nYXRld2F5LnYxLkFjY291bnRFeHBv\
+      cnQiGYLT5JMCExIRL2FwaS92MS9tZS9leHBvcnQSlQEKElRlc3RQcm92aWRlckNvbmZpZxIwLmNoYXRlbGFpbmUuZ2F0\
+      ZXdheS52MS5UZXN0UHJvdmlkZXJDb25maWdSZXF1ZXN0Gh4uY2hhdGVsYWluZS5nYXRld2F5LnYxLktleVRlc3QiLYLT\
+      5JMCJyIiL2FwaS92MS9wcm92aWRlci1jb25maWdzL3tpZH06dGVzdDoBKhJ6CgdUZXN0S2V5EiUuY2hhdGVsYWluZS5n\
+      YXRld2F5LnYxLlRlc3RLZXlSZXF1ZXN0Gh4uY2hhdGVsYWluZS5nYXRld2F5LnYxLktleVRlc3QiKILT5JMCIiIdL2Fw\
+      aS92MS9wcm92aWRlci1jb25maWdzOnRlc3Q6ASpiBnByb3RvMw==
       """)
 }

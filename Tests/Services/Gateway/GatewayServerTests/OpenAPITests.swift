@@ -1,4 +1,5 @@
 import API
+import Edge
 import NIOHTTP1
 import Protobuf
 import RPC
@@ -30,6 +31,20 @@ import Testing
     let routes = methods.flatMap(\.httpRules).map { "\($0.verb) \($0.template)" }
     #expect(described == Set(routes))
     #expect(routes.count > 12)
+  }
+
+  /// What is not JSON: docs/verify-the-log.md describes it.
+  private static let otherContent: Set<String> = ["GET /api/v1/audit-log/proof"]
+
+  @Test func everyRouteOfTheGatewayIsThere() async throws {
+    let described = Set(try Self.operations().map { "\($0.verb) \($0.path)" })
+    try await TestGateway.run { gateway in
+      let routes: [String] = gateway.routes.flatMap { route in
+        route.verbs.map { "\($0) \(route.template.text)" }
+      }.filter { $0.contains(" /api/v1/") }
+      #expect(Set(routes).subtracting(described) == Self.otherContent)
+      #expect(routes.count > described.count)
+    }
   }
 
   @Test func itSaysWhichRoutesNeedACredential() async throws {

@@ -52,6 +52,141 @@ void   chatelaine__gateway__v1__begun_session__free_unpacked
   assert(message->base.descriptor == &chatelaine__gateway__v1__begun_session__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   chatelaine__gateway__v1__second_factor_needed__init
+                     (Chatelaine__Gateway__V1__SecondFactorNeeded         *message)
+{
+  static const Chatelaine__Gateway__V1__SecondFactorNeeded init_value = CHATELAINE__GATEWAY__V1__SECOND_FACTOR_NEEDED__INIT;
+  *message = init_value;
+}
+size_t chatelaine__gateway__v1__second_factor_needed__get_packed_size
+                     (const Chatelaine__Gateway__V1__SecondFactorNeeded *message)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__second_factor_needed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__gateway__v1__second_factor_needed__pack
+                     (const Chatelaine__Gateway__V1__SecondFactorNeeded *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__second_factor_needed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__gateway__v1__second_factor_needed__pack_to_buffer
+                     (const Chatelaine__Gateway__V1__SecondFactorNeeded *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__second_factor_needed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Gateway__V1__SecondFactorNeeded *
+       chatelaine__gateway__v1__second_factor_needed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Gateway__V1__SecondFactorNeeded *)
+     protobuf_c_message_unpack (&chatelaine__gateway__v1__second_factor_needed__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__gateway__v1__second_factor_needed__free_unpacked
+                     (Chatelaine__Gateway__V1__SecondFactorNeeded *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__gateway__v1__second_factor_needed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__gateway__v1__export_account_request__init
+                     (Chatelaine__Gateway__V1__ExportAccountRequest         *message)
+{
+  static const Chatelaine__Gateway__V1__ExportAccountRequest init_value = CHATELAINE__GATEWAY__V1__EXPORT_ACCOUNT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t chatelaine__gateway__v1__export_account_request__get_packed_size
+                     (const Chatelaine__Gateway__V1__ExportAccountRequest *message)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__export_account_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__gateway__v1__export_account_request__pack
+                     (const Chatelaine__Gateway__V1__ExportAccountRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__export_account_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__gateway__v1__export_account_request__pack_to_buffer
+                     (const Chatelaine__Gateway__V1__ExportAccountRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__export_account_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Gateway__V1__ExportAccountRequest *
+       chatelaine__gateway__v1__export_account_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Gateway__V1__ExportAccountRequest *)
+     protobuf_c_message_unpack (&chatelaine__gateway__v1__export_account_request__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__gateway__v1__export_account_request__free_unpacked
+                     (Chatelaine__Gateway__V1__ExportAccountRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__gateway__v1__export_account_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   chatelaine__gateway__v1__account_export__init
+                     (Chatelaine__Gateway__V1__AccountExport         *message)
+{
+  static const Chatelaine__Gateway__V1__AccountExport init_value = CHATELAINE__GATEWAY__V1__ACCOUNT_EXPORT__INIT;
+  *message = init_value;
+}
+size_t chatelaine__gateway__v1__account_export__get_packed_size
+                     (const Chatelaine__Gateway__V1__AccountExport *message)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__account_export__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t chatelaine__gateway__v1__account_export__pack
+                     (const Chatelaine__Gateway__V1__AccountExport *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__account_export__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t chatelaine__gateway__v1__account_export__pack_to_buffer
+                     (const Chatelaine__Gateway__V1__AccountExport *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &chatelaine__gateway__v1__account_export__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Chatelaine__Gateway__V1__AccountExport *
+       chatelaine__gateway__v1__account_export__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Chatelaine__Gateway__V1__AccountExport *)
+     protobuf_c_message_unpack (&chatelaine__gateway__v1__account_export__descriptor,
+                                allocator, len, data);
+}
+void   chatelaine__gateway__v1__account_export__free_unpacked
+                     (Chatelaine__Gateway__V1__AccountExport *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &chatelaine__gateway__v1__account_export__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   chatelaine__gateway__v1__test_provider_config_request__init
                      (Chatelaine__Gateway__V1__TestProviderConfigRequest         *message)
 {
@@ -249,6 +384,178 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__begun_session__descrip
   chatelaine__gateway__v1__begun_session__field_indices_by_name,
   1,  chatelaine__gateway__v1__begun_session__number_ranges,
   (ProtobufCMessageInit) chatelaine__gateway__v1__begun_session__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__gateway__v1__second_factor_needed__field_descriptors[2] =
+{
+  {
+    "second_factor_token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Gateway__V1__SecondFactorNeeded, second_factor_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_passkey",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Gateway__V1__SecondFactorNeeded, has_passkey),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__gateway__v1__second_factor_needed__field_indices_by_name[] = {
+  1,   /* field[1] = has_passkey */
+  0,   /* field[0] = second_factor_token */
+};
+static const ProtobufCIntRange chatelaine__gateway__v1__second_factor_needed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor chatelaine__gateway__v1__second_factor_needed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.gateway.v1.SecondFactorNeeded",
+  "SecondFactorNeeded",
+  "Chatelaine__Gateway__V1__SecondFactorNeeded",
+  "chatelaine.gateway.v1",
+  sizeof(Chatelaine__Gateway__V1__SecondFactorNeeded),
+  2,
+  chatelaine__gateway__v1__second_factor_needed__field_descriptors,
+  chatelaine__gateway__v1__second_factor_needed__field_indices_by_name,
+  1,  chatelaine__gateway__v1__second_factor_needed__number_ranges,
+  (ProtobufCMessageInit) chatelaine__gateway__v1__second_factor_needed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define chatelaine__gateway__v1__export_account_request__field_descriptors NULL
+#define chatelaine__gateway__v1__export_account_request__field_indices_by_name NULL
+#define chatelaine__gateway__v1__export_account_request__number_ranges NULL
+const ProtobufCMessageDescriptor chatelaine__gateway__v1__export_account_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.gateway.v1.ExportAccountRequest",
+  "ExportAccountRequest",
+  "Chatelaine__Gateway__V1__ExportAccountRequest",
+  "chatelaine.gateway.v1",
+  sizeof(Chatelaine__Gateway__V1__ExportAccountRequest),
+  0,
+  chatelaine__gateway__v1__export_account_request__field_descriptors,
+  chatelaine__gateway__v1__export_account_request__field_indices_by_name,
+  0,  chatelaine__gateway__v1__export_account_request__number_ranges,
+  (ProtobufCMessageInit) chatelaine__gateway__v1__export_account_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor chatelaine__gateway__v1__account_export__field_descriptors[6] =
+{
+  {
+    "account",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Gateway__V1__AccountExport, account),
+    &chatelaine__auth__v1__account__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "second_factor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Chatelaine__Gateway__V1__AccountExport, second_factor),
+    &chatelaine__auth__v1__second_factor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sessions",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Gateway__V1__AccountExport, n_sessions),
+    offsetof(Chatelaine__Gateway__V1__AccountExport, sessions),
+    &chatelaine__auth__v1__session__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "access_tokens",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Gateway__V1__AccountExport, n_access_tokens),
+    offsetof(Chatelaine__Gateway__V1__AccountExport, access_tokens),
+    &chatelaine__auth__v1__access_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider_configs",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Gateway__V1__AccountExport, n_provider_configs),
+    offsetof(Chatelaine__Gateway__V1__AccountExport, provider_configs),
+    &chatelaine__vault__v1__provider_config__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "audit_events",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Chatelaine__Gateway__V1__AccountExport, n_audit_events),
+    offsetof(Chatelaine__Gateway__V1__AccountExport, audit_events),
+    &chatelaine__audit__v1__audit_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned chatelaine__gateway__v1__account_export__field_indices_by_name[] = {
+  3,   /* field[3] = access_tokens */
+  0,   /* field[0] = account */
+  5,   /* field[5] = audit_events */
+  4,   /* field[4] = provider_configs */
+  1,   /* field[1] = second_factor */
+  2,   /* field[2] = sessions */
+};
+static const ProtobufCIntRange chatelaine__gateway__v1__account_export__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor chatelaine__gateway__v1__account_export__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "chatelaine.gateway.v1.AccountExport",
+  "AccountExport",
+  "Chatelaine__Gateway__V1__AccountExport",
+  "chatelaine.gateway.v1",
+  sizeof(Chatelaine__Gateway__V1__AccountExport),
+  6,
+  chatelaine__gateway__v1__account_export__field_descriptors,
+  chatelaine__gateway__v1__account_export__field_indices_by_name,
+  1,  chatelaine__gateway__v1__account_export__number_ranges,
+  (ProtobufCMessageInit) chatelaine__gateway__v1__account_export__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor chatelaine__gateway__v1__test_provider_config_request__field_descriptors[2] =
@@ -509,20 +816,24 @@ const ProtobufCMessageDescriptor chatelaine__gateway__v1__key_test__descriptor =
   (ProtobufCMessageInit) chatelaine__gateway__v1__key_test__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor chatelaine__gateway__v1__gateway__method_descriptors[5] =
+static const ProtobufCMethodDescriptor chatelaine__gateway__v1__gateway__method_descriptors[7] =
 {
   { "CreateSession", &chatelaine__auth__v1__create_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
+  { "CompleteSession", &chatelaine__auth__v1__complete_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
   { "CreatePasskeySession", &chatelaine__auth__v1__create_passkey_session_request__descriptor, &chatelaine__gateway__v1__begun_session__descriptor },
   { "DeleteCurrentSession", &chatelaine__auth__v1__delete_current_session_request__descriptor, &google__protobuf__empty__descriptor },
+  { "ExportAccount", &chatelaine__gateway__v1__export_account_request__descriptor, &chatelaine__gateway__v1__account_export__descriptor },
   { "TestProviderConfig", &chatelaine__gateway__v1__test_provider_config_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
   { "TestKey", &chatelaine__gateway__v1__test_key_request__descriptor, &chatelaine__gateway__v1__key_test__descriptor },
 };
 const unsigned chatelaine__gateway__v1__gateway__method_indices_by_name[] = {
-  1,        /* CreatePasskeySession */
+  1,        /* CompleteSession */
+  2,        /* CreatePasskeySession */
   0,        /* CreateSession */
-  2,        /* DeleteCurrentSession */
-  4,        /* TestKey */
-  3         /* TestProviderConfig */
+  3,        /* DeleteCurrentSession */
+  4,        /* ExportAccount */
+  6,        /* TestKey */
+  5         /* TestProviderConfig */
 };
 const ProtobufCServiceDescriptor chatelaine__gateway__v1__gateway__descriptor =
 {
@@ -531,7 +842,7 @@ const ProtobufCServiceDescriptor chatelaine__gateway__v1__gateway__descriptor =
   "Gateway",
   "Chatelaine__Gateway__V1__Gateway",
   "chatelaine.gateway.v1",
-  5,
+  7,
   chatelaine__gateway__v1__gateway__method_descriptors,
   chatelaine__gateway__v1__gateway__method_indices_by_name
 };
@@ -543,13 +854,21 @@ void chatelaine__gateway__v1__gateway__create_session(ProtobufCService *service,
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void chatelaine__gateway__v1__gateway__complete_session(ProtobufCService *service,
+                                                        const Chatelaine__Auth__V1__CompleteSessionRequest *input,
+                                                        Chatelaine__Gateway__V1__BegunSession_Closure closure,
+                                                        void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void chatelaine__gateway__v1__gateway__create_passkey_session(ProtobufCService *service,
                                                               const Chatelaine__Auth__V1__CreatePasskeySessionRequest *input,
                                                               Chatelaine__Gateway__V1__BegunSession_Closure closure,
                                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__delete_current_session(ProtobufCService *service,
                                                               const Chatelaine__Auth__V1__DeleteCurrentSessionRequest *input,
@@ -557,7 +876,15 @@ void chatelaine__gateway__v1__gateway__delete_current_session(ProtobufCService *
                                                               void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void chatelaine__gateway__v1__gateway__export_account(ProtobufCService *service,
+                                                      const Chatelaine__Gateway__V1__ExportAccountRequest *input,
+                                                      Chatelaine__Gateway__V1__AccountExport_Closure closure,
+                                                      void *closure_data)
+{
+  assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__test_provider_config(ProtobufCService *service,
                                                             const Chatelaine__Gateway__V1__TestProviderConfigRequest *input,
@@ -565,7 +892,7 @@ void chatelaine__gateway__v1__gateway__test_provider_config(ProtobufCService *se
                                                             void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__test_key(ProtobufCService *service,
                                                 const Chatelaine__Gateway__V1__TestKeyRequest *input,
@@ -573,7 +900,7 @@ void chatelaine__gateway__v1__gateway__test_key(ProtobufCService *service,
                                                 void *closure_data)
 {
   assert(service->descriptor == &chatelaine__gateway__v1__gateway__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void chatelaine__gateway__v1__gateway__init (Chatelaine__Gateway__V1__Gateway_Service *service,
                                              Chatelaine__Gateway__V1__Gateway_ServiceDestroy destroy)
