@@ -108,26 +108,43 @@ package struct KeyManagement: Sendable {
     }
   }
 
-  /// Opens every stored key and says which don't open; `progress` hears of each batch.
+  /// Opens every stored key, former ones too, and says which don't open; `progress` hears of each
+  /// batch.
   package func verify(
     from origin: CallOrigin, _ progress: (KeyVerification) async throws(VaultError) -> Void
   ) async throws(VaultError) -> KeyVerification {
     try await door.perform(.masterKeyVerify, by: .operator, from: origin) {
       (entry) async throws(VaultError) -> Act<KeyVerification> in
       var sum = KeyVerification(
-        rowsTotal: try await store.configCount(), rowsOpened: 0, rowsFailed: 0, failed: [])
-      var last: UUID?
-      while true {
-        let batch = try await store.storedConfigs(after: last, limit: batchRows)
-        guard let end = batch.last else { break }
-        for stored in batch { sum.count(stored, isOpening: opens(stored)) }
-        last = end.config.id
-        try await progress(sum)
-        if Task.isCancelled { throw .cancelled }
-      }
+        rowsTotal: try await store.sealedRowCount(), rowsOpened: 0, rowsFailed: 0, failed: [])
+      try await verify(
+        &sum, progress,
+        batches: { (last) throws(VaultError) in
+          try await store.storedConfigs(after: last, limit: batchRows).map { ($0.config.id, $0) }
+        })
+      try await verify(
+        &sum, progress,
+        batches: { (last) throws(VaultError) in
+          try await store.formerKeys(after: last, limit: batchRows).map { ($0.id, $0.stored) }
+        })
       entry.set("opened", .number(sum.rowsOpened))
       entry.set("failed", .number(sum.rowsFailed))
       return .succeeded(sum)
+    }
+  }
+
+  private func verify(
+    _ sum: inout KeyVerification, _ progress: (KeyVerification) async throws(VaultError) -> Void,
+    batches: (_ last: UUID?) async throws(VaultError) -> [(id: UUID, stored: StoredConfig)]
+  ) async throws(VaultError) {
+    var last: UUID?
+    while true {
+      let batch = try await batches(last)
+      guard let end = batch.last else { return }
+      for (_, stored) in batch { sum.count(stored, isOpening: opens(stored)) }
+      last = end.id
+      try await progress(sum)
+      if Task.isCancelled { throw .cancelled }
     }
   }
 

@@ -65,8 +65,12 @@ package protocol KeyRotationStore: Sendable {
   /// Gives the lease up, so that another run may go on at once.
   func release(_ lease: RotationLease) async throws(VaultError)
 
-  func configCount() async throws(VaultError) -> Int
+  /// Configurations and former keys, of all users.
+  func sealedRowCount() async throws(VaultError) -> Int
 
   /// Configurations behind `id`, by id, of all users.
   func storedConfigs(after id: UUID?, limit: Int) async throws(VaultError) -> [StoredConfig]
+
+  /// Former keys behind `id`, by id, of all users.
+  func formerKeys(after id: UUID?, limit: Int) async throws(VaultError) -> [FormerKey]
 }

@@ -10,7 +10,7 @@ extension PostgresVaultStore {
   // MARK: Former keys
 
   /// Former keys with what opening them needs: each is a configuration as it was.
-  private static let formerKeys: PostgresQuery = """
+  static let formerKeys: PostgresQuery = """
     SELECT c.id AS former_id, c.config_id AS id, \(formerColumns), k.id AS key_id,
            k.user_id AS key_user_id, k.kek_id, k.wrapped, '' AS revision
       FROM former_keys AS c

@@ -4887,7 +4887,7 @@ package enum VaultAPI {
     package var rowsOpened: Int64
     /// Field 3.
     package var rowsFailed: Int64
-    /// Configurations that don't open; at most 100.
+    /// Configurations of which a key doesn't open; at most 100.
     package var failedIds: [String]
     /// It is the last answer.
     package var isComplete: Bool
@@ -4984,7 +4984,7 @@ package enum VaultAPI {
       httpRules: [
       ])
 
-    /// Opens every stored key; the last answer has all of them.
+    /// Opens every stored key, former ones too; the last answer has all of them.
     package static let verifyKeys = MethodDescriptor(
       service: "chatelaine.vault.v1.KeyManagement", method: "VerifyKeys",
       shape: .serverStreaming,
@@ -5013,7 +5013,7 @@ package enum VaultAPI {
       context: ServerContext
     ) async throws
 
-    /// Opens every stored key; the last answer has all of them.
+    /// Opens every stored key, former ones too; the last answer has all of them.
     func verifyKeys(
       _ request: VaultAPI.VerifyKeysRequest, to responses: ResponseWriter<VaultAPI.VerifyKeysResponse>,
       context: ServerContext
@@ -5051,7 +5051,7 @@ package enum VaultAPI {
         options: options, receive)
     }
 
-    /// Opens every stored key; the last answer has all of them.
+    /// Opens every stored key, former ones too; the last answer has all of them.
     package func verifyKeys<Outcome: Sendable>(
       _ request: VaultAPI.VerifyKeysRequest,
       options: CallOptions = CallOptions(),

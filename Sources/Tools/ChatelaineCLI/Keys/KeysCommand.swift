@@ -84,7 +84,7 @@ struct KeysCommand: AsyncParsableCommand {
 
   struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Open every stored key and say which don't open.")
+      abstract: "Open every stored key, former ones too, and say which don't open.")
 
     @OptionGroup var location: KeyLocation
     @OptionGroup var output: KeyOutput
