@@ -40,13 +40,14 @@ package struct KeyLetter: Sendable {
 }
 
 extension AccountService {
-  /// Owes an owner a mail about a key; does nothing where no mail is sent, or the account is gone.
+  /// Owes an owner a mail about a key; does nothing where no mail is sent, the address was never
+  /// proved to be theirs, or the account is gone.
   package func tell(_ letter: KeyLetter, by service: String) async throws(AuthError) {
     try await door.perform(.keyNoticeDeliver, by: .service(service), from: CallOrigin()) {
       (_) async throws(AuthError) -> Act<Void> in
-      guard policy.sendsMail, let stored = try await store.storedAccount(letter.accountID) else {
-        return .looked(())
-      }
+      guard policy.sendsMail, let stored = try await store.storedAccount(letter.accountID),
+        stored.account.isVerified
+      else { return .looked(()) }
       let account = stored.account
       let mail = MailOrder(
         id: letter.id, letter.occasion, to: account.email, of: account.id,

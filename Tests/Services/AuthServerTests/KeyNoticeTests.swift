@@ -23,6 +23,12 @@ import Testing
     let bench = try await AuthBench()
     let email = bench.newEmail()
     let account = try await bench.signUp(email)
+    // Whoever typed somebody else's address has no mail sent there.
+    _ = try await bench.gateway.sendKeyNotice(notice(account), options: bench.nobody)
+    #expect(try await bench.mails(to: email).allSatisfy { !$0.subject.contains("OpenAI") })
+    _ = try await bench.gateway.redeemLink(
+      AuthAPI.RedeemLinkRequest(token: try await bench.token(to: email)), options: bench.nobody)
+
     let quarantined = notice(account)
     for _ in 0..<2 {
       _ = try await bench.gateway.sendKeyNotice(quarantined, options: bench.nobody)
