@@ -256,8 +256,10 @@ final class HTTP1Connection: UpstreamConnection, ChannelInboundHandler, @uncheck
   /// The answer is complete: the connection waits for its next exchange, or goes.
   private func finish(_ trailers: HTTPHeaders?, _ context: ChannelHandlerContext) {
     guard let exchange = exchange.take() else { return }
-    // A request that isn't wanted to its end can't be followed by another.
-    let isReusable = exchange.isRequestSent && exchange.keepsAlive && idleMax > .zero
+    // A request that isn't wanted to its end can't be followed by another. Behind an offer that
+    // was not taken servers go on reading HTTP (RFC 9110, 7.8), but not all of them.
+    let isReusable =
+      exchange.isRequestSent && exchange.keepsAlive && idleMax > .zero && !exchange.offersUpgrade
     if isReusable {
       idleSince = .now()
       arm()

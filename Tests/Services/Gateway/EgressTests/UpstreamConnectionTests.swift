@@ -43,6 +43,21 @@ import Testing
     }
   }
 
+  /// Some servers stop reading HTTP where they were offered something else, taken or not.
+  @Test func aConnectionOnWhichAnOfferWasNotTakenIsNotUsedAgain() async throws {
+    try await RawServer.run(UpstreamRig.answering(UpstreamRig.ok)) { server in
+      try await rig.withUpstream { upstream in
+        let endpoint = try await rig.endpoint("http://127.0.0.1:\(server.port)")
+        var offer = UpstreamRig.get
+        offer.headers.add(name: "connection", value: "Upgrade")
+        offer.headers.add(name: "upgrade", value: "websocket")
+        #expect(try await rig.send(upstream, offer, to: endpoint).body == "ok")
+        #expect(try await rig.send(upstream, UpstreamRig.get, to: endpoint).body == "ok")
+        #expect(server.connectionCount == 2)
+      }
+    }
+  }
+
   @Test(arguments: [UpstreamRig.get, UpstreamRig.post])
   func aConnectionThatDiedInThePoolIsReplacedUnseen(request: UpstreamRequest) async throws {
     try await RawServer.run { connection in

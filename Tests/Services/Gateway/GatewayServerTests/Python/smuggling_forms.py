@@ -103,6 +103,8 @@ def forms(token):
     form("a field named by Connection", f"Content-Length: {size}\r\nConnection: Content-Length\r\n", second)
     form("Expect with a body at once", f"Expect: 100-continue\r\nContent-Length: {size}\r\n", second)
     form("an upgrade to HTTP/2", f"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nContent-Length: {size}\r\n", second)
+    form("an offer of WebSocket with a body", f"Upgrade: websocket\r\nConnection: close\r\nContent-Length: {size}\r\n", second,
+         line=f"GET {FIRST} HTTP/1.1")
     return made
 
 
