@@ -36,6 +36,10 @@ def is_in(portal):
     portal.wait(lambda: EMAIL in portal.text(), "not logged in")
 
 
+def session(portal):
+    return portal.browser.get_cookie("chatelaine-session")["value"]
+
+
 def main():
     portal = ScriptedPortal(sys.argv[1], ".")
     try:
@@ -67,10 +71,12 @@ def main():
         disconnect(portal)
         portal.until_text("Disconnected")
 
-        step("connect again")
+        step("connect again, and go on under another token")
+        before = session(portal)
         portal.press("Connect Corp")
         at_provider(portal)
         portal.until_text("Connected. You can log in by it from now on")
+        check(session(portal) != before, "the session goes on under the token from before")
         disconnect(portal)
         portal.until_text("Disconnected")
         portal.log_out()

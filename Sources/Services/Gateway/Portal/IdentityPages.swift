@@ -58,7 +58,9 @@ struct IdentityPages: Sendable {
           _ = try await portal.services.auth.deleteIdentity(
             AuthAPI.DeleteIdentityRequest(id: exchange.variable("id")),
             options: visitor.options(for: exchange))
-          return portal.redirect(to: SecurityPages.page, notice: Notice(.identityRemoved))
+          return try await portal.rotating(visitor, exchange) { _ in
+            portal.redirect(to: SecurityPages.page, notice: Notice(.identityRemoved))
+          }
         }
       },
     ]
@@ -175,7 +177,9 @@ struct IdentityPages: Sendable {
       } catch let error as RPCError {
         return portal.redirect(to: SecurityPages.page, notice: Notice(try kind(of: error)))
       }
-      return portal.redirect(to: SecurityPages.page, notice: Notice(.identityLinked))
+      return try await portal.rotating(visitor, exchange) { _ in
+        portal.redirect(to: SecurityPages.page, notice: Notice(.identityLinked))
+      }
     }
   }
 
