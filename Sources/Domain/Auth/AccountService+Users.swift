@@ -74,16 +74,19 @@ extension AccountService {
     }
   }
 
-  /// Gives an account another role; `.lastAdmin` when nobody would be left with that.
+  /// Gives an account another role, for which its owner logs in anew: whoever has seen a token of
+  /// their sessions gets nothing by it. `.lastAdmin` when nobody would be left with that.
   package func setRole(
     _ role: Role, of user: String, for principal: Principal, from origin: CallOrigin
   ) async throws(AuthError) -> User {
     try await door.perform(.accountRoleSet, by: principal, from: origin) {
       (entry) async throws(AuthError) -> Act<User> in
       entry.set("role", .text(role.rawValue))
+      let account = try await account(user, &entry)
       var change = AccountChange()
       change.role = role
-      return .committed(try await apply(change, to: user, &entry))
+      if account.role != role { change.endedSessions = .all }
+      return .committed(try await apply(change, to: account, telling: nil, entry))
     }
   }
 

@@ -104,6 +104,19 @@ import Testing
     }
   }
 
+  @Test func anotherRoleIsForWhoLogsInAnew() async throws {
+    let bench = try await AuthBench()
+    let email = bench.newEmail()
+    try await bench.signUp(email)
+    let before = try await bench.logIn(email)
+    try await makeAdmin(bench, email)
+    #expect(await !bench.isAlive(before.token))
+    let after = try await bench.logIn(email)
+    // It is the same: nothing changes.
+    try await makeAdmin(bench, email)
+    #expect(await bench.isAlive(after.token))
+  }
+
   @Test func theLastAdminStays() async throws {
     let bench = try await AuthBench()
     let (first, second) = (bench.newEmail(), bench.newEmail())

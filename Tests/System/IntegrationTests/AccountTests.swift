@@ -67,6 +67,9 @@ import Testing
     let email = try await portal.signUpAndLogIn("looked-after")
     #expect(try await run(["users", "list", email], stack).contains(email))
     #expect(try await run(["users", "set-role", email, "auditor"], stack).contains("auditor"))
+    // The rights are not for whoever has a session from before.
+    #expect(try await portal.send(.GET, "/api/v1/me").status == 401)
+    _ = try await portal.logIn(email)
     let log = try await portal.send(.GET, "/api/v1/audit-events?everyone=true&pageSize=1")
     #expect(log.status == 200, "\(log.text)")
     #expect(try await run(["users", "disable", email], stack).contains("disabled"))
