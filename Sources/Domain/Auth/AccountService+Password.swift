@@ -48,24 +48,30 @@ extension AccountService {
     }
   }
 
-  /// The mail for the account that has the address; nil when nobody has.
+  /// The mail for the account that has the address; nil when nobody has, or of a sign-up when the
+  /// address has got as many mails as strangers can have sent to it.
   ///
-  /// - Parameter isFirst: whether it has not been tried before: then the account's log says that it
-  ///   was asked for.
+  /// - Parameter isFirst: whether it has not been tried before: then the account's log says that a
+  ///   reset was asked for.
   package func addressee(
     of order: MailOrder, isFirst: Bool
   ) async throws(AuthError) -> MailOrder? {
-    try await door.perform(.passwordResetRequest, by: .stranger, from: order.origin) {
-      (entry) async throws(AuthError) -> Act<MailOrder?> in
+    let isReset = order.occasion == .resetPassword
+    return try await door.perform(
+      isReset ? .passwordResetRequest : .accountCreate, by: .stranger, from: order.origin
+    ) { (entry) async throws(AuthError) -> Act<MailOrder?> in
       guard let account = try await store.account(emailKey: order.email.key)?.account,
-        !account.isDisabled
+        !isReset || !account.isDisabled
       else { return .looked(nil) }
+      if !isReset, isFirst, !(try await limits.allowsMail(to: order.email, at: door.now)) {
+        return .looked(nil)
+      }
       entry.show(in: account.id)
       entry.set(.account(account))
       let addressed = MailOrder(
         id: order.id, order.occasion, to: account.email, of: account.id, device: order.device,
         ipAddress: order.ipAddress, at: order.createTime)
-      return isFirst ? .succeeded(addressed) : .looked(addressed)
+      return isReset && isFirst ? .succeeded(addressed) : .looked(addressed)
     }
   }
 

@@ -12,7 +12,8 @@ extension AuthService {
   /// hashed before anyone looks.
   ///
   /// Where the portal hides who has an account, the answer is the same for an address that is
-  /// taken: an account that is nobody's, and a mail to the owner of the address.
+  /// taken: an account that is nobody's, and a mail to the owner of the address. Whose that is,
+  /// `addressee` finds out when the mail leaves, so that both cost the same statements.
   package func createAccount(
     email: String, password: SecretBytes, displayName: String, invitation: SecretBytes? = nil,
     from origin: CallOrigin
@@ -37,14 +38,10 @@ extension AuthService {
         mayBecomeAdmin: accounts.firstIsAdmin,
         mails: isToConfirm
           ? [MailOrder(.confirmAddress, to: email, of: account.id, from: origin, at: now)] : [],
+        mailIfTaken: accounts.hidesAccounts
+          ? MailOrder(.addressTaken, to: email, of: nil, from: origin, at: now) : nil,
         receipt: entry.success(at: now))
-      do throws(AuthError) {
-        return .committed(try await store.insert(new))
-      } catch {
-        guard error == .emailTaken, accounts.hidesAccounts else { throw error }
-        try await tellOwner(of: email, from: origin, at: now)
-        return .looked(account)
-      }
+      return .committed(try await store.insert(new))
     }
   }
 
@@ -63,16 +60,6 @@ extension AuthService {
       return hash
     case .closed: throw .signUpClosed(.closed)
     }
-  }
-
-  private func tellOwner(
-    of email: EmailAddress, from origin: CallOrigin, at now: Date
-  ) async throws(AuthError) {
-    guard try await limits.allowsMail(to: email, at: now),
-      let known = try await store.account(emailKey: email.key)?.account
-    else { return try await store.countUnknownLogIn(at: now) }
-    try await store.insert(
-      MailOrder(.addressTaken, to: known.email, of: known.id, from: origin, at: now))
   }
 
   /// The caller's own account.

@@ -11,6 +11,9 @@ package protocol AuthStore: Sendable {
 
   /// Throws `.emailTaken` when `email.key` belongs to somebody already, or `.linkOver` when the
   /// invitation doesn't work, and keeps nothing then. Returns the account as it was kept.
+  ///
+  /// With `mailIfTaken` there is no `.emailTaken`: that mail and a count of tries are kept in place
+  /// of account, mails and receipt, by as many statements, and the account is returned as it came.
   func insert(_ account: NewAccount) async throws(AuthError) -> Account
 
   /// Keeps a mail that goes with no other change.
@@ -107,13 +110,16 @@ package struct NewAccount: Sendable {
   /// The identity at a provider by which its owner has signed up.
   package let identity: NewIdentity?
   package let mails: [MailOrder]
+  /// What is sent where nobody is told that the address is taken; nil where that is said.
+  package let mailIfTaken: MailOrder?
   package let receipt: Receipt
 
   package init(
     account: Account, passwordHash: String, invitationHash: [UInt8]? = nil,
     mayBecomeAdmin: Bool = false, identity: NewIdentity? = nil, mails: [MailOrder] = [],
-    receipt: Receipt
+    mailIfTaken: MailOrder? = nil, receipt: Receipt
   ) {
+    self.mailIfTaken = mailIfTaken
     self.account = account
     self.passwordHash = passwordHash
     self.invitationHash = invitationHash

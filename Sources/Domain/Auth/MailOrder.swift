@@ -54,12 +54,16 @@ package struct MailOrder: Sendable, Hashable {
         nil
       }
     }
+
+    /// Whether strangers ask for it, so that who has the address is looked up when it leaves and
+    /// not while they wait.
+    package var needsAddressee: Bool { self == .resetPassword || self == .addressTaken }
   }
 
   /// Names the mail itself: one that is sent twice is the same mail.
   package let id: UUID
   package let occasion: Occasion
-  /// Nil for an invitation.
+  /// Nil for an invitation, and while nobody has looked who has the address.
   package let accountID: UserID?
   package let email: EmailAddress
   /// Where what it tells of was done, for its reader to recognise; empty when that is nobody's.

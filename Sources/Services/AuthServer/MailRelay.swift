@@ -83,7 +83,7 @@ struct MailRelay: Service {
     var order = due.order
     do {
       let now = Date()
-      if order.occasion == .resetPassword, order.accountID == nil {
+      if order.occasion.needsAddressee, order.accountID == nil {
         guard let addressed = try await accounts.addressee(of: order, isFirst: due.attempts == 1)
         else { return try await queue.delete(order.id, in: postgres) }
         order = addressed

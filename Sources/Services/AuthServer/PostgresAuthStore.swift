@@ -44,16 +44,22 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
                \(account.verifyTime),
                CASE WHEN \(new.mayBecomeAdmin) AND NOT EXISTS (SELECT FROM accounts)
                     THEN 'admin' ELSE 'user' END
+            ON CONFLICT (email_key) DO NOTHING
         RETURNING id AS account_id, email, display_name, create_time AS account_create_time, role,
                   verify_time, disable_time, delete_time
         """, as: Account.init(row:))
+      guard let kept else {
+        guard let mail = new.mailIfTaken else { throw AuthError.emailTaken }
+        try await mails.insert([mail], in: transaction)
+        try await transaction.execute(Self.unknownLogIn(at: account.createTime))
+        return account
+      }
       if let identity = new.identity { try await insert(identity, in: transaction) }
       try await mails.insert(new.mails, in: transaction)
       try await outbox.insert(new.receipt, in: transaction)
-      return kept ?? account
+      return kept
     } refusal: { error in
-      if error.isUniqueViolation(constraint: "identities_subject_unique") { return .identityTaken }
-      return error.isUniqueViolation(constraint: "accounts_email_key_unique") ? .emailTaken : nil
+      error.isUniqueViolation(constraint: "identities_subject_unique") ? .identityTaken : nil
     }
   }
 
@@ -96,13 +102,16 @@ struct PostgresAuthStore: AuthStore, PostgresStore {
 
   func countUnknownLogIn(at now: Date) async throws(AuthError) {
     try await query { postgres throws(PostgresError) in
-      try await postgres.execute(
-        """
-        INSERT INTO unknown_log_ins AS u (hour, attempts)
-        VALUES (date_trunc('hour', \(now), 'UTC'), 1)
-            ON CONFLICT (hour) DO UPDATE SET attempts = u.attempts + 1
-        """)
+      try await postgres.execute(Self.unknownLogIn(at: now))
     }
+  }
+
+  private static func unknownLogIn(at now: Date) -> PostgresQuery {
+    """
+    INSERT INTO unknown_log_ins AS u (hour, attempts)
+    VALUES (date_trunc('hour', \(now), 'UTC'), 1)
+        ON CONFLICT (hour) DO UPDATE SET attempts = u.attempts + 1
+    """
   }
 
   func insert(

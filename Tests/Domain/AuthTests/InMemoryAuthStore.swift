@@ -43,7 +43,12 @@ final class InMemoryAuthStore: AuthStore {
     let account = new.account
     let isNew = state.withLock { state in
       guard !state.accounts.values.contains(where: { $0.account.email.key == account.email.key })
-      else { return false }
+      else {
+        guard let mail = new.mailIfTaken else { return false }
+        state.mails.append(mail)
+        state.unknownLogIns += 1
+        return true
+      }
       state.accounts[account.id] = StoredAccount(account: account, passwordHash: new.passwordHash)
       state.mails += new.mails
       state.receipts.append(new.receipt)

@@ -44,6 +44,23 @@ import Testing
         == "unauthenticated WRONG_CREDENTIALS")
   }
 
+  @Test func aStrangerCannotHaveAnyNumberOfMailsSentToATakenAddress() async throws {
+    var rates = AttemptLimits.Rates.generous
+    rates.mailsPerAddress = AttemptRate(2, per: .seconds(3600))
+    let bench = try await AuthBench(Self.hiding, rates: rates)
+    let email = bench.newEmail()
+    for _ in 0..<5 { try await bench.signUp(email) }
+    let subjects = try await bench.mails(to: email).map(\.subject)
+    #expect(subjects.count { $0 == "You have an account already" } == 2)
+    // Those that were not sent are not kept either.
+    #expect(
+      try await bench.database.postgres.first(
+        "SELECT count(*) AS count FROM mails WHERE email = \(email)"
+      ) {
+        row throws(PostgresError) in try row.decode("count", as: Int.self)
+      } == 0)
+  }
+
   @Test func whereTheyAreNotASignUpSaysThatAnAddressIsTaken() async throws {
     let bench = try await AuthBench()
     let email = bench.newEmail()
