@@ -25,6 +25,8 @@ class Stream:
         self.fields = event.headers
         self.has_body = event.stream_ended is None
         self.body = asyncio.Queue()
+        # Bytes that came, and for which the client got no new credit yet.
+        self.owed = 0
         self.window = asyncio.Event()
         self.is_sent = not self.has_body
         self.task = asyncio.ensure_future(self.run())
@@ -42,6 +44,7 @@ class Stream:
         finally:
             upload.cancel()
             writer.close()
+            self.front.settle(self)
 
     async def upload(self, writer):
         fields = dict(self.fields)
@@ -58,7 +61,7 @@ class Stream:
                 if data:
                     writer.write(b"%x\r\n%s\r\n" % (len(data), data) if is_chunked else data)
                 await writer.drain()
-                self.front.acknowledge(self.number, credit)
+                self.front.acknowledge(self, credit)
             if is_chunked:
                 writer.write(b"0\r\n\r\n")
                 await writer.drain()
@@ -151,7 +154,10 @@ class Front(asyncio.Protocol):
             case RequestReceived():
                 self.streams[event.stream_id] = Stream(self, event.stream_id, event)
             case DataReceived() if stream:
+                stream.owed += event.flow_controlled_length
                 stream.body.put_nowait((event.data, event.flow_controlled_length))
+                if stream.task.done():
+                    self.settle(stream)
             case StreamEnded() if stream:
                 stream.body.put_nowait(None)
             case StreamReset() if stream:
@@ -193,9 +199,16 @@ class Front(asyncio.Protocol):
     def reset(self, number, code):
         self.act(number, lambda: self.connection.reset_stream(number, code))
 
-    def acknowledge(self, number, count):
-        if count:
-            self.act(number, lambda: self.connection.acknowledge_received_data(count, number))
+    def acknowledge(self, stream, count):
+        """Also of a stream that is over: the connection's credit is everybody's."""
+        if count > 0:
+            stream.owed -= count
+            self.connection.acknowledge_received_data(count, stream.number)
+            self.flush()
+
+    def settle(self, stream):
+        """Gives credit for what the server will not read any more."""
+        self.acknowledge(stream, stream.owed)
 
     def room(self, number):
         return min(self.connection.local_flow_control_window(number),
