@@ -31,9 +31,15 @@ import Testing
     #expect(answer.status == 200)
 
     let all = try await collector.spans { spans in
-      let names = spans.filter { $0.trace == Self.traceID }.map(\.name)
+      // Each process sends its own, in its own time.
+      let ours = spans.filter { $0.trace == Self.traceID }
+      let names = ours.map(\.name)
+      func serves(_ service: String, _ name: String) -> Bool {
+        ours.contains { $0.service == service && $0.name == name }
+      }
       return names.contains { $0.hasPrefix("GET /proxy/") }
-        && names.contains { $0.hasPrefix("chatelaine.vault.v1.Vault/ResolveCredential") }
+        && serves("chatelaine-vault", "chatelaine.vault.v1.Vault/ResolveCredential")
+        && serves("chatelaine-auth", "chatelaine.auth.v1.Auth/Authenticate")
         && names.contains("GET custom") && names.contains("INSERT postgresql")
     }
     // Others are recorded one in a hundred, and the trace that its client wants always.
