@@ -27,5 +27,8 @@ enum AuthSchema {
     Migration(number: 11, name: "identities", sql: PackageResources._011_identities_sql),
     Migration(
       number: 12, name: "mails_about_keys", sql: PackageResources._012_mails_about_keys_sql),
+    Migration(
+      number: 13, name: "rotation_with_overlap",
+      sql: PackageResources._013_rotation_with_overlap_sql),
   ]
 }

@@ -84,7 +84,10 @@ import Testing
     let rotated = try await owner.send(.POST, "/api/v1/access-tokens/\(id):rotate", json: [:])
     #expect(rotated.status == 200, "\(rotated.text)")
     let renewed = Portal(address, bearer: rotated.string("token"))
-    for portal in [program, renewed] { #expect(try await ask(portal).status == 200) }
+    for portal in [program, renewed] {
+      let answer = try await ask(portal)
+      #expect(answer.status == 200, "\(answer.status) \(answer.text)")
+    }
     let again = try await owner.send(
       .POST, "/api/v1/access-tokens/\(id):rotate", json: ["overlap": "0s"])
     #expect(again.status == 200, "\(again.text)")
