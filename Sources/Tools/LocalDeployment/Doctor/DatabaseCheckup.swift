@@ -69,7 +69,7 @@ struct DatabaseCheckup: Sendable {
       SELECT rolname::text AS role,
              rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS strong
         FROM pg_roles
-       WHERE rolname IN ('auth', 'auth_owner', 'vault', 'vault_owner', 'audit', 'audit_owner')
+       WHERE rolname = ANY(\(DatabaseRoles.all))
       """, timeout: timeout
     ).rows
     var found: Set<String> = []
@@ -137,7 +137,11 @@ struct DatabaseCheckup: Sendable {
       return .warning(
         "sealed keys", names, do: "keep those master keys: nothing here says where they are")
     }
-    let held = Set(try keyring.read().map(\.identifier))
+    guard let ring = try? keyring.read() else {
+      return .failed(
+        "sealed keys", "\(names); the keys at hand can't be read", do: "see 'master key' above")
+    }
+    let held = Set(ring.map(\.identifier))
     let lost = needed.filter { !held.contains($0.id) }
     guard lost.isEmpty else {
       let count = lost.reduce(0) { $0 + $1.count }
