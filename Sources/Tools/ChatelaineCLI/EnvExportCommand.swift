@@ -123,20 +123,16 @@ struct EnvExportCommand: ParsableCommand {
 
   /// Ids, oldest first.
   private func configs(_ session: PasswordSession) throws -> [String] {
-    var (ids, pageToken) = ([String](), "")
-    repeat {
-      let query = QueryText.query([
-        ("pageSize", "200"), ("pageToken", pageToken.isEmpty ? nil : pageToken),
-      ])
-      let page = try session.call("GET", "/api/v1/provider-configs\(query)")
+    var ids: [String] = []
+    try session.pages("/api/v1/provider-configs") { page in
       for config in page["providerConfigs"] as? [[String: Any]] ?? [] {
         guard let id = config["id"] as? String, let of = config["provider"] as? String,
           provider.isEmpty || provider.contains(of)
         else { continue }
         ids.append(id)
       }
-      pageToken = page["nextPageToken"] as? String ?? ""
-    } while !pageToken.isEmpty
+      return true
+    }
     return ids
   }
 }

@@ -24,6 +24,23 @@ enum Terminal {
   /// A line on standard error, marked as ours.
   static func report(_ line: String) { write("chatelaine: \(line)\n", to: STDERR_FILENO) }
 
+  /// What others wrote, as a terminal may be shown it: without controls, formats and breaks of
+  /// lines, which could steer it or turn text around.
+  static func printable(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { scalar in
+          let isShown =
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate,
+              .unassigned:
+              false
+            default: true
+            }
+          return isShown ? scalar : "\u{FFFD}"
+        }))
+  }
+
   /// Whether standard error is looked at by a person.
   static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 

@@ -157,3 +157,42 @@ import Testing
     #expect(AuditMoment(argument: text) == nil)
   }
 }
+
+@Suite struct PortalAnswerTests {
+  /// Says of each page that another comes.
+  private struct EndlessPortal: PortalSession {
+    func call(
+      _ method: String, _ path: String, _ body: [String: Any]?, headers: [String]
+    ) throws -> [String: Any] {
+      ["nextPageToken": "more"]
+    }
+  }
+
+  @Test func aListThatDoesNotEndIsGivenUp() {
+    let error = #expect(throws: CommandError.self) {
+      try EndlessPortal().pages("/api/v1/things") { _ in true }
+    }
+    #expect(error?.description.contains("\(PortalPages.countMax) pages") == true)
+  }
+
+  @Test func whatAPortalSaysDoesNotSteerTheTerminal() {
+    let text = #"{"detail":"no\u001b[2J","errors":[{"field":"a\u202e","detail":"b\r"}]}"#
+    let problem = PortalProblem(PortalConnection.Answer(status: 400, body: Array(text.utf8)))
+    #expect(problem.description == "no\u{FFFD}[2J; a\u{FFFD} b\u{FFFD}")
+  }
+}
+
+@Suite struct ForwardedSignalsTests {
+  @Test func aSignalThatComesBeforeTheProgramEndsTheCommand() async {
+    let status = await withCheckedContinuation { continuation in
+      // A thread of its own: the signals stay held back on it.
+      Thread.detachNewThread {
+        let signals = ForwardedSignals.hold()
+        let before = signals.statusOfPending()
+        raise(SIGUSR1)
+        continuation.resume(returning: [before, signals.statusOfPending()])
+      }
+    }
+    #expect(status == [nil, 128 + SIGUSR1])
+  }
+}

@@ -1,3 +1,4 @@
+import Encodings
 import Files
 import Foundation
 
@@ -14,13 +15,7 @@ struct ImportRecord: Codable {
   static func directory(
     _ environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(CommandError) -> String {
-    if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
-      return "\(state)/chatelaine/imports"
-    }
-    guard let home = environment["HOME"], home.hasPrefix("/") else {
-      throw CommandError("HOME is not set: there is no place for what undoes an import")
-    }
-    return "\(home)/.local/state/chatelaine/imports"
+    try PersonDirectory.state.path(environment) + "/imports"
   }
 
   /// - Returns: the name by which it is undone.
@@ -39,7 +34,9 @@ struct ImportRecord: Codable {
 
   static func read(_ name: String) throws -> ImportRecord {
     guard (1...nameBytesMax).contains(name.utf8.count),
-      name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") })
+      name.utf8.allSatisfy({
+        $0.isASCIIUpper || $0.isASCIILower || $0.isASCIIDigit || $0 == UInt8(ascii: "-")
+      })
     else { throw CommandError("'\(name)' is no name of an import, as 'env import' prints it") }
     let path = "\(try directory())/\(name).json"
     guard let bytes = try SmallFile.read(path, bytesMax: bytesMax),

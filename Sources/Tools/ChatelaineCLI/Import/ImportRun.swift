@@ -86,7 +86,7 @@ extension ImportPlan {
   func note(onCandidate index: Int, of source: String) -> String {
     let line = items.first { $0.verdict.stores(index) }?.lines.lowerBound
     // A name may hold what a note may not.
-    let name = AuditLine.printable(
+    let name = Terminal.printable(
       String(decoding: source.utf8.prefix(Self.sourceBytesMax), as: UTF8.self))
     return "Imported from \(name)" + (line.map { ", line \($0)." } ?? ".")
   }

@@ -28,7 +28,7 @@ extension AuditCommand {
     func run() throws {
       let session = try PersonSession(location, command: "audit query")
       var left = limit
-      try session.pages(filter.path, size: min(limit, 200)) { page in
+      try session.pages(filter.path, size: min(limit, PortalPages.rows)) { page in
         for event in page["events"] as? [[String: Any]] ?? [] where left > 0 {
           Terminal.print(try AuditLine(event).line(json: json))
           left -= 1

@@ -100,24 +100,8 @@ struct AuditLine {
       event["action"] as? String ?? "", target.joined(separator: " "),
       "by \(word("actor", "name"))", event["ipAddress"] as? String ?? "",
     ]
-    return Self.printable(words.filter { !$0.isEmpty }.joined(separator: "  "))
+    return Terminal.printable(words.filter { !$0.isEmpty }.joined(separator: "  "))
   }
 
   func line(json: Bool) throws -> String { json ? try self.json() : text }
-
-  /// What others wrote into the log must not steer the terminal.
-  static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { scalar in
-          let isShown =
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate,
-              .unassigned:
-              false
-            default: true
-            }
-          return isShown ? scalar : "\u{FFFD}"
-        }))
-  }
 }

@@ -33,6 +33,16 @@ struct ForwardedSignals {
     return signals
   }
 
+  /// The status with which to end because of a signal that came while there was no program to pass
+  /// it on to; nil when none did.
+  func statusOfPending() -> Int32? {
+    var held = held
+    sigdelset(&held, SIGCHLD)
+    var atOnce = timespec()
+    let number = sigtimedwait(&held, nil, &atOnce)
+    return number > 0 ? Self.signalStatusBase + number : nil
+  }
+
   /// Runs a program to its end, with this process's files, directory and group.
   ///
   /// - Returns: the status with which to end.

@@ -65,7 +65,8 @@ struct LogInCommand: ParsableCommand {
       throw CommandError("what answers at \(address) is no portal of this version")
     }
     try StoredLogin(portal: address, email: email, token: token, caFile: caFile).write()
-    Terminal.print("logged in to \(address) as \(email); 'chatelaine logout' ends it")
+    Terminal.print(
+      "logged in to \(address) as \(Terminal.printable(email)); 'chatelaine logout' ends it")
   }
 
   private func page(of address: PortalAddress) -> String {

@@ -3,7 +3,7 @@ import Foundation
 
 /// A session that is begun by password and second factor on the terminal, for what a token may not
 /// do, and ended with the command.
-struct PasswordSession {
+struct PasswordSession: PortalSession {
   let connection: PortalConnection
   private let csrfToken: String
 
@@ -33,9 +33,9 @@ struct PasswordSession {
   }
 
   func call(
-    _ method: String, _ path: String, _ body: [String: Any]? = nil
+    _ method: String, _ path: String, _ body: [String: Any]?, headers: [String]
   ) throws -> [String: Any] {
-    try connection.call(method, path, body, headers: ["X-CSRF-Token: \(csrfToken)"])
+    try connection.call(method, path, body, headers: headers + ["X-CSRF-Token: \(csrfToken)"])
   }
 
   /// Logs out; a session that can't be ended now ends by itself.

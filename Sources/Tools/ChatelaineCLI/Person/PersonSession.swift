@@ -49,11 +49,9 @@ struct PortalLocation: ParsableArguments {
 }
 
 /// Calls of a portal's API with a person's access token.
-struct PersonSession {
+struct PersonSession: PortalSession {
   /// Used in place of the stored log-in.
   static let tokenVariable = "CHATELAINE_TOKEN"
-  private static let pageSize = 200
-
   let connection: PortalConnection
   let caFile: String?
   private let token: SecretBytes
@@ -86,26 +84,55 @@ struct PersonSession {
   ///
   /// - Throws: `PortalProblem` for a refusal, `CommandError` when there is no answer.
   func call(
-    _ method: String, _ path: String, _ body: [String: Any]? = nil, headers: [String] = []
+    _ method: String, _ path: String, _ body: [String: Any]?, headers: [String]
   ) throws -> [String: Any] {
     try connection.call(
       method, path, body,
       headers: headers + [token.withUTF8String { "Authorization: Bearer \($0)" }])
   }
+}
+
+/// Calls of a portal's API with some credential.
+protocol PortalSession {
+  /// The JSON object of an answer.
+  ///
+  /// - Throws: `PortalProblem` for a refusal, `CommandError` when there is no answer.
+  func call(
+    _ method: String, _ path: String, _ body: [String: Any]?, headers: [String]
+  ) throws -> [String: Any]
+}
+
+extension PortalSession {
+  func call(
+    _ method: String, _ path: String, _ body: [String: Any]? = nil, headers: [String] = []
+  ) throws -> [String: Any] {
+    try call(method, path, body, headers: headers)
+  }
 
   /// Hands `body` each page of a list until it wants no more.
   ///
   /// - Parameter path: with its query, if it has one.
+  /// - Throws: `CommandError` for a list that doesn't end: whoever answers is no portal.
   func pages(
-    _ path: String, size: Int = PersonSession.pageSize, _ body: ([String: Any]) throws -> Bool
+    _ path: String, size: Int = PortalPages.rows, _ body: ([String: Any]) throws -> Bool
   ) throws {
     var pageToken = ""
     let separator = path.contains("?") ? "&" : "?"
-    repeat {
+    for _ in 0..<PortalPages.countMax {
       let position = pageToken.isEmpty ? "" : "&pageToken=\(QueryText.encode(pageToken))"
       let page = try call("GET", "\(path)\(separator)pageSize=\(size)\(position)")
       guard try body(page) else { return }
       pageToken = page["nextPageToken"] as? String ?? ""
-    } while !pageToken.isEmpty
+      guard !pageToken.isEmpty else { return }
+    }
+    throw CommandError("the portal's list has more than \(PortalPages.countMax) pages")
   }
+}
+
+/// How lists are read.
+enum PortalPages {
+  /// Of one page, where a command needs no fewer.
+  static let rows = 200
+  /// Pages of one list: ten million entries of a log at the most.
+  static let countMax = 50_000
 }

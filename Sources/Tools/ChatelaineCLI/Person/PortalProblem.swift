@@ -7,12 +7,14 @@ struct PortalProblem: Error, CustomStringConvertible {
   /// Input that is at fault, by its name in the API.
   let fields: [(name: String, detail: String)]
 
+  /// Whoever answers chooses the words: they are made fit for a terminal.
   init(_ answer: PortalConnection.Answer) {
+    func text(_ value: Any?) -> String? { (value as? String).map(Terminal.printable) }
     status = answer.status
     let object = answer.object
-    detail = object["detail"] as? String ?? object["title"] as? String ?? ""
+    detail = text(object["detail"]) ?? text(object["title"]) ?? ""
     fields = (object["errors"] as? [[String: Any]] ?? []).map {
-      ($0["field"] as? String ?? "", $0["detail"] as? String ?? "")
+      (text($0["field"]) ?? "", text($0["detail"]) ?? "")
     }
   }
 

@@ -56,6 +56,10 @@ struct RunCommand: ParsableCommand {
     guard let token = answer["token"] as? String else {
       throw CommandError("what answers at \(session.address) is no portal of this version")
     }
+    if let status = signals.statusOfPending() {
+      revoke(token, session, answer)
+      throw ExitCode(status)
+    }
     let status: Int32
     do {
       var variables = environment.variables(

@@ -22,14 +22,7 @@ struct StoredLogin {
   static func path(
     _ environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(CommandError) -> String {
-    // A relative path is invalid (XDG Base Directory Specification).
-    if let home = environment["XDG_CONFIG_HOME"], home.hasPrefix("/") {
-      return "\(home)/chatelaine/login.json"
-    }
-    guard let home = environment["HOME"], home.hasPrefix("/") else {
-      throw CommandError("HOME is not set: there is no place for a log-in")
-    }
-    return "\(home)/.config/chatelaine/login.json"
+    try PersonDirectory.configuration.path(environment) + "/login.json"
   }
 
   /// What is stored; nil when nobody is logged in.
@@ -72,5 +65,29 @@ struct StoredLogin {
   static func remove() throws {
     let path = try path()
     guard unlink(path) == 0 || errno == ENOENT else { throw FileError(path: path) }
+  }
+}
+
+/// Where a person's programs keep what is theirs (XDG Base Directory Specification).
+enum PersonDirectory {
+  case configuration, state
+
+  /// Ours in there.
+  ///
+  /// - Throws: `CommandError` where the environment names no place.
+  func path(_ environment: [String: String]) throws(CommandError) -> String {
+    let (variable, usual) =
+      switch self {
+      case .configuration: ("XDG_CONFIG_HOME", ".config")
+      case .state: ("XDG_STATE_HOME", ".local/state")
+      }
+    // A relative path is invalid.
+    if let directory = environment[variable], directory.hasPrefix("/") {
+      return "\(directory)/chatelaine"
+    }
+    guard let home = environment["HOME"], home.hasPrefix("/") else {
+      throw CommandError("neither HOME nor \(variable) names a directory to keep files in")
+    }
+    return "\(home)/\(usual)/chatelaine"
   }
 }
